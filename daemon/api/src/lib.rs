@@ -1,0 +1,1 @@
+//! The API families: each translates its JSON to the vocabulary and back.

@@ -1,0 +1,236 @@
+//! The KV cache and the compute graph: batches go in, logits come out.
+
+use std::ffi::c_void;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use llama_cpp_sys_2 as sys;
+
+use super::{LoadError, Model, Token, log};
+
+/// A sequence of the KV cache; made only by [`Context::sequences`], so always in range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SequenceId(i32);
+
+/// Where one token's logits lie after the decode that computed them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LogitsRow {
+    index: i32,
+    decode: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ContextOptions {
+    /// Tokens of all sequences together.
+    pub(crate) total_tokens: u32,
+    pub(crate) batch_tokens: u32,
+    pub(crate) sequences: u32,
+    pub(crate) threads: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum DecodeError {
+    #[error("no room is left in the KV cache")]
+    NoRoom,
+    #[error("the step was aborted")]
+    Aborted,
+    #[error("{0}")]
+    Failed(String),
+}
+
+pub(crate) struct Context {
+    raw: NonNull<sys::llama_context>,
+    sequences: u32,
+    batch_tokens: usize,
+    /// Counts decodes, so that a row of an earlier one is known for stale.
+    decodes: u64,
+    // Both are pointed to from C++ and so must outlive the context.
+    _model: Arc<Model>,
+    _abort: Arc<AtomicBool>,
+}
+
+// SAFETY: used by one thread at a time, as `&mut self` sees to; nothing in it is bound to the thread that made it.
+unsafe impl Send for Context {}
+
+impl Context {
+    /// `abort` ends a running decode when set.
+    pub(crate) fn new(model: Arc<Model>, options: ContextOptions, abort: Arc<AtomicBool>) -> Result<Self, LoadError> {
+        // SAFETY: returns a plain struct.
+        let mut params = unsafe { sys::llama_context_default_params() };
+        params.n_ctx = options.total_tokens;
+        params.n_batch = options.batch_tokens;
+        params.n_ubatch = options.batch_tokens.min(512);
+        params.n_seq_max = options.sequences;
+        params.n_threads = options.threads as i32;
+        params.n_threads_batch = options.threads as i32;
+        params.flash_attn_type = sys::LLAMA_FLASH_ATTN_TYPE_AUTO;
+        params.kv_unified = true;
+        // A windowed cache forgets what a cached prefix needs.
+        params.swa_full = true;
+        params.no_perf = true;
+        params.abort_callback = Some(is_set);
+        params.abort_callback_data = Arc::as_ptr(&abort).cast_mut().cast();
+        // SAFETY: the model is loaded, and this context keeps it and the flag alive.
+        let raw = unsafe { sys::llama_init_from_model(model.raw(), params) };
+        let Some(raw) = NonNull::new(raw) else {
+            return Err(LoadError::Refused(log::take_errors("ggml could not make a context of this size")));
+        };
+        // SAFETY: just made. n_batch is asked back since llama.cpp clamps it, and aborts on a batch that is longer.
+        let batch_tokens = unsafe { sys::llama_n_batch(raw.as_ptr()) } as usize;
+        Ok(Self { raw, sequences: options.sequences, batch_tokens, decodes: 0, _model: model, _abort: abort })
+    }
+
+    pub(super) fn raw(&mut self) -> *mut sys::llama_context {
+        self.raw.as_ptr()
+    }
+
+    /// Every sequence there is.
+    pub(crate) fn sequences(&self) -> impl Iterator<Item = SequenceId> + use<> {
+        (0..self.sequences as i32).map(SequenceId)
+    }
+
+    /// An empty batch of the largest size that [`Context::decode`] takes.
+    pub(crate) fn batch(&self) -> Batch {
+        Batch::with_room(self.batch_tokens)
+    }
+
+    /// Computes a batch. On an error, which of its tokens are in the KV cache is open: forget them.
+    pub(crate) fn decode(&mut self, batch: &mut Batch) -> Result<(), DecodeError> {
+        if batch.tokens.is_empty() {
+            return Ok(());
+        }
+        self.decodes += 1;
+        batch.decode = self.decodes;
+        let raw_batch = batch.raw();
+        // SAFETY: the arrays are equally long and live for the call; `Batch` holds at most n_batch tokens, since this
+        // context made it, and sequence ids that are in range.
+        match unsafe { sys::llama_decode(self.raw(), raw_batch) } {
+            0 => Ok(()),
+            1 => Err(DecodeError::NoRoom),
+            2 => Err(DecodeError::Aborted),
+            code => Err(DecodeError::Failed(log::take_errors(&format!("ggml answered {code}")))),
+        }
+    }
+
+    /// The raw index of a row. Panics on a row of an earlier decode, whose logits are gone.
+    pub(super) fn take_row(&self, row: LogitsRow) -> i32 {
+        assert_eq!(row.decode, self.decodes, "logits are read before the next decode");
+        row.index
+    }
+
+    /// Forgets a sequence's tokens from position `from` on; false if this model's memory can only forget all of them,
+    /// which it then did.
+    pub(crate) fn forget(&mut self, sequence: SequenceId, from: usize) -> bool {
+        let from = i32::try_from(from).unwrap_or(i32::MAX);
+        // SAFETY: the sequence is in range; -1 is "to the end".
+        unsafe {
+            let memory = sys::llama_get_memory(self.raw());
+            if sys::llama_memory_seq_rm(memory, sequence.0, from, -1) {
+                return true;
+            }
+            sys::llama_memory_seq_rm(memory, sequence.0, -1, -1);
+            false
+        }
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // SAFETY: ours, freed once, before the model that it keeps alive.
+        unsafe { sys::llama_free(self.raw()) };
+    }
+}
+
+/// Tokens for one step.
+pub(crate) struct Batch {
+    tokens: Vec<Token>,
+    positions: Vec<i32>,
+    sequences: Vec<i32>,
+    sequence_counts: Vec<i32>,
+    sequence_pointers: Vec<*mut i32>,
+    outputs: Vec<i8>,
+    room: usize,
+    decode: u64,
+}
+
+/// No token more fits into a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BatchFull;
+
+impl Batch {
+    fn with_room(room: usize) -> Self {
+        Self {
+            tokens: Vec::with_capacity(room),
+            positions: Vec::with_capacity(room),
+            sequences: Vec::with_capacity(room),
+            sequence_counts: vec![1; room],
+            sequence_pointers: Vec::with_capacity(room),
+            outputs: Vec::with_capacity(room),
+            room,
+            decode: 0,
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.tokens.clear();
+        self.positions.clear();
+        self.sequences.clear();
+        self.outputs.clear();
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tokens.is_empty()
+    }
+
+    /// Tokens that still fit.
+    pub(crate) fn room(&self) -> usize {
+        self.room - self.tokens.len()
+    }
+
+    /// Adds a token; its index, to be given to [`Batch::row`].
+    pub(crate) fn push(&mut self, sequence: SequenceId, position: usize, token: Token, output: Output) -> Result<usize, BatchFull> {
+        if self.room() == 0 {
+            return Err(BatchFull);
+        }
+        self.tokens.push(token);
+        self.positions.push(i32::try_from(position).unwrap_or(i32::MAX));
+        self.sequences.push(sequence.0);
+        self.outputs.push(i8::from(output == Output::Logits));
+        Ok(self.tokens.len() - 1)
+    }
+
+    /// The logits of the token at `index`, once the batch was decoded; `None` if none were asked for.
+    pub(crate) fn row(&self, index: usize) -> Option<LogitsRow> {
+        let wanted = *self.outputs.get(index)? == 1;
+        wanted.then_some(LogitsRow { index: index as i32, decode: self.decode })
+    }
+
+    fn raw(&mut self) -> sys::llama_batch {
+        self.sequence_pointers.clear();
+        self.sequence_pointers.extend(self.sequences.iter_mut().map(|sequence| &raw mut *sequence));
+        sys::llama_batch {
+            n_tokens: self.tokens.len() as i32,
+            token: self.tokens.as_mut_ptr(),
+            embd: std::ptr::null_mut(),
+            pos: self.positions.as_mut_ptr(),
+            n_seq_id: self.sequence_counts.as_mut_ptr(),
+            seq_id: self.sequence_pointers.as_mut_ptr(),
+            logits: self.outputs.as_mut_ptr(),
+        }
+    }
+}
+
+/// What a token's computation is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// Only the KV cache.
+    Nothing,
+    /// The next token's logits as well.
+    Logits,
+}
+
+unsafe extern "C" fn is_set(flag: *mut c_void) -> bool {
+    // SAFETY: `Context::new` passes the flag, which the context keeps alive.
+    unsafe { &*flag.cast::<AtomicBool>() }.load(Ordering::Relaxed)
+}

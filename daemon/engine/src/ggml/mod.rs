@@ -1,0 +1,26 @@
+//! The binding: every call into ggml and llama.cpp, and nothing else. What would abort there (a batch over `n_batch`, a
+//! sequence out of range, logits that were not asked for) is refused here first; what still aborts takes this process only.
+#![expect(unsafe_code, reason = "the one place that calls C")]
+
+mod chat;
+mod context;
+pub(crate) mod log;
+mod model;
+mod sampler;
+mod vocab;
+
+pub(crate) use chat::{ChatTemplate, Rendered};
+pub(crate) use context::{Batch, Context, ContextOptions, DecodeError, Output, SequenceId};
+pub(crate) use model::{LoadError, Model, ModelOptions};
+pub(crate) use sampler::Sampler;
+pub(crate) use vocab::Edges;
+
+/// A token of the model's vocabulary.
+pub(crate) type Token = i32;
+
+/// Starts ggml. Once, before anything else of this module.
+pub(crate) fn start() {
+    log::capture();
+    // SAFETY: no arguments, and called before any other function of llama.cpp.
+    unsafe { llama_cpp_sys_2::llama_backend_init() };
+}

@@ -1,0 +1,131 @@
+//! A loaded model: weights, vocabulary, metadata. Immutable once loaded, so threads share it.
+
+use std::ffi::{CString, c_void};
+use std::fs::File;
+use std::os::fd::IntoRawFd;
+use std::ptr::NonNull;
+
+use llama_cpp_sys_2 as sys;
+
+use super::log;
+
+/// How the weights come into memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ModelOptions {
+    /// Blocks on GPUs; `None` is all that fit.
+    pub(crate) gpu_blocks: Option<u32>,
+    pub(crate) mmap: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoadError {
+    #[error("the model file cannot be used: {0}")]
+    File(#[from] std::io::Error),
+    #[error("{0}")]
+    Refused(String),
+}
+
+pub(crate) struct Model {
+    raw: NonNull<sys::llama_model>,
+}
+
+// SAFETY: llama.cpp never writes to a model after loading; contexts only read it.
+unsafe impl Send for Model {}
+// SAFETY: as above.
+unsafe impl Sync for Model {}
+
+impl Model {
+    /// Loads from an open file, so that no path is needed. `progress` hears values from 0 to 1.
+    pub(crate) fn load(file: File, options: ModelOptions, mut progress: impl FnMut(f32)) -> Result<Self, LoadError> {
+        let stream = Stream::open(file)?;
+        let mut callback: &mut dyn FnMut(f32) = &mut progress;
+        // SAFETY: returns a plain struct.
+        let mut params = unsafe { sys::llama_model_default_params() };
+        params.n_gpu_layers = options.gpu_blocks.map_or(-1, |blocks| i32::try_from(blocks).unwrap_or(i32::MAX));
+        params.load_mode = if options.mmap { sys::LLAMA_LOAD_MODE_MMAP } else { sys::LLAMA_LOAD_MODE_NONE };
+        params.progress_callback = Some(forward_progress);
+        params.progress_callback_user_data = (&raw mut callback).cast();
+        // SAFETY: the stream is open for reading, and the callback outlives the call, the only time it is used.
+        let raw = unsafe { sys::llama_model_load_from_file_ptr(stream.0.as_ptr().cast(), params) };
+        match NonNull::new(raw) {
+            Some(raw) => Ok(Self { raw }),
+            None => Err(LoadError::Refused(log::take_errors("ggml refused the model file"))),
+        }
+    }
+
+    pub(crate) fn raw(&self) -> *mut sys::llama_model {
+        self.raw.as_ptr()
+    }
+
+    /// Tokens that the model was trained to look back.
+    pub(crate) fn trained_context(&self) -> u32 {
+        // SAFETY: the model is loaded.
+        u32::try_from(unsafe { sys::llama_model_n_ctx_train(self.raw()) }).unwrap_or(0)
+    }
+
+    /// Bytes of weights.
+    pub(crate) fn weight_bytes(&self) -> u64 {
+        // SAFETY: the model is loaded.
+        unsafe { sys::llama_model_size(self.raw()) }
+    }
+
+    /// Bytes of K and V for one token of context, at 16 bits; an upper bound for models that share or window them.
+    pub(crate) fn kv_bytes_per_token(&self) -> u64 {
+        // SAFETY: the model is loaded.
+        let [blocks, heads, kv_heads, width] = unsafe {
+            [
+                sys::llama_model_n_layer(self.raw()),
+                sys::llama_model_n_head(self.raw()),
+                sys::llama_model_n_head_kv(self.raw()),
+                sys::llama_model_n_embd(self.raw()),
+            ]
+        }
+        .map(|count| u64::try_from(count).unwrap_or(0));
+        2 * 2 * blocks * width * kv_heads / heads.max(1)
+    }
+
+    /// The file brings a chat template.
+    pub(crate) fn has_chat_template(&self) -> bool {
+        // SAFETY: a null name asks for the default template; the answer is only compared.
+        !unsafe { sys::llama_model_chat_template(self.raw(), std::ptr::null()) }.is_null()
+    }
+
+    /// The model generates text, where an encoder alone does not.
+    pub(crate) fn has_decoder(&self) -> bool {
+        // SAFETY: the model is loaded.
+        unsafe { sys::llama_model_has_decoder(self.raw()) && !sys::llama_model_has_encoder(self.raw()) }
+    }
+}
+
+impl Drop for Model {
+    fn drop(&mut self) {
+        // SAFETY: contexts hold an `Arc<Model>`, so none is left.
+        unsafe { sys::llama_model_free(self.raw()) };
+    }
+}
+
+/// A C stream over a file that it owns.
+struct Stream(NonNull<libc::FILE>);
+
+impl Stream {
+    fn open(file: File) -> std::io::Result<Self> {
+        let mode = CString::from(c"rb");
+        // SAFETY: the descriptor is ours to give, the mode is a terminated string.
+        let stream = unsafe { libc::fdopen(file.into_raw_fd(), mode.as_ptr()) };
+        NonNull::new(stream).map(Self).ok_or_else(std::io::Error::last_os_error)
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        // SAFETY: opened above and closed once; a mapping of the file survives this.
+        unsafe { libc::fclose(self.0.as_ptr()) };
+    }
+}
+
+unsafe extern "C" fn forward_progress(progress: f32, user: *mut c_void) -> bool {
+    // SAFETY: `load` passes a pointer to its callback, which lives as long as the call that calls us.
+    let callback = unsafe { &mut *user.cast::<&mut dyn FnMut(f32)>() };
+    callback(progress);
+    true
+}

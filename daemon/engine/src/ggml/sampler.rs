@@ -1,0 +1,85 @@
+//! A chain of llama.cpp's samplers for one request.
+
+use std::ptr::NonNull;
+
+use llama_cpp_sys_2 as sys;
+use protocol::Options;
+
+use super::context::LogitsRow;
+use super::{Context, Model, Token};
+
+pub(crate) struct Sampler {
+    chain: NonNull<sys::llama_sampler>,
+    /// Tokens that the penalties look back; 0 when they are off.
+    lookback: usize,
+}
+
+// SAFETY: a chain is data of its own; it is moved, never shared.
+unsafe impl Send for Sampler {}
+
+impl Sampler {
+    /// The order is llama-server's: penalties, top-k, typical, top-p, min-p, temperature, draw.
+    pub(crate) fn new(model: &Model, options: &Options, context_tokens: u32) -> Self {
+        let lookback = penalty_lookback(options, context_tokens);
+        // SAFETY: plain constructors. Each result is handed to the chain, which frees it; options are ranged at the edge.
+        let chain = unsafe {
+            let chain = sys::llama_sampler_chain_init(sys::llama_sampler_chain_default_params());
+            let add = |sampler| sys::llama_sampler_chain_add(chain, sampler);
+            if lookback > 0 {
+                add(sys::llama_sampler_init_penalties(
+                    model.vocab_size(),
+                    lookback,
+                    options.repeat_penalty,
+                    options.frequency_penalty,
+                    options.presence_penalty,
+                ));
+            }
+            if options.temperature <= 0.0 {
+                add(sys::llama_sampler_init_greedy());
+            } else {
+                add(sys::llama_sampler_init_top_k(i32::try_from(options.top_k).unwrap_or(i32::MAX)));
+                add(sys::llama_sampler_init_typical(options.typical_p, 1));
+                add(sys::llama_sampler_init_top_p(options.top_p, 1));
+                add(sys::llama_sampler_init_min_p(options.min_p, 1));
+                add(sys::llama_sampler_init_temp(options.temperature));
+                add(sys::llama_sampler_init_dist(options.seed.unwrap_or(RANDOM_SEED)));
+            }
+            chain
+        };
+        let chain = NonNull::new(chain).expect("llama.cpp throws when it is out of memory, it does not return null");
+        Self { chain, lookback: usize::try_from(lookback).unwrap_or(0) }
+    }
+
+    /// Lets the penalties see a prompt.
+    pub(crate) fn accept_prompt(&mut self, prompt: &[Token]) {
+        for token in &prompt[prompt.len().saturating_sub(self.lookback)..] {
+            // SAFETY: the chain is ours; tokens of a prompt come from the tokenizer or were checked against it.
+            unsafe { sys::llama_sampler_accept(self.chain.as_ptr(), *token) };
+        }
+    }
+
+    /// Draws the next token and remembers it.
+    pub(crate) fn sample(&mut self, context: &mut Context, row: LogitsRow) -> Token {
+        // SAFETY: a row is only made by a decode that computed its logits, and `take_row` checked that it was the last one.
+        unsafe { sys::llama_sampler_sample(self.chain.as_ptr(), context.raw(), context.take_row(row)) }
+    }
+}
+
+impl Drop for Sampler {
+    fn drop(&mut self) {
+        // SAFETY: ours, freed once; the chain frees its members.
+        unsafe { sys::llama_sampler_free(self.chain.as_ptr()) };
+    }
+}
+
+/// llama.cpp draws a seed of its own for this value.
+const RANDOM_SEED: u32 = 0xFFFF_FFFF;
+
+fn penalty_lookback(options: &Options, context_tokens: u32) -> i32 {
+    let off = options.repeat_penalty == 1.0 && options.presence_penalty == 0.0 && options.frequency_penalty == 0.0;
+    if off {
+        return 0;
+    }
+    let tokens = options.repeat_last_n.unwrap_or(context_tokens).min(context_tokens);
+    i32::try_from(tokens).unwrap_or(i32::MAX)
+}

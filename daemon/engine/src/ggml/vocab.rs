@@ -1,0 +1,82 @@
+//! Text to tokens and back.
+
+use llama_cpp_sys_2 as sys;
+
+use super::{Model, Token};
+
+/// Whether a tokenizer adds the tokens that stand at the edges of a text (BOS).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Edges {
+    Add,
+    Omit,
+}
+
+impl Model {
+    fn vocab(&self) -> *const sys::llama_vocab {
+        // SAFETY: the model is loaded; its vocabulary lives as long.
+        unsafe { sys::llama_model_get_vocab(self.raw()) }
+    }
+
+    pub(crate) fn vocab_size(&self) -> i32 {
+        // SAFETY: the vocabulary is the model's.
+        unsafe { sys::llama_vocab_n_tokens(self.vocab()) }
+    }
+
+    /// The text's tokens. Names of special tokens in it become these tokens, as templates expect.
+    pub(crate) fn tokenize(&self, text: &str, edges: Edges) -> Vec<Token> {
+        // One more than bytes for each edge; the second try is for vocabularies that need more.
+        let mut tokens = vec![0; text.len() + 2];
+        let mut count = self.tokenize_into(text, edges, &mut tokens);
+        if count < 0 {
+            tokens.resize(count.unsigned_abs() as usize, 0);
+            count = self.tokenize_into(text, edges, &mut tokens);
+        }
+        tokens.truncate(usize::try_from(count).unwrap_or(0));
+        tokens
+    }
+
+    fn tokenize_into(&self, text: &str, edges: Edges, tokens: &mut [Token]) -> i32 {
+        // A frame is at most 16 MiB, so both lengths fit.
+        let text_bytes = i32::try_from(text.len()).unwrap_or(i32::MAX);
+        let room = i32::try_from(tokens.len()).unwrap_or(i32::MAX);
+        // SAFETY: both buffers are as long as said; the vocabulary is the model's.
+        unsafe {
+            sys::llama_tokenize(
+                self.vocab(),
+                text.as_ptr().cast(),
+                text_bytes,
+                tokens.as_mut_ptr(),
+                room,
+                edges == Edges::Add,
+                true,
+            )
+        }
+    }
+
+    /// Appends the token's bytes, which need not be whole characters. Control tokens have none.
+    pub(crate) fn append_piece(&self, token: Token, text: &mut Vec<u8>) {
+        let mut piece = [0_u8; 64];
+        let length = self.piece_into(token, &mut piece);
+        if let Ok(length) = usize::try_from(length) {
+            text.extend_from_slice(&piece[..length]);
+            return;
+        }
+        let mut longer = vec![0; length.unsigned_abs() as usize];
+        let length = self.piece_into(token, &mut longer);
+        text.extend_from_slice(&longer[..usize::try_from(length).unwrap_or(0)]);
+    }
+
+    fn piece_into(&self, token: Token, piece: &mut [u8]) -> i32 {
+        // SAFETY: the buffer is as long as said; an unknown token is an exception that is caught there, but tokens
+        // reach this only from the sampler.
+        unsafe {
+            sys::llama_token_to_piece(self.vocab(), token, piece.as_mut_ptr().cast(), piece.len() as i32, 0, false)
+        }
+    }
+
+    /// The token ends the model's turn.
+    pub(crate) fn is_end(&self, token: Token) -> bool {
+        // SAFETY: the vocabulary is the model's; the call checks the token.
+        unsafe { sys::llama_vocab_is_eog(self.vocab(), token) }
+    }
+}

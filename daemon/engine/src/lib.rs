@@ -1,0 +1,11 @@
+//! ggml behind a safe layer: one process, one model, one batch loop. The only crate with C++ in it, and only
+//! `hob worker` calls it. Knows no path, no socket address, no key: it is handed an open model file and one socket.
+
+mod ggml;
+mod output;
+mod prompt;
+mod sequence;
+mod step;
+mod worker;
+
+pub use worker::{ServeError, serve};

@@ -1,0 +1,119 @@
+//! One sequence of the KV cache: the tokens in it, and the request that is growing it, if any.
+
+use std::time::{Duration, Instant};
+
+use protocol::event::{Done, FinishReason};
+use protocol::{Generate, RequestId};
+
+use crate::ggml::{Model, Sampler, SequenceId, Token};
+use crate::output::{Flow, TextStream};
+use crate::prompt::Prompt;
+
+/// A sequence, running or idle. An idle one keeps its tokens as a cached prefix.
+pub(crate) struct Sequence {
+    pub(crate) id: SequenceId,
+    /// What the KV cache holds, position by position.
+    pub(crate) cached: Vec<Token>,
+    pub(crate) running: Option<Running>,
+    /// When it last ended, to give up the coldest prefix first.
+    pub(crate) last_used: u64,
+}
+
+/// A request in a sequence.
+pub(crate) struct Running {
+    pub(crate) request: RequestId,
+    /// Prompt and what was sampled since. Those past `Sequence::cached` wait to be computed.
+    pub(crate) tokens: Vec<Token>,
+    pub(crate) sampler: Sampler,
+    /// Where this sequence's last token lies in the step's batch, if its logits come with it.
+    pub(crate) output: Option<usize>,
+    text: TextStream,
+    prompt_tokens: usize,
+    cached_tokens: usize,
+    limit: usize,
+    admitted: Instant,
+    first_token: Option<Instant>,
+}
+
+/// What a sampled token led to.
+pub(crate) enum Sampled {
+    /// Goes on; the text may be empty.
+    Text(String),
+    /// The last text, and the end.
+    End(String, Done),
+}
+
+impl Running {
+    pub(crate) fn new(
+        admission: Admission,
+        model: &Model,
+        cached_tokens: usize,
+        context_tokens: usize,
+        now: Instant,
+    ) -> Self {
+        let Admission { request, work, prompt, arrived: _ } = admission;
+        let mut sampler = Sampler::new(model, &work.options, context_tokens as u32);
+        sampler.accept_prompt(&prompt.tokens);
+        let prompt_tokens = prompt.tokens.len();
+        let asked = work.options.num_predict.map_or(usize::MAX, |limit| limit as usize);
+        Self {
+            request,
+            sampler,
+            output: None,
+            text: TextStream::new(work.options.stop.into_iter().chain(prompt.stops)),
+            prompt_tokens,
+            cached_tokens,
+            limit: asked.min(context_tokens.saturating_sub(prompt_tokens)).max(1),
+            tokens: prompt.tokens,
+            admitted: now,
+            first_token: None,
+        }
+    }
+
+    /// Takes a sampled token in.
+    pub(crate) fn advance(&mut self, token: Token, model: &Model, now: Instant) -> Sampled {
+        self.first_token.get_or_insert(now);
+        if model.is_end(token) {
+            return Sampled::End(self.text.finish(), self.done(FinishReason::Stop, now));
+        }
+        self.tokens.push(token);
+        model.append_piece(token, self.text.held());
+        match self.text.advance() {
+            Flow::Stopped(text) => Sampled::End(text, self.done(FinishReason::Stop, now)),
+            Flow::Text(text) if self.generated() >= self.limit => {
+                Sampled::End(text + &self.text.finish(), self.done(FinishReason::Length, now))
+            }
+            Flow::Text(text) => Sampled::Text(text),
+        }
+    }
+
+    fn generated(&self) -> usize {
+        self.tokens.len() - self.prompt_tokens
+    }
+
+    fn done(&self, reason: FinishReason, now: Instant) -> Done {
+        let first = self.first_token.unwrap_or(now);
+        Done {
+            reason,
+            prompt_tokens: self.prompt_tokens as u32,
+            cached_tokens: self.cached_tokens as u32,
+            generated_tokens: self.generated() as u32,
+            prompt_time: first.saturating_duration_since(self.admitted),
+            generate_time: now.saturating_duration_since(first).max(Duration::from_nanos(1)),
+            context: self.tokens.clone(),
+        }
+    }
+}
+
+/// A request that is ready to run.
+pub(crate) struct Admission {
+    pub(crate) request: RequestId,
+    pub(crate) work: Generate,
+    pub(crate) prompt: Prompt,
+    pub(crate) arrived: Instant,
+}
+
+/// How many tokens two texts begin with in common.
+pub(crate) fn common_prefix(one: &[Token], other: &[Token]) -> usize {
+    one.iter().zip(other).take_while(|(a, b)| a == b).count()
+}

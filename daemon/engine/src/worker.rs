@@ -1,0 +1,239 @@
+//! `hob worker` from its first frame to its last: load, then one thread that reads the socket and prepares prompts, and
+//! this one that runs the batch loop.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Seek, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use protocol::{
+    Event, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts, RequestId, ToWorker, frame,
+};
+
+use crate::ggml::{self, Context, ContextOptions, LoadError, Model, ModelOptions};
+use crate::prompt::PromptBuilder;
+use crate::sequence::Admission;
+use crate::step::{HungUp, Intake, Loop, StepRequests};
+
+/// Why a worker ended before the daemon hung up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The socket failed, or what came over it was not ours.
+    #[error("the daemon's socket failed")]
+    Socket(#[from] FrameError),
+    /// The first frame was not `Load`.
+    #[error("the daemon sent {0} before a model was loaded")]
+    OutOfOrder(&'static str),
+}
+
+/// Loads the model file and answers requests until the daemon hangs up. Blocks.
+///
+/// # Errors
+/// [`ServeError`]; a model that cannot be loaded is no error here, the daemon is told.
+pub fn serve(socket: UnixStream, model: File) -> Result<(), ServeError> {
+    let mut reader = BufReader::new(socket.try_clone().map_err(FrameError::Io)?);
+    let outbox = Outbox::new(socket);
+    let options = match frame::read(&mut reader)? {
+        Some(ToWorker::Load(options)) => options,
+        Some(_) => return Err(ServeError::OutOfOrder("a request")),
+        None => return Ok(()),
+    };
+    let loaded = match Loaded::load(model, &options, &outbox) {
+        Ok(loaded) => loaded,
+        Err(reason) => {
+            outbox.send(&FromWorker::LoadFailed { reason })?;
+            return Ok(());
+        }
+    };
+    outbox.send(&FromWorker::Loaded(loaded.facts.clone()))?;
+
+    let (intake, arrivals) = channel();
+    let cancellations = Arc::clone(&loaded.cancellations);
+    let listener = Listener { prompts: loaded.prompts, cancellations, intake, outbox: outbox.clone() };
+    std::thread::spawn(move || listener.run(reader));
+    let HungUp =
+        Loop::new(loaded.model, loaded.context, loaded.facts.context_tokens, loaded.cancellations, outbox).run(&arrivals);
+    Ok(())
+}
+
+struct Loaded {
+    model: Arc<Model>,
+    context: Context,
+    prompts: PromptBuilder,
+    cancellations: Arc<Cancellations>,
+    facts: ModelFacts,
+}
+
+impl Loaded {
+    /// # Errors
+    /// Why the model cannot be used, in words for its owner.
+    fn load(mut file: File, options: &LoadOptions, outbox: &Outbox) -> Result<Self, String> {
+        check_header(&mut file)?;
+        ggml::start();
+        let say = |error: LoadError| error.to_string();
+        let progress = |part| {
+            // A daemon that is gone is noticed by the listener.
+            let _unsent = outbox.send(&FromWorker::Loading(part));
+        };
+        let model_options = ModelOptions { gpu_blocks: options.gpu_blocks, mmap: options.mmap };
+        let model = Arc::new(Model::load(file, model_options, progress).map_err(say)?);
+        if !model.has_decoder() {
+            return Err("this model does not generate text".into());
+        }
+        let trained = model.trained_context();
+        let context_tokens = if trained == 0 { options.context_tokens } else { options.context_tokens.min(trained) };
+        let cancellations = Arc::new(Cancellations::default());
+        let total_tokens = context_tokens.saturating_mul(options.sequences);
+        let context_options = ContextOptions {
+            total_tokens,
+            batch_tokens: options.batch_tokens,
+            sequences: options.sequences,
+            threads: options.threads.unwrap_or_else(cores),
+        };
+        let context = Context::new(Arc::clone(&model), context_options, Arc::clone(&cancellations.abort)).map_err(say)?;
+        let prompts = PromptBuilder::new(Arc::clone(&model), context_tokens)
+            .map_err(|reason| format!("the model's chat template cannot be read: {reason}"))?;
+        let facts = ModelFacts {
+            context_tokens,
+            resident_bytes: model.weight_bytes() + model.kv_bytes_per_token() * u64::from(total_tokens),
+            gpu_bytes: 0,
+            has_chat_template: model.has_chat_template(),
+        };
+        Ok(Self { model, context, prompts, cancellations, facts })
+    }
+}
+
+/// No file reaches ggml unchecked, whoever put it into the store.
+fn check_header(file: &mut File) -> Result<(), String> {
+    let bytes = file.metadata().map_err(|error| error.to_string())?.len();
+    //gguf::Header::read(&mut BufReader::new(&*file), bytes).map_err(|error| error.to_string())?;
+    file.rewind().map_err(|error| error.to_string())
+}
+
+fn cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1))
+}
+
+/// Reads the socket, so that a cancellation is heard while the loop computes.
+struct Listener {
+    prompts: PromptBuilder,
+    cancellations: Arc<Cancellations>,
+    intake: Sender<Intake>,
+    outbox: Outbox,
+}
+
+impl Listener {
+    fn run(self, mut socket: BufReader<UnixStream>) {
+        while let Ok(Some(news)) = frame::read(&mut socket) {
+            let heard = match news {
+                ToWorker::Generate(request, work) => self.admit(request, *work),
+                ToWorker::Cancel(request) => {
+                    self.cancellations.add(request);
+                    self.intake.send(Intake::Cancelled).map_err(|_| HungUp)
+                }
+                ToWorker::Load(_) => Ok(()),
+            };
+            if heard.is_err() {
+                break;
+            }
+        }
+        // The loop may be deep in a prompt; nobody waits for it now.
+        self.cancellations.abort.store(true, Ordering::Relaxed);
+    }
+
+    fn admit(&self, request: RequestId, work: Generate) -> Result<(), HungUp> {
+        let arrived = Instant::now();
+        match self.prompts.build(&work) {
+            Ok(prompt) => {
+                let admission = Box::new(Admission { request, work, prompt, arrived });
+                self.intake.send(Intake::Admit(admission)).map_err(|_| HungUp)
+            }
+            Err(error) => self.refuse(request, error),
+        }
+    }
+
+    fn refuse(&self, request: RequestId, error: GenerateError) -> Result<(), HungUp> {
+        self.outbox.event(request, Event::Failed(error))?;
+        self.outbox.flush()
+    }
+}
+
+/// Requests that nobody waits for any more, and the flag that stops a step none but they take part in.
+#[derive(Default)]
+pub(crate) struct Cancellations {
+    state: Mutex<CancelState>,
+    abort: Arc<AtomicBool>,
+}
+
+#[derive(Default)]
+struct CancelState {
+    cancelled: HashSet<RequestId>,
+    step: StepRequests,
+}
+
+impl Cancellations {
+    fn add(&self, request: RequestId) {
+        let mut state = self.lock();
+        state.cancelled.insert(request);
+        if !state.step.is_empty() && state.step.iter().all(|request| state.cancelled.contains(request)) {
+            self.abort.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// What was cancelled since the last call.
+    pub(crate) fn take(&self) -> HashSet<RequestId> {
+        std::mem::take(&mut self.lock().cancelled)
+    }
+
+    pub(crate) fn begin_step(&self, requests: StepRequests) {
+        self.lock().step = requests;
+    }
+
+    pub(crate) fn end_step(&self) {
+        self.lock().step.clear();
+        self.abort.store(false, Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, CancelState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The way back to the daemon, shared by both threads. Events wait for [`Outbox::flush`].
+#[derive(Clone)]
+pub(crate) struct Outbox(Arc<Mutex<BufWriter<UnixStream>>>);
+
+impl Outbox {
+    fn new(socket: UnixStream) -> Self {
+        Self(Arc::new(Mutex::new(BufWriter::new(socket))))
+    }
+
+    /// Text that is not empty.
+    pub(crate) fn text(&self, request: RequestId, text: String) -> Result<(), HungUp> {
+        if text.is_empty() { Ok(()) } else { self.event(request, Event::Text(text)) }
+    }
+
+    pub(crate) fn event(&self, request: RequestId, event: Event) -> Result<(), HungUp> {
+        frame::write(&mut *self.lock(), &FromWorker::Event(request, event)).map_err(|_| HungUp)
+    }
+
+    pub(crate) fn flush(&self) -> Result<(), HungUp> {
+        self.lock().flush().map_err(|_| HungUp)
+    }
+
+    fn send(&self, message: &FromWorker) -> Result<(), FrameError> {
+        let mut socket = self.lock();
+        frame::write(&mut *socket, message)?;
+        socket.flush()?;
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BufWriter<UnixStream>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

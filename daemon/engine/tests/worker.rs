@@ -1,0 +1,214 @@
+//! The worker's half of the protocol, driven over a socketpair with a real model.
+
+use std::fs::File;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::thread::JoinHandle;
+
+use protocol::request::Overflow;
+use protocol::{
+    Done, Event, FinishReason, FromWorker, Generate, GenerateError, Input, LoadOptions, Message, Options, RequestId, Role,
+    ToWorker, frame,
+};
+
+/// A worker on a thread, with its model loaded.
+struct Worker {
+    socket: UnixStream,
+    thread: Option<JoinHandle<()>>,
+    next: u64,
+}
+
+impl Worker {
+    fn start(context_tokens: u32, sequences: u32) -> Self {
+        let (socket, theirs) = UnixStream::pair().unwrap();
+        let model = File::open(model_path()).expect("the test model is missing: run scripts/fetch-models");
+        let thread = std::thread::spawn(move || engine::serve(theirs, model).unwrap());
+        let options =
+            LoadOptions { context_tokens, batch_tokens: 512, sequences, threads: Some(2), gpu_blocks: None, mmap: true };
+        frame::write(&socket, &ToWorker::Load(options)).unwrap();
+        loop {
+            match frame::read(&socket).unwrap().unwrap() {
+                FromWorker::Loading(_) => {}
+                FromWorker::Loaded(facts) => {
+                    assert_eq!(facts.context_tokens, context_tokens);
+                    return Self { socket, thread: Some(thread), next: 0 };
+                }
+                other => panic!("instead of a loaded model: {other:?}"),
+            }
+        }
+    }
+
+    fn begin(&mut self, work: Generate) -> RequestId {
+        self.next += 1;
+        let request = RequestId(self.next);
+        frame::write(&self.socket, &ToWorker::Generate(request, Box::new(work))).unwrap();
+        request
+    }
+
+    fn cancel(&self, request: RequestId) {
+        frame::write(&self.socket, &ToWorker::Cancel(request)).unwrap();
+    }
+
+    fn next_event(&self) -> (RequestId, Event) {
+        match frame::read(&self.socket).unwrap().unwrap() {
+            FromWorker::Event(request, event) => (request, event),
+            other => panic!("instead of an event: {other:?}"),
+        }
+    }
+
+    /// The whole answer of the only request that runs.
+    fn answer(&mut self, work: Generate) -> Result<(String, Done), GenerateError> {
+        let request = self.begin(work);
+        let mut text = String::new();
+        loop {
+            let (from, event) = self.next_event();
+            assert_eq!(from, request);
+            match event {
+                Event::Text(more) => text += &more,
+                Event::Done(done) => return Ok((text, done)),
+                Event::Failed(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.socket.shutdown(std::net::Shutdown::Both).unwrap();
+        if let Some(thread) = self.thread.take() {
+            let ended = thread.join();
+            assert!(ended.is_ok() || std::thread::panicking(), "the worker did not end cleanly");
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests find the model cache as the scripts do")]
+fn model_path() -> PathBuf {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| std::env::home_dir().map(|home| home.join(".cache"))).unwrap();
+    cache.join("hob/models/SmolLM2-135M-Instruct.Q4_1.gguf")
+}
+
+fn greedy(num_predict: u32) -> Options {
+    Options { temperature: 0.0, num_predict: Some(num_predict), ..Options::default() }
+}
+
+fn chat(question: &str, options: Options) -> Generate {
+    let message = Message { role: Role::User, content: question.into() };
+    Generate { input: Input::Chat(vec![message]), options, overflow: Overflow::Refuse }
+}
+
+fn raw(text: String, options: Options, overflow: Overflow) -> Generate {
+    Generate { input: Input::Raw(text), options, overflow }
+}
+
+#[test]
+fn a_question_is_answered_through_the_models_own_template() {
+    let mut worker = Worker::start(2048, 1);
+
+    let (text, done) = worker.answer(chat("Why is the sky blue?", greedy(200))).unwrap();
+
+    assert!(text.contains("Rayleigh") || text.contains("scatter"), "{text}");
+    assert!(!text.contains("<|im_end|>"), "{text}");
+    assert!(done.prompt_tokens > 20, "the template adds a system message: {done:?}");
+}
+
+#[test]
+fn an_answer_does_not_depend_on_its_neighbours() {
+    let mut worker = Worker::start(1024, 4);
+    let questions = ["Why is the sky blue?", "What is a hob?", "Name three rivers."];
+    let alone: Vec<_> =
+        questions.iter().map(|question| worker.answer(chat(question, greedy(8))).unwrap().1.generated_tokens).collect();
+
+    let requests: Vec<_> = questions.iter().map(|question| worker.begin(chat(question, greedy(8)))).collect();
+    let mut together = vec![None; requests.len()];
+    while together.iter().any(Option::is_none) {
+        let (from, event) = worker.next_event();
+        let at = requests.iter().position(|request| *request == from).unwrap();
+        match event {
+            Event::Text(_) => {}
+            Event::Done(done) => together[at] = Some(done.generated_tokens),
+            Event::Failed(error) => panic!("{error}"),
+        }
+    }
+
+    assert_eq!(together.into_iter().flatten().collect::<Vec<_>>(), alone);
+}
+
+#[test]
+fn a_prompt_that_was_read_before_is_not_read_again() {
+    let mut worker = Worker::start(2048, 2);
+    let question = "Tell me about the moon. ".repeat(20);
+
+    let (cold_text, cold) = worker.answer(chat(&question, greedy(8))).unwrap();
+    let (warm_text, warm) = worker.answer(chat(&question, greedy(8))).unwrap();
+
+    assert_eq!(cold.cached_tokens, 0);
+    assert_eq!(warm.cached_tokens, warm.prompt_tokens - 1);
+    assert_eq!(warm_text, cold_text);
+}
+
+#[test]
+fn a_stop_string_ends_the_answer_and_is_no_part_of_it() {
+    let mut worker = Worker::start(1024, 1);
+    let counting = || raw("1, 2, 3, 4, 5, 6,".into(), greedy(40), Overflow::Refuse);
+    let (free, _) = worker.answer(counting()).unwrap();
+    assert!(free.contains(" 9"), "{free}");
+
+    let mut work = counting();
+    work.options.stop = vec![" 9".into()];
+    let (stopped, done) = worker.answer(work).unwrap();
+
+    assert_eq!(stopped, free[..free.find(" 9").unwrap()]);
+    assert_eq!(done.reason, FinishReason::Stop);
+}
+
+#[test]
+fn the_same_seed_draws_the_same_answer() {
+    let mut worker = Worker::start(1024, 1);
+    let options = || Options { seed: Some(7), num_predict: Some(24), temperature: 1.5, ..Options::default() };
+
+    let (one, _) = worker.answer(chat("Tell me a story.", options())).unwrap();
+    let (two, _) = worker.answer(chat("Tell me a story.", options())).unwrap();
+
+    assert_eq!(one, two);
+}
+
+#[test]
+fn a_prompt_that_is_too_long_is_refused_or_cut_and_never_crashes() {
+    let mut worker = Worker::start(256, 1);
+    let long = "The moon and the sun. ".repeat(200);
+
+    let refused = worker.answer(raw(long.clone(), greedy(4), Overflow::Refuse));
+    assert!(matches!(refused, Err(GenerateError::PromptTooLong { context_tokens: 255, .. })), "{refused:?}");
+
+    let (_, done) = worker.answer(raw(long, greedy(4), Overflow::Truncate)).unwrap();
+    assert_eq!(done.prompt_tokens, 252);
+}
+
+#[test]
+fn an_answer_ends_where_the_context_does() {
+    let mut worker = Worker::start(64, 1);
+    let (_, done) = worker.answer(raw("1, 2, 3, 4, 5, 6,".into(), greedy(1000), Overflow::Refuse)).unwrap();
+    assert_eq!(done.reason, FinishReason::Length);
+    assert_eq!(done.context.len(), 64);
+}
+
+#[test]
+fn cancelling_stops_a_long_prompt_and_frees_the_sequence() {
+    let mut worker = Worker::start(8192, 1);
+    let doomed = worker.begin(raw("The moon and the sun. ".repeat(1200), greedy(4), Overflow::Truncate));
+    worker.cancel(doomed);
+
+    let (_, done) = worker.answer(chat("Why is the sky blue?", greedy(4))).unwrap();
+
+    assert_eq!(done.generated_tokens, 4);
+}
+
+#[test]
+fn a_token_that_the_model_does_not_have_is_refused() {
+    let mut worker = Worker::start(256, 1);
+    let input = Input::Continue { context: vec![1, 999_999], turn: Vec::new() };
+    let refused = worker.answer(Generate { input, options: greedy(4), overflow: Overflow::Refuse });
+    assert!(matches!(refused, Err(GenerateError::Engine { .. })), "{refused:?}");
+}

@@ -1,0 +1,1 @@
+//! The front door: listeners, Host and Origin, limits on bytes and time.

@@ -1,0 +1,1 @@
+//! Reads and checks GGUF headers in safe Rust, before ggml sees the file.

@@ -1,0 +1,2 @@
+//! The hob executable.
+fn main() {}

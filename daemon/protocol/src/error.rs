@@ -1,0 +1,40 @@
+//! Why a worker could not answer a request.
+
+use serde::{Deserialize, Serialize};
+
+/// Why a worker could not answer a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum GenerateError {
+    /// The prompt does not fit, and truncation was refused or impossible.
+    #[error(
+        "the prompt is longer than the context length currently available to the model: {prompt_tokens} tokens, {context_tokens} fit; \
+         shorten the prompt, adjust the context length in settings, or use a model with a longer context length"
+    )]
+    PromptTooLong {
+        /// What was asked for.
+        prompt_tokens: u32,
+        /// What fits, one token of answer included.
+        context_tokens: u32,
+    },
+    /// The model's chat template refused the conversation.
+    #[error("the model's chat template refused the conversation: {reason}")]
+    Template {
+        /// The template engine's words.
+        reason: String,
+    },
+    /// Nothing to read: an empty prompt for a model that adds no token of its own.
+    #[error("the prompt is empty")]
+    EmptyPrompt,
+    /// ggml could not go on.
+    #[error("an error was encountered while running the model: {reason}")]
+    Engine {
+        /// What ggml said.
+        reason: String,
+    },
+    /// The worker ended before its answer did.
+    #[error(
+        "model runner has unexpectedly stopped, this may be due to resource limitations or an internal error, \
+         check the server's log for details"
+    )]
+    WorkerDied,
+}

@@ -1,0 +1,175 @@
+//! The frames on the socket between daemon and worker: a little-endian `u32` length, then that many bytes of postcard.
+//! Both ends are the same build, so there is no version to negotiate.
+
+use std::io::{self, Read, Write};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{Event, Generate};
+
+/// Longer frames are refused by both ends.
+pub const MAX_FRAME_BYTES: usize = 16 << 20;
+
+/// A request's number on one worker's socket; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RequestId(pub u64);
+
+/// What the daemon tells a worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ToWorker {
+    /// First and once: load the model file that was inherited.
+    Load(LoadOptions),
+    /// Begin an answer.
+    Generate(RequestId, Box<Generate>),
+    /// Stop an answer; unknown and finished ones are ignored. Nothing is sent for it afterwards.
+    Cancel(RequestId),
+}
+
+/// What a worker tells the daemon.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum FromWorker {
+    /// How much of the model is loaded, 0.0 to 1.0.
+    Loading(f32),
+    /// Ready for requests.
+    Loaded(ModelFacts),
+    /// The model cannot be loaded; the worker ends.
+    LoadFailed {
+        /// What ggml said.
+        reason: String,
+    },
+    /// News of a request.
+    Event(RequestId, Event),
+}
+
+/// How a model is loaded. A change of any of these needs another load.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadOptions {
+    /// Context of one sequence in tokens; the worker caps it at the trained length.
+    pub context_tokens: u32,
+    /// Prompt tokens in one step at most.
+    pub batch_tokens: u32,
+    /// Requests that run at once.
+    pub sequences: u32,
+    /// Compute threads; `None` is one for each core.
+    pub threads: Option<u32>,
+    /// Model blocks on GPUs; `None` is as many as there are.
+    pub gpu_blocks: Option<u32>,
+    /// Map the file instead of reading it.
+    pub mmap: bool,
+}
+
+/// What a worker found out about its model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelFacts {
+    /// Context of one sequence in tokens, as loaded.
+    pub context_tokens: u32,
+    /// Bytes of weights, KV cache and buffers.
+    pub resident_bytes: u64,
+    /// Of these, on GPUs.
+    pub gpu_bytes: u64,
+    /// The model brings a chat template.
+    pub has_chat_template: bool,
+}
+
+/// Why a frame could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// The peer announced more than [`MAX_FRAME_BYTES`], or we were about to.
+    #[error("frame of {0} bytes, at most {MAX_FRAME_BYTES} are allowed")]
+    TooLong(usize),
+    /// The bytes are no frame of this build.
+    #[error("frame is malformed")]
+    Malformed(#[from] postcard::Error),
+    /// The socket failed.
+    #[error("worker socket failed")]
+    Io(#[from] io::Error),
+}
+
+/// Length and body of one frame.
+///
+/// # Errors
+/// [`FrameError::TooLong`] past [`MAX_FRAME_BYTES`].
+pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, FrameError> {
+    let mut bytes = postcard::to_extend(message, vec![0; 4])?;
+    let length = body_length(bytes.len() - 4)?;
+    bytes[..4].copy_from_slice(&length.to_le_bytes());
+    Ok(bytes)
+}
+
+/// A frame's body, without its length.
+///
+/// # Errors
+/// [`FrameError::Malformed`] unless the bytes are exactly one message.
+pub fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, FrameError> {
+    Ok(postcard::from_bytes(body)?)
+}
+
+/// The length in a frame's first four bytes.
+///
+/// # Errors
+/// [`FrameError::TooLong`] past [`MAX_FRAME_BYTES`].
+pub fn decode_length(prefix: [u8; 4]) -> Result<usize, FrameError> {
+    let length = u32::from_le_bytes(prefix) as usize;
+    body_length(length)?;
+    Ok(length)
+}
+
+/// Writes one frame and blocks until the socket took it.
+///
+/// # Errors
+/// [`FrameError::TooLong`] or [`FrameError::Io`]; after either, the socket is of no more use.
+pub fn write<T: Serialize>(mut socket: impl Write, message: &T) -> Result<(), FrameError> {
+    socket.write_all(&encode(message)?)?;
+    Ok(())
+}
+
+/// Blocks for one frame; `None` once the peer hung up between two frames.
+///
+/// # Errors
+/// Any [`FrameError`]; after it, the socket is of no more use.
+pub fn read<T: DeserializeOwned>(mut socket: impl Read) -> Result<Option<T>, FrameError> {
+    let mut prefix = [0; 4];
+    match socket.read_exact(&mut prefix) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        other => other?,
+    }
+    let mut body = vec![0; decode_length(prefix)?];
+    socket.read_exact(&mut body)?;
+    decode(&body).map(Some)
+}
+
+fn body_length(length: usize) -> Result<u32, FrameError> {
+    match u32::try_from(length) {
+        Ok(fits) if length <= MAX_FRAME_BYTES => Ok(fits),
+        _ => Err(FrameError::TooLong(length)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_comes_back_as_it_was_sent() {
+        let sent = FromWorker::Event(RequestId(7), Event::Text("blue — ☁".into()));
+        let mut wire = Vec::new();
+        write(&mut wire, &sent).unwrap();
+
+        let mut socket = &wire[..];
+        assert_eq!(read::<FromWorker>(&mut socket).unwrap(), Some(sent));
+        assert!(read::<FromWorker>(&mut socket).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_frame_that_announces_too_much_is_refused_before_it_is_read() {
+        let wire = u32::MAX.to_le_bytes();
+        assert!(matches!(read::<ToWorker>(&wire[..]), Err(FrameError::TooLong(_))));
+    }
+
+    #[test]
+    fn a_frame_cut_short_is_an_error_and_not_an_end() {
+        let wire = encode(&ToWorker::Cancel(RequestId(1))).unwrap();
+        assert!(matches!(read::<ToWorker>(&wire[..wire.len() - 1]), Err(FrameError::Io(_))));
+    }
+}

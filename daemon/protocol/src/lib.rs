@@ -1,0 +1,15 @@
+//! The vocabulary of requests and answers, and the frames that carry it between daemon and worker.
+//! Never sent to a client, never written to disk, never read from another build: it may change daily.
+#![forbid(unsafe_code)]
+
+pub mod error;
+pub mod event;
+pub mod frame;
+pub mod options;
+pub mod request;
+
+pub use error::GenerateError;
+pub use event::{Done, Event, FinishReason};
+pub use frame::{FrameError, FromWorker, LoadOptions, ModelFacts, RequestId, ToWorker};
+pub use options::{InvalidOption, OptionPatch, Options};
+pub use request::{Generate, Input, Message, Overflow, Role};

@@ -1,0 +1,75 @@
+//! What a client may ask of a loaded model, in no family's dialect.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Options;
+
+/// One generation: what to read, and how to go on from there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Generate {
+    /// What the model reads.
+    pub input: Input,
+    /// How it samples and when it stops; complete and in range.
+    pub options: Options,
+    /// What to do with a prompt that does not fit the context.
+    pub overflow: Overflow,
+}
+
+/// What the model reads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Input {
+    /// A conversation, rendered by the model's own chat template.
+    Chat(Vec<Message>),
+    /// Text that is tokenized as it stands, special tokens included.
+    Raw(String),
+    /// One prompt, rendered as a user's turn after the tokens of an earlier answer (Ollama's `context`).
+    Continue {
+        /// Tokens of the conversation so far.
+        context: Vec<i32>,
+        /// System and user messages of this turn.
+        turn: Vec<Message>,
+    },
+}
+
+/// One message of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said.
+    pub content: String,
+}
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Role {
+    /// Instructions that stand above the conversation.
+    System,
+    /// The person.
+    User,
+    /// The model.
+    Assistant,
+    /// The result of a tool.
+    Tool,
+}
+
+impl Role {
+    /// The name that chat templates use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+            Self::Tool => "tool",
+        }
+    }
+}
+
+/// What to do with a prompt that does not fit the context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Overflow {
+    /// Drop the oldest messages that are not system messages; if the rest is still too long, cut out its middle.
+    Truncate,
+    /// Answer [`crate::GenerateError::PromptTooLong`].
+    Refuse,
+}

@@ -1,0 +1,1 @@
+//! Which model is in memory, for whom, when.

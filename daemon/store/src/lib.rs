@@ -1,0 +1,1 @@
+//! The model files: names, blobs, manifests, Modelfiles.

@@ -1,0 +1,1 @@
+//! Behaviour tests against the running executable.
