@@ -1,1 +1,88 @@
-//! The API families: each translates its JSON to the vocabulary and back.
+//! The API families: each translates its JSON to the vocabulary and back. Routes and what every family shares live
+//! here; listening, limits on connections and access do not (`front`), nor does which model is in memory (`scheduler`).
+#![forbid(unsafe_code)]
+
+mod answer;
+mod body;
+mod conversation;
+mod error;
+mod go_json;
+mod load;
+mod ndjson;
+mod ollama;
+mod openai;
+mod sse;
+
+use axum::{
+    Router,
+    response::{IntoResponse, Response},
+};
+use error::Error;
+use http::StatusCode;
+use scheduler::Scheduler;
+use store::{Model, ModelName, Store, StoreError};
+
+/// What every route works with. A clone is cheap.
+#[derive(Clone)]
+pub struct Api {
+    store: Store,
+    scheduler: Scheduler,
+    config: Config,
+}
+
+/// What the operator decided.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Told to clients by `/api/version`.
+    pub version: String,
+    /// The context of one request in tokens, where neither it nor its model says.
+    pub context_tokens: u32,
+    /// Requests that one worker runs at once.
+    pub sequences: u32,
+    /// Compute threads of a worker; `None` is one for each core.
+    pub threads: Option<u32>,
+}
+
+impl Api {
+    /// An API over this store and these workers.
+    pub fn new(store: Store, scheduler: Scheduler, config: Config) -> Self {
+        Self { store, scheduler, config }
+    }
+
+    /// The model that a client asked for, by the name as it was written.
+    async fn resolve(&self, asked: &str) -> Result<Model, Error> {
+        if asked.is_empty() {
+            return Err(Error::UnknownModel { asked: String::new() });
+        }
+        let name = asked.parse::<ModelName>().map_err(|_| Error::InvalidName)?;
+        let found = self.on_store(move |store| store.resolve(&name)).await;
+        found.map_err(|error| error.about_model(asked))
+    }
+
+    /// Runs what blocks on the disk where blocking is allowed.
+    async fn on_store<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Error> {
+        let store = self.store.clone();
+        Ok(tokio::task::spawn_blocking(move || work(store)).await??)
+    }
+}
+
+/// All routes of all families.
+pub fn router(api: Api) -> Router {
+    Router::new()
+        .merge(ollama::router())
+        .merge(openai::router())
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(api)
+}
+
+async fn not_found() -> Response {
+    (StatusCode::NOT_FOUND, "404 page not found").into_response()
+}
+
+async fn method_not_allowed() -> Response {
+    (StatusCode::METHOD_NOT_ALLOWED, "405 method not allowed").into_response()
+}

@@ -111,7 +111,7 @@ impl Loaded {
 /// No file reaches ggml unchecked, whoever put it into the store.
 fn check_header(file: &mut File) -> Result<(), String> {
     let bytes = file.metadata().map_err(|error| error.to_string())?.len();
-    //gguf::Header::read(&mut BufReader::new(&*file), bytes).map_err(|error| error.to_string())?;
+    gguf::Header::read(&mut BufReader::new(&*file), bytes).map_err(|error| error.to_string())?;
     file.rewind().map_err(|error| error.to_string())
 }
 

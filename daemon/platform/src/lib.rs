@@ -1,1 +1,7 @@
-//! What differs by operating system: processes, durable files, folders, memory.
+//! What differs by operating system, and nothing that does not.
+#![deny(unsafe_op_in_unsafe_fn)]
+
+pub mod directories;
+pub mod durable;
+pub mod memory;
+pub mod process;

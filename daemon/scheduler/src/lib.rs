@@ -1,1 +1,71 @@
-//! Which model is in memory, for whom, when.
+//! Which model is in memory, for whom, when. Decides and holds the leases; what a model says is the worker's, what a
+//! client sees is the families'.
+#![forbid(unsafe_code)]
+
+mod answer;
+mod error;
+mod keep_alive;
+mod plan;
+mod run;
+mod worker;
+
+pub use answer::Answer;
+pub use error::ScheduleError;
+pub use keep_alive::{InvalidKeepAlive, KeepAlive};
+pub use run::Scheduler;
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use platform::process::WorkerProgram;
+use protocol::LoadOptions;
+use store::{Digest, ModelName};
+
+/// What the operator decided.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What is started for each model.
+    pub worker: WorkerProgram,
+    /// Models in memory at once.
+    pub max_loaded: usize,
+    /// How long an idle model stays, where the request does not say.
+    pub keep_alive: KeepAlive,
+    /// Requests that wait for a model at once; more are refused.
+    pub max_queue: usize,
+    /// A load that says nothing for this long is given up.
+    pub load_timeout: Duration,
+}
+
+/// A model that a request wants in memory, and how.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// Which model.
+    pub name: ModelName,
+    /// Of its manifest: a model that was made anew under its old name is loaded anew.
+    pub digest: Digest,
+    /// The GGUF file.
+    pub weights: PathBuf,
+    /// At least this much of everything.
+    pub options: LoadOptions,
+    /// How long it stays when this request is over; `None` for the operator's default.
+    pub keep_alive: Option<KeepAlive>,
+}
+
+/// A model in memory.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// Which model.
+    pub name: ModelName,
+    /// Of its manifest.
+    pub digest: Digest,
+    /// Bytes of it in all memories.
+    pub size_bytes: u64,
+    /// Of these, on GPUs.
+    pub gpu_bytes: u64,
+    /// Context of one request in tokens.
+    pub context_tokens: u32,
+    /// When it goes, if nothing asks for it; `None` is never.
+    pub expires_at: Option<SystemTime>,
+    /// How long the caller waited for it.
+    pub load_time: Duration,
+}

@@ -1,1 +1,68 @@
-//! The model files: names, blobs, manifests, Modelfiles.
+//! The model files: names, blobs, manifests, Modelfiles, in Ollama's own layout, so that an existing store is adopted as
+//! it is. The only place that builds a path to a model. Opens no socket; what is in memory is the scheduler's.
+#![forbid(unsafe_code)]
+
+mod blob;
+mod config;
+mod create;
+mod digest;
+mod error;
+mod manifest;
+mod model;
+pub mod modelfile;
+mod name;
+
+pub use blob::{Added, IncomingBlob};
+pub use config::ModelConfig;
+pub use create::{Base, CreateStatus, Recipe};
+pub use digest::{Digest, InvalidDigest};
+pub use error::StoreError;
+pub use model::{Listed, Model};
+pub use name::{InvalidName, ModelName};
+
+/// What [`Store::header`] answers with.
+pub use gguf;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A folder of models. A clone is cheap and names the same folder.
+#[derive(Clone, Debug)]
+pub struct Store {
+    root: Arc<PathBuf>,
+}
+
+impl Store {
+    /// Opens the store in this folder, making it if it is not there.
+    ///
+    /// # Errors
+    /// [`StoreError::NotWritable`] if it cannot be made or written.
+    pub fn open(root: PathBuf) -> Result<Self, StoreError> {
+        let store = Self { root: Arc::new(root) };
+        for folder in [store.blobs(), store.manifests()] {
+            std::fs::create_dir_all(&folder)
+                .map_err(|source| StoreError::NotWritable { path: folder.clone(), source })?;
+        }
+        // An adopted store may belong to somebody else; better known now than in the middle of a pull.
+        platform::durable::Staged::create(&store.blobs())
+            .map_err(|source| StoreError::NotWritable { path: store.blobs(), source })?;
+        Ok(store)
+    }
+
+    fn blobs(&self) -> PathBuf {
+        self.root.join("blobs")
+    }
+
+    fn manifests(&self) -> PathBuf {
+        self.root.join("manifests")
+    }
+
+    fn blob_path(&self, digest: &Digest) -> PathBuf {
+        self.blobs().join(format!("sha256-{}", digest.hex()))
+    }
+
+    fn manifest_path(&self, name: &ModelName) -> PathBuf {
+        // Every part was checked when the name was parsed: none is empty, begins with a dot or holds a separator.
+        self.manifests().join(name.host()).join(name.namespace()).join(name.model()).join(name.tag())
+    }
+}

@@ -1,0 +1,55 @@
+//! A generation whose first event is in, so that an early failure still gets a status of its own.
+
+use std::time::{Duration, Instant};
+
+use protocol::{Done, Event, Generate, GenerateError};
+use scheduler::{Answer, Load};
+
+use crate::{Api, error::Error};
+
+/// A generation under way. Dropping it cancels.
+pub(crate) struct Running {
+    first: Option<Event>,
+    answer: Answer,
+    started: Instant,
+}
+
+impl Running {
+    /// Returns once the first event is in, and with an error if that is a failure.
+    pub(crate) async fn begin(api: &Api, load: Load, generate: Generate) -> Result<Self, Error> {
+        let started = Instant::now();
+        let mut answer = api.scheduler.generate(load, generate).await?;
+        match answer.next().await.unwrap_or(Event::Failed(GenerateError::WorkerDied)) {
+            Event::Failed(error) => Err(error.into()),
+            first => Ok(Self { first: Some(first), answer, started }),
+        }
+    }
+
+    /// The next event. After [`Event::Done`] or [`Event::Failed`] there is nothing to ask for.
+    pub(crate) async fn next(&mut self) -> Event {
+        match self.first.take() {
+            Some(first) => first,
+            None => self.answer.next().await.unwrap_or(Event::Failed(GenerateError::WorkerDied)),
+        }
+    }
+
+    /// The whole answer.
+    pub(crate) async fn finish(mut self) -> Result<(String, Done), Error> {
+        let mut text = String::new();
+        loop {
+            match self.next().await {
+                Event::Text(more) => text.push_str(&more),
+                Event::Done(done) => return Ok((text, done)),
+                Event::Failed(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    pub(crate) fn load_time(&self) -> Duration {
+        self.answer.load_time
+    }
+}

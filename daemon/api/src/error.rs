@@ -1,0 +1,133 @@
+//! Why a request was not answered, in no family's shape, and with which status. The shapes are the families'.
+
+use http::StatusCode;
+use protocol::{GenerateError, InvalidOption};
+use scheduler::ScheduleError;
+use store::StoreError;
+
+/// Why a request was not answered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("missing request body")]
+    EmptyBody,
+    #[error("http: request body too large")]
+    BodyTooLarge,
+    /// The client stopped sending.
+    #[error("unexpected EOF")]
+    BodyCut,
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    #[error("invalid model name")]
+    InvalidName,
+    #[error("model '{asked}' not found")]
+    UnknownModel { asked: String },
+    #[error("blob \"{digest}\" not found")]
+    UnknownBlob { digest: String },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    #[error(transparent)]
+    Generate(#[from] GenerateError),
+    #[error("a part of the server failed; its log says more")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+/// What is wrong with a request's JSON, in words for the client.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Invalid {
+    pub(crate) message: String,
+    /// The field at fault.
+    pub(crate) field: Option<String>,
+}
+
+impl Invalid {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), field: None }
+    }
+
+    pub(crate) fn of(field: &str, message: impl Into<String>) -> Self {
+        Self { message: message.into(), field: Some(field.into()) }
+    }
+
+    /// Asked for and not built: said, never ignored.
+    pub(crate) fn unsupported(field: &str) -> Self {
+        Self::of(field, format!("{field} is not supported yet"))
+    }
+}
+
+impl From<InvalidOption> for Invalid {
+    fn from(error: InvalidOption) -> Self {
+        let field = match &error {
+            InvalidOption::Unknown(name) => Some(name.clone()),
+            InvalidOption::Type { name, .. } | InvalidOption::Range { name, .. } => Some(name.clone()),
+            InvalidOption::Text { .. } => None,
+        };
+        Self { message: error.to_string(), field }
+    }
+}
+
+impl Error {
+    /// Says an unknown model's name as the client wrote it.
+    pub(crate) fn about_model(self, asked: &str) -> Self {
+        match self {
+            Self::Store(StoreError::UnknownModel(_)) => Self::UnknownModel { asked: asked.into() },
+            other => other,
+        }
+    }
+
+    /// What the client is told.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Schedule(ScheduleError::Busy) => {
+                // Two blanks, as clients match it.
+                "server busy, please try again.  maximum pending requests exceeded".into()
+            }
+            other => other.to_string(),
+        }
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::EmptyBody | Self::BodyCut | Self::Invalid(_) | Self::InvalidName => StatusCode::BAD_REQUEST,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnknownModel { .. } | Self::UnknownBlob { .. } => StatusCode::NOT_FOUND,
+            Self::Store(error) => store_status(error),
+            Self::Schedule(error) => schedule_status(error),
+            Self::Generate(error) => generate_status(error),
+            Self::Task(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+fn generate_status(error: &GenerateError) -> StatusCode {
+    match error {
+        GenerateError::PromptTooLong { .. } | GenerateError::Template { .. } | GenerateError::EmptyPrompt => {
+            StatusCode::BAD_REQUEST
+        }
+        GenerateError::Engine { .. } | GenerateError::WorkerDied => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn schedule_status(error: &ScheduleError) -> StatusCode {
+    match error {
+        ScheduleError::Busy | ScheduleError::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn store_status(error: &StoreError) -> StatusCode {
+    match error {
+        StoreError::UnknownModel(_) => StatusCode::NOT_FOUND,
+        StoreError::InvalidName(..)
+        | StoreError::DigestMismatch { .. }
+        | StoreError::InvalidDigest(..)
+        | StoreError::UnknownBlob(..)
+        | StoreError::NoBase
+        | StoreError::SeveralFiles(..)
+        | StoreError::BadGguf(..)
+        | StoreError::Parameter(_) => StatusCode::BAD_REQUEST,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}

@@ -1,0 +1,55 @@
+//! How a model is loaded for a request: what its options say, else what the operator says.
+
+use protocol::{LoadOptions, OptionPatch};
+use scheduler::{KeepAlive, Load};
+use store::Model;
+
+use crate::Config;
+
+const BATCH_TOKENS: u32 = 512;
+
+/// The load that `options` (Modelfile and request together) ask for.
+pub(crate) fn load(
+    model: &Model,
+    options: &OptionPatch,
+    config: &Config,
+    keep_alive: Option<KeepAlive>,
+) -> Load {
+    Load {
+        name: model.name.clone(),
+        digest: model.digest,
+        weights: model.weights.clone(),
+        options: load_options(options, config),
+        keep_alive,
+    }
+}
+
+fn load_options(options: &OptionPatch, config: &Config) -> LoadOptions {
+    LoadOptions {
+        context_tokens: options.num_ctx.unwrap_or(config.context_tokens),
+        batch_tokens: options.num_batch.unwrap_or(BATCH_TOKENS),
+        sequences: config.sequences,
+        threads: options.num_thread.filter(|threads| *threads > 0).or(config.threads),
+        gpu_blocks: options.num_gpu.and_then(|blocks| u32::try_from(blocks).ok()),
+        mmap: options.use_mmap.unwrap_or(true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_win_over_the_operator_and_automatic_ones_do_not() {
+        let config = Config { version: String::new(), context_tokens: 4096, sequences: 2, threads: Some(3) };
+        let options =
+            OptionPatch { num_ctx: Some(64), num_thread: Some(0), num_gpu: Some(-1), ..Default::default() };
+
+        let load = load_options(&options, &config);
+
+        assert_eq!(
+            (load.context_tokens, load.threads, load.gpu_blocks, load.mmap),
+            (64, Some(3), None, true)
+        );
+    }
+}

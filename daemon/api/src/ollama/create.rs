@@ -1,0 +1,139 @@
+//! `POST /api/create`: a model from blobs or from another model. Writing it is `store`'s.
+
+use axum::{body::Body, extract::State, response::Response};
+use bytes::Bytes;
+use futures_util::stream;
+use serde_json::Value;
+use store::{Base, Digest, ModelName, Recipe, StoreError};
+use tokio::sync::mpsc;
+
+use super::{
+    errors::{ErrorBody, Refusal},
+    request::{self, Framing},
+    routes::object,
+    wire::Status,
+};
+use crate::{
+    Api,
+    body::{self, COMMAND_BYTES},
+    error::{Error, Invalid},
+    go_json::Fields,
+    ndjson,
+};
+
+/// Statuses that wait for a slow client at most.
+const STATUSES_IN_FLIGHT: usize = 64;
+
+const NOT_YET: &[&str] = &[
+    "adapters",
+    "draft_files",
+    "draft_quantize",
+    "info",
+    "parser",
+    "quantization",
+    "quantize",
+    "remote_host",
+    "renderer",
+    "requires",
+];
+
+/// `POST /api/create`.
+pub(super) async fn create(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
+    let request = Request::read(body::read(body, COMMAND_BYTES, "CreateRequest").await?)?;
+    let framing = request.framing;
+    let mut steps = begin(&api, request);
+    if framing == Framing::Whole {
+        while let Some(step) = steps.recv().await {
+            step?;
+        }
+        return Ok(object(&Status { status: "success".into() }));
+    }
+    // The first word decides the status, so that a refusal has one.
+    let first = steps.recv().await.transpose()?;
+    let lines = stream::unfold((first.map(Ok), steps), async |(first, mut steps)| {
+        let step = match first {
+            Some(step) => step,
+            None => steps.recv().await?,
+        };
+        Some((line(step), (None, steps)))
+    });
+    Ok(ndjson::response(lines))
+}
+
+type Step = Result<String, StoreError>;
+
+fn begin(api: &Api, request: Request) -> mpsc::Receiver<Step> {
+    let (sender, steps) = mpsc::channel(STATUSES_IN_FLIGHT);
+    let store = api.store.clone();
+    tokio::task::spawn_blocking(move || {
+        // A client that went away does not undo what it asked for, so a failed send is none of ours.
+        let mut say = |status: store::CreateStatus| drop(sender.blocking_send(Ok(status.to_string())));
+        if let Err(error) = store.create(&request.name, request.recipe, &mut say) {
+            drop(sender.blocking_send(Err(error)));
+        }
+    });
+    steps
+}
+
+fn line(step: Step) -> Bytes {
+    match step {
+        Ok(status) => ndjson::line(&Status { status }),
+        Err(error) => ndjson::line(&ErrorBody { error: Error::from(error).message() }),
+    }
+}
+
+/// A body of `/api/create`, checked.
+struct Request {
+    name: ModelName,
+    framing: Framing,
+    recipe: Recipe,
+}
+
+impl Request {
+    fn read(mut fields: Fields) -> Result<Self, Error> {
+        for field in NOT_YET {
+            fields.refuse(field)?;
+        }
+        let old_name = fields.text("name")?;
+        let name = fields.text("model")?.or(old_name).unwrap_or_default();
+        Ok(Self {
+            name: name.parse().map_err(|_| Error::InvalidName)?,
+            framing: request::framing(&mut fields)?,
+            recipe: Recipe {
+                base: base(&mut fields)?,
+                template: fields.text("template")?,
+                system: fields.text("system")?,
+                licenses: licenses(&mut fields)?,
+                parameters: fields.map("parameters")?.into_iter().collect(),
+                messages: request::messages(&mut fields)?,
+            },
+        })
+    }
+}
+
+fn base(fields: &mut Fields) -> Result<Base, Error> {
+    let files = fields.map("files")?;
+    match fields.text("from")? {
+        Some(_) if !files.is_empty() => Err(Invalid::of("files", "from and files exclude each other").into()),
+        Some(from) => Ok(Base::Model(from.parse().map_err(|_| Error::InvalidName)?)),
+        None if files.is_empty() => Err(Invalid::new("neither 'from' or 'files' was specified").into()),
+        None => Ok(Base::Blobs(files.into_iter().map(blob).collect::<Result<_, _>>()?)),
+    }
+}
+
+fn blob((file, digest): (String, Value)) -> Result<(String, Digest), Invalid> {
+    let parsed = digest.as_str().and_then(|digest| digest.parse().ok());
+    Ok((file, parsed.ok_or_else(|| Invalid::of("files", "invalid digest format"))?))
+}
+
+fn licenses(fields: &mut Fields) -> Result<Vec<String>, Invalid> {
+    let text = |value: Value| match value {
+        Value::String(text) => Ok(text),
+        _ => Err(Invalid::of("license", "license must be a string or a list of strings")),
+    };
+    match fields.take("license") {
+        None => Ok(Vec::new()),
+        Some(Value::Array(items)) => items.into_iter().map(text).collect(),
+        Some(one) => Ok(vec![text(one)?]),
+    }
+}

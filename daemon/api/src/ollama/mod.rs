@@ -1,0 +1,13 @@
+//! Ollama's native API, under `/api`. What it means lives below; this family only translates.
+
+mod blobs;
+mod create;
+mod errors;
+mod keep_alive;
+mod models;
+mod request;
+mod response;
+mod routes;
+mod wire;
+
+pub(crate) use routes::router;

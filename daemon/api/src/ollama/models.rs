@@ -1,0 +1,212 @@
+//! The routes about stored and loaded models: `/api/tags`, `/api/ps`, `/api/show`, `/api/delete`.
+
+use std::{
+    cmp::Reverse,
+    time::{Duration, SystemTime},
+};
+
+use axum::{
+    body::Body,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+
+use http::StatusCode;
+use jiff::Timestamp;
+use protocol::Message;
+use scheduler::Loaded;
+use serde_json::{Map, Value, json};
+use store::{
+    Model, ModelConfig, ModelName, StoreError,
+    gguf::{self, Header},
+};
+
+use super::{
+    errors::Refusal,
+    routes::object,
+    wire::{Details, Models, Process, Show, ShownMessage, Tag, TensorInfo},
+};
+use crate::{
+    Api,
+    body::{self, COMMAND_BYTES},
+    error::{Error, Invalid},
+    go_json::Fields,
+};
+
+/// What clients print as forever: as far as Go's clock counts.
+const FOREVER: Duration = Duration::from_nanos(i64::MAX as u64);
+/// Longer lists of a model's metadata are shown only to who asks for all.
+const SHORT_LIST: usize = 5;
+
+/// `GET /api/tags`: newest first.
+pub(super) async fn tags(State(api): State<Api>) -> Result<Response, Refusal> {
+    let mut listed = api.on_store(|store| store.list()).await?;
+    listed.sort_by_key(|model| Reverse(model.modified));
+    let models = listed.into_iter().map(|model| Tag {
+        name: model.name.to_string(),
+        model: model.name.to_string(),
+        modified_at: timestamp(model.modified),
+        size: model.size_bytes,
+        digest: model.digest.hex(),
+        details: details(&model.config),
+    });
+    Ok(object(&Models { models: models.collect() }))
+}
+
+/// `GET /api/ps`: what stays longest first.
+pub(super) async fn ps(State(api): State<Api>) -> Result<Response, Refusal> {
+    let mut loaded = api.scheduler.loaded().await;
+    let forever = SystemTime::now() + FOREVER;
+    loaded.sort_by_key(|model| Reverse(model.expires_at.unwrap_or(forever)));
+    let models = api
+        .on_store(move |store| {
+            Ok(loaded
+                .into_iter()
+                .map(|model| {
+                    // A model deleted while loaded has no details any more.
+                    let details =
+                        store.resolve(&model.name).map(|found| details(&found.config)).unwrap_or_default();
+                    process(model, details, forever)
+                })
+                .collect())
+        })
+        .await?;
+    Ok(object(&Models { models }))
+}
+
+/// `POST /api/show`.
+pub(super) async fn show(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
+    let mut fields = body::read(body, COMMAND_BYTES, "ShowRequest").await?;
+    let lists = match fields.flag("verbose")? {
+        Some(true) => Lists::Whole,
+        _ => Lists::Short,
+    };
+    let asked = asked(&mut fields)?.ok_or_else(|| Invalid::of("model", "model is required"))?;
+    let name = asked.parse::<ModelName>().map_err(|_| Error::InvalidName)?;
+    let model = api.resolve(&asked).await.map_err(|error| match error {
+        Error::UnknownModel { .. } => Error::UnknownModel { asked: name.to_string() },
+        other => other,
+    })?;
+    let shown = api.on_store(move |store| {
+        let header = store.header(&model)?;
+        Ok(shown(store.modelfile(&model), model, &header, lists))
+    });
+    Ok(object(&shown.await?))
+}
+
+/// `DELETE /api/delete`. A worker that has it loaded goes on.
+pub(super) async fn delete(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
+    let mut fields = body::read(body, COMMAND_BYTES, "DeleteRequest").await?;
+    let asked = asked(&mut fields)?.unwrap_or_default();
+    let name =
+        asked.parse::<ModelName>().map_err(|_| Invalid::of("model", format!("name {asked:?} is invalid")))?;
+    let deleted: Result<(), Error> =
+        api.on_store(move |store| -> Result<(), StoreError> { store.delete(&name) }).await;
+    deleted.map_err(|error| error.about_model(&asked))?;
+    Ok(StatusCode::OK.into_response())
+}
+
+/// Whether long lists of metadata are shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lists {
+    Short,
+    Whole,
+}
+
+fn asked(fields: &mut Fields) -> Result<Option<String>, Invalid> {
+    let old_name = fields.text("name")?;
+    Ok(fields.text("model")?.or(old_name))
+}
+
+fn shown(modelfile: String, model: Model, header: &Header, lists: Lists) -> Show {
+    Show {
+        license: model.licenses.join("\n"),
+        modelfile,
+        parameters: parameters(&model.parameter_lines),
+        details: details(&model.config),
+        messages: model.messages.into_iter().map(shown_message).collect(),
+        template: model.template.or_else(|| header.chat_template().map(Into::into)),
+        system: model.system,
+        model_info: model_info(header, lists),
+        tensors: match lists {
+            Lists::Short => Vec::new(),
+            Lists::Whole => header.tensors.iter().map(tensor).collect(),
+        },
+        capabilities: capabilities(header),
+        modified_at: timestamp(model.modified),
+    }
+}
+
+fn shown_message(message: Message) -> ShownMessage {
+    ShownMessage { role: message.role.as_str(), content: message.content }
+}
+
+fn parameters(lines: &[(String, String)]) -> String {
+    let line = |(name, value): &(String, String)| match name.as_str() {
+        "stop" => format!("{name:<30} {value:?}"),
+        _ => format!("{name:<30} {value}"),
+    };
+    lines.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn model_info(header: &Header, lists: Lists) -> Map<String, Value> {
+    let hidden = ["general.name", "tokenizer.chat_template"];
+    let shown = header.metadata.iter().filter(|(name, _)| !hidden.contains(&name.as_str()));
+    let mut info: Map<_, _> = shown.map(|(name, value)| (name.clone(), info_value(value, lists))).collect();
+    info.insert("general.parameter_count".into(), json!(header.parameter_count()));
+    info
+}
+
+fn capabilities(header: &Header) -> Vec<&'static str> {
+    match header.metadata.iter().any(|(name, _)| name.ends_with(".pooling_type")) {
+        true => vec!["embedding"],
+        false => vec!["completion"],
+    }
+}
+
+fn tensor(tensor: &gguf::Tensor) -> TensorInfo {
+    TensorInfo { name: tensor.name.clone(), kind: tensor.kind.name.into(), shape: tensor.dimensions.clone() }
+}
+
+fn process(model: Loaded, details: Details, forever: SystemTime) -> Process {
+    Process {
+        name: model.name.to_string(),
+        model: model.name.to_string(),
+        size: model.size_bytes,
+        digest: model.digest.hex(),
+        details,
+        expires_at: timestamp(model.expires_at.unwrap_or(forever)),
+        size_vram: model.gpu_bytes,
+        context_length: model.context_tokens,
+    }
+}
+
+fn details(config: &ModelConfig) -> Details {
+    Details {
+        parent_model: String::new(),
+        format: config.model_format.clone(),
+        family: config.model_family.clone(),
+        families: Some(config.model_families.clone()),
+        parameter_size: config.model_type.clone(),
+        quantization_level: config.file_type.clone(),
+        context_length: config.context_length,
+        embedding_length: config.embedding_length,
+    }
+}
+
+fn info_value(value: &gguf::Value, lists: Lists) -> Value {
+    match value {
+        gguf::Value::Unsigned(number) => json!(number),
+        gguf::Value::Signed(number) => json!(number),
+        gguf::Value::Float(number) => json!(number),
+        gguf::Value::Bool(truth) => json!(truth),
+        gguf::Value::Text(text) => json!(text),
+        gguf::Value::Array(items) if lists == Lists::Short && items.len() > SHORT_LIST => json!([]),
+        gguf::Value::Array(items) => items.iter().map(|item| info_value(item, lists)).collect(),
+    }
+}
+
+/// RFC 3339; a time that no calendar has is the epoch.
+fn timestamp(time: SystemTime) -> String {
+    Timestamp::try_from(time).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
+}

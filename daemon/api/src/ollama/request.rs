@@ -1,0 +1,299 @@
+//! This family's requests, from JSON to the vocabulary. What a request means for a model is decided here; running it is
+//! not.
+
+use protocol::{Generate, Input, Message, OptionPatch, Overflow, Role};
+use scheduler::KeepAlive;
+use serde_json::Value;
+use store::Model;
+
+use super::keep_alive;
+use crate::{
+    conversation::{Layers, conversation},
+    error::Invalid,
+    go_json::{self, Fields},
+};
+
+/// A body of `/api/generate` or `/api/chat`, checked.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) model: String,
+    pub(super) framing: Framing,
+    pub(super) keep_alive: Option<KeepAlive>,
+    pub(super) options: OptionPatch,
+    pub(super) task: Task,
+    overflow: Overflow,
+}
+
+/// How the answer is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// A line for each piece.
+    Lines,
+    /// One object at the end.
+    Whole,
+}
+
+/// What a request wants of its model.
+#[derive(Debug, PartialEq)]
+pub(super) enum Task {
+    /// Nothing to read: only have it in memory.
+    Load,
+    /// Nothing to read, and not to be kept.
+    Unload,
+    /// A prompt that is read as it stands.
+    Raw(String),
+    /// A prompt that becomes a user's turn.
+    Prompt { prompt: String, system: Option<String>, context: Option<Vec<i32>> },
+    /// A conversation.
+    Chat(Vec<Message>),
+}
+
+/// What every field that is not built yet is called, by route.
+const NOT_YET: &[&str] = &["tools", "suffix", "images", "template", "logprobs", "_debug_render_only"];
+
+impl Request {
+    /// A body of `/api/generate`.
+    pub(super) fn generate(mut fields: Fields) -> Result<Self, Invalid> {
+        let raw = fields.flag("raw")?.unwrap_or(false);
+        let template = fields.text("template")?;
+        let system = fields.text("system")?;
+        let context = fields.tokens("context")?.filter(|context| !context.is_empty());
+        if raw && (template.is_some() || system.is_some() || context.is_some()) {
+            return Err(Invalid::new("raw mode does not support template, system, or context"));
+        }
+        if template.is_some() {
+            return Err(Invalid::unsupported("template"));
+        }
+        let prompt = fields.text("prompt")?;
+        Self::shared(fields, |keep_alive| match prompt {
+            None => Task::idle(keep_alive),
+            Some(prompt) if raw => Task::Raw(prompt),
+            Some(prompt) => Task::Prompt { prompt, system, context },
+        })
+    }
+
+    /// A body of `/api/chat`.
+    pub(super) fn chat(mut fields: Fields) -> Result<Self, Invalid> {
+        let messages = messages(&mut fields)?;
+        let request = Self::shared(fields, |keep_alive| match messages.is_empty() {
+            true => Task::idle(keep_alive),
+            false => Task::Chat(messages),
+        })?;
+        if request.model.is_empty() {
+            return Err(Invalid::of("model", "model is required"));
+        }
+        Ok(request)
+    }
+
+    fn shared(mut fields: Fields, task: impl FnOnce(Option<&KeepAlive>) -> Task) -> Result<Self, Invalid> {
+        for field in NOT_YET {
+            fields.refuse(field)?;
+        }
+        check_format(&mut fields)?;
+        check_think(&mut fields)?;
+        let keep_alive = fields.take("keep_alive").as_ref().map(keep_alive::parse).transpose()?;
+        Ok(Self {
+            model: fields.text("model")?.unwrap_or_default(),
+            framing: framing(&mut fields)?,
+            options: options(&mut fields)?,
+            overflow: match fields.flag("truncate")? {
+                Some(false) => Overflow::Refuse,
+                _ => Overflow::Truncate,
+            },
+            task: task(keep_alive.as_ref()),
+            keep_alive,
+        })
+    }
+
+    /// What the model is to do, with the Modelfile's part laid below; `None` if there is nothing to read.
+    pub(super) fn into_generate(self, model: &Model, options: &OptionPatch) -> Option<Generate> {
+        let system = || model.system.clone().filter(|system| !system.is_empty());
+        let input = match self.task {
+            Task::Load | Task::Unload => return None,
+            Task::Raw(prompt) => Input::Raw(prompt),
+            Task::Prompt { prompt, system: asked, context } => prompt_input(
+                Layers { system: asked.or_else(system), history: &model.messages },
+                prompt,
+                context,
+            ),
+            Task::Chat(messages) => {
+                Input::Chat(conversation(Layers { system: system(), history: &model.messages }, messages))
+            }
+        };
+        Some(Generate { input, options: options.options(), overflow: self.overflow })
+    }
+}
+
+impl Task {
+    fn idle(keep_alive: Option<&KeepAlive>) -> Self {
+        match keep_alive {
+            Some(KeepAlive::For(time)) if time.is_zero() => Self::Unload,
+            _ => Self::Load,
+        }
+    }
+}
+
+fn prompt_input(layers: Layers<'_>, prompt: String, context: Option<Vec<i32>>) -> Input {
+    let user = vec![Message { role: Role::User, content: prompt }];
+    match context {
+        None => Input::Chat(conversation(layers, user)),
+        // The history is among the tokens already.
+        Some(context) => {
+            Input::Continue { context, turn: conversation(Layers { history: &[], ..layers }, user) }
+        }
+    }
+}
+
+/// `stream`, which is on by default.
+pub(super) fn framing(fields: &mut Fields) -> Result<Framing, Invalid> {
+    Ok(match fields.flag("stream")? {
+        Some(false) => Framing::Whole,
+        _ => Framing::Lines,
+    })
+}
+
+/// `messages`, here and in `/api/create`.
+pub(super) fn messages(fields: &mut Fields) -> Result<Vec<Message>, Invalid> {
+    fields.objects("messages", "Message")?.into_iter().map(message).collect()
+}
+
+fn message(mut fields: Fields) -> Result<Message, Invalid> {
+    fields.refuse("images")?;
+    fields.refuse("tool_calls")?;
+    Ok(Message {
+        role: go_json::role(&fields.text("role")?.unwrap_or_default())?,
+        content: fields.text("content")?.unwrap_or_default(),
+    })
+}
+
+fn options(fields: &mut Fields) -> Result<OptionPatch, Invalid> {
+    let mut patch = OptionPatch::default();
+    for (name, value) in fields.map("options")? {
+        if value.is_null() {
+            continue;
+        }
+        match patch.set(&name.to_lowercase(), &value) {
+            Err(protocol::InvalidOption::Unknown(name)) => {
+                tracing::warn!(option = name, "invalid option provided")
+            }
+            other => other?,
+        }
+    }
+    Ok(patch)
+}
+
+fn check_format(fields: &mut Fields) -> Result<(), Invalid> {
+    match fields.take("format") {
+        None => Ok(()),
+        Some(Value::String(text)) if text.is_empty() => Ok(()),
+        Some(Value::Object(_)) => Err(Invalid::unsupported("format")),
+        Some(Value::String(text)) if text == "json" => Err(Invalid::unsupported("format")),
+        Some(other) => {
+            let message = format!("invalid format: {other}; expected \"json\" or a valid JSON Schema object");
+            Err(Invalid::of("format", message))
+        }
+    }
+}
+
+fn check_think(fields: &mut Fields) -> Result<(), Invalid> {
+    match fields.take("think") {
+        None | Some(Value::Bool(false)) => Ok(()),
+        Some(Value::Bool(true)) => Err(Invalid::unsupported("think")),
+        Some(Value::String(level)) if ["high", "medium", "low", "max"].contains(&level.as_str()) => {
+            Err(Invalid::unsupported("think"))
+        }
+        Some(Value::String(level)) => {
+            let levels = "must be \"high\", \"medium\", \"low\", \"max\", true, or false";
+            Err(Invalid::of("think", format!("invalid think value: {level:?} ({levels})")))
+        }
+        Some(other) => Err(fields.mismatch("think", &other, "bool")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn generate(body: Value) -> Result<Request, Invalid> {
+        Request::generate(Fields::of("GenerateRequest", body).unwrap())
+    }
+
+    fn chat(body: Value) -> Result<Request, Invalid> {
+        Request::chat(Fields::of("ChatRequest", body).unwrap())
+    }
+
+    fn said(role: Role, content: &str) -> Message {
+        Message { role, content: content.into() }
+    }
+
+    #[test]
+    fn nothing_to_read_loads_and_unloads() {
+        assert_eq!(generate(json!({"model": "m"})).unwrap().task, Task::Load);
+        assert_eq!(generate(json!({"model": "m", "keep_alive": 0})).unwrap().task, Task::Unload);
+        assert_eq!(
+            chat(json!({"model": "m", "messages": [], "keep_alive": "0"})).unwrap().task,
+            Task::Unload
+        );
+    }
+
+    #[test]
+    fn answers_stream_unless_told_otherwise() {
+        assert_eq!(generate(json!({"model": "m"})).unwrap().framing, Framing::Lines);
+        assert_eq!(generate(json!({"model": "m", "Stream": false})).unwrap().framing, Framing::Whole);
+    }
+
+    #[test]
+    fn what_is_not_built_is_refused_by_name_and_what_says_nothing_is_not() {
+        for (field, value) in [
+            ("format", json!("json")),
+            ("format", json!({"type": "object"})),
+            ("think", json!(true)),
+            ("images", json!(["aGk="])),
+            ("suffix", json!("x")),
+            ("template", json!("{{ .Prompt }}")),
+        ] {
+            let refused = generate(json!({"model": "m", "prompt": "hi", field: value})).unwrap_err();
+            assert_eq!(refused.message, format!("{field} is not supported yet"));
+        }
+        let nothing = json!({"model": "m", "prompt": "hi", "format": "", "think": false, "images": [], "tools": [], "suffix": ""});
+        assert!(generate(nothing).is_ok());
+    }
+
+    #[test]
+    fn raw_takes_no_system() {
+        let refused = generate(json!({"prompt": "hi", "raw": true, "system": "be brief"})).unwrap_err();
+        assert_eq!(refused.message, "raw mode does not support template, system, or context");
+    }
+
+    #[test]
+    fn an_option_of_the_wrong_type_is_refused_and_an_unknown_one_is_not() {
+        let refused = generate(json!({"options": {"top_k": "many"}})).unwrap_err();
+        assert_eq!(refused.message, "option \"top_k\" must be of type integer");
+
+        let options = generate(json!({"options": {"Temperature": 0, "warmth": 9}})).unwrap().options;
+        assert_eq!(options.temperature, Some(0.0));
+    }
+
+    #[test]
+    fn a_chat_needs_a_model_and_known_roles() {
+        assert_eq!(chat(json!({"messages": []})).unwrap_err().message, "model is required");
+        let refused =
+            chat(json!({"model": "m", "messages": [{"role": "oracle", "content": "x"}]})).unwrap_err();
+        assert!(refused.message.starts_with("invalid role: \"oracle\""), "{}", refused.message);
+    }
+
+    #[test]
+    fn roles_and_keys_of_messages_match_in_any_case() {
+        let request = chat(json!({"model": "m", "messages": [{"Role": "USER", "Content": "x"}]})).unwrap();
+        assert_eq!(request.task, Task::Chat(vec![said(Role::User, "x")]));
+    }
+
+    #[test]
+    fn a_context_goes_on_without_the_history() {
+        let history = [said(Role::User, "a")];
+        let input = prompt_input(Layers { system: None, history: &history }, "more".into(), Some(vec![1, 2]));
+        assert_eq!(input, Input::Continue { context: vec![1, 2], turn: vec![said(Role::User, "more")] });
+    }
+}

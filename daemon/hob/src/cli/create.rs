@@ -1,0 +1,174 @@
+//! `hob create`: reads a Modelfile, brings its files to the daemon as blobs, and has the model made from them.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use futures_util::TryStreamExt as _;
+use serde_json::{Map, Value, json};
+use store::Digest;
+use store::modelfile::Modelfile;
+
+use super::{client::Client, progress, remark};
+
+/// What `create` takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The name of the model to make.
+    model: String,
+    /// The Modelfile.
+    #[arg(short, long, default_value = "Modelfile")]
+    file: PathBuf,
+    /// Quantizes the weights to this type.
+    #[arg(short, long)]
+    quantize: Option<String>,
+}
+
+pub(crate) async fn run(arguments: Arguments, client: &Client) -> anyhow::Result<()> {
+    let name = &arguments.model;
+    anyhow::ensure!(name.parse::<store::ModelName>().is_ok(), "invalid model name: {name}");
+    let text = std::fs::read_to_string(&arguments.file)
+        .with_context(|| format!("cannot read the Modelfile {}", arguments.file.display()))?;
+    let modelfile = Modelfile::parse(&text)?;
+    let mut body = recipe(&modelfile)?;
+    body.insert("model".to_owned(), json!(name));
+    if let Some(kind) = &arguments.quantize {
+        body.insert("quantize".to_owned(), json!(kind));
+    }
+    let folder = arguments.file.parent().unwrap_or(Path::new("."));
+    let mut files = Map::new();
+    for from in &modelfile.from {
+        let path = located(folder, from);
+        if path.is_file() {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let digest = upload(client, &path).await?;
+            anyhow::ensure!(files.insert(name, json!(digest)).is_none(), "two files of one name: {from}");
+        } else {
+            anyhow::ensure!(!path.is_dir(), "{from} is a folder\nhint: name a GGUF file in FROM");
+            body.insert("from".to_owned(), json!(from));
+        }
+    }
+    if !files.is_empty() {
+        body.insert("files".to_owned(), Value::Object(files));
+    }
+    submit(client, &Value::Object(body)).await
+}
+
+/// Has the daemon make a model, showing each of its steps.
+pub(crate) async fn submit(client: &Client, body: &Value) -> anyhow::Result<()> {
+    let bar = progress::spinner("gathering model components");
+    let mut lines = client.stream("/api/create", body).await?;
+    while let Some(line) = lines.next().await? {
+        let status = line["status"].as_str().unwrap_or_default();
+        bar.suspend(|| remark(status));
+        bar.set_message(status.to_owned());
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// The part of the request that needs no file.
+fn recipe(modelfile: &Modelfile) -> anyhow::Result<Map<String, Value>> {
+    anyhow::ensure!(
+        modelfile.adapters.is_empty(),
+        "this Modelfile has an ADAPTER\nhint: hob cannot apply adapters yet; merge it into the weights first"
+    );
+    let mut body = Map::new();
+    if let Some(template) = &modelfile.template {
+        body.insert("template".to_owned(), json!(template));
+    }
+    if let Some(system) = &modelfile.system {
+        body.insert("system".to_owned(), json!(system));
+    }
+    if !modelfile.licenses.is_empty() {
+        body.insert("license".to_owned(), json!(modelfile.licenses));
+    }
+    if !modelfile.parameters.is_empty() {
+        let mut parameters = Map::new();
+        for (name, text) in &modelfile.parameters {
+            set_parameter(&mut parameters, name, text)?;
+        }
+        body.insert("parameters".to_owned(), Value::Object(parameters));
+    }
+    if !modelfile.messages.is_empty() {
+        let messages = modelfile.messages.iter();
+        let messages: Vec<Value> = messages
+            .map(|message| json!({"role": message.role.as_str(), "content": message.content}))
+            .collect();
+        body.insert("messages".to_owned(), json!(messages));
+    }
+    Ok(body)
+}
+
+/// Adds one parameter given as text, in the type that the API wants it in; `stop` accumulates, others are replaced.
+pub(crate) fn set_parameter(
+    parameters: &mut Map<String, Value>,
+    name: &str,
+    text: &str,
+) -> Result<(), protocol::InvalidOption> {
+    protocol::OptionPatch::default().set_text(name, text)?;
+    let value = match name {
+        "stop" => {
+            let stops = parameters.entry(name).or_insert_with(|| json!([]));
+            if let Value::Array(stops) = stops {
+                stops.push(json!(text));
+            }
+            return Ok(());
+        }
+        // Go's ParseBool takes more words than JSON has.
+        "use_mmap" => json!(matches!(text, "1" | "t" | "T" | "true" | "TRUE" | "True")),
+        _ => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
+    };
+    parameters.insert(name.to_owned(), value);
+    Ok(())
+}
+
+fn located(folder: &Path, from: &str) -> PathBuf {
+    match (from.strip_prefix("~/"), std::env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => folder.join(from),
+    }
+}
+
+async fn upload(client: &Client, path: &Path) -> anyhow::Result<String> {
+    let cannot = || format!("cannot read {}", path.display());
+    let file = File::open(path).with_context(cannot)?;
+    let total = file.metadata().with_context(cannot)?.len();
+    let bar = progress::bytes("hashing", total);
+    let reader = bar.wrap_read(file);
+    let (digest, _) =
+        tokio::task::spawn_blocking(move || Digest::of_reader(reader)).await?.with_context(cannot)?;
+    bar.finish_and_clear();
+    let digest = digest.to_string();
+    if client.has_blob(&digest).await? {
+        return Ok(digest);
+    }
+    let bar = progress::bytes(&format!("copying file {}", &digest[..digest.len().min(19)]), total);
+    let file = tokio::fs::File::open(path).await.with_context(cannot)?;
+    let stream = tokio_util::io::ReaderStream::with_capacity(file, 1 << 18);
+    let counter = bar.clone();
+    let stream = stream.inspect_ok(move |bytes| counter.inc(bytes.len() as u64));
+    client.upload(&digest, reqwest::Body::wrap_stream(stream)).await?;
+    bar.finish_and_clear();
+    Ok(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_reach_the_api_in_their_own_types() {
+        let mut parameters = Map::new();
+
+        for (name, text) in [("temperature", "0.5"), ("num_ctx", "4096"), ("stop", "a"), ("stop", "b")] {
+            set_parameter(&mut parameters, name, text).unwrap();
+        }
+
+        assert_eq!(
+            Value::Object(parameters),
+            json!({"temperature": 0.5, "num_ctx": 4096, "stop": ["a", "b"]})
+        );
+        assert!(set_parameter(&mut Map::new(), "no_such", "1").is_err());
+    }
+}

@@ -1,0 +1,142 @@
+//! The command line: its grammar, and which file answers each verb. A client over HTTP like any other program:
+//! it never opens the store or a model itself.
+
+mod client;
+mod console;
+mod create;
+mod human;
+mod list;
+mod progress;
+mod ps;
+mod rm;
+mod run;
+mod show;
+mod slash;
+mod start;
+mod stop;
+mod wrap;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use platform::directories::Directories;
+
+use self::client::Client;
+use crate::settings::Settings;
+
+/// Runs language models in worker processes and serves Ollama's and OpenAI's HTTP APIs.
+#[derive(Debug, Parser)]
+#[command(name = "hob", disable_version_flag = true, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    /// The daemon to talk to, `[scheme://]host[:port]`; else HOB_HOST, then OLLAMA_HOST, then 127.0.0.1:11434.
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    pub(crate) host: Option<String>,
+    /// Shows the version of the daemon, and of this program where they differ.
+    #[arg(short = 'v', long)]
+    pub(crate) version: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Starts the daemon.
+    #[command(visible_alias = "start")]
+    Serve(crate::serve::Arguments),
+    /// Runs one model for the daemon; started by it alone.
+    #[command(hide = true)]
+    Worker,
+    /// Runs a model: answers a prompt, or opens a conversation.
+    Run(run::Arguments),
+    /// Creates a model from a Modelfile.
+    Create(create::Arguments),
+    /// Shows what a model is made of.
+    Show(show::Arguments),
+    /// Lists the models in the store.
+    #[command(visible_alias = "ls")]
+    List(list::Arguments),
+    /// Lists the models that are loaded.
+    Ps(list::Arguments),
+    /// Unloads a model.
+    Stop(stop::Arguments),
+    /// Removes models from the store.
+    Rm(rm::Arguments),
+}
+
+/// What a verb needs to know beside its own arguments.
+#[derive(Debug)]
+pub(crate) struct Context {
+    /// `--host`, as typed.
+    pub(crate) host: Option<String>,
+    /// The settings this program was started with.
+    pub(crate) settings: Settings,
+}
+
+impl Context {
+    /// The address asked for by flag or environment, if any.
+    fn asked_host(&self) -> Option<&str> {
+        self.host.as_deref().or(self.settings.client_host.as_deref())
+    }
+
+    /// Where the history and the log of a daemon started here live.
+    fn state_dir(&self) -> anyhow::Result<PathBuf> {
+        let home = std::env::home_dir().context("this user has no home folder")?;
+        Ok(Directories::of_user(&home).state)
+    }
+
+    fn client(&self) -> anyhow::Result<Client> {
+        Client::new(self.asked_host())
+    }
+}
+
+/// Carries out one verb.
+///
+/// # Errors
+/// What the user is to be told, already worded; the caller prints it after `Error: ` and exits with 1.
+pub(crate) async fn run(command: Command, context: Context) -> anyhow::Result<()> {
+    match command {
+        Command::Serve(_) | Command::Worker => anyhow::bail!("this verb is not a client's"),
+        Command::Run(arguments) => run::run(arguments, &context).await,
+        Command::Create(arguments) => create::run(arguments, &context.client()?).await,
+        Command::Show(arguments) => show::run(arguments, &context.client()?).await,
+        Command::List(arguments) => list::run(&arguments, &context.client()?).await,
+        Command::Ps(arguments) => ps::run(&arguments, &context.client()?).await,
+        Command::Stop(arguments) => stop::run(&arguments, &context.client()?).await,
+        Command::Rm(arguments) => rm::run(&arguments, &context.client()?).await,
+    }
+}
+
+/// Prints `hob version is X`, asking the daemon first.
+///
+/// # Errors
+/// An address that cannot be read.
+pub(crate) async fn version(context: &Context) -> anyhow::Result<()> {
+    let ours = env!("CARGO_PKG_VERSION");
+    match context.client()?.version().await {
+        Ok(theirs) => {
+            say(&format!("hob version is {theirs}"));
+            if theirs != ours {
+                say(&format!("Warning: client version is {ours}"));
+            }
+        }
+        Err(_) => {
+            say("Warning: could not connect to a running hob");
+            say(&format!("hob version is {ours}"));
+        }
+    }
+    Ok(())
+}
+
+/// One line of data, on standard output. A reader that has gone, as in `hob list | head`, is no failure.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// One line of talk, on standard error.
+fn remark(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

@@ -1,0 +1,66 @@
+//! `hob ps`: the models that are loaded.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{
+    client::Client,
+    human,
+    list::{Arguments, models, short_id, table},
+    say,
+};
+
+pub(crate) async fn run(arguments: &Arguments, client: &Client) -> anyhow::Result<()> {
+    let answer = client.get("/api/ps").await?;
+    let mut rows = vec![["NAME", "ID", "SIZE", "PROCESSOR", "CONTEXT", "UNTIL"].map(str::to_owned).to_vec()];
+    for model in models(&answer) {
+        let name = model["name"].as_str().unwrap_or_default();
+        if arguments.admits(name) {
+            let size = model["size"].as_u64().unwrap_or_default();
+            rows.push(vec![
+                name.to_owned(),
+                short_id(model),
+                human::size(size),
+                processor(size, model["size_vram"].as_u64().unwrap_or_default()),
+                model["context_length"].as_u64().unwrap_or_default().to_string(),
+                until(model, Timestamp::now()),
+            ]);
+        }
+    }
+    say(&table(&rows));
+    Ok(())
+}
+
+fn processor(size: u64, on_gpu: u64) -> String {
+    if size == 0 || on_gpu > size {
+        return "Unknown".to_owned();
+    }
+    match on_gpu {
+        0 => "100% CPU".to_owned(),
+        gpu if gpu == size => "100% GPU".to_owned(),
+        gpu => {
+            let cpu_percent = ((size - gpu) as f64 / size as f64 * 100.0).round();
+            format!("{cpu_percent}%/{}% CPU/GPU", 100.0 - cpu_percent)
+        }
+    }
+}
+
+fn until(model: &Value, now: Timestamp) -> String {
+    match model["expires_at"].as_str().and_then(|text| text.parse::<Timestamp>().ok()) {
+        Some(time) => human::until(time.as_second() - now.as_second()),
+        None => "Forever".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::processor;
+
+    #[test]
+    fn the_split_between_processors_is_rounded() {
+        assert_eq!(processor(100, 0), "100% CPU");
+        assert_eq!(processor(100, 100), "100% GPU");
+        assert_eq!(processor(100, 52), "48%/52% CPU/GPU");
+        assert_eq!(processor(0, 0), "Unknown");
+    }
+}

@@ -1,0 +1,120 @@
+//! `hob serve`: reads the settings, builds the parts, runs them until it is told to stop.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use platform::process::WorkerProgram;
+use scheduler::Scheduler;
+use store::Store;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::settings::Settings;
+use crate::telemetry;
+
+/// `hob serve` has no options of its own: its settings come from files and the environment.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {}
+
+/// How long running answers get to end.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// A setting, an address or a folder that cannot be used.
+pub(crate) fn run(Arguments {}: Arguments) -> anyhow::Result<()> {
+    let settings = Settings::load()?;
+    telemetry::start(&settings.log)?;
+    // Translating takes little; what computes is in the workers.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.context("cannot start the runtime")?.block_on(async {
+        let hob = Hob::build(&settings)?;
+        hob.announce();
+        hob.run().await
+    })
+}
+
+/// All parts, every address bound, nothing served yet.
+struct Hob {
+    listeners: Vec<front::Listener>,
+    door: front::Config,
+    app: axum::Router,
+    scheduler: Scheduler,
+}
+
+impl Hob {
+    fn build(settings: &Settings) -> anyhow::Result<Self> {
+        let listeners = bind(&settings.listen)?;
+        let store = Store::open(settings.models_dir.clone())?;
+        let scheduler = Scheduler::start(scheduler::Config {
+            worker: WorkerProgram::this_executable().context("cannot tell where this program lies")?,
+            max_loaded: settings.max_loaded,
+            keep_alive: settings.keep_alive,
+            max_queue: settings.max_queue,
+            load_timeout: settings.load_timeout,
+        });
+        let config = api::Config {
+            version: env!("CARGO_PKG_VERSION").into(),
+            context_tokens: settings.context_tokens,
+            sequences: settings.sequences,
+            threads: settings.threads,
+        };
+        let app = api::router(api::Api::new(store, scheduler.clone(), config));
+        let door =
+            front::Config { origins: settings.origins.clone(), hosts: settings.hosts.clone(), ..Default::default() };
+        Ok(Self { listeners, door, app, scheduler })
+    }
+
+    fn announce(&self) {
+        for listener in &self.listeners {
+            tracing::info!("listening on http://{}", listener.address());
+        }
+        tell_systemd(&[sd_notify::NotifyState::Ready]);
+    }
+
+    async fn run(self) -> anyhow::Result<()> {
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(front::serve(self.listeners, self.app, self.door, stop.clone()));
+        told_to_stop().await?;
+        tracing::info!("stopping; running answers get {} seconds", DRAIN.as_secs());
+        tell_systemd(&[sd_notify::NotifyState::Stopping]);
+        stop.cancel();
+        if tokio::time::timeout(DRAIN, serving).await.is_err() {
+            tracing::warn!("answers were cut off");
+        }
+        self.scheduler.shutdown().await;
+        Ok(())
+    }
+}
+
+/// A loopback address of a family that the machine does not have is no reason not to serve the other.
+fn bind(addresses: &[SocketAddr]) -> anyhow::Result<Vec<front::Listener>> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        match front::bind(*address) {
+            Ok(listener) => listeners.push(listener),
+            Err(error) if error.is_unavailable() && addresses.len() > 1 => tracing::warn!(%error, "not listening there"),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    anyhow::ensure!(!listeners.is_empty(), "there is no address to listen on");
+    Ok(listeners)
+}
+
+async fn told_to_stop() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+fn tell_systemd(state: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(%error, "systemd was not told");
+    }
+}

@@ -1,0 +1,87 @@
+//! The environment, read once: Hob's own names, Ollama's as aliases, and what systemd and the journal say. No other file
+//! reads it.
+
+use std::collections::HashMap;
+
+/// What the environment says, sorted by whose word it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Environment {
+    /// Settings by their dotted name, from Hob's own variables.
+    pub(super) own: Vec<(String, String)>,
+    /// Settings by their dotted name, from Ollama's variables.
+    pub(super) aliases: Vec<(String, String)>,
+    /// Where systemd wants state.
+    pub(super) state_directory: Option<String>,
+    /// Standard error goes to the journal.
+    pub(super) journal: bool,
+}
+
+/// Hob's variables without a section; others have one, as in `HOB_MODELS__DIR`.
+const PLAIN: &[&str] = &["HOB_HOST", "HOB_LISTEN", "HOB_HOSTS", "HOB_ORIGINS"];
+
+const ALIASES: &[(&str, &str)] = &[
+    ("OLLAMA_HOST", "listen"),
+    ("OLLAMA_HOST", "host"),
+    ("OLLAMA_MODELS", "models.dir"),
+    ("OLLAMA_KEEP_ALIVE", "models.keep_alive"),
+    ("OLLAMA_CONTEXT_LENGTH", "models.context"),
+    ("OLLAMA_NUM_PARALLEL", "models.parallel"),
+    ("OLLAMA_MAX_LOADED_MODELS", "models.max_loaded"),
+    ("OLLAMA_MAX_QUEUE", "models.max_queue"),
+    ("OLLAMA_LOAD_TIMEOUT", "models.load_timeout"),
+    ("OLLAMA_ORIGINS", "origins"),
+];
+
+impl Environment {
+    pub(super) fn read() -> Self {
+        Self::of(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))))
+    }
+
+    pub(super) fn of(variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        let variables: HashMap<String, String> = variables
+            .into_iter()
+            // Ollama trims blanks and quotes; an empty variable says nothing.
+            .map(|(name, value)| (name, value.trim().trim_matches(['"', '\'']).to_owned()))
+            .filter(|(_, value)| !value.is_empty())
+            .collect();
+        let mut own: Vec<_> = variables.iter().filter_map(|(name, value)| Some((key(name)?, value.clone()))).collect();
+        own.sort();
+        let mut aliases: Vec<_> = ALIASES
+            .iter()
+            .filter_map(|(name, key)| Some(((*key).to_owned(), variables.get(*name)?.clone())))
+            .collect();
+        if variables.contains_key("OLLAMA_NOHISTORY") {
+            aliases.push(("cli.history".into(), "false".into()));
+        }
+        Self {
+            own,
+            aliases,
+            state_directory: variables.get("STATE_DIRECTORY").cloned(),
+            journal: variables.contains_key("JOURNAL_STREAM"),
+        }
+    }
+}
+
+fn key(name: &str) -> Option<String> {
+    let rest = name.strip_prefix("HOB_")?;
+    let ours = PLAIN.contains(&name) || rest.contains("__");
+    ours.then(|| rest.to_lowercase().replace("__", "."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_names_and_ollamas_are_told_apart() {
+        let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let environment = Environment::of([
+            variable("HOB_MODELS__DIR", "/a"),
+            variable("HOB_CACHE", "/not/a/setting"),
+            variable("OLLAMA_MODELS", " \"/b\" "),
+            variable("OLLAMA_KEEP_ALIVE", ""),
+        ]);
+        assert_eq!(environment.own, [variable("models.dir", "/a")]);
+        assert_eq!(environment.aliases, [variable("models.dir", "/b")]);
+    }
+}

@@ -1,0 +1,174 @@
+//! Settings: layers of files and environment, read once into one typed struct. An unknown key is an error.
+
+mod environment;
+mod raw;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use platform::directories::Directories;
+use scheduler::KeepAlive;
+
+use self::environment::Environment;
+use self::raw::Raw;
+
+/// Everything that an owner can decide, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// Where the daemon listens; loopback addresses only.
+    pub(crate) listen: Vec<SocketAddr>,
+    /// Host names that are ours, besides the loopback's.
+    pub(crate) hosts: Vec<String>,
+    /// Origins of pages that may call us, besides the loopback's.
+    pub(crate) origins: Vec<String>,
+    pub(crate) models_dir: PathBuf,
+    pub(crate) keep_alive: KeepAlive,
+    pub(crate) context_tokens: u32,
+    /// Requests that one model answers at once.
+    pub(crate) sequences: u32,
+    pub(crate) max_loaded: usize,
+    pub(crate) max_queue: usize,
+    pub(crate) load_timeout: Duration,
+    pub(crate) threads: Option<u32>,
+    /// Which daemon the command line talks to.
+    pub(crate) client_host: Option<String>,
+    /// The console keeps a history.
+    pub(crate) history: bool,
+    pub(crate) log: LogSettings,
+}
+
+/// What is logged, and where to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LogSettings {
+    pub(crate) level: String,
+    pub(crate) target: LogTarget,
+}
+
+/// Where logs go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogTarget {
+    Journal,
+    StandardError,
+}
+
+/// Until memory is budgeted, a time-out that is "never" is a day.
+const LONGEST_LOAD: Duration = Duration::from_secs(24 * 3600);
+
+impl Settings {
+    /// Reads all layers: the machine's files, the user's file, Ollama's variables, Hob's own.
+    ///
+    /// # Errors
+    /// The first value that makes no sense, with where it stands.
+    pub(crate) fn load() -> anyhow::Result<Self> {
+        let home = std::env::home_dir().context("this user has no home folder")?;
+        let directories = Directories::of_user(&home);
+        let environment = Environment::read();
+        let raw = raw::read(&directories.config, &environment)?;
+        Self::check(raw, &directories, &environment)
+    }
+
+    fn check(raw: Raw, directories: &Directories, environment: &Environment) -> anyhow::Result<Self> {
+        let state = environment.state_directory.as_ref().map_or(directories.state.clone(), PathBuf::from);
+        let models_dir = raw.models.dir.unwrap_or_else(|| state.join("models"));
+        let load_timeout = match time("models.load_timeout", raw.models.load_timeout.as_deref().unwrap_or("5m"))? {
+            KeepAlive::For(Duration::ZERO) | KeepAlive::Forever => LONGEST_LOAD,
+            KeepAlive::For(time) => time,
+        };
+        let target = if environment.journal { LogTarget::Journal } else { LogTarget::StandardError };
+        Ok(Self {
+            listen: addresses(raw.listen.as_deref())?,
+            hosts: list(raw.hosts.as_deref()),
+            origins: list(raw.origins.as_deref()),
+            models_dir: absolute(&models_dir)?,
+            keep_alive: time("models.keep_alive", raw.models.keep_alive.as_deref().unwrap_or("5m"))?,
+            context_tokens: ranged("models.context", raw.models.context.filter(|n| *n > 0), 4096, 4, 1 << 24)?,
+            sequences: ranged("models.parallel", raw.models.parallel.filter(|n| *n > 0), 4, 1, 64)?,
+            max_loaded: ranged("models.max_loaded", raw.models.max_loaded.filter(|n| *n > 0), 3, 1, 64)? as usize,
+            max_queue: ranged("models.max_queue", raw.models.max_queue, 512, 1, 1 << 16)? as usize,
+            load_timeout,
+            threads: raw.engine.threads.map(|n| ranged("engine.threads", Some(n), 1, 1, 1024)).transpose()?,
+            client_host: raw.host,
+            history: raw.cli.history.unwrap_or(true),
+            log: LogSettings { level: raw.log.level.unwrap_or_else(|| "info".into()), target },
+        })
+    }
+}
+
+fn time(name: &str, text: &str) -> anyhow::Result<KeepAlive> {
+    text.parse().with_context(|| format!("setting {name}"))
+}
+
+fn ranged(name: &str, given: Option<u32>, default: u32, low: u32, high: u32) -> anyhow::Result<u32> {
+    let value = given.unwrap_or(default);
+    anyhow::ensure!((low..=high).contains(&value), "setting {name} is {value}, it must be from {low} to {high}");
+    Ok(value)
+}
+
+fn list(text: Option<&str>) -> Vec<String> {
+    text.unwrap_or_default().split(',').map(str::trim).filter(|part| !part.is_empty()).map(Into::into).collect()
+}
+
+/// The default is Ollama's port on both loopbacks.
+fn addresses(text: Option<&str>) -> anyhow::Result<Vec<SocketAddr>> {
+    let Some(text) = text else { return Ok(vec![([127, 0, 0, 1], PORT).into(), (std::net::Ipv6Addr::LOCALHOST, PORT).into()]) };
+    list(Some(text)).iter().map(|part| address(part)).collect()
+}
+
+const PORT: u16 = 11434;
+
+fn address(text: &str) -> anyhow::Result<SocketAddr> {
+    let bare = text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/').replace("localhost", "127.0.0.1");
+    let parsed = bare.parse::<SocketAddr>().or_else(|_| bare.parse().map(|ip| SocketAddr::new(ip, PORT)));
+    let address = parsed.with_context(|| format!("setting listen: \"{text}\" is no address; write it like 127.0.0.1:11434"))?;
+    anyhow::ensure!(
+        address.ip().is_loopback(),
+        "setting listen: {address} is open to the network, which hob does not serve without TLS; use a loopback address \
+         such as 127.0.0.1:{}",
+        address.port()
+    );
+    Ok(address)
+}
+
+fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
+    std::path::absolute(path).with_context(|| format!("setting models.dir: {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(variables: &[(&str, &str)]) -> Result<Settings, String> {
+        let directories = Directories::of_user(Path::new("/home/somebody"));
+        let environment =
+            Environment::of(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let raw = raw::read(Path::new("/nowhere"), &environment).map_err(|error| format!("{error:#}"))?;
+        Settings::check(raw, &directories, &environment).map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn the_defaults_are_ollamas_where_it_has_them() {
+        let settings = settings(&[]).unwrap();
+        assert_eq!(settings.listen[0].to_string(), "127.0.0.1:11434");
+        assert_eq!(settings.keep_alive, KeepAlive::For(Duration::from_secs(300)));
+        assert_eq!(settings.models_dir, Path::new("/home/somebody/.local/share/hob/models"));
+    }
+
+    #[test]
+    fn our_own_variables_win_over_ollamas() {
+        let settings = settings(&[("OLLAMA_MODELS", "/old"), ("HOB_MODELS__DIR", "/new"), ("OLLAMA_KEEP_ALIVE", "-1")]);
+        let settings = settings.unwrap();
+        assert_eq!(settings.models_dir, Path::new("/new"));
+        assert_eq!(settings.keep_alive, KeepAlive::Forever);
+    }
+
+    #[test]
+    fn a_value_that_makes_no_sense_is_named() {
+        let wrong = |name, value| settings(&[(name, value)]).unwrap_err();
+        assert!(wrong("HOB_MODELS__PARALLEL", "1000").contains("models.parallel is 1000, it must be from 1 to 64"));
+        assert!(wrong("HOB_MODELS__DIRR", "/x").contains("dirr"));
+        assert!(wrong("HOB_LISTEN", "0.0.0.0:11434").contains("TLS"));
+        assert!(wrong("HOB_MODELS__KEEP_ALIVE", "soon").contains("models.keep_alive"));
+    }
+}

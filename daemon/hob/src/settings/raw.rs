@@ -1,0 +1,78 @@
+//! The layers as they are written, before anything is checked.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use config::{Config, File, FileFormat};
+use serde::Deserialize;
+
+use super::environment::Environment;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Raw {
+    pub(super) listen: Option<String>,
+    pub(super) host: Option<String>,
+    pub(super) hosts: Option<String>,
+    pub(super) origins: Option<String>,
+    pub(super) models: Models,
+    pub(super) engine: Engine,
+    pub(super) log: Log,
+    pub(super) cli: Cli,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Models {
+    pub(super) dir: Option<PathBuf>,
+    pub(super) keep_alive: Option<String>,
+    pub(super) context: Option<u32>,
+    pub(super) parallel: Option<u32>,
+    pub(super) max_loaded: Option<u32>,
+    pub(super) max_queue: Option<u32>,
+    pub(super) load_timeout: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Engine {
+    pub(super) threads: Option<u32>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Log {
+    pub(super) level: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Cli {
+    pub(super) history: Option<bool>,
+}
+
+/// Lays the layers over each other.
+pub(super) fn read(user: &Path, environment: &Environment) -> anyhow::Result<Raw> {
+    let mut builder = Config::builder();
+    for path in files(user) {
+        builder = builder.add_source(File::from(path).format(FileFormat::Toml));
+    }
+    for (key, value) in environment.aliases.iter().chain(&environment.own) {
+        builder = builder.set_override(key, value.as_str()).with_context(|| format!("setting {key}"))?;
+    }
+    let layers = builder.build().context("the settings cannot be read")?;
+    layers.try_deserialize().context("the settings make no sense")
+}
+
+/// Files that are there, the later ones over the earlier.
+fn files(user: &Path) -> Vec<PathBuf> {
+    let mut files = vec![PathBuf::from("/etc/hob/hob.toml")];
+    let folder = std::fs::read_dir("/etc/hob/conf.d").into_iter().flatten().flatten();
+    let mut parts: Vec<PathBuf> = folder.map(|entry| entry.path()).collect();
+    parts.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    parts.sort();
+    files.append(&mut parts);
+    files.push(user.join("hob.toml"));
+    files.retain(|path| path.is_file());
+    files
+}

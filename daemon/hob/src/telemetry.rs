@@ -1,0 +1,35 @@
+//! Where logs go: the journal under systemd, else standard error. Never a prompt, never a key.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::settings::{LogSettings, LogTarget};
+
+/// Starts logging. Once.
+///
+/// # Errors
+/// If the level cannot be read.
+pub(crate) fn start(settings: &LogSettings) -> anyhow::Result<()> {
+    let filter = EnvFilter::builder().parse(&settings.level);
+    let filter = filter.map_err(|error| anyhow::anyhow!("log.level \"{}\" is no level: {error}", settings.level))?;
+    let registry = tracing_subscriber::registry().with(filter);
+    if settings.target == LogTarget::Journal
+        && let Ok(journal) = tracing_journald::layer()
+    {
+        registry.with(journal).init();
+        return Ok(());
+    }
+    registry.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false)).init();
+    Ok(())
+}
+
+/// Tells the user why the program ends.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    // With standard error closed, the exit code is all there is.
+    let _unwritten = writeln!(std::io::stderr(), "Error: {error:#}");
+    ExitCode::FAILURE
+}

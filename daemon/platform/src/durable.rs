@@ -1,0 +1,83 @@
+//! The one writer that survives a power cut: write aside, sync, rename, sync the folder. A file is there whole or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A file that has no name of its own yet. Dropping it removes it.
+#[derive(Debug)]
+pub struct Staged {
+    file: File,
+    path: PathBuf,
+    kept: bool,
+}
+
+impl Staged {
+    /// Begins a file in `directory`, which must be on the volume where it is to be kept.
+    ///
+    /// # Errors
+    /// If the folder cannot be written.
+    pub fn create(directory: &Path) -> io::Result<Self> {
+        // Unique among processes by the number of this one, within it by a counter.
+        static COUNTER: AtomicU64 = AtomicU64::new(0);
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let path = directory.join(format!(".staged-{}-{number}", std::process::id()));
+        let file = OpenOptions::new().write(true).create(true).truncate(true).open(&path)?;
+        Ok(Self { file, path, kept: false })
+    }
+
+    /// Where the bytes lie for now; for readers that must see them before they are kept.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Gives the file its name, replacing what had it. Returns once that is on the disk.
+    ///
+    /// # Errors
+    /// On any failure the old file of this name stands and the staged one is gone.
+    pub fn keep(mut self, path: &Path) -> io::Result<()> {
+        self.file.sync_all()?;
+        #[expect(clippy::disallowed_methods, reason = "this is the place that also syncs")]
+        fs::rename(&self.path, path)?;
+        self.kept = true;
+        sync_folder(path.parent().unwrap_or(Path::new(".")))
+    }
+}
+
+impl Write for Staged {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if !self.kept {
+            // What stays behind is only space; the store sweeps it at its next start.
+            let _leftover = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Writes a whole small file.
+///
+/// # Errors
+/// On any failure the old file of this name stands.
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut staged = Staged::create(path.parent().unwrap_or(Path::new(".")))?;
+    staged.write_all(bytes)?;
+    staged.keep(path)
+}
+
+/// Makes a folder's entries durable.
+///
+/// # Errors
+/// If it cannot be opened or synced.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+}

@@ -1,0 +1,433 @@
+//! The scheduler: a table of what is in memory, and tasks that load, serve and expire. Each rule is in `plan`.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use protocol::{Generate, ModelFacts};
+use store::ModelName;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::plan::{Place, Step, next_step, serves};
+use crate::worker::{self, Connection, Link, Spawn};
+use crate::{Answer, Config, KeepAlive, Load, Loaded, ScheduleError};
+
+/// Decides which models are in memory. A clone is the same scheduler.
+#[derive(Clone)]
+pub struct Scheduler {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: Config,
+    spawn: Box<Spawn>,
+    table: Mutex<Table>,
+    /// Something in the table changed.
+    changed: Notify,
+    tasks: TaskTracker,
+    closing: CancellationToken,
+}
+
+#[derive(Default)]
+struct Table {
+    models: HashMap<ModelName, Entry>,
+    waiting: usize,
+    next_id: u64,
+}
+
+struct Entry {
+    /// Tells this entry from a later one of the same name.
+    id: u64,
+    load: Load,
+    phase: Phase,
+    leases: usize,
+    keep_alive: KeepAlive,
+    /// When it goes; `None` while it is in use or if it stays.
+    expires: Option<Instant>,
+    /// Told to go as soon as it is idle.
+    leaving: bool,
+}
+
+enum Phase {
+    Loading(Arc<OnceLock<String>>),
+    Ready { link: Arc<Link>, facts: ModelFacts },
+}
+
+/// A right to use a loaded model. It stays in memory while one is held.
+pub(crate) struct Lease {
+    shared: Arc<Shared>,
+    name: ModelName,
+    id: u64,
+    link: Arc<Link>,
+    facts: ModelFacts,
+}
+
+impl Scheduler {
+    /// A scheduler with nothing loaded. To be called within a tokio runtime.
+    pub fn start(config: Config) -> Self {
+        let program = config.worker.clone();
+        let spawn = move |model| {
+            let worker = platform::process::spawn(&program, model)?;
+            Ok(Connection { socket: worker.socket, process: Some(worker.child) })
+        };
+        Self::with_spawn(config, Box::new(spawn))
+    }
+
+    pub(crate) fn with_spawn(config: Config, spawn: Box<Spawn>) -> Self {
+        let shared = Arc::new(Shared {
+            config,
+            spawn,
+            table: Mutex::default(),
+            changed: Notify::new(),
+            tasks: TaskTracker::new(),
+            closing: CancellationToken::new(),
+        });
+        let expiring = Arc::clone(&shared);
+        shared.tasks.spawn(async move { expiring.expire().await });
+        Self { shared }
+    }
+
+    /// Begins a generation, loading its model first if need be. Dropping the future leaves nothing behind but a model
+    /// that may be loading.
+    ///
+    /// # Errors
+    /// [`ScheduleError`] says why there is no worker for it.
+    pub async fn generate(&self, load: Load, work: Generate) -> Result<Answer, ScheduleError> {
+        let (lease, load_time) = self.lease(load).await?;
+        let (request, events) = lease.link.begin(work);
+        Ok(Answer::new(load_time, request, events, lease))
+    }
+
+    /// Brings a model into memory, where it stays for its keep-alive.
+    ///
+    /// # Errors
+    /// As for [`Scheduler::generate`].
+    pub async fn load(&self, load: Load) -> Result<Loaded, ScheduleError> {
+        let wanted = load.clone();
+        let (lease, load_time) = self.lease(load).await?;
+        let keep_alive = wanted.keep_alive.unwrap_or(self.shared.config.keep_alive);
+        Ok(Loaded { load_time, ..describe(&wanted, &lease.facts, expiry(keep_alive)) })
+    }
+
+    /// Takes a model out of memory, once its running answers ended; returns at once whether it was there.
+    pub async fn unload(&self, name: &ModelName) -> bool {
+        let mut table = self.shared.table();
+        let Some(entry) = table.models.get_mut(name) else { return false };
+        entry.leaving = true;
+        entry.expires = Some(Instant::now());
+        if entry.leases == 0 {
+            table.remove(name);
+        }
+        self.shared.changed.notify_waiters();
+        true
+    }
+
+    /// What is in memory, the longest to stay first.
+    pub async fn loaded(&self) -> Vec<Loaded> {
+        let table = self.shared.table();
+        let mut loaded: Vec<Loaded> = table.models.values().filter_map(Entry::describe).collect();
+        loaded.sort_by_key(|model| (model.expires_at.is_some(), std::cmp::Reverse(model.expires_at)));
+        loaded
+    }
+
+    /// Stops all workers and waits until they are gone. What still runs fails.
+    pub async fn shutdown(&self) {
+        self.shared.closing.cancel();
+        {
+            let mut table = self.shared.table();
+            let names: Vec<ModelName> = table.models.keys().cloned().collect();
+            names.iter().for_each(|name| table.remove(name));
+        }
+        self.shared.changed.notify_waiters();
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+    }
+
+    async fn lease(&self, load: Load) -> Result<(Lease, Duration), ScheduleError> {
+        let started = Instant::now();
+        let _waiting = Waiting::enter(&self.shared)?;
+        let mut loading: Option<Arc<OnceLock<String>>> = None;
+        loop {
+            let mut changed = std::pin::pin!(self.shared.changed.notified());
+            // From here on no change is missed, whatever happens before the await below.
+            changed.as_mut().enable();
+            if self.shared.closing.is_cancelled() {
+                return Err(ScheduleError::ShuttingDown);
+            }
+            if let Some(reason) = loading.as_ref().and_then(|failure| failure.get()) {
+                return Err(ScheduleError::LoadFailed { model: load.name, reason: reason.clone() });
+            }
+            if let Some(lease) = self.shared.step(&load, &mut loading)? {
+                // A model that was there all along cost nothing.
+                let waited = if loading.is_some() { started.elapsed() } else { Duration::ZERO };
+                return Ok((lease, waited));
+            }
+            changed.await;
+        }
+    }
+}
+
+impl Shared {
+    /// One look at the table, and what follows from it; `None` is to wait for a change.
+    fn step(
+        self: &Arc<Self>,
+        load: &Load,
+        loading: &mut Option<Arc<OnceLock<String>>>,
+    ) -> Result<Option<Lease>, ScheduleError> {
+        let mut table = self.table();
+        table.bury(&load.name);
+        loop {
+            let full = table.models.len() >= self.config.max_loaded.max(1);
+            match next_step(table.place(load), full, table.coldest().is_some()) {
+                Step::Use => return Ok(table.lease(load, self)),
+                Step::Replace => table.remove(&load.name),
+                Step::Evict => {
+                    let Some(coldest) = table.coldest() else { return Ok(None) };
+                    table.remove(&coldest);
+                }
+                Step::Load => *loading = Some(self.begin_load(&mut table, load)?),
+                Step::Wait => {
+                    if let Some(Phase::Loading(failure)) = table.models.get(&load.name).map(|entry| &entry.phase) {
+                        *loading = Some(Arc::clone(failure));
+                    }
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    fn begin_load(self: &Arc<Self>, table: &mut Table, load: &Load) -> Result<Arc<OnceLock<String>>, ScheduleError> {
+        let open = |source: io::Error| ScheduleError::Open { path: load.weights.clone(), source };
+        let model = File::open(&load.weights).map_err(open)?;
+        let failure = Arc::new(OnceLock::new());
+        table.next_id += 1;
+        let entry = Entry {
+            id: table.next_id,
+            load: load.clone(),
+            phase: Phase::Loading(Arc::clone(&failure)),
+            leases: 0,
+            keep_alive: load.keep_alive.unwrap_or(self.config.keep_alive),
+            expires: None,
+            leaving: false,
+        };
+        let id = entry.id;
+        table.models.insert(load.name.clone(), entry);
+        let (shared, load, failed) = (Arc::clone(self), load.clone(), Arc::clone(&failure));
+        self.tasks.spawn(async move {
+            let closing = shared.closing.clone();
+            let outcome = tokio::select! {
+                outcome = shared.serve(id, &load, model) => outcome,
+                () = closing.cancelled() => Err("hob is shutting down".into()),
+            };
+            if let Err(reason) = outcome {
+                tracing::warn!(model = %load.name, reason, "model not loaded");
+                // Set once, by this task alone.
+                let _already = failed.set(reason);
+            }
+            shared.table().remove_entry(&load.name, id);
+            shared.changed.notify_waiters();
+        });
+        Ok(failure)
+    }
+
+    /// Loads a model and serves it until it ends.
+    async fn serve(self: &Arc<Self>, id: u64, load: &Load, model: File) -> Result<(), String> {
+        let begun = Instant::now();
+        let connection = (self.spawn)(model).map_err(|error| format!("a worker cannot be started: {error}"))?;
+        let (serving, facts) = worker::load(connection, load.options.clone(), self.config.load_timeout).await?;
+        tracing::info!(model = %load.name, context = facts.context_tokens, elapsed = ?begun.elapsed(), "model loaded");
+        {
+            let mut table = self.table();
+            let Some(entry) = table.models.get_mut(&load.name).filter(|entry| entry.id == id) else {
+                // Unloaded while it was loading; the process goes with `serving`.
+                return Err("it was unloaded while it was loading".into());
+            };
+            entry.phase = Phase::Ready { link: Arc::clone(&serving.link), facts };
+            // Whoever waits for it must find it, even if it is to be kept for no time.
+            entry.rest();
+            entry.expires = entry.expires.max(Instant::now().checked_add(GRACE).filter(|_| entry.expires.is_some()));
+        }
+        self.changed.notify_waiters();
+        // To its end even when the daemon is closing: the scheduler stops it by its link, and it reaps its process.
+        self.tasks.spawn(serving.run()).await.map_err(|error| error.to_string())
+    }
+
+    /// Unloads what has been idle for long enough.
+    async fn expire(self: Arc<Self>) {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            let next = {
+                let mut table = self.table();
+                let now = Instant::now();
+                while let Some(expired) = table.expired(now) {
+                    tracing::info!(model = %expired, "model unloaded");
+                    table.remove(&expired);
+                }
+                table.models.values().filter_map(|entry| entry.expires).min()
+            };
+            let next = next.map(tokio::time::Instant::from_std);
+            tokio::select! {
+                () = changed => {}
+                () = async { tokio::time::sleep_until(next.unwrap_or_else(tokio::time::Instant::now)).await }, if next.is_some() => {}
+                () = self.closing.cancelled() => return,
+            }
+        }
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn place(&self, load: &Load) -> Place {
+        let Some(entry) = self.models.get(&load.name) else { return Place::Empty };
+        // A context past the trained length was cut, so what was asked for is what is compared.
+        let fits = !entry.leaving && entry.load.digest == load.digest && serves(&entry.load.options, &load.options);
+        match entry.phase {
+            Phase::Loading(_) => Place::Loading { fits },
+            Phase::Ready { .. } => Place::Ready { fits, busy: entry.leases > 0 },
+        }
+    }
+
+    /// The idle model that would go first anyway.
+    fn coldest(&self) -> Option<ModelName> {
+        let idle = self.models.iter().filter(|(_, entry)| entry.leases == 0 && matches!(entry.phase, Phase::Ready { .. }));
+        idle.min_by_key(|(_, entry)| (entry.expires.is_none(), entry.expires)).map(|(name, _)| name.clone())
+    }
+
+    fn expired(&self, now: Instant) -> Option<ModelName> {
+        let due = |entry: &Entry| entry.leases == 0 && entry.expires.is_some_and(|expires| expires <= now);
+        self.models.iter().find(|(_, entry)| due(entry)).map(|(name, _)| name.clone())
+    }
+
+    fn lease(&mut self, load: &Load, shared: &Arc<Shared>) -> Option<Lease> {
+        let entry = self.models.get_mut(&load.name)?;
+        let Phase::Ready { link, facts } = &entry.phase else { return None };
+        let (link, facts) = (Arc::clone(link), facts.clone());
+        entry.leases += 1;
+        entry.expires = None;
+        entry.keep_alive = load.keep_alive.unwrap_or(shared.config.keep_alive);
+        Some(Lease { shared: Arc::clone(shared), name: load.name.clone(), id: entry.id, link, facts })
+    }
+
+    fn remove(&mut self, name: &ModelName) {
+        if let Some(Entry { phase: Phase::Ready { link, .. }, .. }) = self.models.remove(name) {
+            link.stop();
+        }
+    }
+
+    /// Removes a model whose worker died and whose task has not yet said so.
+    fn bury(&mut self, name: &ModelName) {
+        let link = self.models.get(name).map(|entry| &entry.phase);
+        if matches!(link, Some(Phase::Ready { link, .. }) if link.is_dead()) {
+            self.models.remove(name);
+        }
+    }
+
+    fn remove_entry(&mut self, name: &ModelName, id: u64) {
+        if self.models.get(name).is_some_and(|entry| entry.id == id) {
+            self.remove(name);
+        }
+    }
+}
+
+impl Entry {
+    /// Sets the time to go, now that nobody uses it.
+    fn rest(&mut self) {
+        self.expires = match self.keep_alive {
+            KeepAlive::For(time) => Instant::now().checked_add(time),
+            KeepAlive::Forever => None,
+        };
+    }
+
+    fn describe(&self) -> Option<Loaded> {
+        let Phase::Ready { facts, .. } = &self.phase else { return None };
+        let expires_at = match (self.expires, self.leases) {
+            (Some(at), _) => Some(SystemTime::now() + at.saturating_duration_since(Instant::now())),
+            (None, 0) => None,
+            (None, _) => expiry(self.keep_alive),
+        };
+        Some(describe(&self.load, facts, expires_at))
+    }
+}
+
+fn expiry(keep_alive: KeepAlive) -> Option<SystemTime> {
+    match keep_alive {
+        KeepAlive::For(time) => SystemTime::now().checked_add(time),
+        KeepAlive::Forever => None,
+    }
+}
+
+fn describe(load: &Load, facts: &ModelFacts, expires_at: Option<SystemTime>) -> Loaded {
+    Loaded {
+        name: load.name.clone(),
+        digest: load.digest,
+        size_bytes: facts.resident_bytes,
+        gpu_bytes: facts.gpu_bytes,
+        context_tokens: facts.context_tokens,
+        expires_at,
+        load_time: Duration::ZERO,
+    }
+}
+
+impl Lease {
+    pub(crate) fn link(&self) -> &Link {
+        &self.link
+    }
+}
+
+impl std::fmt::Debug for Lease {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lease").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let mut table = self.shared.table();
+        let Some(entry) = table.models.get_mut(&self.name).filter(|entry| entry.id == self.id) else { return };
+        entry.leases -= 1;
+        if entry.leases > 0 {
+            return;
+        }
+        if entry.leaving || entry.keep_alive == KeepAlive::For(Duration::ZERO) {
+            table.remove(&self.name);
+        } else {
+            entry.rest();
+        }
+        drop(table);
+        self.shared.changed.notify_waiters();
+    }
+}
+
+/// How long a model that was just loaded stays at least, for the requests that wait for it.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A place in the queue.
+struct Waiting<'a>(&'a Shared);
+
+impl<'a> Waiting<'a> {
+    fn enter(shared: &'a Shared) -> Result<Self, ScheduleError> {
+        let mut table = shared.table();
+        if table.waiting >= shared.config.max_queue {
+            return Err(ScheduleError::Busy);
+        }
+        table.waiting += 1;
+        Ok(Self(shared))
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.table().waiting -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! The scheduler against scripted workers at the other end of a socketpair.
+
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, channel};
+
+use platform::process::WorkerProgram;
+use protocol::request::Overflow;
+use protocol::{Event, FromWorker, GenerateError, Input, LoadOptions, Options, ToWorker, frame};
+use store::Digest;
+
+use super::*;
+
+/// A scheduler, and the far end of each worker that it starts, in order.
+fn scheduler(max_queue: usize) -> (Scheduler, Receiver<UnixStream>) {
+    let (started, workers) = channel();
+    let spawn = move |_model| {
+        let (socket, theirs) = UnixStream::pair()?;
+        started.send(theirs).map_err(|_| io::ErrorKind::BrokenPipe)?;
+        Ok(Connection { socket, process: None })
+    };
+    let config = Config {
+        worker: WorkerProgram { program: PathBuf::new(), args: Vec::new() },
+        max_loaded: 1,
+        keep_alive: KeepAlive::Forever,
+        max_queue,
+        load_timeout: Duration::from_secs(5),
+    };
+    (Scheduler::with_spawn(config, Box::new(spawn)), workers)
+}
+
+fn a_load(name: &str) -> Load {
+    Load {
+        name: name.parse().unwrap(),
+        digest: Digest::of(name.as_bytes()),
+        weights: "/dev/null".into(),
+        options: LoadOptions { context_tokens: 64, batch_tokens: 64, sequences: 2, threads: None, gpu_blocks: None, mmap: true },
+        keep_alive: None,
+    }
+}
+
+fn a_question() -> Generate {
+    Generate { input: Input::Raw("why?".into()), options: Options::default(), overflow: Overflow::Refuse }
+}
+
+/// The worker's half of a load.
+fn accept_load(worker: &UnixStream) {
+    assert!(matches!(frame::read(worker).unwrap(), Some(ToWorker::Load(_))));
+    let facts = ModelFacts { context_tokens: 64, resident_bytes: 1, gpu_bytes: 0, has_chat_template: false };
+    frame::write(worker, &FromWorker::Loaded(facts)).unwrap();
+}
+
+async fn loaded_worker(workers: Receiver<UnixStream>) -> (UnixStream, Receiver<UnixStream>) {
+    tokio::task::spawn_blocking(move || {
+        let worker = workers.recv().unwrap();
+        accept_load(&worker);
+        (worker, workers)
+    })
+    .await
+    .unwrap()
+}
+
+async fn hear(worker: &UnixStream) -> Option<ToWorker> {
+    let worker = worker.try_clone().unwrap();
+    tokio::task::spawn_blocking(move || frame::read(&worker).unwrap()).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_requests_for_one_model_load_it_once() {
+    let (scheduler, workers) = scheduler(8);
+    let (one, two) = (scheduler.clone(), scheduler.clone());
+    let one = tokio::spawn(async move { one.load(a_load("m")).await });
+    let two = tokio::spawn(async move { two.load(a_load("m")).await });
+
+    let (_worker, workers) = loaded_worker(workers).await;
+
+    one.await.unwrap().unwrap();
+    two.await.unwrap().unwrap();
+    assert!(workers.try_recv().is_err(), "a second worker was started");
+    assert_eq!(scheduler.loaded().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_dies_fails_its_requests_and_the_next_request_gets_another() {
+    let (scheduler, workers) = scheduler(8);
+    let asking = scheduler.clone();
+    let asked = tokio::spawn(async move { asking.generate(a_load("m"), a_question()).await.unwrap() });
+    let (worker, workers) = loaded_worker(workers).await;
+    let mut answer = asked.await.unwrap();
+
+    drop(worker);
+
+    assert_eq!(answer.next().await, Some(Event::Failed(GenerateError::WorkerDied)));
+    drop(answer);
+    let again = tokio::spawn(async move { scheduler.load(a_load("m")).await });
+    let (_worker, _workers) = loaded_worker(workers).await;
+    again.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dropping_an_answer_cancels_it() {
+    let (scheduler, workers) = scheduler(8);
+    let asked = tokio::spawn(async move { scheduler.generate(a_load("m"), a_question()).await.unwrap() });
+    let (worker, _workers) = loaded_worker(workers).await;
+    let answer = asked.await.unwrap();
+    let Some(ToWorker::Generate(request, _)) = hear(&worker).await else { panic!("no request") };
+
+    drop(answer);
+
+    assert_eq!(hear(&worker).await, Some(ToWorker::Cancel(request)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_kept_for_no_time_goes_with_its_answer() {
+    let (scheduler, workers) = scheduler(8);
+    let asking = scheduler.clone();
+    let load = Load { keep_alive: Some(KeepAlive::For(Duration::ZERO)), ..a_load("m") };
+    let asked = tokio::spawn(async move { asking.generate(load, a_question()).await.unwrap() });
+    let (worker, _workers) = loaded_worker(workers).await;
+
+    drop(asked.await.unwrap());
+
+    assert!(scheduler.loaded().await.is_empty());
+    while hear(&worker).await.is_some() {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_cannot_be_loaded_is_told_with_its_reason() {
+    let (scheduler, workers) = scheduler(8);
+    let asked = tokio::spawn(async move { scheduler.load(a_load("m")).await });
+    tokio::task::spawn_blocking(move || {
+        let worker = workers.recv().unwrap();
+        let _load: Option<ToWorker> = frame::read(&worker).unwrap();
+        frame::write(&worker, &FromWorker::LoadFailed { reason: "bad magic".into() }).unwrap();
+    })
+    .await
+    .unwrap();
+
+    let error = asked.await.unwrap().unwrap_err();
+
+    assert_eq!(error.to_string(), "model 'm:latest' cannot be loaded: bad magic");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_model_makes_room_for_another() {
+    let (scheduler, workers) = scheduler(8);
+    let asking = scheduler.clone();
+    let first = tokio::spawn(async move { asking.load(a_load("one")).await });
+    let (_one, workers) = loaded_worker(workers).await;
+    first.await.unwrap().unwrap();
+
+    let asking = scheduler.clone();
+    let second = tokio::spawn(async move { asking.load(a_load("two")).await });
+    let (_two, _workers) = loaded_worker(workers).await;
+    second.await.unwrap().unwrap();
+
+    let names: Vec<String> = scheduler.loaded().await.iter().map(|model| model.name.to_string()).collect();
+    assert_eq!(names, ["two:latest"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_requests_than_may_wait_are_refused() {
+    let (scheduler, _workers) = scheduler(0);
+    assert!(matches!(scheduler.load(a_load("m")).await, Err(ScheduleError::Busy)));
+}

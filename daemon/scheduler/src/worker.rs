@@ -1,0 +1,186 @@
+//! One worker: its process, its socket, and the requests that wait for its events.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use protocol::{Event, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts, RequestId, ToWorker, frame};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::process::Child;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio_util::sync::CancellationToken;
+
+/// A worker that was started: a socket, and the process at its other end. Tests have none.
+pub(crate) struct Connection {
+    pub(crate) socket: std::os::unix::net::UnixStream,
+    pub(crate) process: Option<Child>,
+}
+
+/// Starts a worker on an open model file.
+pub(crate) type Spawn = dyn Fn(File) -> io::Result<Connection> + Send + Sync;
+
+/// What the scheduler holds of a worker.
+#[derive(Debug)]
+pub(crate) struct Link {
+    outgoing: UnboundedSender<ToWorker>,
+    pending: Mutex<Option<HashMap<RequestId, UnboundedSender<Event>>>>,
+    next: AtomicU64,
+    stop: CancellationToken,
+}
+
+impl Link {
+    /// Begins a generation. On a dead worker the answer is that it died.
+    pub(crate) fn begin(&self, work: Generate) -> (RequestId, UnboundedReceiver<Event>) {
+        let request = RequestId(self.next.fetch_add(1, Ordering::Relaxed));
+        let (sender, events) = unbounded_channel();
+        match &mut *self.pending() {
+            Some(pending) => drop(pending.insert(request, sender)),
+            None => drop(sender.send(Event::Failed(GenerateError::WorkerDied))),
+        }
+        self.send(ToWorker::Generate(request, Box::new(work)));
+        (request, events)
+    }
+
+    pub(crate) fn send(&self, message: ToWorker) {
+        // A worker that is gone has already failed its requests.
+        let _unsent = self.outgoing.send(message);
+    }
+
+    pub(crate) fn forget(&self, request: RequestId) {
+        if let Some(pending) = &mut *self.pending() {
+            pending.remove(&request);
+        }
+    }
+
+    /// The worker ended: it answers nothing any more.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.pending().is_none()
+    }
+
+    /// Kills the worker.
+    pub(crate) fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    fn deliver(&self, request: RequestId, event: Event) {
+        if let Some(pending) = &mut *self.pending() {
+            let last = !matches!(event, Event::Text(_));
+            let sender = if last { pending.remove(&request) } else { pending.get(&request).cloned() };
+            // Nobody listens to a cancelled request.
+            let _undelivered = sender.map(|sender| sender.send(event));
+        }
+    }
+
+    fn fail_all(&self) {
+        for (_, sender) in self.pending().take().into_iter().flatten() {
+            let _undelivered = sender.send(Event::Failed(GenerateError::WorkerDied));
+        }
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Option<HashMap<RequestId, UnboundedSender<Event>>>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A loaded worker; [`Serving::run`] must be driven for it to answer.
+pub(crate) struct Serving {
+    pub(crate) link: Arc<Link>,
+    reader: BufReader<OwnedReadHalf>,
+    writer: OwnedWriteHalf,
+    outgoing: UnboundedReceiver<ToWorker>,
+    process: Option<Child>,
+}
+
+/// Sends the load and waits for its end; `Err` says why there is none. `patience` is how long the worker may be silent.
+pub(crate) async fn load(
+    connection: Connection,
+    options: LoadOptions,
+    patience: Duration,
+) -> Result<(Serving, ModelFacts), String> {
+    let gone = |error: io::Error| format!("the worker's socket failed: {error}");
+    connection.socket.set_nonblocking(true).map_err(gone)?;
+    let (reader, mut writer) = UnixStream::from_std(connection.socket).map_err(gone)?.into_split();
+    let mut reader = BufReader::new(reader);
+    let hello = frame::encode(&ToWorker::Load(options)).map_err(|error| error.to_string())?;
+    writer.write_all(&hello).await.map_err(gone)?;
+    loop {
+        let news = tokio::time::timeout(patience, read(&mut reader)).await;
+        match news.map_err(|_| format!("timed out waiting for the worker, it said nothing for {patience:?}"))? {
+            Ok(Some(FromWorker::Loading(_))) => {}
+            Ok(Some(FromWorker::Loaded(facts))) => {
+                let (sender, outgoing) = unbounded_channel();
+                let link = Arc::new(Link {
+                    outgoing: sender,
+                    pending: Mutex::new(Some(HashMap::new())),
+                    next: AtomicU64::new(1),
+                    stop: CancellationToken::new(),
+                });
+                return Ok((Serving { link, reader, writer, outgoing, process: connection.process }, facts));
+            }
+            Ok(Some(FromWorker::LoadFailed { reason })) => return Err(reason),
+            Ok(Some(FromWorker::Event(..))) => return Err("the worker answered before it had loaded".into()),
+            Ok(None) | Err(_) => return Err(last_words(connection.process).await),
+        }
+    }
+}
+
+async fn last_words(process: Option<Child>) -> String {
+    let Some(mut process) = process else { return "the worker hung up".into() };
+    match tokio::time::timeout(Duration::from_secs(5), process.wait()).await {
+        Ok(Ok(status)) => format!("the worker process has terminated: {status}; its log says more"),
+        _ => "the worker hung up".into(),
+    }
+}
+
+impl Serving {
+    /// Carries frames both ways until the worker ends or is stopped; then fails what still waits.
+    pub(crate) async fn run(self) {
+        let Self { link, mut reader, mut writer, mut outgoing, process } = self;
+        let incoming = async {
+            while let Ok(Some(FromWorker::Event(request, event))) = read(&mut reader).await {
+                link.deliver(request, event);
+            }
+        };
+        let sending = async {
+            while let Some(message) = outgoing.recv().await {
+                let Ok(bytes) = frame::encode(&message) else {
+                    if let ToWorker::Generate(request, _) = message {
+                        let reason = "the request is too long for a frame".into();
+                        link.deliver(request, Event::Failed(GenerateError::Engine { reason }));
+                    }
+                    continue;
+                };
+                if writer.write_all(&bytes).await.is_err() {
+                    // The reader sees the end as well, and knows what was said before it.
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        tokio::select! {
+            () = incoming => {}
+            () = sending => {}
+            () = link.stop.cancelled() => {}
+        }
+        link.fail_all();
+        if let Some(mut process) = process {
+            // Already dead is as good.
+            let _killed = process.kill().await;
+        }
+    }
+}
+
+async fn read(socket: &mut BufReader<OwnedReadHalf>) -> Result<Option<FromWorker>, FrameError> {
+    let mut prefix = [0; 4];
+    match socket.read_exact(&mut prefix).await {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        other => other.map_err(FrameError::Io)?,
+    };
+    let mut body = vec![0; frame::decode_length(prefix)?];
+    socket.read_exact(&mut body).await.map_err(FrameError::Io)?;
+    frame::decode(&body).map(Some)
+}

@@ -1,0 +1,133 @@
+//! Making a model: from uploaded weights or from another model, with what is laid over them.
+
+use protocol::{Message, OptionPatch};
+use serde_json::{Map, Value};
+
+use crate::manifest::{self, Layer, Manifest};
+use crate::model::StoredMessage;
+use crate::{Digest, ModelConfig, ModelName, Store, StoreError};
+
+/// What a model is made from, and what is laid over it.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    /// The weights.
+    pub base: Base,
+    /// TEMPLATE.
+    pub template: Option<String>,
+    /// SYSTEM.
+    pub system: Option<String>,
+    /// LICENSE, as often as given.
+    pub licenses: Vec<String>,
+    /// PARAMETER, by name.
+    pub parameters: Vec<(String, Value)>,
+    /// MESSAGE, in order.
+    pub messages: Vec<Message>,
+}
+
+/// The weights of a recipe.
+#[derive(Clone, Debug)]
+pub enum Base {
+    /// Those of a model in the store, with its layers where the recipe has none.
+    Model(ModelName),
+    /// Uploaded files by name.
+    Blobs(Vec<(String, Digest)>),
+}
+
+/// What is being done, in Ollama's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateStatus {
+    /// Such as `writing manifest`.
+    pub status: String,
+}
+
+impl std::fmt::Display for CreateStatus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.status)
+    }
+}
+
+impl Store {
+    /// Makes or replaces a model. The manifest is written last, so a failure leaves what was there.
+    ///
+    /// # Errors
+    /// [`StoreError::BadGguf`], [`StoreError::Parameter`] and others say what is wrong with the recipe.
+    pub fn create(
+        &self,
+        name: &ModelName,
+        recipe: Recipe,
+        progress: &mut dyn FnMut(CreateStatus),
+    ) -> Result<(), StoreError> {
+        let mut say = |status: String| progress(CreateStatus { status });
+        check_parameters(&recipe.parameters)?;
+        let mut layers = self.base_layers(&recipe.base, &mut say)?;
+        let weights = layers.iter().find(|layer| layer.media_type == manifest::MODEL).ok_or(StoreError::NoBase)?;
+        let config = ModelConfig::of(&self.header_of(&weights.digest)?);
+        for (media_type, text) in self.overlays(recipe, &layers)? {
+            layers.retain(|layer| layer.media_type != media_type);
+            for bytes in text {
+                let known = self.has_blob(&Digest::of(bytes.as_bytes()));
+                let (digest, size) = self.put(bytes.as_bytes())?;
+                say(format!("{} {digest}", if known { "using existing layer" } else { "creating new layer" }));
+                layers.push(Layer { media_type: media_type.into(), digest, size });
+            }
+        }
+        let config = self.put(&serde_json::to_vec(&config).unwrap_or_default())?;
+        say("writing manifest".into());
+        let before = self.stored(name).map(|stored| stored.manifest.digests().collect()).unwrap_or_default();
+        self.write_manifest(name, &Manifest::new(config, layers))?;
+        self.remove_unused(before)?;
+        say("success".into());
+        Ok(())
+    }
+
+    fn base_layers(&self, base: &Base, say: &mut impl FnMut(String)) -> Result<Vec<Layer>, StoreError> {
+        match base {
+            Base::Model(name) => Ok(self.stored(name)?.manifest.layers),
+            Base::Blobs(files) => {
+                let [(_, digest)] = files[..] else {
+                    return Err(if files.is_empty() { StoreError::NoBase } else { StoreError::SeveralFiles(files.len()) });
+                };
+                if !self.has_blob(&digest) {
+                    return Err(StoreError::UnknownBlob(digest));
+                }
+                say("parsing GGUF".into());
+                let path = self.blob_path(&digest);
+                let size = std::fs::metadata(&path).map_err(crate::error::io("read", &path))?.len();
+                say(format!("using existing layer {digest}"));
+                Ok(vec![Layer { media_type: manifest::MODEL.into(), digest, size }])
+            }
+        }
+    }
+
+    /// The layers that the recipe brings, as texts; only those that it speaks of.
+    fn overlays(&self, recipe: Recipe, base: &[Layer]) -> Result<Vec<(&'static str, Vec<String>)>, StoreError> {
+        let mut overlays = Vec::new();
+        overlays.extend(recipe.template.map(|text| (manifest::TEMPLATE, vec![text])));
+        overlays.extend(recipe.system.map(|text| (manifest::SYSTEM, vec![text])));
+        if !recipe.licenses.is_empty() {
+            overlays.push((manifest::LICENSE, recipe.licenses));
+        }
+        if !recipe.parameters.is_empty() {
+            let inherited = base.iter().find(|layer| layer.media_type == manifest::PARAMS);
+            let inherited = inherited.map(|layer| self.text(layer)).transpose()?;
+            let mut object: Map<String, Value> =
+                inherited.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
+            object.extend(recipe.parameters);
+            overlays.push((manifest::PARAMS, vec![Value::Object(object).to_string()]));
+        }
+        if !recipe.messages.is_empty() {
+            let stored: Vec<StoredMessage> = recipe
+                .messages
+                .into_iter()
+                .map(|message| StoredMessage { role: message.role.as_str().into(), content: message.content })
+                .collect();
+            overlays.push((manifest::MESSAGES, vec![serde_json::to_string(&stored).unwrap_or_default()]));
+        }
+        Ok(overlays)
+    }
+}
+
+fn check_parameters(parameters: &[(String, Value)]) -> Result<(), StoreError> {
+    let mut patch = OptionPatch::default();
+    Ok(parameters.iter().try_for_each(|(name, value)| patch.set(name, value))?)
+}

@@ -1,0 +1,77 @@
+//! What can go wrong with model files.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use protocol::InvalidOption;
+
+use crate::{Digest, InvalidDigest, InvalidName, ModelName};
+
+/// What went wrong with a model file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// No manifest goes by this name.
+    #[error("model '{0}' not found")]
+    UnknownModel(ModelName),
+    /// The text names no model.
+    #[error(transparent)]
+    InvalidName(#[from] InvalidName),
+    /// The text is no digest.
+    #[error(transparent)]
+    InvalidDigest(#[from] InvalidDigest),
+    /// A recipe names a blob that was not uploaded.
+    #[error("blob \"{0}\" not found")]
+    UnknownBlob(Digest),
+    /// The bytes that arrived are not the bytes that were named. Nothing was kept.
+    #[error("digest mismatch, expected \"{expected}\", got \"{found}\"")]
+    DigestMismatch {
+        /// As named.
+        expected: Digest,
+        /// As arrived.
+        found: Digest,
+    },
+    /// The file is no model that can be used.
+    #[error(transparent)]
+    BadGguf(#[from] gguf::GgufError),
+    /// A manifest or one of its small layers cannot be read. It was left as it is.
+    #[error("the manifest of '{name}' is corrupt: {reason}; pull or create the model again")]
+    CorruptManifest {
+        /// Of the model.
+        name: ModelName,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A parameter is unknown or out of range.
+    #[error(transparent)]
+    Parameter(#[from] InvalidOption),
+    /// A recipe with nothing to make a model from.
+    #[error("neither 'from' or 'files' was specified")]
+    NoBase,
+    /// A recipe with more weights than one file.
+    #[error("a model is made from one GGUF file, {0} were given; split files are not supported yet")]
+    SeveralFiles(usize),
+    /// The folder cannot be written.
+    #[error("the models folder {path} cannot be written: {source}; choose another with HOB_MODELS__DIR", path = path.display())]
+    NotWritable {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The disk failed.
+    #[error("cannot {action} {path}: {source}", path = path.display())]
+    Io {
+        /// A verb.
+        action: &'static str,
+        /// Of what.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// For `map_err`: the error of an action on a path.
+pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    move |source| StoreError::Io { action, path: path.into(), source }
+}
