@@ -20,10 +20,12 @@ fn main() {
 /// The binding tells where its CMake packages lie; its CMake cache, beside them, names the source folder.
 fn llama_source() -> PathBuf {
     #[expect(clippy::disallowed_methods, reason = "a build script has no other way to be told")]
-    let packages = std::env::var("DEP_LLAMA_GGML_CMAKE_DIR").expect("llama-cpp-sys-2 sets it for its dependants");
+    let packages =
+        std::env::var("DEP_LLAMA_GGML_CMAKE_DIR").expect("llama-cpp-sys-2 sets it for its dependants");
     let built = Path::new(&packages).ancestors().nth(2).expect("OUT_DIR/lib/cmake has two parents");
     let cache = built.join("build/CMakeCache.txt");
-    let text = std::fs::read_to_string(&cache).unwrap_or_else(|error| panic!("cannot read {}: {error}", cache.display()));
+    let text = std::fs::read_to_string(&cache)
+        .unwrap_or_else(|error| panic!("cannot read {}: {error}", cache.display()));
     let home = text.lines().find_map(|line| line.strip_prefix("CMAKE_HOME_DIRECTORY:INTERNAL="));
     home.expect("every CMake cache names its home directory").into()
 }

@@ -1,1 +1,235 @@
-//! The harness of the behaviour tests.
+//! The harness: a real hob on a free port with a home of its own, which shows its log when a test fails.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// How long anything may take before a test gives up.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running daemon with the model `smollm2` in its store.
+pub struct Hob {
+    /// `http://127.0.0.1:PORT`.
+    pub url: String,
+    /// Its home; gone with it.
+    pub home: TempDir,
+    daemon: Child,
+    log: Arc<Mutex<String>>,
+}
+
+/// An HTTP answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Its body.
+    pub text: String,
+}
+
+impl Answer {
+    /// The body as one JSON value.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error} in {self:?}"))
+    }
+
+    /// The body as one JSON value a line.
+    pub fn lines(&self) -> Vec<Value> {
+        self.text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+            .collect()
+    }
+
+    /// The JSON values of a server-sent event stream, without its `[DONE]`, which must be there.
+    pub fn events(&self) -> Vec<Value> {
+        let data = self.text.lines().filter_map(|line| line.strip_prefix("data: "));
+        let (done, events): (Vec<_>, Vec<_>) = data.partition(|data| *data == "[DONE]");
+        assert_eq!(done.len(), 1, "{self:?}");
+        events.into_iter().map(|data| serde_json::from_str(data).unwrap()).collect()
+    }
+}
+
+impl Hob {
+    /// A daemon whose store holds `smollm2`.
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same, with settings by environment.
+    pub fn start_with(environment: &[(&str, &str)]) -> Self {
+        let hob = Self::start_empty(environment);
+        let made = hob.create("smollm2", &model_file());
+        assert!(made.status.success(), "{made:?}");
+        hob
+    }
+
+    /// A daemon with nothing in its store.
+    pub fn start_empty(environment: &[(&str, &str)]) -> Self {
+        let home = TempDir::new().unwrap();
+        let mut command = command(home.path());
+        command.arg("serve").env("HOB_LISTEN", "127.0.0.1:0").envs(environment.iter().copied());
+        let mut daemon = command.stderr(Stdio::piped()).spawn().unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let (heard, listening) = channel();
+        let (stderr, kept) = (BufReader::new(daemon.stderr.take().unwrap()), Arc::clone(&log));
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                if let Some((_, url)) = line.split_once("listening on ") {
+                    let _late = heard.send(url.to_owned());
+                }
+                let mut log = kept.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        let url = match listening.recv_timeout(PATIENCE) {
+            Ok(url) => url,
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                panic!("hob does not listen: {}", log.lock().unwrap())
+            }
+        };
+        Self { url, home, daemon, log }
+    }
+
+    /// `hob ARGS...` against this daemon.
+    pub fn cli(&self, args: &[&str]) -> Output {
+        self.command().args(args).stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// The command line, to be given arguments.
+    pub fn command(&self) -> Command {
+        let mut command = command(self.home.path());
+        command.env("HOB_HOST", &self.url);
+        command
+    }
+
+    /// `hob create NAME` from a GGUF file.
+    pub fn create(&self, name: &str, gguf: &Path) -> Output {
+        let modelfile = self.home.path().join("Modelfile");
+        std::fs::write(&modelfile, format!("FROM {}\n", gguf.display())).unwrap();
+        self.cli(&["create", name, "-f", modelfile.to_str().unwrap()])
+    }
+
+    /// A GET.
+    pub fn get(&self, path: &str) -> Answer {
+        finish(client().get(format!("{}{path}", self.url)))
+    }
+
+    /// A POST of JSON.
+    pub fn post(&self, path: &str, body: &Value) -> Answer {
+        self.post_text(path, &body.to_string())
+    }
+
+    /// A POST of anything.
+    pub fn post_text(&self, path: &str, body: &str) -> Answer {
+        finish(client().post(format!("{}{path}", self.url)).body(body.to_owned()))
+    }
+
+    /// A POST whose answer is read line by line as it comes.
+    pub fn stream(&self, path: &str, body: &Value) -> BufReader<reqwest::blocking::Response> {
+        BufReader::new(client().post(format!("{}{path}", self.url)).body(body.to_string()).send().unwrap())
+    }
+
+    /// The whole answer to a prompt, greedy.
+    pub fn ask(&self, prompt: &str, tokens: u32) -> Value {
+        let options = json!({"temperature": 0, "num_predict": tokens});
+        let answer = self.post(
+            "/api/generate",
+            &json!({"model": "smollm2", "prompt": prompt, "stream": false, "options": options}),
+        );
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()
+    }
+
+    /// The workers' process numbers.
+    pub fn workers(&self) -> Vec<i32> {
+        let children = format!("/proc/{0}/task/{0}/children", self.daemon.id());
+        let mut found: Vec<i32> = Vec::new();
+        // Any of the daemon's threads may have been the one that started it.
+        for task in std::fs::read_dir(format!("/proc/{}/task", self.daemon.id())).unwrap().flatten() {
+            let text = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            found.extend(text.split_whitespace().filter_map(|number| number.parse::<i32>().ok()));
+        }
+        assert!(Path::new(&children).exists(), "this kernel does not list children");
+        found
+    }
+
+    /// The daemon still answers.
+    pub fn assert_alive(&self) {
+        assert_eq!(self.get("/").text, "Ollama is running");
+    }
+
+    /// Asks the daemon to end, and waits for it.
+    pub fn terminate(&mut self) -> std::process::ExitStatus {
+        nix::sys::signal::kill(self.pid(), nix::sys::signal::Signal::SIGTERM).unwrap();
+        self.daemon.wait().unwrap()
+    }
+
+    /// What it said so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    fn pid(&self) -> nix::unistd::Pid {
+        nix::unistd::Pid::from_raw(self.daemon.id().cast_signed())
+    }
+}
+
+impl Drop for Hob {
+    fn drop(&mut self) {
+        let _gone = self.daemon.kill();
+        let _gone = self.daemon.wait();
+        if std::thread::panicking() {
+            let text = self.log();
+            #[expect(clippy::print_stderr, reason = "a failing test shows what the daemon said")]
+            {
+                eprintln!("--- the daemon's log\n{text}---");
+            }
+        }
+    }
+}
+
+fn client() -> reqwest::blocking::Client {
+    reqwest::blocking::Client::builder().timeout(PATIENCE).no_proxy().build().unwrap()
+}
+
+fn finish(request: reqwest::blocking::RequestBuilder) -> Answer {
+    let response = request.send().unwrap();
+    Answer { status: response.status().as_u16(), text: response.text().unwrap() }
+}
+
+/// `hob` with a home of its own and nothing else of this environment.
+#[expect(clippy::disallowed_methods, reason = "tests start the real executable")]
+pub fn command(home: &Path) -> Command {
+    let mut command = Command::new(executable());
+    command.env_clear().env("HOME", home).env("PATH", "/usr/bin:/bin").stdout(Stdio::piped());
+    command
+}
+
+/// The executable that was built with these tests.
+pub fn executable() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let built = test.ancestors().nth(2).unwrap().join("hob");
+    assert!(built.is_file(), "{} is missing: run cargo build --workspace", built.display());
+    built
+}
+
+/// The folder of models and client libraries that the scripts fill.
+#[expect(clippy::disallowed_methods, reason = "tests find the cache as the scripts do")]
+pub fn cache() -> PathBuf {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    cache.or_else(|| std::env::home_dir().map(|home| home.join(".cache"))).unwrap().join("hob")
+}
+
+/// SmolLM2 135M Instruct.
+pub fn model_file() -> PathBuf {
+    let file = cache().join("models/SmolLM2-135M-Instruct.Q4_1.gguf");
+    assert!(file.is_file(), "{} is missing: run scripts/fetch-models", file.display());
+    file
+}

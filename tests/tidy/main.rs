@@ -1,1 +1,74 @@
-//! What the compiler cannot see.
+//! What the compiler cannot see: the arrows between crates, and that each file says what it is.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// One line a crate: it, and the crates of ours that it may use. `hob` may use all.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("protocol", &[]),
+    ("gguf", &[]),
+    ("platform", &[]),
+    ("store", &["protocol", "gguf", "platform"]),
+    ("engine", &["protocol", "gguf"]),
+    ("scheduler", &["protocol", "store", "platform"]),
+    ("api", &["protocol", "store", "scheduler"]),
+    ("front", &["protocol"]),
+    ("behaviour", &["protocol"]),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "cargo tells what depends on what")]
+fn crates_use_only_what_the_picture_allows() {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--format-version=1", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let ours: Vec<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
+    for package in packages {
+        let name = package["name"].as_str().unwrap();
+        let dependencies = package["dependencies"].as_array().unwrap();
+        let mut used = dependencies.iter().filter_map(|d| d["name"].as_str()).filter(|d| ours.contains(d));
+        match ARROWS.iter().find(|(from, _)| *from == name) {
+            Some((_, allowed)) => {
+                assert!(
+                    used.all(|d| allowed.contains(&d)),
+                    "{name} uses a crate that is not in the picture of ARCHITECTURE.md"
+                );
+            }
+            None => assert_eq!(name, "hob", "{name} is not in ARROWS"),
+        }
+        let foreign = dependencies.iter().any(|d| d["name"] == "llama-cpp-sys-2");
+        assert!(!foreign || name == "engine", "{name} calls llama.cpp past the engine");
+    }
+}
+
+#[test]
+fn each_file_opens_by_saying_what_lives_there() {
+    let mut files = Vec::new();
+    for folder in ["daemon", "tests"] {
+        rust_files(&root().join(folder), &mut files);
+    }
+    assert!(files.len() > 50, "the files are elsewhere now");
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.starts_with("//! "), "{} does not say what it is", file.display());
+    }
+}
+
+fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rust_files(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}

@@ -128,7 +128,10 @@ mod tests {
     #[test]
     fn bytes_that_are_no_character_become_a_replacement_and_do_not_stick() {
         let mut stream = stream(&[]);
-        assert_eq!(push(&mut stream, &[b'a', 0x80, 0x80, 0x80, b'b']), Flow::Text("a\u{fffd}\u{fffd}\u{fffd}b".into()));
+        assert_eq!(
+            push(&mut stream, &[b'a', 0x80, 0x80, 0x80, b'b']),
+            Flow::Text("a\u{fffd}\u{fffd}\u{fffd}b".into())
+        );
         assert_eq!(push(&mut stream, &[0xff, b'c']), Flow::Text("\u{fffd}c".into()));
     }
 }

@@ -55,7 +55,8 @@ impl PromptBuilder {
         if whole.tokens.len() < self.context_tokens || request.overflow == Overflow::Refuse {
             return Ok(whole);
         }
-        let droppable = messages.iter().filter(|message| message.role != Role::System).count().saturating_sub(1);
+        let droppable =
+            messages.iter().filter(|message| message.role != Role::System).count().saturating_sub(1);
         // A dropped message makes the prompt shorter, so the least number is found by halving.
         let (mut too_few, mut enough) = (0, droppable);
         while too_few + 1 < enough {
@@ -72,7 +73,9 @@ impl PromptBuilder {
     fn continuation(&self, context: &[Token], turn: &[Message]) -> Result<Prompt, GenerateError> {
         let known = 0..self.model.vocab_size();
         if let Some(stranger) = context.iter().find(|token| !known.contains(token)) {
-            return Err(GenerateError::Engine { reason: format!("the context holds {stranger}, no token of this model") });
+            return Err(GenerateError::Engine {
+                reason: format!("the context holds {stranger}, no token of this model"),
+            });
         }
         let rendered = self.render(turn)?;
         let mut tokens = context.to_vec();

@@ -128,7 +128,8 @@ impl Loop {
                 return;
             };
             // The last prompt token is always computed, since its logits are needed.
-            let shared = common_prefix(&sequence.cached, &admission.prompt.tokens).min(admission.prompt.tokens.len() - 1);
+            let shared = common_prefix(&sequence.cached, &admission.prompt.tokens)
+                .min(admission.prompt.tokens.len() - 1);
             let kept = if self.context.forget(sequence.id, shared) { shared } else { 0 };
             sequence.cached.truncate(kept);
             let since = admission.arrived;
@@ -167,7 +168,8 @@ impl Loop {
         if self.batch.is_empty() {
             return Ok(());
         }
-        let requests = self.sequences.iter().filter_map(|sequence| sequence.running.as_ref().map(|r| r.request));
+        let requests =
+            self.sequences.iter().filter_map(|sequence| sequence.running.as_ref().map(|r| r.request));
         self.cancellations.begin_step(requests.collect());
         let result = self.context.decode(&mut self.batch);
         self.cancellations.end_step();

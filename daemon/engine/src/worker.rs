@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use protocol::{
-    Event, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts, RequestId, ToWorker, frame,
+    Event, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts, RequestId, ToWorker,
+    frame,
 };
 
 use crate::ggml::{self, Context, ContextOptions, LoadError, Model, ModelOptions};
@@ -57,7 +58,8 @@ pub fn serve(socket: UnixStream, model: File) -> Result<(), ServeError> {
     let listener = Listener { prompts: loaded.prompts, cancellations, intake, outbox: outbox.clone() };
     std::thread::spawn(move || listener.run(reader));
     let HungUp =
-        Loop::new(loaded.model, loaded.context, loaded.facts.context_tokens, loaded.cancellations, outbox).run(&arrivals);
+        Loop::new(loaded.model, loaded.context, loaded.facts.context_tokens, loaded.cancellations, outbox)
+            .run(&arrivals);
     Ok(())
 }
 
@@ -86,7 +88,8 @@ impl Loaded {
             return Err("this model does not generate text".into());
         }
         let trained = model.trained_context();
-        let context_tokens = if trained == 0 { options.context_tokens } else { options.context_tokens.min(trained) };
+        let context_tokens =
+            if trained == 0 { options.context_tokens } else { options.context_tokens.min(trained) };
         let cancellations = Arc::new(Cancellations::default());
         let total_tokens = context_tokens.saturating_mul(options.sequences);
         let context_options = ContextOptions {
@@ -95,7 +98,8 @@ impl Loaded {
             sequences: options.sequences,
             threads: options.threads.unwrap_or_else(cores),
         };
-        let context = Context::new(Arc::clone(&model), context_options, Arc::clone(&cancellations.abort)).map_err(say)?;
+        let context = Context::new(Arc::clone(&model), context_options, Arc::clone(&cancellations.abort))
+            .map_err(say)?;
         let prompts = PromptBuilder::new(Arc::clone(&model), context_tokens)
             .map_err(|reason| format!("the model's chat template cannot be read: {reason}"))?;
         let facts = ModelFacts {

@@ -7,8 +7,8 @@ use std::thread::JoinHandle;
 
 use protocol::request::Overflow;
 use protocol::{
-    Done, Event, FinishReason, FromWorker, Generate, GenerateError, Input, LoadOptions, Message, Options, RequestId, Role,
-    ToWorker, frame,
+    Done, Event, FinishReason, FromWorker, Generate, GenerateError, Input, LoadOptions, Message, Options,
+    RequestId, Role, ToWorker, frame,
 };
 
 /// A worker on a thread, with its model loaded.
@@ -23,8 +23,14 @@ impl Worker {
         let (socket, theirs) = UnixStream::pair().unwrap();
         let model = File::open(model_path()).expect("the test model is missing: run scripts/fetch-models");
         let thread = std::thread::spawn(move || engine::serve(theirs, model).unwrap());
-        let options =
-            LoadOptions { context_tokens, batch_tokens: 512, sequences, threads: Some(2), gpu_blocks: None, mmap: true };
+        let options = LoadOptions {
+            context_tokens,
+            batch_tokens: 512,
+            sequences,
+            threads: Some(2),
+            gpu_blocks: None,
+            mmap: true,
+        };
         frame::write(&socket, &ToWorker::Load(options)).unwrap();
         loop {
             match frame::read(&socket).unwrap().unwrap() {
@@ -117,8 +123,10 @@ fn a_question_is_answered_through_the_models_own_template() {
 fn an_answer_does_not_depend_on_its_neighbours() {
     let mut worker = Worker::start(1024, 4);
     let questions = ["Why is the sky blue?", "What is a hob?", "Name three rivers."];
-    let alone: Vec<_> =
-        questions.iter().map(|question| worker.answer(chat(question, greedy(8))).unwrap().1.generated_tokens).collect();
+    let alone: Vec<_> = questions
+        .iter()
+        .map(|question| worker.answer(chat(question, greedy(8))).unwrap().1.generated_tokens)
+        .collect();
 
     let requests: Vec<_> = questions.iter().map(|question| worker.begin(chat(question, greedy(8)))).collect();
     let mut together = vec![None; requests.len()];

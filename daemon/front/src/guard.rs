@@ -1,7 +1,7 @@
 //! Who may talk to us from a browser: an exact list of Hosts, which rules out DNS rebinding, and of Origins, which rules
 //! out forged requests. Pure.
 
-use http::header::{HeaderMap, HOST, ORIGIN};
+use http::header::{HOST, HeaderMap, ORIGIN};
 use http::{Method, StatusCode, Uri};
 
 /// What is let through.
@@ -40,12 +40,18 @@ impl Guard {
         self.check_host(uri, headers)?;
         let Some(origin) = headers.get(ORIGIN) else {
             return match headers.get("sec-fetch-site").map(|site| site.as_bytes()) {
-                Some(b"cross-site" | b"same-site") if !method.is_safe() => Err(foreign_origin("a foreign page")),
+                Some(b"cross-site" | b"same-site") if !method.is_safe() => {
+                    Err(foreign_origin("a foreign page"))
+                }
                 _ => Ok(Passed::Plain),
             };
         };
         let origin = origin.to_str().unwrap_or_default();
-        if self.is_welcome(origin) { Ok(Passed::CrossOrigin(origin.into())) } else { Err(foreign_origin(origin)) }
+        if self.is_welcome(origin) {
+            Ok(Passed::CrossOrigin(origin.into()))
+        } else {
+            Err(foreign_origin(origin))
+        }
     }
 
     fn check_host(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refused> {
@@ -53,7 +59,10 @@ impl Guard {
         let header = hosts.next().and_then(|host| host.to_str().ok());
         let host = uri.authority().map(http::uri::Authority::as_str).or(header).unwrap_or_default();
         if host.is_empty() || hosts.next().is_some() {
-            return Err(Refused { status: StatusCode::BAD_REQUEST, text: "the request must name one Host".into() });
+            return Err(Refused {
+                status: StatusCode::BAD_REQUEST,
+                text: "the request must name one Host".into(),
+            });
         }
         let (name, port) = split_port(host);
         let known = LOCAL.iter().any(|local| name.eq_ignore_ascii_case(local))
@@ -61,7 +70,9 @@ impl Guard {
         if known && port.unwrap_or(80) == self.port {
             return Ok(());
         }
-        let text = format!("this hob does not answer to the Host \"{host}\"; if it is its name, add it to `hosts` in the settings");
+        let text = format!(
+            "this hob does not answer to the Host \"{host}\"; if it is its name, add it to `hosts` in the settings"
+        );
         Err(Refused { status: StatusCode::FORBIDDEN, text })
     }
 
@@ -75,7 +86,9 @@ impl Guard {
 }
 
 fn foreign_origin(origin: &str) -> Refused {
-    let text = format!("requests of pages from {origin} are not accepted; if the page is yours, add it to `origins` in the settings");
+    let text = format!(
+        "requests of pages from {origin} are not accepted; if the page is yours, add it to `origins` in the settings"
+    );
     Refused { status: StatusCode::FORBIDDEN, text }
 }
 
@@ -95,7 +108,11 @@ mod tests {
     use super::*;
 
     fn ask(method: Method, headers: &[(&'static str, &'static str)]) -> Result<Passed, StatusCode> {
-        let guard = Guard { hosts: vec!["box.lan".into()], origins: vec!["https://home.example".into()], port: 11434 };
+        let guard = Guard {
+            hosts: vec!["box.lan".into()],
+            origins: vec!["https://home.example".into()],
+            port: 11434,
+        };
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, value.parse().unwrap());
@@ -105,11 +122,18 @@ mod tests {
 
     #[test]
     fn only_our_own_names_are_answered_to() {
-        for host in ["localhost:11434", "LOCALHOST:11434", "127.0.0.1:11434", "[::1]:11434", "box.lan:11434"] {
+        for host in ["localhost:11434", "LOCALHOST:11434", "127.0.0.1:11434", "[::1]:11434", "box.lan:11434"]
+        {
             assert_eq!(ask(Method::POST, &[("host", host)]), Ok(Passed::Plain), "{host}");
         }
-        let foreign =
-            ["evil.example:11434", "localhost", "localhost:80", "0.0.0.0:11434", "localhost.evil.example:11434", "[::1]:x"];
+        let foreign = [
+            "evil.example:11434",
+            "localhost",
+            "localhost:80",
+            "0.0.0.0:11434",
+            "localhost.evil.example:11434",
+            "[::1]:x",
+        ];
         for host in foreign {
             assert_eq!(ask(Method::GET, &[("host", host)]), Err(StatusCode::FORBIDDEN), "{host}");
         }
@@ -123,13 +147,22 @@ mod tests {
     fn a_foreign_page_changes_nothing() {
         let host = ("host", "localhost:11434");
         let foreign = Err(StatusCode::FORBIDDEN);
-        for origin in ["https://evil.example", "null", "file://", "http://localhost.evil.example", "http://127.0.0.1.evil.example"] {
+        for origin in [
+            "https://evil.example",
+            "null",
+            "file://",
+            "http://localhost.evil.example",
+            "http://127.0.0.1.evil.example",
+        ] {
             assert_eq!(ask(Method::POST, &[host, ("origin", origin)]), foreign, "{origin}");
         }
         assert_eq!(ask(Method::POST, &[host, ("sec-fetch-site", "cross-site")]), foreign);
         assert_eq!(ask(Method::GET, &[host, ("sec-fetch-site", "cross-site")]), Ok(Passed::Plain));
         for origin in ["http://localhost:3000", "https://home.example"] {
-            assert_eq!(ask(Method::POST, &[host, ("origin", origin)]), Ok(Passed::CrossOrigin(origin.into())));
+            assert_eq!(
+                ask(Method::POST, &[host, ("origin", origin)]),
+                Ok(Passed::CrossOrigin(origin.into()))
+            );
         }
     }
 }

@@ -42,9 +42,17 @@ pub struct Config {
 pub async fn serve(listeners: Vec<Listener>, app: Router, config: Config, shutdown: CancellationToken) {
     let places = Arc::new(Semaphore::new(config.limits.connections));
     let accepting = listeners.into_iter().map(|listener| {
-        let guard =
-            Guard { hosts: config.hosts.clone(), origins: config.origins.clone(), port: listener.address().port() };
-        let door = Door { app: app.clone(), guard: Arc::new(guard), limits: config.limits.clone(), places: Arc::clone(&places) };
+        let guard = Guard {
+            hosts: config.hosts.clone(),
+            origins: config.origins.clone(),
+            port: listener.address().port(),
+        };
+        let door = Door {
+            app: app.clone(),
+            guard: Arc::new(guard),
+            limits: config.limits.clone(),
+            places: Arc::clone(&places),
+        };
         tokio::spawn(door.accept(listener, shutdown.clone()))
     });
     let accepting: Vec<_> = accepting.collect();
@@ -117,7 +125,8 @@ impl Door {
                     Err(error) => {
                         // Out of descriptors, most likely: some connection must end first.
                         tracing::warn!(%error, "cannot accept a connection");
-                        tokio::time::sleep_until(tokio::time::Instant::now() + Duration::from_millis(100)).await;
+                        tokio::time::sleep_until(tokio::time::Instant::now() + Duration::from_millis(100))
+                            .await;
                     }
                 }
             }
@@ -135,8 +144,7 @@ impl Door {
             Err(refused) => refusal(&refused),
             Ok(Passed::Plain) => self.pass(request).await,
             Ok(Passed::CrossOrigin(origin)) => {
-                let response =
-                    if method == Method::OPTIONS { preflight() } else { self.pass(request).await };
+                let response = if method == Method::OPTIONS { preflight() } else { self.pass(request).await };
                 allowed(response, &origin)
             }
         };

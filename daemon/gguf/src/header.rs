@@ -182,7 +182,9 @@ impl Header {
         }
         // ggml asserts on these, and an assertion kills the process that loads.
         match self.of_architecture("block_count") {
-            Some(blocks) if !(1..=MAX_BLOCKS).contains(&blocks) => Err(malformed("the number of blocks", blocks)),
+            Some(blocks) if !(1..=MAX_BLOCKS).contains(&blocks) => {
+                Err(malformed("the number of blocks", blocks))
+            }
             _ => Ok(()),
         }
     }
@@ -250,7 +252,8 @@ impl<R: Read> Source<'_, R> {
         }
         let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
         self.fill(&mut bytes)?;
-        Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+        Ok(String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
     }
 
     fn entry(&mut self) -> Result<(String, Value), GgufError> {
@@ -308,9 +311,9 @@ impl<R: Read> Source<'_, R> {
         }
         let elements = dimensions.iter().try_fold(1_u64, |product, size| product.checked_mul(*size));
         let whole_blocks = dimensions[0].is_multiple_of(kind.block_elements);
-        let bytes = elements.filter(|count| *count > 0 && whole_blocks).and_then(|count| {
-            (count / kind.block_elements).checked_mul(kind.block_bytes)
-        });
+        let bytes = elements
+            .filter(|count| *count > 0 && whole_blocks)
+            .and_then(|count| (count / kind.block_elements).checked_mul(kind.block_bytes));
         let bytes = bytes.ok_or_else(|| malformed("a tensor's shape", format!("{dimensions:?}")))?;
         Ok(Tensor { name, dimensions, kind, offset, bytes })
     }
@@ -424,6 +427,9 @@ mod tests {
 
     #[test]
     fn what_is_no_gguf_is_called_that() {
-        assert_eq!(read(b"PK\x03\x04 and so on").unwrap_err().to_string(), "supplied file was not in GGUF format");
+        assert_eq!(
+            read(b"PK\x03\x04 and so on").unwrap_err().to_string(),
+            "supplied file was not in GGUF format"
+        );
     }
 }

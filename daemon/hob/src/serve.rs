@@ -62,8 +62,11 @@ impl Hob {
             threads: settings.threads,
         };
         let app = api::router(api::Api::new(store, scheduler.clone(), config));
-        let door =
-            front::Config { origins: settings.origins.clone(), hosts: settings.hosts.clone(), ..Default::default() };
+        let door = front::Config {
+            origins: settings.origins.clone(),
+            hosts: settings.hosts.clone(),
+            ..Default::default()
+        };
         Ok(Self { listeners, door, app, scheduler })
     }
 
@@ -95,7 +98,9 @@ fn bind(addresses: &[SocketAddr]) -> anyhow::Result<Vec<front::Listener>> {
     for address in addresses {
         match front::bind(*address) {
             Ok(listener) => listeners.push(listener),
-            Err(error) if error.is_unavailable() && addresses.len() > 1 => tracing::warn!(%error, "not listening there"),
+            Err(error) if error.is_unavailable() && addresses.len() > 1 => {
+                tracing::warn!(%error, "not listening there")
+            }
             Err(error) => return Err(error.into()),
         }
     }

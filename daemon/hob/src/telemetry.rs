@@ -15,7 +15,8 @@ use crate::settings::{LogSettings, LogTarget};
 /// If the level cannot be read.
 pub(crate) fn start(settings: &LogSettings) -> anyhow::Result<()> {
     let filter = EnvFilter::builder().parse(&settings.level);
-    let filter = filter.map_err(|error| anyhow::anyhow!("log.level \"{}\" is no level: {error}", settings.level))?;
+    let filter =
+        filter.map_err(|error| anyhow::anyhow!("log.level \"{}\" is no level: {error}", settings.level))?;
     let registry = tracing_subscriber::registry().with(filter);
     if settings.target == LogTarget::Journal
         && let Ok(journal) = tracing_journald::layer()

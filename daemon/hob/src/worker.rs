@@ -8,15 +8,21 @@ use anyhow::Context as _;
 /// If this process was not started by a daemon, or its socket failed.
 pub(crate) fn run() -> anyhow::Result<()> {
     check_processor()?;
-    let (socket, model) = platform::process::inherited().context("hob worker is started by hob serve alone")?;
+    let (socket, model) =
+        platform::process::inherited().context("hob worker is started by hob serve alone")?;
     Ok(engine::serve(socket, model)?)
 }
 
 /// The engine's code is compiled for these; without them it would die of an illegal instruction.
 #[cfg(target_arch = "x86_64")]
 fn check_processor() -> anyhow::Result<()> {
-    let there = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c");
-    anyhow::ensure!(there, "this processor lacks AVX2, FMA or F16C, which hob needs (Intel since 2013, AMD since 2015)");
+    let there = is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("fma")
+        && is_x86_feature_detected!("f16c");
+    anyhow::ensure!(
+        there,
+        "this processor lacks AVX2, FMA or F16C, which hob needs (Intel since 2013, AMD since 2015)"
+    );
     Ok(())
 }
 

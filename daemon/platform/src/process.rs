@@ -61,7 +61,12 @@ pub fn spawn(worker: &WorkerProgram, model: File) -> io::Result<Worker> {
 
     #[expect(clippy::disallowed_methods, reason = "this is the place that spawns")]
     let mut command = std::process::Command::new(&worker.program);
-    command.args(&worker.args).env_clear().envs(WORKER_ENVIRONMENT).stdin(Stdio::null()).stdout(Stdio::null());
+    command
+        .args(&worker.args)
+        .env_clear()
+        .envs(WORKER_ENVIRONMENT)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
     let prepare = move || prepare_child(socket_fd, model_fd, parent);
     // SAFETY: between fork and exec only async-signal-safe calls are made: dup2, prctl, getppid.
     unsafe { std::os::unix::process::CommandExt::pre_exec(&mut command, prepare) };
@@ -154,4 +159,3 @@ impl Background {
         self.0.wait()
     }
 }
-

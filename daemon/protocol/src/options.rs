@@ -174,7 +174,8 @@ impl OptionPatch {
                 self.num_keep = Some(integer(name, value, -1, i32::MAX as i64, "0 or more")?.max(0) as u32);
             }
             "num_ctx" => {
-                self.num_ctx = Some(integer(name, value, 1, MAX_CONTEXT, "from 1 to 16777216")?.max(4) as u32);
+                self.num_ctx =
+                    Some(integer(name, value, 1, MAX_CONTEXT, "from 1 to 16777216")?.max(4) as u32);
             }
             "num_batch" => self.num_batch = Some(integer(name, value, 1, 1 << 16, "from 1 to 65536")? as u32),
             "num_gpu" => self.num_gpu = Some(integer(name, value, -1, 1 << 16, "-1 or more")? as i32),
@@ -276,18 +277,23 @@ enum Kind {
 
 fn kind(name: &str) -> Result<Kind, InvalidOption> {
     Ok(match name {
-        "temperature" | "top_p" | "min_p" | "typical_p" | "repeat_penalty" | "presence_penalty" | "frequency_penalty" => {
-            Kind::Float
-        }
+        "temperature" | "top_p" | "min_p" | "typical_p" | "repeat_penalty" | "presence_penalty"
+        | "frequency_penalty" => Kind::Float,
         "use_mmap" => Kind::Boolean,
-        "top_k" | "repeat_last_n" | "seed" | "num_predict" | "num_keep" | "num_ctx" | "num_batch" | "num_gpu"
-        | "main_gpu" | "num_thread" | "draft_num_predict" => Kind::Integer,
+        "top_k" | "repeat_last_n" | "seed" | "num_predict" | "num_keep" | "num_ctx" | "num_batch"
+        | "num_gpu" | "main_gpu" | "num_thread" | "draft_num_predict" => Kind::Integer,
         _ if DEPRECATED.contains(&name) => Kind::Ignored,
         _ => return Err(InvalidOption::Unknown(name.into())),
     })
 }
 
-fn float(name: &str, value: &Value, low: f32, high: f32, expected: &'static str) -> Result<f32, InvalidOption> {
+fn float(
+    name: &str,
+    value: &Value,
+    low: f32,
+    high: f32,
+    expected: &'static str,
+) -> Result<f32, InvalidOption> {
     let number = value.as_f64().ok_or_else(|| wrong_type(name, "float32"))? as f32;
     if number.is_finite() && (low..=high).contains(&number) {
         return Ok(number);
@@ -295,7 +301,13 @@ fn float(name: &str, value: &Value, low: f32, high: f32, expected: &'static str)
     Err(InvalidOption::Range { name: name.into(), value: value.to_string(), expected })
 }
 
-fn integer(name: &str, value: &Value, low: i64, high: i64, expected: &'static str) -> Result<i64, InvalidOption> {
+fn integer(
+    name: &str,
+    value: &Value,
+    low: i64,
+    high: i64,
+    expected: &'static str,
+) -> Result<i64, InvalidOption> {
     let number = value
         .as_i64()
         .or_else(|| value.as_f64().map(|float| float as i64))
@@ -311,7 +323,9 @@ fn strings(name: &str, value: &Value) -> Result<Vec<String>, InvalidOption> {
         return Ok(vec![one.clone()]);
     }
     let list = value.as_array().ok_or_else(|| wrong_type(name, "array"))?;
-    list.iter().map(|item| item.as_str().map(Into::into).ok_or_else(|| wrong_type(name, "an array of strings"))).collect()
+    list.iter()
+        .map(|item| item.as_str().map(Into::into).ok_or_else(|| wrong_type(name, "an array of strings")))
+        .collect()
 }
 
 fn wrong_type(name: &str, expected: &'static str) -> InvalidOption {
@@ -350,10 +364,15 @@ mod tests {
     #[test]
     fn a_refusal_names_the_option_and_what_it_takes() {
         let mut patch = OptionPatch::default();
-        let wrong = |patch: &mut OptionPatch, name: &str, value: Value| patch.set(name, &value).unwrap_err().to_string();
+        let wrong = |patch: &mut OptionPatch, name: &str, value: Value| {
+            patch.set(name, &value).unwrap_err().to_string()
+        };
 
         assert_eq!(wrong(&mut patch, "top_k", "many".into()), "option \"top_k\" must be of type integer");
-        assert_eq!(wrong(&mut patch, "num_ctx", 2_000_000_000.into()), "option \"num_ctx\" is 2000000000, it must be from 1 to 16777216");
+        assert_eq!(
+            wrong(&mut patch, "num_ctx", 2_000_000_000.into()),
+            "option \"num_ctx\" is 2000000000, it must be from 1 to 16777216"
+        );
         assert_eq!(wrong(&mut patch, "nothing", 1.into()), "unknown parameter 'nothing'");
         assert_eq!(patch.set_text("num_ctx", "x").unwrap_err().to_string(), "invalid int value [x]");
     }

@@ -19,7 +19,12 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub(crate) fn new(load_time: Duration, request: RequestId, events: UnboundedReceiver<Event>, lease: Lease) -> Self {
+    pub(crate) fn new(
+        load_time: Duration,
+        request: RequestId,
+        events: UnboundedReceiver<Event>,
+        lease: Lease,
+    ) -> Self {
         Self { load_time, request, events, lease, ended: false }
     }
 

@@ -24,7 +24,8 @@ impl FromStr for KeepAlive {
     fn from_str(text: &str) -> Result<Self, InvalidKeepAlive> {
         let invalid = || InvalidKeepAlive(text.into());
         if let Ok(seconds) = text.parse::<i64>() {
-            return Ok(u64::try_from(seconds).map_or(Self::Forever, |seconds| Self::For(Duration::from_secs(seconds))));
+            return Ok(u64::try_from(seconds)
+                .map_or(Self::Forever, |seconds| Self::For(Duration::from_secs(seconds))));
         }
         let (negative, mut rest) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
         let mut seconds = 0.0;

@@ -7,9 +7,14 @@ use protocol::LoadOptions;
 pub(crate) enum Place {
     Empty,
     /// A model that is being loaded, and would do or not.
-    Loading { fits: bool },
+    Loading {
+        fits: bool,
+    },
     /// A model that is loaded, and would do or not.
-    Ready { fits: bool, busy: bool },
+    Ready {
+        fits: bool,
+        busy: bool,
+    },
 }
 
 /// What to do next.
@@ -50,8 +55,14 @@ pub(crate) fn serves(have: &LoadOptions, want: &LoadOptions) -> bool {
 mod tests {
     use super::*;
 
-    const HAVE: LoadOptions =
-        LoadOptions { context_tokens: 4096, batch_tokens: 512, sequences: 4, threads: None, gpu_blocks: None, mmap: true };
+    const HAVE: LoadOptions = LoadOptions {
+        context_tokens: 4096,
+        batch_tokens: 512,
+        sequences: 4,
+        threads: None,
+        gpu_blocks: None,
+        mmap: true,
+    };
 
     #[test]
     fn a_smaller_context_never_reloads_and_a_larger_one_does() {

@@ -191,7 +191,9 @@ impl Shared {
                 }
                 Step::Load => *loading = Some(self.begin_load(&mut table, load)?),
                 Step::Wait => {
-                    if let Some(Phase::Loading(failure)) = table.models.get(&load.name).map(|entry| &entry.phase) {
+                    if let Some(Phase::Loading(failure)) =
+                        table.models.get(&load.name).map(|entry| &entry.phase)
+                    {
                         *loading = Some(Arc::clone(failure));
                     }
                     return Ok(None);
@@ -200,7 +202,11 @@ impl Shared {
         }
     }
 
-    fn begin_load(self: &Arc<Self>, table: &mut Table, load: &Load) -> Result<Arc<OnceLock<String>>, ScheduleError> {
+    fn begin_load(
+        self: &Arc<Self>,
+        table: &mut Table,
+        load: &Load,
+    ) -> Result<Arc<OnceLock<String>>, ScheduleError> {
         let open = |source: io::Error| ScheduleError::Open { path: load.weights.clone(), source };
         let model = File::open(&load.weights).map_err(open)?;
         let failure = Arc::new(OnceLock::new());
@@ -237,8 +243,10 @@ impl Shared {
     /// Loads a model and serves it until it ends.
     async fn serve(self: &Arc<Self>, id: u64, load: &Load, model: File) -> Result<(), String> {
         let begun = Instant::now();
-        let connection = (self.spawn)(model).map_err(|error| format!("a worker cannot be started: {error}"))?;
-        let (serving, facts) = worker::load(connection, load.options.clone(), self.config.load_timeout).await?;
+        let connection =
+            (self.spawn)(model).map_err(|error| format!("a worker cannot be started: {error}"))?;
+        let (serving, facts) =
+            worker::load(connection, load.options.clone(), self.config.load_timeout).await?;
         tracing::info!(model = %load.name, context = facts.context_tokens, elapsed = ?begun.elapsed(), "model loaded");
         {
             let mut table = self.table();
@@ -249,7 +257,8 @@ impl Shared {
             entry.phase = Phase::Ready { link: Arc::clone(&serving.link), facts };
             // Whoever waits for it must find it, even if it is to be kept for no time.
             entry.rest();
-            entry.expires = entry.expires.max(Instant::now().checked_add(GRACE).filter(|_| entry.expires.is_some()));
+            entry.expires =
+                entry.expires.max(Instant::now().checked_add(GRACE).filter(|_| entry.expires.is_some()));
         }
         self.changed.notify_waiters();
         // To its end even when the daemon is closing: the scheduler stops it by its link, and it reaps its process.
@@ -288,7 +297,8 @@ impl Table {
     fn place(&self, load: &Load) -> Place {
         let Some(entry) = self.models.get(&load.name) else { return Place::Empty };
         // A context past the trained length was cut, so what was asked for is what is compared.
-        let fits = !entry.leaving && entry.load.digest == load.digest && serves(&entry.load.options, &load.options);
+        let fits =
+            !entry.leaving && entry.load.digest == load.digest && serves(&entry.load.options, &load.options);
         match entry.phase {
             Phase::Loading(_) => Place::Loading { fits },
             Phase::Ready { .. } => Place::Ready { fits, busy: entry.leases > 0 },
@@ -297,7 +307,10 @@ impl Table {
 
     /// The idle model that would go first anyway.
     fn coldest(&self) -> Option<ModelName> {
-        let idle = self.models.iter().filter(|(_, entry)| entry.leases == 0 && matches!(entry.phase, Phase::Ready { .. }));
+        let idle = self
+            .models
+            .iter()
+            .filter(|(_, entry)| entry.leases == 0 && matches!(entry.phase, Phase::Ready { .. }));
         idle.min_by_key(|(_, entry)| (entry.expires.is_none(), entry.expires)).map(|(name, _)| name.clone())
     }
 
@@ -391,7 +404,9 @@ impl std::fmt::Debug for Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let mut table = self.shared.table();
-        let Some(entry) = table.models.get_mut(&self.name).filter(|entry| entry.id == self.id) else { return };
+        let Some(entry) = table.models.get_mut(&self.name).filter(|entry| entry.id == self.id) else {
+            return;
+        };
         entry.leases -= 1;
         if entry.leases > 0 {
             return;

@@ -7,7 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use protocol::{Event, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts, RequestId, ToWorker, frame};
+use protocol::{
+    Event, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts, RequestId, ToWorker,
+    frame,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -110,7 +113,9 @@ pub(crate) async fn load(
     writer.write_all(&hello).await.map_err(gone)?;
     loop {
         let news = tokio::time::timeout(patience, read(&mut reader)).await;
-        match news.map_err(|_| format!("timed out waiting for the worker, it said nothing for {patience:?}"))? {
+        match news
+            .map_err(|_| format!("timed out waiting for the worker, it said nothing for {patience:?}"))?
+        {
             Ok(Some(FromWorker::Loading(_))) => {}
             Ok(Some(FromWorker::Loaded(facts))) => {
                 let (sender, outgoing) = unbounded_channel();

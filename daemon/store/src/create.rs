@@ -60,14 +60,18 @@ impl Store {
         let mut say = |status: String| progress(CreateStatus { status });
         check_parameters(&recipe.parameters)?;
         let mut layers = self.base_layers(&recipe.base, &mut say)?;
-        let weights = layers.iter().find(|layer| layer.media_type == manifest::MODEL).ok_or(StoreError::NoBase)?;
+        let weights =
+            layers.iter().find(|layer| layer.media_type == manifest::MODEL).ok_or(StoreError::NoBase)?;
         let config = ModelConfig::of(&self.header_of(&weights.digest)?);
         for (media_type, text) in self.overlays(recipe, &layers)? {
             layers.retain(|layer| layer.media_type != media_type);
             for bytes in text {
                 let known = self.has_blob(&Digest::of(bytes.as_bytes()));
                 let (digest, size) = self.put(bytes.as_bytes())?;
-                say(format!("{} {digest}", if known { "using existing layer" } else { "creating new layer" }));
+                say(format!(
+                    "{} {digest}",
+                    if known { "using existing layer" } else { "creating new layer" }
+                ));
                 layers.push(Layer { media_type: media_type.into(), digest, size });
             }
         }
@@ -85,7 +89,11 @@ impl Store {
             Base::Model(name) => Ok(self.stored(name)?.manifest.layers),
             Base::Blobs(files) => {
                 let [(_, digest)] = files[..] else {
-                    return Err(if files.is_empty() { StoreError::NoBase } else { StoreError::SeveralFiles(files.len()) });
+                    return Err(if files.is_empty() {
+                        StoreError::NoBase
+                    } else {
+                        StoreError::SeveralFiles(files.len())
+                    });
                 };
                 if !self.has_blob(&digest) {
                     return Err(StoreError::UnknownBlob(digest));
@@ -100,7 +108,11 @@ impl Store {
     }
 
     /// The layers that the recipe brings, as texts; only those that it speaks of.
-    fn overlays(&self, recipe: Recipe, base: &[Layer]) -> Result<Vec<(&'static str, Vec<String>)>, StoreError> {
+    fn overlays(
+        &self,
+        recipe: Recipe,
+        base: &[Layer],
+    ) -> Result<Vec<(&'static str, Vec<String>)>, StoreError> {
         let mut overlays = Vec::new();
         overlays.extend(recipe.template.map(|text| (manifest::TEMPLATE, vec![text])));
         overlays.extend(recipe.system.map(|text| (manifest::SYSTEM, vec![text])));

@@ -64,7 +64,8 @@ impl FromStr for Digest {
 
     /// `sha256:` as on the wire, or `sha256-` as in file names.
     fn from_str(text: &str) -> Result<Self, InvalidDigest> {
-        let hex = text.strip_prefix("sha256:").or_else(|| text.strip_prefix("sha256-")).ok_or(InvalidDigest)?;
+        let hex =
+            text.strip_prefix("sha256:").or_else(|| text.strip_prefix("sha256-")).ok_or(InvalidDigest)?;
         let digit = |byte: u8| match byte {
             b'0'..=b'9' => Ok(byte - b'0'),
             b'a'..=b'f' => Ok(byte - b'a' + 10),
@@ -113,7 +114,10 @@ mod tests {
     #[test]
     fn both_spellings_name_one_digest() {
         let digest = Digest::of(b"");
-        assert_eq!(digest.to_string(), "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(
+            digest.to_string(),
+            "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
         assert_eq!(digest.to_string().replace(':', "-").parse(), Ok(digest));
     }
 

@@ -95,7 +95,10 @@ impl Store {
         let path = self.manifest_path(name);
         let metadata = match std::fs::metadata(&path) {
             Ok(metadata) if metadata.is_file() => metadata,
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound && error.kind() != std::io::ErrorKind::NotADirectory => {
+            Err(error)
+                if error.kind() != std::io::ErrorKind::NotFound
+                    && error.kind() != std::io::ErrorKind::NotADirectory =>
+            {
                 return Err(io("read", &path)(error));
             }
             _ => return Err(StoreError::UnknownModel(name.clone())),
@@ -155,7 +158,9 @@ impl Store {
         for digest in candidates {
             let path = self.blob_path(&digest);
             match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io("remove", &path)(error)),
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(io("remove", &path)(error));
+                }
                 _ => {}
             }
         }
@@ -167,7 +172,9 @@ impl Store {
 fn entries(folder: &std::path::Path) -> Result<Vec<String>, StoreError> {
     let listing = match std::fs::read_dir(folder) {
         Ok(listing) => listing,
-        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+        Err(error)
+            if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
+        {
             return Ok(Vec::new());
         }
         Err(error) => return Err(io("list", folder)(error)),

@@ -99,13 +99,16 @@ impl Store {
     /// [`StoreError::UnknownModel`], or [`StoreError::CorruptManifest`] if a part of it is missing or makes no sense.
     pub fn resolve(&self, name: &ModelName) -> Result<Model, StoreError> {
         let stored = self.stored(name)?;
-        let corrupt = |reason: &str| StoreError::CorruptManifest { name: stored.name.clone(), reason: reason.into() };
-        let weights = stored.manifest.of_type(manifest::MODEL).next().ok_or_else(|| corrupt("it names no weights"))?;
+        let corrupt =
+            |reason: &str| StoreError::CorruptManifest { name: stored.name.clone(), reason: reason.into() };
+        let weights =
+            stored.manifest.of_type(manifest::MODEL).next().ok_or_else(|| corrupt("it names no weights"))?;
         let path = self.blob_path(&weights.digest);
         if !path.is_file() {
             return Err(corrupt("its weights are missing"));
         }
-        let text = |media_type| stored.manifest.of_type(media_type).next().map(|layer| self.text(layer)).transpose();
+        let text =
+            |media_type| stored.manifest.of_type(media_type).next().map(|layer| self.text(layer)).transpose();
         let (parameters, parameter_lines) = match text(manifest::PARAMS)? {
             Some(json) => parameters(&json).map_err(|error| corrupt(&error.to_string()))?,
             None => Default::default(),
@@ -114,7 +117,11 @@ impl Store {
             Some(json) => messages(&json).ok_or_else(|| corrupt("its messages are malformed"))?,
             None => Vec::new(),
         };
-        let licenses = stored.manifest.of_type(manifest::LICENSE).map(|layer| self.text(layer)).collect::<Result<_, _>>()?;
+        let licenses = stored
+            .manifest
+            .of_type(manifest::LICENSE)
+            .map(|layer| self.text(layer))
+            .collect::<Result<_, _>>()?;
         Ok(Model {
             name: stored.name.clone(),
             digest: stored.digest,
@@ -192,7 +199,10 @@ fn parameters(json: &str) -> Result<Parameters, serde_json::Error> {
 
 fn messages(json: &str) -> Option<Vec<Message>> {
     let stored: Vec<StoredMessage> = serde_json::from_str(json).ok()?;
-    stored.into_iter().map(|message| Some(Message { role: role(&message.role)?, content: message.content })).collect()
+    stored
+        .into_iter()
+        .map(|message| Some(Message { role: role(&message.role)?, content: message.content }))
+        .collect()
 }
 
 pub(crate) fn role(name: &str) -> Option<Role> {

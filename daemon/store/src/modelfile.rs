@@ -201,7 +201,10 @@ impl Store {
         model.system.iter().for_each(|value| line("SYSTEM", value));
         model.parameter_lines.iter().for_each(|(name, value)| line(&format!("PARAMETER {name}"), value));
         model.licenses.iter().for_each(|value| line("LICENSE", value));
-        model.messages.iter().for_each(|message| line(&format!("MESSAGE {}", message.role.as_str()), &message.content));
+        model
+            .messages
+            .iter()
+            .for_each(|message| line(&format!("MESSAGE {}", message.role.as_str()), &message.content));
         text
     }
 }
@@ -229,7 +232,10 @@ mod tests {
         let modelfile = Modelfile::parse(text).unwrap();
 
         assert_eq!(modelfile.from, ["./model.gguf"]);
-        assert_eq!(modelfile.parameters, [("temperature".into(), "0.5".into()), ("stop".into(), "<|end|>".into())]);
+        assert_eq!(
+            modelfile.parameters,
+            [("temperature".into(), "0.5".into()), ("stop".into(), "<|end|>".into())]
+        );
         assert_eq!(modelfile.system.as_deref(), Some("You are\na hob."));
         assert_eq!(modelfile.messages[0], Message { role: Role::User, content: "Hello there".into() });
         assert_eq!(modelfile.messages[1].content, "Hi");

@@ -64,7 +64,10 @@ impl ModelName {
             });
             first && rest && text.len() <= most
         };
-        let valid = allowed(host, 350, ".:") && allowed(namespace, 80, "") && allowed(model, 80, ".") && allowed(tag, 80, ".");
+        let valid = allowed(host, 350, ".:")
+            && allowed(namespace, 80, "")
+            && allowed(model, 80, ".")
+            && allowed(tag, 80, ".");
         if valid { Ok(name) } else { Err(InvalidName) }
     }
 }
@@ -122,7 +125,9 @@ mod tests {
     #[test]
     fn no_name_leaves_the_store() {
         let long = "a".repeat(81);
-        for text in ["", ":", "a:", "../x", "a/../b", "a/b/c/d/..", ".x", "a b", "x:../../y", "a//b", "ä", &long] {
+        for text in
+            ["", ":", "a:", "../x", "a/../b", "a/b/c/d/..", ".x", "a b", "x:../../y", "a//b", "ä", &long]
+        {
             assert_eq!(text.parse::<ModelName>(), Err(InvalidName), "{text}");
         }
     }

@@ -82,7 +82,8 @@ struct Heard {
 
 unsafe extern "C" fn hear(user: *mut c_void, kind: c_int, text: *const c_char, length: usize) {
     // SAFETY: the shim passes our `Heard` back, and a text of this length that lives for the call.
-    let (heard, text) = unsafe { (&mut *user.cast::<Heard>(), std::slice::from_raw_parts(text.cast::<u8>(), length)) };
+    let (heard, text) =
+        unsafe { (&mut *user.cast::<Heard>(), std::slice::from_raw_parts(text.cast::<u8>(), length)) };
     let text = String::from_utf8_lossy(text).into_owned();
     match kind {
         0 => heard.rendered.prompt = text,
@@ -99,7 +100,11 @@ struct RawTemplates {
 type Emit = unsafe extern "C" fn(*mut c_void, c_int, *const c_char, usize);
 
 unsafe extern "C" {
-    fn hob_chat_new(model: *const llama_cpp_sys_2::llama_model, emit: Emit, user: *mut c_void) -> *mut RawTemplates;
+    fn hob_chat_new(
+        model: *const llama_cpp_sys_2::llama_model,
+        emit: Emit,
+        user: *mut c_void,
+    ) -> *mut RawTemplates;
     fn hob_chat_free(templates: *mut RawTemplates);
     fn hob_chat_apply(
         templates: *const RawTemplates,

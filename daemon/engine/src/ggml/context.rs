@@ -55,7 +55,11 @@ unsafe impl Send for Context {}
 
 impl Context {
     /// `abort` ends a running decode when set.
-    pub(crate) fn new(model: Arc<Model>, options: ContextOptions, abort: Arc<AtomicBool>) -> Result<Self, LoadError> {
+    pub(crate) fn new(
+        model: Arc<Model>,
+        options: ContextOptions,
+        abort: Arc<AtomicBool>,
+    ) -> Result<Self, LoadError> {
         // SAFETY: returns a plain struct.
         let mut params = unsafe { sys::llama_context_default_params() };
         params.n_ctx = options.total_tokens;
@@ -189,7 +193,13 @@ impl Batch {
     }
 
     /// Adds a token; its index, to be given to [`Batch::row`].
-    pub(crate) fn push(&mut self, sequence: SequenceId, position: usize, token: Token, output: Output) -> Result<usize, BatchFull> {
+    pub(crate) fn push(
+        &mut self,
+        sequence: SequenceId,
+        position: usize,
+        token: Token,
+        output: Output,
+    ) -> Result<usize, BatchFull> {
         if self.room() == 0 {
             return Err(BatchFull);
         }

@@ -36,12 +36,17 @@ unsafe impl Sync for Model {}
 
 impl Model {
     /// Loads from an open file, so that no path is needed. `progress` hears values from 0 to 1.
-    pub(crate) fn load(file: File, options: ModelOptions, mut progress: impl FnMut(f32)) -> Result<Self, LoadError> {
+    pub(crate) fn load(
+        file: File,
+        options: ModelOptions,
+        mut progress: impl FnMut(f32),
+    ) -> Result<Self, LoadError> {
         let stream = Stream::open(file)?;
         let mut callback: &mut dyn FnMut(f32) = &mut progress;
         // SAFETY: returns a plain struct.
         let mut params = unsafe { sys::llama_model_default_params() };
-        params.n_gpu_layers = options.gpu_blocks.map_or(-1, |blocks| i32::try_from(blocks).unwrap_or(i32::MAX));
+        params.n_gpu_layers =
+            options.gpu_blocks.map_or(-1, |blocks| i32::try_from(blocks).unwrap_or(i32::MAX));
         params.load_mode = if options.mmap { sys::LLAMA_LOAD_MODE_MMAP } else { sys::LLAMA_LOAD_MODE_NONE };
         params.progress_callback = Some(forward_progress);
         params.progress_callback_user_data = (&raw mut callback).cast();

@@ -46,7 +46,8 @@ impl Sampler {
             }
             chain
         };
-        let chain = NonNull::new(chain).expect("llama.cpp throws when it is out of memory, it does not return null");
+        let chain =
+            NonNull::new(chain).expect("llama.cpp throws when it is out of memory, it does not return null");
         Self { chain, lookback: usize::try_from(lookback).unwrap_or(0) }
     }
 
@@ -76,7 +77,8 @@ impl Drop for Sampler {
 const RANDOM_SEED: u32 = 0xFFFF_FFFF;
 
 fn penalty_lookback(options: &Options, context_tokens: u32) -> i32 {
-    let off = options.repeat_penalty == 1.0 && options.presence_penalty == 0.0 && options.frequency_penalty == 0.0;
+    let off =
+        options.repeat_penalty == 1.0 && options.presence_penalty == 0.0 && options.frequency_penalty == 0.0;
     if off {
         return 0;
     }

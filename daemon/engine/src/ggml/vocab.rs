@@ -70,7 +70,14 @@ impl Model {
         // SAFETY: the buffer is as long as said; an unknown token is an exception that is caught there, but tokens
         // reach this only from the sampler.
         unsafe {
-            sys::llama_token_to_piece(self.vocab(), token, piece.as_mut_ptr().cast(), piece.len() as i32, 0, false)
+            sys::llama_token_to_piece(
+                self.vocab(),
+                token,
+                piece.as_mut_ptr().cast(),
+                piece.len() as i32,
+                0,
+                false,
+            )
         }
     }
 

@@ -34,7 +34,10 @@ const ALIASES: &[(&str, &str)] = &[
 
 impl Environment {
     pub(super) fn read() -> Self {
-        Self::of(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))))
+        Self::of(
+            std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+        )
     }
 
     pub(super) fn of(variables: impl IntoIterator<Item = (String, String)>) -> Self {
@@ -44,7 +47,8 @@ impl Environment {
             .map(|(name, value)| (name, value.trim().trim_matches(['"', '\'']).to_owned()))
             .filter(|(_, value)| !value.is_empty())
             .collect();
-        let mut own: Vec<_> = variables.iter().filter_map(|(name, value)| Some((key(name)?, value.clone()))).collect();
+        let mut own: Vec<_> =
+            variables.iter().filter_map(|(name, value)| Some((key(name)?, value.clone()))).collect();
         own.sort();
         let mut aliases: Vec<_> = ALIASES
             .iter()

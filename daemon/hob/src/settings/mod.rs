@@ -72,10 +72,11 @@ impl Settings {
     fn check(raw: Raw, directories: &Directories, environment: &Environment) -> anyhow::Result<Self> {
         let state = environment.state_directory.as_ref().map_or(directories.state.clone(), PathBuf::from);
         let models_dir = raw.models.dir.unwrap_or_else(|| state.join("models"));
-        let load_timeout = match time("models.load_timeout", raw.models.load_timeout.as_deref().unwrap_or("5m"))? {
-            KeepAlive::For(Duration::ZERO) | KeepAlive::Forever => LONGEST_LOAD,
-            KeepAlive::For(time) => time,
-        };
+        let load_timeout =
+            match time("models.load_timeout", raw.models.load_timeout.as_deref().unwrap_or("5m"))? {
+                KeepAlive::For(Duration::ZERO) | KeepAlive::Forever => LONGEST_LOAD,
+                KeepAlive::For(time) => time,
+            };
         let target = if environment.journal { LogTarget::Journal } else { LogTarget::StandardError };
         Ok(Self {
             listen: addresses(raw.listen.as_deref())?,
@@ -83,9 +84,16 @@ impl Settings {
             origins: list(raw.origins.as_deref()),
             models_dir: absolute(&models_dir)?,
             keep_alive: time("models.keep_alive", raw.models.keep_alive.as_deref().unwrap_or("5m"))?,
-            context_tokens: ranged("models.context", raw.models.context.filter(|n| *n > 0), 4096, 4, 1 << 24)?,
+            context_tokens: ranged(
+                "models.context",
+                raw.models.context.filter(|n| *n > 0),
+                4096,
+                4,
+                1 << 24,
+            )?,
             sequences: ranged("models.parallel", raw.models.parallel.filter(|n| *n > 0), 4, 1, 64)?,
-            max_loaded: ranged("models.max_loaded", raw.models.max_loaded.filter(|n| *n > 0), 3, 1, 64)? as usize,
+            max_loaded: ranged("models.max_loaded", raw.models.max_loaded.filter(|n| *n > 0), 3, 1, 64)?
+                as usize,
             max_queue: ranged("models.max_queue", raw.models.max_queue, 512, 1, 1 << 16)? as usize,
             load_timeout,
             threads: raw.engine.threads.map(|n| ranged("engine.threads", Some(n), 1, 1, 1024)).transpose()?,
@@ -102,26 +110,39 @@ fn time(name: &str, text: &str) -> anyhow::Result<KeepAlive> {
 
 fn ranged(name: &str, given: Option<u32>, default: u32, low: u32, high: u32) -> anyhow::Result<u32> {
     let value = given.unwrap_or(default);
-    anyhow::ensure!((low..=high).contains(&value), "setting {name} is {value}, it must be from {low} to {high}");
+    anyhow::ensure!(
+        (low..=high).contains(&value),
+        "setting {name} is {value}, it must be from {low} to {high}"
+    );
     Ok(value)
 }
 
 fn list(text: Option<&str>) -> Vec<String> {
-    text.unwrap_or_default().split(',').map(str::trim).filter(|part| !part.is_empty()).map(Into::into).collect()
+    text.unwrap_or_default()
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .map(Into::into)
+        .collect()
 }
 
 /// The default is Ollama's port on both loopbacks.
 fn addresses(text: Option<&str>) -> anyhow::Result<Vec<SocketAddr>> {
-    let Some(text) = text else { return Ok(vec![([127, 0, 0, 1], PORT).into(), (std::net::Ipv6Addr::LOCALHOST, PORT).into()]) };
+    let Some(text) = text else {
+        return Ok(vec![([127, 0, 0, 1], PORT).into(), (std::net::Ipv6Addr::LOCALHOST, PORT).into()]);
+    };
     list(Some(text)).iter().map(|part| address(part)).collect()
 }
 
 const PORT: u16 = 11434;
 
 fn address(text: &str) -> anyhow::Result<SocketAddr> {
-    let bare = text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/').replace("localhost", "127.0.0.1");
+    let bare =
+        text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/').replace("localhost", "127.0.0.1");
     let parsed = bare.parse::<SocketAddr>().or_else(|_| bare.parse().map(|ip| SocketAddr::new(ip, PORT)));
-    let address = parsed.with_context(|| format!("setting listen: \"{text}\" is no address; write it like 127.0.0.1:11434"))?;
+    let address = parsed.with_context(|| {
+        format!("setting listen: \"{text}\" is no address; write it like 127.0.0.1:11434")
+    })?;
     anyhow::ensure!(
         address.ip().is_loopback(),
         "setting listen: {address} is open to the network, which hob does not serve without TLS; use a loopback address \
@@ -157,7 +178,8 @@ mod tests {
 
     #[test]
     fn our_own_variables_win_over_ollamas() {
-        let settings = settings(&[("OLLAMA_MODELS", "/old"), ("HOB_MODELS__DIR", "/new"), ("OLLAMA_KEEP_ALIVE", "-1")]);
+        let settings =
+            settings(&[("OLLAMA_MODELS", "/old"), ("HOB_MODELS__DIR", "/new"), ("OLLAMA_KEEP_ALIVE", "-1")]);
         let settings = settings.unwrap();
         assert_eq!(settings.models_dir, Path::new("/new"));
         assert_eq!(settings.keep_alive, KeepAlive::Forever);
@@ -166,7 +188,10 @@ mod tests {
     #[test]
     fn a_value_that_makes_no_sense_is_named() {
         let wrong = |name, value| settings(&[(name, value)]).unwrap_err();
-        assert!(wrong("HOB_MODELS__PARALLEL", "1000").contains("models.parallel is 1000, it must be from 1 to 64"));
+        assert!(
+            wrong("HOB_MODELS__PARALLEL", "1000")
+                .contains("models.parallel is 1000, it must be from 1 to 64")
+        );
         assert!(wrong("HOB_MODELS__DIRR", "/x").contains("dirr"));
         assert!(wrong("HOB_LISTEN", "0.0.0.0:11434").contains("TLS"));
         assert!(wrong("HOB_MODELS__KEEP_ALIVE", "soon").contains("models.keep_alive"));

@@ -34,7 +34,14 @@ fn a_load(name: &str) -> Load {
         name: name.parse().unwrap(),
         digest: Digest::of(name.as_bytes()),
         weights: "/dev/null".into(),
-        options: LoadOptions { context_tokens: 64, batch_tokens: 64, sequences: 2, threads: None, gpu_blocks: None, mmap: true },
+        options: LoadOptions {
+            context_tokens: 64,
+            batch_tokens: 64,
+            sequences: 2,
+            threads: None,
+            gpu_blocks: None,
+            mmap: true,
+        },
         keep_alive: None,
     }
 }

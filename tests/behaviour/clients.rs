@@ -1,0 +1,24 @@
+//! The families' own client libraries, unchanged.
+
+use std::process::Command;
+
+use behaviour::{Hob, cache};
+
+#[expect(clippy::disallowed_methods, reason = "the client libraries are Python's")]
+fn run(hob: &Hob, script: &str) {
+    let python = cache().join("venv/bin/python");
+    assert!(python.exists(), "{} is missing: run scripts/setup", python.display());
+    let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(script);
+    let output = Command::new(python).arg(script).arg(&hob.url).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn ollamas_client_chats() {
+    run(&Hob::start(), "ollama_chat.py");
+}
+
+#[test]
+fn openais_client_chats() {
+    run(&Hob::start(), "openai_chat.py");
+}

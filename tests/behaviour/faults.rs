@@ -1,0 +1,44 @@
+//! Workers that die, and daemons that are told to end.
+
+use std::io::BufRead;
+
+use behaviour::Hob;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+
+#[test]
+fn a_worker_killed_in_mid_answer_is_told_and_the_next_request_works() {
+    let hob = Hob::start();
+    let body = json!({"model": "smollm2", "prompt": "Count to a million.", "raw": true,
+        "options": {"num_predict": 4000, "temperature": 0}});
+    let mut lines = hob.stream("/api/generate", &body).lines();
+    lines.next().unwrap().unwrap();
+    let [worker] = hob.workers()[..] else { panic!("one model is one worker") };
+
+    kill(Pid::from_raw(worker), Signal::SIGKILL).unwrap();
+
+    let last: Value = serde_json::from_str(&lines.map_while(Result::ok).last().unwrap()).unwrap();
+    assert!(last["error"].as_str().unwrap().contains("unexpectedly stopped"), "{last}");
+    assert_eq!(hob.ask("Hi", 3)["eval_count"], 3);
+    assert_ne!(hob.workers(), [worker]);
+}
+
+#[test]
+fn a_daemon_told_to_end_lets_the_running_answer_end_first() {
+    let mut hob = Hob::start();
+    let body = json!({"model": "smollm2", "prompt": "Why is the sky blue?", "options": {"num_predict": 40, "temperature": 0}});
+    let mut lines = hob.stream("/api/generate", &body).lines();
+    lines.next().unwrap().unwrap();
+    let workers = hob.workers();
+
+    let status = hob.terminate();
+
+    assert!(status.success(), "{status}");
+    let last: Value = serde_json::from_str(&lines.map_while(Result::ok).last().unwrap()).unwrap();
+    assert_eq!(last["eval_count"], 40, "{last}");
+    assert!(
+        workers.iter().all(|worker| kill(Pid::from_raw(*worker), None).is_err()),
+        "a worker outlived its daemon"
+    );
+}
