@@ -1,4 +1,5 @@
 //! The harness: a real hob on a free port with a home of its own, which shows its log when a test fails.
+#![expect(clippy::unwrap_used, reason = "a harness that cannot go on is a failed test")]
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -149,14 +150,12 @@ impl Hob {
 
     /// The workers' process numbers.
     pub fn workers(&self) -> Vec<i32> {
-        let children = format!("/proc/{0}/task/{0}/children", self.daemon.id());
         let mut found: Vec<i32> = Vec::new();
         // Any of the daemon's threads may have been the one that started it.
         for task in std::fs::read_dir(format!("/proc/{}/task", self.daemon.id())).unwrap().flatten() {
             let text = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
             found.extend(text.split_whitespace().filter_map(|number| number.parse::<i32>().ok()));
         }
-        assert!(Path::new(&children).exists(), "this kernel does not list children");
         found
     }
 

@@ -1,4 +1,5 @@
 //! The worker's half of the protocol, driven over a socketpair with a real model.
+#![expect(clippy::unwrap_used, reason = "a step that fails is a failed test")]
 
 use std::fs::File;
 use std::os::unix::net::UnixStream;

@@ -16,7 +16,7 @@ pub enum ScheduleError {
     #[error("model '{model}' cannot be loaded: {reason}")]
     LoadFailed {
         /// The model.
-        model: ModelName,
+        model: Box<ModelName>,
         /// What the worker said.
         reason: String,
     },

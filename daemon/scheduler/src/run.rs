@@ -159,7 +159,7 @@ impl Scheduler {
                 return Err(ScheduleError::ShuttingDown);
             }
             if let Some(reason) = loading.as_ref().and_then(|failure| failure.get()) {
-                return Err(ScheduleError::LoadFailed { model: load.name, reason: reason.clone() });
+                return Err(ScheduleError::LoadFailed { model: Box::new(load.name), reason: reason.clone() });
             }
             if let Some(lease) = self.shared.step(&load, &mut loading)? {
                 // A model that was there all along cost nothing.

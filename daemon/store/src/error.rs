@@ -38,7 +38,7 @@ pub enum StoreError {
     #[error("the manifest of '{name}' is corrupt: {reason}; pull or create the model again")]
     CorruptManifest {
         /// Of the model.
-        name: ModelName,
+        name: Box<ModelName>,
         /// What is wrong.
         reason: String,
     },

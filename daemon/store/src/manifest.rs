@@ -103,7 +103,7 @@ impl Store {
             }
             _ => return Err(StoreError::UnknownModel(name.clone())),
         };
-        let corrupt = |reason: String| StoreError::CorruptManifest { name: name.clone(), reason };
+        let corrupt = |reason: String| StoreError::CorruptManifest { name: Box::new(name.clone()), reason };
         if metadata.len() > MAX_BYTES {
             return Err(corrupt(format!("it is {} bytes long", metadata.len())));
         }

@@ -99,8 +99,10 @@ impl Store {
     /// [`StoreError::UnknownModel`], or [`StoreError::CorruptManifest`] if a part of it is missing or makes no sense.
     pub fn resolve(&self, name: &ModelName) -> Result<Model, StoreError> {
         let stored = self.stored(name)?;
-        let corrupt =
-            |reason: &str| StoreError::CorruptManifest { name: stored.name.clone(), reason: reason.into() };
+        let corrupt = |reason: &str| StoreError::CorruptManifest {
+            name: Box::new(stored.name.clone()),
+            reason: reason.into(),
+        };
         let weights =
             stored.manifest.of_type(manifest::MODEL).next().ok_or_else(|| corrupt("it names no weights"))?;
         let path = self.blob_path(&weights.digest);
@@ -168,7 +170,7 @@ impl Store {
     fn config(&self, stored: &Stored) -> Result<ModelConfig, StoreError> {
         let text = self.text(&stored.manifest.config)?;
         serde_json::from_str(&text).map_err(|error| StoreError::CorruptManifest {
-            name: stored.name.clone(),
+            name: Box::new(stored.name.clone()),
             reason: format!("its config cannot be read: {error}"),
         })
     }
