@@ -9,7 +9,8 @@ const MAX_TENSORS: u64 = 1 << 17;
 const MAX_KEYS: u64 = 1 << 14;
 const MAX_KEY_BYTES: u64 = 1 << 12;
 const MAX_STRING_BYTES: u64 = 1 << 24;
-const MAX_ARRAY: u64 = 1 << 22;
+/// Elements of all arrays together; each takes 32 bytes here, so a small file must not hold many.
+const MAX_ELEMENTS: u64 = 1 << 21;
 const MAX_DIMENSIONS: u32 = 4;
 const MAX_ALIGNMENT: u64 = 1 << 16;
 const MAX_BLOCKS: u64 = 512;
@@ -95,7 +96,7 @@ impl Header {
     /// # Errors
     /// [`GgufError`] says what is wrong with the file.
     pub fn read(file: &mut impl Read, file_bytes: u64) -> Result<Self, GgufError> {
-        let mut source = Source { file, position: 0, file_bytes };
+        let mut source = Source { file, position: 0, file_bytes, elements_left: MAX_ELEMENTS };
         let mut magic = [0; 4];
         if source.fill(&mut magic).is_err() || &magic != b"GGUF" {
             return Err(GgufError::NotGguf);
@@ -217,6 +218,7 @@ struct Source<'a, R> {
     file: &'a mut R,
     position: u64,
     file_bytes: u64,
+    elements_left: u64,
 }
 
 impl<R: Read> Source<'_, R> {
@@ -270,7 +272,8 @@ impl<R: Read> Source<'_, R> {
         if element == 9 {
             return Err(malformed("an array's element type", "array"));
         }
-        let count = self.count("the length of an array", MAX_ARRAY)?;
+        let count = self.count("the number of array elements", self.elements_left)?;
+        self.elements_left -= count;
         // Each element takes a byte at least, so a count past the end is a lie that must not be reserved for.
         if count > self.file_bytes.saturating_sub(self.position) {
             return Err(GgufError::Truncated);
@@ -423,6 +426,25 @@ mod tests {
         assert!(matches!(read(&file(2, 1 << 40)), Err(GgufError::TensorOutside { .. })));
         assert!(matches!(read(&file(0, 8)), Err(GgufError::Malformed { what: "the number of blocks", .. })));
         assert!(matches!(read(&file(100_000, 8)), Err(GgufError::Malformed { .. })));
+    }
+
+    #[test]
+    fn many_small_arrays_are_refused_before_they_fill_the_memory() {
+        let mut bytes = b"GGUF\x03\0\0\0".to_vec();
+        bytes.extend(0_u64.to_le_bytes());
+        bytes.extend(3_u64.to_le_bytes());
+        for key in ["a", "b", "c"] {
+            bytes.extend(1_u64.to_le_bytes());
+            bytes.extend(key.as_bytes());
+            bytes.extend(9_u32.to_le_bytes());
+            bytes.extend(0_u32.to_le_bytes());
+            bytes.extend((MAX_ELEMENTS / 2).to_le_bytes());
+            bytes.resize(bytes.len() + MAX_ELEMENTS as usize / 2, 0);
+        }
+        assert!(matches!(
+            read(&bytes),
+            Err(GgufError::Malformed { what: "the number of array elements", .. })
+        ));
     }
 
     #[test]

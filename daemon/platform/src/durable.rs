@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// A file that has no name of its own yet. Dropping it removes it.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ impl Staged {
         // Unique among processes by the number of this one, within it by a counter.
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let path = directory.join(format!(".staged-{}-{number}", std::process::id()));
+        let path = directory.join(format!("{STAGED}{}-{number}", std::process::id()));
         let file = OpenOptions::new().write(true).create(true).truncate(true).open(&path)?;
         Ok(Self { file, path, kept: false })
     }
@@ -74,10 +75,53 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     staged.keep(path)
 }
 
+/// Removes staged files that nobody has written to for `age`: what a process left that was killed.
+///
+/// # Errors
+/// If the folder cannot be listed. A file that cannot be removed stays.
+pub fn sweep(folder: &Path, age: Duration) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let staged = entry.file_name().to_str().is_some_and(|name| name.starts_with(STAGED));
+        let idle =
+            entry.metadata().and_then(|metadata| metadata.modified()).ok().and_then(|at| at.elapsed().ok());
+        if staged && idle.is_some_and(|idle| idle >= age) {
+            // It is only space.
+            let _stays = fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
+}
+
+/// What the name of a staged file begins with.
+const STAGED: &str = ".staged-";
+
 /// Makes a folder's entries durable.
 ///
 /// # Errors
 /// If it cannot be opened or synced.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_there_whole_or_not_at_all_and_leftovers_are_swept() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let named = folder.path().join("named");
+        drop(Staged::create(folder.path()).unwrap());
+        write(&named, b"one").unwrap();
+        write(&named, b"two").unwrap();
+        assert_eq!(fs::read(&named).unwrap(), b"two");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+
+        fs::write(folder.path().join(".staged-1-0"), b"left by a process that was killed").unwrap();
+        sweep(folder.path(), Duration::from_secs(3600)).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "it may still be written to");
+        sweep(folder.path(), Duration::ZERO).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
 }

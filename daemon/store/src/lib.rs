@@ -26,6 +26,9 @@ pub use gguf;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// What was begun and not touched for so long belongs to a process that is gone.
+const LEFTOVER_AGE: std::time::Duration = std::time::Duration::from_secs(3600);
+
 /// A folder of models. A clone is cheap and names the same folder.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -46,6 +49,7 @@ impl Store {
         // An adopted store may belong to somebody else; better known now than in the middle of a pull.
         platform::durable::Staged::create(&store.blobs())
             .map_err(|source| StoreError::NotWritable { path: store.blobs(), source })?;
+        platform::durable::sweep(&store.blobs(), LEFTOVER_AGE).map_err(error::io("sweep", &store.blobs()))?;
         Ok(store)
     }
 

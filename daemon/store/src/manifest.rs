@@ -118,6 +118,9 @@ impl Store {
         let path = self.manifest_path(known.as_ref().unwrap_or(name));
         let folder = path.parent().unwrap_or(&path);
         std::fs::create_dir_all(folder).map_err(io("make", folder))?;
+        for made in folder.ancestors().skip(1).take(3) {
+            platform::durable::sync_folder(made).map_err(io("sync", made))?;
+        }
         let bytes = serde_json::to_vec(manifest).unwrap_or_default();
         platform::durable::write(&path, &bytes).map_err(io("write", &path))
     }
@@ -130,6 +133,9 @@ impl Store {
         let stored = self.stored(name)?;
         let path = self.manifest_path(&stored.name);
         std::fs::remove_file(&path).map_err(io("remove", &path))?;
+        // Or a power cut could bring the manifest back without its blobs.
+        let folder = path.parent().unwrap_or(&path);
+        platform::durable::sync_folder(folder).map_err(io("sync", folder))?;
         self.remove_unused(stored.manifest.digests().collect())?;
         // Only empty ones go.
         for folder in path.ancestors().skip(1).take(3) {

@@ -203,8 +203,13 @@ fn messages(json: &str) -> Option<Vec<Message>> {
     let stored: Vec<StoredMessage> = serde_json::from_str(json).ok()?;
     stored
         .into_iter()
-        .map(|message| Some(Message { role: role(&message.role)?, content: message.content }))
+        .map(|message| Some(Message { role: stored_role(&message.role)?, content: message.content }))
         .collect()
+}
+
+/// A store of somebody else's may hold results of tools, which a Modelfile cannot say.
+fn stored_role(name: &str) -> Option<Role> {
+    role(name).or_else(|| (name == Role::Tool.as_str()).then_some(Role::Tool))
 }
 
 pub(crate) fn role(name: &str) -> Option<Role> {

@@ -120,15 +120,22 @@ impl Modelfile {
     }
 }
 
-/// Splits a value at its first blank; what follows may be quoted once more.
+/// Splits a value at its first blank, behind which everything counts.
 fn first_word(value: &str) -> (&str, String) {
-    let (word, rest) = value.split_once([' ', '\t']).unwrap_or((value, ""));
-    let rest = rest.trim();
-    let unquoted = ["\"\"\"", "\""].iter().find_map(|quote| {
-        let inner = rest.strip_prefix(quote)?.strip_suffix(quote)?;
-        Some(inner)
-    });
-    (word, unquoted.unwrap_or(rest).into())
+    let (word, rest) = value.split_once(' ').unwrap_or((value, ""));
+    (word, rest.into())
+}
+
+/// The value of an instruction that is not quoted: trimmed, with one blank behind the first word where that matters.
+fn plain(instruction: &str, text: &str) -> String {
+    match text.trim().split_once([' ', '\t']) {
+        Some((word, rest)) if has_two_words(instruction) => format!("{word} {}", rest.trim_start()),
+        _ => text.trim().into(),
+    }
+}
+
+fn has_two_words(instruction: &str) -> bool {
+    ["parameter", "message"].iter().any(|word| instruction.eq_ignore_ascii_case(word))
 }
 
 struct Lines<'a> {
@@ -153,8 +160,11 @@ impl<'a> Lines<'a> {
             return Err(ModelfileError::Empty { line, instruction: instruction.into() });
         }
         let opening = quote_position(instruction, text);
-        let Some((start, quote)) = opening else { return Ok(text.trim().into()) };
-        let mut value = text[..start].trim_start().to_owned();
+        let Some((start, quote)) = opening else { return Ok(plain(instruction, text)) };
+        let mut value = text[..start].trim().to_owned();
+        if !value.is_empty() {
+            value.push(' ');
+        }
         let mut part = text[start + quote.len()..].to_owned();
         loop {
             if let Some(end) = part.find(quote) {
@@ -174,10 +184,9 @@ impl<'a> Lines<'a> {
 
 /// Where a value's opening quote stands, if it is quoted: at its beginning, or after the first word of PARAMETER and MESSAGE.
 fn quote_position(instruction: &str, text: &str) -> Option<(usize, &'static str)> {
-    let two_words = ["parameter", "message"].iter().any(|word| instruction.eq_ignore_ascii_case(word));
     let blanks = |from: usize| from + text[from..].len() - text[from..].trim_start().len();
     let mut start = blanks(0);
-    if two_words {
+    if has_two_words(instruction) {
         start = blanks(start + text[start..].find([' ', '\t'])?);
     }
     ["\"\"\"", "\""].into_iter().find(|quote| text[start..].starts_with(quote)).map(|quote| (start, quote))
@@ -239,6 +248,19 @@ mod tests {
         assert_eq!(modelfile.system.as_deref(), Some("You are\na hob."));
         assert_eq!(modelfile.messages[0], Message { role: Role::User, content: "Hello there".into() });
         assert_eq!(modelfile.messages[1].content, "Hi");
+    }
+
+    #[test]
+    fn what_is_quoted_is_taken_as_it_stands() {
+        let text = "FROM x\nPARAMETER stop \" \"\nPARAMETER stop \"\n\"\nMESSAGE user   \"  hi \"\nMESSAGE user   hi\n";
+
+        let modelfile = Modelfile::parse(text).unwrap();
+
+        assert_eq!(modelfile.parameters, [("stop".into(), " ".into()), ("stop".into(), "\n".into())]);
+        assert_eq!(
+            (modelfile.messages[0].content.as_str(), modelfile.messages[1].content.as_str()),
+            ("  hi ", "hi")
+        );
     }
 
     #[test]
