@@ -35,7 +35,8 @@ struct Shared {
 #[derive(Default)]
 struct Table {
     models: HashMap<ModelName, Entry>,
-    waiting: usize,
+    /// Requests that wait, by what they wait for.
+    waiting: HashMap<ModelName, usize>,
     next_id: u64,
 }
 
@@ -118,8 +119,8 @@ impl Scheduler {
         let mut table = self.shared.table();
         let Some(entry) = table.models.get_mut(name) else { return false };
         entry.leaving = true;
-        entry.expires = Some(Instant::now());
-        if entry.leases == 0 {
+        // One that is loading goes when it has loaded, and those that wait for it have had their answers.
+        if entry.is_idle() {
             table.remove(name);
         }
         self.shared.changed.notify_waiters();
@@ -149,7 +150,7 @@ impl Scheduler {
 
     async fn lease(&self, load: Load) -> Result<(Lease, Duration), ScheduleError> {
         let started = Instant::now();
-        let _waiting = Waiting::enter(&self.shared)?;
+        let mut waiting = None;
         let mut loading: Option<Arc<OnceLock<String>>> = None;
         loop {
             let mut changed = std::pin::pin!(self.shared.changed.notified());
@@ -161,7 +162,7 @@ impl Scheduler {
             if let Some(reason) = loading.as_ref().and_then(|failure| failure.get()) {
                 return Err(ScheduleError::LoadFailed { model: Box::new(load.name), reason: reason.clone() });
             }
-            if let Some(lease) = self.shared.step(&load, &mut loading)? {
+            if let Some(lease) = self.shared.step(&load, &mut loading, &mut waiting)? {
                 // A model that was there all along cost nothing.
                 let waited = if loading.is_some() { started.elapsed() } else { Duration::ZERO };
                 return Ok((lease, waited));
@@ -173,16 +174,22 @@ impl Scheduler {
 
 impl Shared {
     /// One look at the table, and what follows from it; `None` is to wait for a change.
-    fn step(
-        self: &Arc<Self>,
+    fn step<'a>(
+        self: &'a Arc<Self>,
         load: &Load,
         loading: &mut Option<Arc<OnceLock<String>>>,
+        waiting: &mut Option<Waiting<'a>>,
     ) -> Result<Option<Lease>, ScheduleError> {
         let mut table = self.table();
         table.bury(&load.name);
         loop {
             let full = table.models.len() >= self.config.max_loaded.max(1);
-            match next_step(table.place(load), full, table.coldest().is_some()) {
+            let step = next_step(table.place(load), full, table.coldest().is_some());
+            // A model that is there and free to use is used, however many wait for others.
+            if step != Step::Use && waiting.is_none() {
+                *waiting = Some(Waiting::enter(self, &mut table, &load.name)?);
+            }
+            match step {
                 Step::Use => return Ok(table.lease(load, self)),
                 Step::Replace => table.remove(&load.name),
                 Step::Evict => {
@@ -250,10 +257,14 @@ impl Shared {
         tracing::info!(model = %load.name, context = facts.context_tokens, elapsed = ?begun.elapsed(), "model loaded");
         {
             let mut table = self.table();
+            let awaited = table.waiting.contains_key(&load.name);
             let Some(entry) = table.models.get_mut(&load.name).filter(|entry| entry.id == id) else {
-                // Unloaded while it was loading; the process goes with `serving`.
-                return Err("it was unloaded while it was loading".into());
+                // The daemon is closing; the process goes with `serving`.
+                return Err("hob is shutting down".into());
             };
+            if entry.leaving && !awaited {
+                return Err("it was unloaded while it was loading".into());
+            }
             entry.phase = Phase::Ready { link: Arc::clone(&serving.link), facts };
             // Whoever waits for it must find it, even if it is to be kept for no time.
             entry.rest();
@@ -277,7 +288,7 @@ impl Shared {
                     tracing::info!(model = %expired, "model unloaded");
                     table.remove(&expired);
                 }
-                table.models.values().filter_map(|entry| entry.expires).min()
+                table.next_expiry()
             };
             let next = next.map(tokio::time::Instant::from_std);
             tokio::select! {
@@ -297,26 +308,31 @@ impl Table {
     fn place(&self, load: &Load) -> Place {
         let Some(entry) = self.models.get(&load.name) else { return Place::Empty };
         // A context past the trained length was cut, so what was asked for is what is compared.
-        let fits =
-            !entry.leaving && entry.load.digest == load.digest && serves(&entry.load.options, &load.options);
+        let going = entry.leaving && entry.leases > 0;
+        let fits = !going && entry.load.digest == load.digest && serves(&entry.load.options, &load.options);
         match entry.phase {
             Phase::Loading(_) => Place::Loading { fits },
             Phase::Ready { .. } => Place::Ready { fits, busy: entry.leases > 0 },
         }
     }
 
-    /// The idle model that would go first anyway.
+    /// The idle model that would go first anyway. One that a request waits for is as good as in use.
     fn coldest(&self) -> Option<ModelName> {
-        let idle = self
-            .models
-            .iter()
-            .filter(|(_, entry)| entry.leases == 0 && matches!(entry.phase, Phase::Ready { .. }));
-        idle.min_by_key(|(_, entry)| (entry.expires.is_none(), entry.expires)).map(|(name, _)| name.clone())
+        let free =
+            |(name, entry): &(&ModelName, &Entry)| entry.is_idle() && !self.waiting.contains_key(*name);
+        let coldest =
+            self.models.iter().filter(free).min_by_key(|(_, entry)| (entry.expires.is_none(), entry.expires));
+        coldest.map(|(name, _)| name.clone())
     }
 
     fn expired(&self, now: Instant) -> Option<ModelName> {
-        let due = |entry: &Entry| entry.leases == 0 && entry.expires.is_some_and(|expires| expires <= now);
+        let due = |entry: &Entry| entry.is_idle() && entry.expires.is_some_and(|expires| expires <= now);
         self.models.iter().find(|(_, entry)| due(entry)).map(|(name, _)| name.clone())
+    }
+
+    /// When the next idle model goes.
+    fn next_expiry(&self) -> Option<Instant> {
+        self.models.values().filter(|entry| entry.is_idle()).filter_map(|entry| entry.expires).min()
     }
 
     fn lease(&mut self, load: &Load, shared: &Arc<Shared>) -> Option<Lease> {
@@ -351,6 +367,11 @@ impl Table {
 }
 
 impl Entry {
+    /// Loaded, and in nobody's use.
+    fn is_idle(&self) -> bool {
+        self.leases == 0 && matches!(self.phase, Phase::Ready { .. })
+    }
+
     /// Sets the time to go, now that nobody uses it.
     fn rest(&mut self) {
         self.expires = match self.keep_alive {
@@ -425,22 +446,34 @@ impl Drop for Lease {
 const GRACE: Duration = Duration::from_secs(10);
 
 /// A place in the queue.
-struct Waiting<'a>(&'a Shared);
+struct Waiting<'a> {
+    shared: &'a Shared,
+    name: ModelName,
+}
 
 impl<'a> Waiting<'a> {
-    fn enter(shared: &'a Shared) -> Result<Self, ScheduleError> {
-        let mut table = shared.table();
-        if table.waiting >= shared.config.max_queue {
+    fn enter(shared: &'a Shared, table: &mut Table, name: &ModelName) -> Result<Self, ScheduleError> {
+        if table.waiting.values().sum::<usize>() >= shared.config.max_queue {
             return Err(ScheduleError::Busy);
         }
-        table.waiting += 1;
-        Ok(Self(shared))
+        *table.waiting.entry(name.clone()).or_default() += 1;
+        Ok(Self { shared, name: name.clone() })
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.table().waiting -= 1;
+        let mut table = self.shared.table();
+        let last = table.waiting.get_mut(&self.name).is_none_or(|count| {
+            *count -= 1;
+            *count == 0
+        });
+        if last {
+            table.waiting.remove(&self.name);
+        }
+        drop(table);
+        // What it waited for may be evicted now.
+        self.shared.changed.notify_waiters();
     }
 }
 

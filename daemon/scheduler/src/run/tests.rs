@@ -165,6 +165,97 @@ async fn an_idle_model_makes_room_for_another() {
     assert_eq!(names, ["two:latest"]);
 }
 
+/// Workers that load whatever they are given, counted; they end with the scheduler.
+fn willing(workers: Receiver<UnixStream>) -> std::thread::JoinHandle<usize> {
+    std::thread::spawn(move || {
+        let mut started = Vec::new();
+        for worker in workers {
+            // A worker may be stopped before it hears or says anything.
+            if let Ok(Some(ToWorker::Load(_))) = frame::read::<ToWorker>(&worker) {
+                let facts = ModelFacts {
+                    context_tokens: 64,
+                    resident_bytes: 1,
+                    gpu_bytes: 0,
+                    has_chat_template: false,
+                };
+                let _stopped = frame::write(&worker, &FromWorker::Loaded(facts));
+            }
+            started.push(worker);
+        }
+        started.len()
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_model_that_is_waited_for_is_not_evicted_for_another() {
+    let (scheduler, workers) = scheduler(64);
+    let workers = willing(workers);
+    let asked = ["a", "b", "c", "d"].map(|name| {
+        let scheduler = scheduler.clone();
+        tokio::spawn(async move { scheduler.load(a_load(name)).await })
+    });
+    for asked in asked {
+        asked.await.unwrap().unwrap();
+    }
+
+    scheduler.shutdown().await;
+    drop(scheduler);
+
+    assert_eq!(workers.join().unwrap(), 4, "each model is loaded once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_unloaded_while_it_loads_starts_no_second_worker_and_goes_after_its_answer() {
+    let (scheduler, workers) = scheduler(8);
+    let asking = scheduler.clone();
+    let asked = tokio::spawn(async move { asking.generate(a_load("m"), a_question()).await.unwrap() });
+    let (worker, workers) =
+        tokio::task::spawn_blocking(move || (workers.recv().unwrap(), workers)).await.unwrap();
+
+    assert!(scheduler.unload(&a_load("m").name).await);
+    let loading = tokio::task::spawn_blocking(move || {
+        accept_load(&worker);
+        worker
+    });
+    let (_worker, answer) = (loading.await.unwrap(), asked.await.unwrap());
+
+    assert!(workers.try_recv().is_err(), "a second worker was started");
+    drop(answer);
+    assert!(scheduler.loaded().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_model_that_is_told_to_go_does_not_keep_the_clock_awake() {
+    let (scheduler, workers) = scheduler(8);
+    let asking = scheduler.clone();
+    let asked = tokio::spawn(async move { asking.generate(a_load("m"), a_question()).await.unwrap() });
+    let (_worker, _workers) = loaded_worker(workers).await;
+    let _answer = asked.await.unwrap();
+
+    scheduler.unload(&a_load("m").name).await;
+
+    assert_eq!(scheduler.shared.table().next_expiry(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loaded_model_is_used_however_many_wait_for_others() {
+    let (scheduler, workers) = scheduler(1);
+    let asking = scheduler.clone();
+    let asked = tokio::spawn(async move { asking.generate(a_load("m"), a_question()).await.unwrap() });
+    let (_worker, _workers) = loaded_worker(workers).await;
+    let _answer = asked.await.unwrap();
+    let mut other = std::pin::pin!(scheduler.load(a_load("n")));
+    assert!(is_pending(other.as_mut()).await, "there is no room for another model");
+
+    assert!(scheduler.generate(a_load("m"), a_question()).await.is_ok());
+    assert!(matches!(scheduler.load(a_load("o")).await, Err(ScheduleError::Busy)));
+}
+
+/// Polls once; whether there is no result yet.
+async fn is_pending<F: Future>(mut future: std::pin::Pin<&mut F>) -> bool {
+    std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_pending())).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn more_requests_than_may_wait_are_refused() {
     let (scheduler, _workers) = scheduler(0);
