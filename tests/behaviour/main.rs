@@ -6,5 +6,6 @@ mod bad_input;
 mod browsers;
 mod clients;
 mod command_line;
+mod console;
 mod faults;
 mod readme;

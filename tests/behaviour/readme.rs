@@ -15,6 +15,27 @@ fn blocks(readme: &str) -> Vec<&str> {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a reader types this into a shell")]
+fn the_first_command_of_the_readme_ends_with_an_answer() {
+    let repository = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let readme = std::fs::read_to_string(format!("{repository}/README.md")).unwrap();
+    let first = readme.split("```\n").nth(1).unwrap();
+    assert!(first.starts_with("scripts/run "), "{first}");
+    let home = tempfile::TempDir::new().unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut shell = Command::new("bash");
+    shell.args(["-ec", first]).current_dir(repository).stdin(std::process::Stdio::null());
+    // What these tests were built as is there already; the user's own store and daemon are left alone.
+    shell.env("PROFILE", "dev").env("HOB_MODELS__DIR", home.path().join("models"));
+    shell.env("HOB_LISTEN", format!("127.0.0.1:{port}"));
+
+    let output = shell.output().unwrap();
+
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && said.contains("sky"), "{output:?}");
+}
+
+#[test]
 #[expect(clippy::disallowed_methods, reason = "a reader types these into a shell")]
 fn the_requests_of_the_readme_are_answered() {
     let hob = Hob::start();

@@ -8,6 +8,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rexpect::session::{PtySession, spawn_command};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -175,8 +176,58 @@ impl Hob {
         self.log.lock().unwrap().clone()
     }
 
+    /// `hob ARGS...` at a terminal of its own.
+    pub fn terminal(&self, args: &[&str]) -> Terminal {
+        let mut command = command(self.home.path());
+        command.env("HOB_HOST", &self.url).args(args);
+        Terminal::of(command)
+    }
+
     fn pid(&self) -> nix::unistd::Pid {
         nix::unistd::Pid::from_raw(self.daemon.id().cast_signed())
+    }
+}
+
+/// A program at a terminal, and the person before it.
+pub struct Terminal(PtySession);
+
+impl Terminal {
+    /// Starts a program in it.
+    pub fn of(mut command: Command) -> Self {
+        command.env("TERM", "xterm").env_remove("NO_COLOR");
+        // The pty is the program's, whatever its streams were to be.
+        command.stdin(Stdio::inherit()).stdout(Stdio::inherit()).stderr(Stdio::inherit());
+        let patience = u64::try_from(PATIENCE.as_millis()).ok();
+        Self(spawn_command(command, patience).unwrap())
+    }
+
+    /// Waits for the prompt, as a terminal does: it says where the cursor is.
+    pub fn prompt(&mut self) -> String {
+        let before = self.wait_for("\u{1b}[6n");
+        self.type_keys("\u{1b}[1;1R");
+        self.wait_for(">>> ");
+        before
+    }
+
+    /// What the program wrote until `text`, which must come.
+    pub fn wait_for(&mut self, text: &str) -> String {
+        self.0.exp_string(text).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Types, and presses Enter.
+    pub fn enter(&mut self, line: &str) {
+        self.type_keys(&format!("{line}\r"));
+    }
+
+    /// Presses keys.
+    pub fn type_keys(&mut self, keys: &str) {
+        self.0.send(keys).unwrap();
+        self.0.flush().unwrap();
+    }
+
+    /// Waits until the program has ended; what it wrote until then.
+    pub fn end(mut self) -> String {
+        self.0.exp_eof().unwrap_or_else(|error| panic!("{error}"))
     }
 }
 

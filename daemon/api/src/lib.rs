@@ -18,7 +18,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use error::Error;
-use http::StatusCode;
+use http::{Method, StatusCode, Uri, header::LOCATION};
 use scheduler::Scheduler;
 use store::{Model, ModelName, Store, StoreError};
 
@@ -79,8 +79,20 @@ pub fn router(api: Api) -> Router {
         .with_state(api)
 }
 
-async fn not_found() -> Response {
-    (StatusCode::NOT_FOUND, "404 page not found").into_response()
+/// A path that ends in a slash is sent to the one that does not.
+async fn not_found(method: Method, uri: Uri) -> Response {
+    match uri.path().strip_suffix('/') {
+        // Only within the APIs: a path of any shape could name another host, as `//elsewhere` does.
+        Some(path) if path.starts_with("/api/") || path.starts_with("/v1/") => {
+            let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+            let status = match method {
+                Method::GET | Method::HEAD => StatusCode::MOVED_PERMANENTLY,
+                _ => StatusCode::TEMPORARY_REDIRECT,
+            };
+            (status, [(LOCATION, format!("{path}{query}"))]).into_response()
+        }
+        _ => (StatusCode::NOT_FOUND, "404 page not found").into_response(),
+    }
 }
 
 async fn method_not_allowed() -> Response {

@@ -15,6 +15,8 @@ pub struct Limits {
     pub headers: usize,
     /// Between two pieces of a request's body.
     pub body_idle: Duration,
+    /// For a client to take what is written to it; a stalled reader must not hold a model.
+    pub write_idle: Duration,
 }
 
 impl Default for Limits {
@@ -25,6 +27,7 @@ impl Default for Limits {
             header_bytes: 64 << 10,
             headers: 100,
             body_idle: Duration::from_secs(30),
+            write_idle: Duration::from_secs(60),
         }
     }
 }

@@ -21,6 +21,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -94,7 +95,10 @@ impl Door {
                 .header_read_timeout(self.limits.header_time)
                 .max_buf_size(self.limits.header_bytes)
                 .max_headers(self.limits.headers);
-            let connection = drain.watch(builder.serve_connection(TokioIo::new(stream), service));
+            let mut stream = TimeoutStream::new(stream);
+            stream.set_write_timeout(Some(self.limits.write_idle));
+            let stream = TokioIo::new(Box::pin(stream));
+            let connection = drain.watch(builder.serve_connection(stream, service));
             // Owned by `drain`, which is waited for below.
             tokio::spawn(async move {
                 if let Err(error) = connection.await {
@@ -235,5 +239,57 @@ impl http_body::Body for Punctual {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tells when an endless answer is given up.
+    struct Endless(Option<tokio::sync::oneshot::Sender<()>>);
+
+    impl http_body::Body for Endless {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[b'.'; 4096])))))
+        }
+    }
+
+    impl Drop for Endless {
+        fn drop(&mut self) {
+            let _gone = self.0.take().map(|given_up| given_up.send(()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_stops_reading_loses_its_answer() {
+        let (given_up, answer_ended) = tokio::sync::oneshot::channel();
+        let body = Arc::new(std::sync::Mutex::new(Some(Endless(Some(given_up)))));
+        let endless = async move || match body.lock().ok().and_then(|mut body| body.take()) {
+            Some(body) => Body::new(body),
+            None => Body::empty(),
+        };
+        let listener = crate::bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let address = listener.address();
+        let limits = Limits { write_idle: Duration::from_millis(50), ..Limits::default() };
+        let config = Config { limits, ..Config::default() };
+        let app = Router::new().route("/", axum::routing::get(endless));
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(serve(vec![listener], app, config, stop.clone()));
+
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET / HTTP/1.1\r\nHost: {address}\r\n\r\n");
+        tokio::io::AsyncWriteExt::write_all(&mut client, request.as_bytes()).await.unwrap();
+
+        // Its buffers fill up, as nothing is read from here on.
+        tokio::time::timeout(Duration::from_secs(30), answer_ended).await.unwrap().unwrap();
+        stop.cancel();
+        serving.await.unwrap();
     }
 }

@@ -34,7 +34,7 @@ pub enum GenerateError {
     /// The worker ended before its answer did.
     #[error(
         "model runner has unexpectedly stopped, this may be due to resource limitations or an internal error, \
-         check the server's log for details"
+         check hob server logs for details"
     )]
     WorkerDied,
 }

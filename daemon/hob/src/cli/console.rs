@@ -1,26 +1,18 @@
 //! The conversation at the terminal. What a line means is `slash`'s to say; here it is carried out.
 
-use std::borrow::Cow;
-use std::io::IsTerminal;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
-
-use reedline::{
-    FileBackedHistory, Prompt, PromptEditMode, PromptHistorySearch, Reedline, Signal, ValidationResult,
-    Validator,
-};
+use reedline::Signal;
 use serde_json::{Map, Value, json};
 
 use super::{
     Context,
     client::Client,
-    create, list, progress, remark,
+    create,
+    line_editor::{self, History, MessagePrompt},
+    list, progress, remark,
     run::{Asked, Printer, Shown, think_value, worded},
     say, show,
     slash::{self, Line, Part, Setting},
 };
-
-const HISTORY_LINES: usize = 100;
 
 /// Talks until the user leaves.
 pub(crate) async fn converse(
@@ -38,13 +30,12 @@ pub(crate) async fn converse(
         history: if context.settings.history { History::Kept } else { History::Off },
     };
     conversation.open().await?;
-    let file = context.state_dir()?.join("history");
-    let mut editor = editor(conversation.history, &file)?;
+    let mut editor = line_editor::open(conversation.history, context)?;
     let mut kept = conversation.history;
     loop {
         if kept != conversation.history {
             kept = conversation.history;
-            editor = self::editor(kept, &file)?;
+            editor = line_editor::open(kept, context)?;
         }
         // The editor blocks on the terminal; the daemon is another process, and nothing else runs here meanwhile.
         match tokio::task::block_in_place(|| editor.read_line(&MessagePrompt))? {
@@ -57,12 +48,6 @@ pub(crate) async fn converse(
             _ => {}
         }
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum History {
-    Kept,
-    Off,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -286,55 +271,6 @@ fn set_parameter(options: &mut Map<String, Value>, name: &str, values: &[&str]) 
     Ok(create::set_parameter(options, name, &values.join(" "))?)
 }
 
-fn editor(history: History, file: &Path) -> anyhow::Result<Reedline> {
-    let mut editor = Reedline::create()
-        .use_bracketed_paste(true)
-        .with_ansi_colors(std::io::stdout().is_terminal())
-        .with_validator(Box::new(TripleQuotes));
-    if history == History::Kept {
-        if let Some(folder) = file.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        // What people type is theirs alone, so the file exists with its mode before anything is written.
-        std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(file)?;
-        let kept = FileBackedHistory::with_file(HISTORY_LINES, file.to_path_buf())?;
-        editor = editor.with_history(Box::new(kept));
-    }
-    Ok(editor)
-}
-
-struct TripleQuotes;
-
-impl Validator for TripleQuotes {
-    fn validate(&self, line: &str) -> ValidationResult {
-        if slash::is_open(line) { ValidationResult::Incomplete } else { ValidationResult::Complete }
-    }
-}
-
-struct MessagePrompt;
-
-impl Prompt for MessagePrompt {
-    fn render_prompt_left(&self) -> Cow<'_, str> {
-        Cow::Borrowed(">>> ")
-    }
-
-    fn render_prompt_right(&self) -> Cow<'_, str> {
-        Cow::Borrowed("")
-    }
-
-    fn render_prompt_indicator(&self, _mode: PromptEditMode) -> Cow<'_, str> {
-        Cow::Borrowed("")
-    }
-
-    fn render_prompt_multiline_indicator(&self) -> Cow<'_, str> {
-        Cow::Borrowed("... ")
-    }
-
-    fn render_prompt_history_search_indicator(&self, search: PromptHistorySearch) -> Cow<'_, str> {
-        Cow::Owned(format!("(search: {}) ", search.term))
-    }
-}
-
 fn help(topic: &str) -> &'static str {
     match topic.trim_start_matches('/') {
         "set" => SET_HELP,
@@ -390,6 +326,8 @@ const SHORTCUTS: &str = "Available keyboard shortcuts:
   Ctrl + u            Delete the sentence before the cursor
   Ctrl + w            Delete the word before the cursor
 
+  Ctrl + j            Begin a new line
+  Ctrl + g            Write the message in your editor
   Ctrl + l            Clear the screen
   Ctrl + c            Stop the model from responding
   Ctrl + d            Exit (/bye)

@@ -5,6 +5,7 @@ mod client;
 mod console;
 mod create;
 mod human;
+mod line_editor;
 mod list;
 mod progress;
 mod ps;
@@ -30,7 +31,7 @@ use crate::settings::Settings;
 #[derive(Debug, Parser)]
 #[command(name = "hob", disable_version_flag = true, arg_required_else_help = true)]
 pub(crate) struct Arguments {
-    /// The daemon to talk to, `[scheme://]host[:port]`; else HOB_HOST, then OLLAMA_HOST, then 127.0.0.1:11434.
+    /// The daemon to talk to, `[scheme://]host[:port]`; else HOB_HOST, then OLLAMA_HOST, then where `listen` is set to.
     #[arg(long, global = true, value_name = "ADDRESS")]
     pub(crate) host: Option<String>,
     /// Shows the version of the daemon, and of this program where they differ.
@@ -88,8 +89,10 @@ impl Context {
         Ok(Directories::of_user(&home).state)
     }
 
+    /// Where nothing else is asked for, our own daemon is where the settings have it listen.
     fn client(&self) -> anyhow::Result<Client> {
-        Client::new(self.asked_host())
+        let ours = self.settings.listen.first().map(ToString::to_string);
+        Client::new(self.asked_host().or(ours.as_deref()))
     }
 }
 

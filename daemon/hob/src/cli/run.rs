@@ -109,7 +109,8 @@ async fn answer(client: &Client, asked: &Asked, shown: Shown, prompt: &str) -> a
         // Dropping the answer cancels it; a daemon of our own is still to be stopped, so this is no plain exit.
         interrupted = tokio::signal::ctrl_c() => {
             interrupted?;
-            Ok(())
+            spinner.finish_and_clear();
+            anyhow::bail!("interrupted")
         }
     }
 }
@@ -289,7 +290,10 @@ pub(crate) fn think_value(text: &str) -> anyhow::Result<Value> {
 
 /// Columns of the terminal; 80 where it does not tell.
 fn terminal_width() -> u16 {
-    80
+    match crossterm::terminal::size() {
+        Ok((columns, _)) if columns > 0 => columns,
+        _ => 80,
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,10 @@ pub(super) struct Environment {
     pub(super) state_directory: Option<String>,
     /// Standard error goes to the journal.
     pub(super) journal: bool,
+    /// The editor that the user's other programs open.
+    pub(super) editor: Option<String>,
+    /// <https://no-color.org>
+    pub(super) no_colour: bool,
 }
 
 /// Hob's variables without a section; others have one, as in `HOB_MODELS__DIR`.
@@ -30,6 +34,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("OLLAMA_MAX_QUEUE", "models.max_queue"),
     ("OLLAMA_LOAD_TIMEOUT", "models.load_timeout"),
     ("OLLAMA_ORIGINS", "origins"),
+    ("OLLAMA_EDITOR", "cli.editor"),
 ];
 
 impl Environment {
@@ -62,6 +67,8 @@ impl Environment {
             aliases,
             state_directory: variables.get("STATE_DIRECTORY").cloned(),
             journal: variables.contains_key("JOURNAL_STREAM"),
+            editor: variables.get("VISUAL").or(variables.get("EDITOR")).cloned(),
+            no_colour: variables.contains_key("NO_COLOR"),
         }
     }
 }

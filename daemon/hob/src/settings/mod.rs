@@ -36,6 +36,10 @@ pub(crate) struct Settings {
     pub(crate) client_host: Option<String>,
     /// The console keeps a history.
     pub(crate) history: bool,
+    /// What the console opens for a long message: a program and its arguments.
+    pub(crate) editor: String,
+    /// The user wants colours.
+    pub(crate) colours: bool,
     pub(crate) log: LogSettings,
 }
 
@@ -99,6 +103,8 @@ impl Settings {
             threads: raw.engine.threads.map(|n| ranged("engine.threads", Some(n), 1, 1, 1024)).transpose()?,
             client_host: raw.host,
             history: raw.cli.history.unwrap_or(true),
+            editor: raw.cli.editor.or(environment.editor.clone()).unwrap_or_else(|| "vi".into()),
+            colours: !environment.no_colour,
             log: LogSettings { level: raw.log.level.unwrap_or_else(|| "info".into()), target },
         })
     }

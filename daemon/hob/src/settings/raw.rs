@@ -49,6 +49,7 @@ pub(super) struct Log {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Cli {
     pub(super) history: Option<bool>,
+    pub(super) editor: Option<String>,
 }
 
 /// Lays the layers over each other.
