@@ -70,7 +70,7 @@ fn with_no_daemon_running_run_starts_one_and_says_so() {
     // Its store is there from before; nothing else is.
     let mut before = Hob::start();
     before.terminate();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = behaviour::free_port();
     let mut run = command(before.home.path());
     run.env("HOB_LISTEN", format!("127.0.0.1:{port}")).args(["run", "smollm2", "Why is the sky blue?"]);
 

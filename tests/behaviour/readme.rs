@@ -22,7 +22,7 @@ fn the_first_command_of_the_readme_ends_with_an_answer() {
     let first = readme.split("```\n").nth(1).unwrap();
     assert!(first.starts_with("scripts/run "), "{first}");
     let home = tempfile::TempDir::new().unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = behaviour::free_port();
     let mut shell = Command::new("bash");
     shell.args(["-ec", first]).current_dir(repository).stdin(std::process::Stdio::null());
     // What these tests were built as is there already; the user's own store and daemon are left alone.
