@@ -33,16 +33,20 @@ impl Staged {
         &self.path
     }
 
+    /// The file, for locks on it.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Gives the file its name, replacing what had it. Returns once that is on the disk.
     ///
     /// # Errors
     /// On any failure the old file of this name stands and the staged one is gone.
-    pub fn keep(mut self, path: &Path) -> io::Result<()> {
-        self.file.sync_all()?;
-        #[expect(clippy::disallowed_methods, reason = "this is the place that also syncs")]
-        fs::rename(&self.path, path)?;
+    pub fn keep(mut self, path: &Path) -> io::Result<File> {
+        let file = self.file.try_clone()?;
+        rename(&self.file, &self.path, path)?;
         self.kept = true;
-        sync_folder(path.parent().unwrap_or(Path::new(".")))
+        Ok(file)
     }
 }
 
@@ -72,7 +76,30 @@ impl Drop for Staged {
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut staged = Staged::create(path.parent().unwrap_or(Path::new(".")))?;
     staged.write_all(bytes)?;
-    staged.keep(path)
+    staged.keep(path).map(drop)
+}
+
+/// Gives a file another name in its folder, replacing what had it. Returns once its bytes and that name are on the disk.
+///
+/// # Errors
+/// On any failure the old file of this name stands.
+pub fn rename(file: &File, from: &Path, to: &Path) -> io::Result<()> {
+    file.sync_all()?;
+    #[expect(clippy::disallowed_methods, reason = "this is the place that also syncs")]
+    fs::rename(from, to)?;
+    sync_folder(to.parent().unwrap_or(Path::new(".")))
+}
+
+/// Removes a file, if it is there. Returns once that is on the disk.
+///
+/// # Errors
+/// If it cannot be removed.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => sync_folder(path.parent().unwrap_or(Path::new("."))),
+    }
 }
 
 /// Removes staged files that nobody has written to for `age`: what a process left that was killed.

@@ -2,6 +2,7 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 
 pub mod directories;
+pub mod disk;
 pub mod durable;
 pub mod memory;
 pub mod process;

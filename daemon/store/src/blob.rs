@@ -1,12 +1,18 @@
-//! Blobs: bytes that are called by their SHA-256, hashed before they get that name.
+//! Blobs: bytes that are called by their SHA-256, hashed before they get that name. Whoever is about to name one in a
+//! manifest holds it until then, so that nobody removes it meanwhile.
 
-use std::io::{Read, Write};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use platform::durable::Staged;
+use platform::durable::{self, Staged};
 
 use crate::digest::Hasher;
 use crate::error::io;
-use crate::{Digest, Store, StoreError};
+use crate::{Digest, Store, StoreError, lock};
 
 /// What came of adding a blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +23,44 @@ pub enum Added {
     Existing,
 }
 
+/// A blob in the store that nobody removes while this lives.
+#[derive(Debug)]
+pub struct HeldBlob {
+    digest: Digest,
+    bytes: u64,
+    path: PathBuf,
+    /// Closing it lets go.
+    file: File,
+}
+
+impl HeldBlob {
+    /// Its name.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Its length.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Its bytes, from the first one on.
+    ///
+    /// # Errors
+    /// If the system has no descriptor left.
+    pub fn reader(&self) -> std::io::Result<File> {
+        // A clone of the descriptor would share its position.
+        File::open(&self.path)
+    }
+
+    pub(crate) fn open(digest: Digest, path: PathBuf) -> std::io::Result<Self> {
+        let file = File::open(&path)?;
+        file.lock_shared()?;
+        let bytes = file.metadata()?.len();
+        Ok(Self { digest, bytes, path, file })
+    }
+}
+
 /// A blob that is arriving. Dropping it keeps nothing.
 #[derive(Debug)]
 pub struct IncomingBlob {
@@ -24,13 +68,37 @@ pub struct IncomingBlob {
     expected: Option<Digest>,
     staged: Staged,
     hasher: Hasher,
-    bytes: u64,
 }
 
 impl Store {
     /// Whether the blob is there.
     pub fn has_blob(&self, digest: &Digest) -> bool {
         self.blob_path(digest).is_file()
+    }
+
+    /// Holds the blob, if it is there.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if it cannot be opened or locked.
+    pub fn hold(&self, digest: &Digest) -> Result<Option<HeldBlob>, StoreError> {
+        let path = self.blob_path(digest);
+        let held = match HeldBlob::open(*digest, path.clone()) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(io("open", &path))?,
+        };
+        let still_there = is_linked(&held.file).map_err(io("read", &path))?;
+        Ok(Some(held).filter(|_| still_there))
+    }
+
+    /// Keeps a blob for a manifest that somebody is about to ask for, for an hour at most. `false` if it is not there.
+    ///
+    /// # Errors
+    /// As [`Store::hold`].
+    pub fn expect_manifest(&self, digest: &Digest) -> Result<bool, StoreError> {
+        let held = self.hold(digest)?;
+        let found = held.is_some();
+        self.expected.add(held);
+        Ok(found)
     }
 
     /// Adds a blob from a reader.
@@ -63,15 +131,30 @@ impl Store {
     }
 
     /// Adds small bytes of our own.
-    pub(crate) fn put(&self, bytes: &[u8]) -> Result<(Digest, u64), StoreError> {
+    pub(crate) fn put(&self, bytes: &[u8]) -> Result<HeldBlob, StoreError> {
         let mut incoming = self.begin(None)?;
         incoming.write(bytes)?;
-        Ok((incoming.finish()?, bytes.len() as u64))
+        incoming.finish()
+    }
+
+    /// Removes a blob that no manifest names, unless somebody holds it. The caller has the store's lock.
+    pub(crate) fn remove_blob(&self, digest: &Digest) -> Result<u64, StoreError> {
+        let path = self.blob_path(digest);
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+            other => other.map_err(io("open", &path))?,
+        };
+        let bytes = file.metadata().map_err(io("read", &path))?.len();
+        if !lock::is_free(&file, &path)? {
+            return Ok(0);
+        }
+        durable::remove(&path).map_err(io("remove", &path))?;
+        Ok(bytes)
     }
 
     fn begin(&self, expected: Option<Digest>) -> Result<IncomingBlob, StoreError> {
         let staged = Staged::create(&self.blobs()).map_err(io("write to", &self.blobs()))?;
-        Ok(IncomingBlob { store: self.clone(), expected, staged, hasher: Hasher::default(), bytes: 0 })
+        Ok(IncomingBlob { store: self.clone(), expected, staged, hasher: Hasher::default() })
     }
 }
 
@@ -83,7 +166,6 @@ impl IncomingBlob {
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.staged.write_all(bytes).map_err(io("write", self.staged.path()))?;
         self.hasher.update(bytes);
-        self.bytes += bytes.len() as u64;
         Ok(())
     }
 
@@ -91,15 +173,54 @@ impl IncomingBlob {
     ///
     /// # Errors
     /// [`StoreError::DigestMismatch`]; nothing is kept.
-    pub fn finish(self) -> Result<Digest, StoreError> {
+    pub fn finish(self) -> Result<HeldBlob, StoreError> {
         let found = self.hasher.finish();
         if let Some(expected) = self.expected.filter(|expected| *expected != found) {
             return Err(StoreError::DigestMismatch { expected, found });
         }
-        let path = self.store.blob_path(&found);
-        if !path.is_file() {
-            self.staged.keep(&path).map_err(io("write", &path))?;
+        if let Some(held) = self.store.hold(&found)? {
+            return Ok(held);
         }
-        Ok(found)
+        let path = self.store.blob_path(&found);
+        // Held before it has its name, so that there is no moment to remove it in.
+        self.staged.file().lock_shared().map_err(io("lock", self.staged.path()))?;
+        let _written = self.staged.keep(&path).map_err(io("write", &path))?;
+        HeldBlob::open(found, path.clone()).map_err(io("open", &path))
     }
+}
+
+/// Blobs that were uploaded or asked after, and that no manifest names yet.
+#[derive(Debug, Default)]
+pub(crate) struct Expected(Mutex<HashMap<Digest, (HeldBlob, Instant)>>);
+
+/// How long a client may take from its first upload to its manifest.
+const EXPECTED_FOR: Duration = Duration::from_secs(3600);
+
+/// Each costs a descriptor.
+const MOST_EXPECTED: usize = 256;
+
+impl Expected {
+    pub(crate) fn add(&self, held: Option<HeldBlob>) {
+        let mut blobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        blobs.retain(|_, (_, since)| since.elapsed() < EXPECTED_FOR);
+        if let Some(held) = held {
+            if blobs.len() >= MOST_EXPECTED {
+                let oldest = blobs.iter().min_by_key(|(_, (_, since))| *since).map(|(digest, _)| *digest);
+                oldest.map(|digest| blobs.remove(&digest));
+            }
+            blobs.insert(held.digest, (held, Instant::now()));
+        }
+    }
+
+    pub(crate) fn named(&self, digest: &Digest) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(digest);
+    }
+}
+
+/// A file that was removed while it was being opened has no name any more.
+fn is_linked(file: &File) -> std::io::Result<bool> {
+    #[cfg(unix)]
+    return Ok(std::os::unix::fs::MetadataExt::nlink(&file.metadata()?) > 0);
+    #[cfg(not(unix))]
+    Ok(true)
 }

@@ -3,7 +3,8 @@
 use protocol::{Message, OptionPatch};
 use serde_json::{Map, Value};
 
-use crate::manifest::{self, Layer, Manifest};
+use crate::blob::HeldBlob;
+use crate::manifest::{self, BlobRef, Manifest};
 use crate::model::StoredMessage;
 use crate::{Digest, ModelConfig, ModelName, Store, StoreError};
 
@@ -59,7 +60,9 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut say = |status: String| progress(CreateStatus { status });
         check_parameters(&recipe.parameters)?;
-        let mut layers = self.base_layers(&recipe.base, &mut say)?;
+        // Held until the manifest names them.
+        let mut held = Vec::new();
+        let mut layers = self.base_layers(&recipe.base, &mut held, &mut say)?;
         let weights =
             layers.iter().find(|layer| layer.media_type == manifest::MODEL).ok_or(StoreError::NoBase)?;
         let config = ModelConfig::of(&self.header_of(&weights.digest)?);
@@ -67,26 +70,40 @@ impl Store {
             layers.retain(|layer| layer.media_type != media_type);
             for bytes in text {
                 let known = self.has_blob(&Digest::of(bytes.as_bytes()));
-                let (digest, size) = self.put(bytes.as_bytes())?;
-                say(format!(
-                    "{} {digest}",
-                    if known { "using existing layer" } else { "creating new layer" }
-                ));
-                layers.push(Layer { media_type: media_type.into(), digest, size });
+                let blob = self.put(bytes.as_bytes())?;
+                let what = if known { "using existing layer" } else { "creating new layer" };
+                say(format!("{what} {}", blob.digest()));
+                layers.push(BlobRef::of(media_type, &blob));
+                held.push(blob);
             }
         }
         let config = self.put(&serde_json::to_vec(&config).unwrap_or_default())?;
+        let manifest = Manifest::of(&config, layers);
+        held.push(config);
         say("writing manifest".into());
-        let before = self.stored(name).map(|stored| stored.manifest.digests().collect()).unwrap_or_default();
-        self.write_manifest(name, &Manifest::new(config, layers))?;
-        self.remove_unused(before)?;
+        self.publish(name, &manifest, &held)?;
         say("success".into());
         Ok(())
     }
 
-    fn base_layers(&self, base: &Base, say: &mut impl FnMut(String)) -> Result<Vec<Layer>, StoreError> {
+    fn base_layers(
+        &self,
+        base: &Base,
+        held: &mut Vec<HeldBlob>,
+        say: &mut impl FnMut(String),
+    ) -> Result<Vec<BlobRef>, StoreError> {
         match base {
-            Base::Model(name) => Ok(self.stored(name)?.manifest.layers),
+            Base::Model(name) => {
+                let manifest = self.stored(name)?.manifest;
+                held.extend(self.hold_all(name, &manifest)?);
+                let from = name.to_string();
+                let taken_over = manifest
+                    .layers()
+                    .iter()
+                    .cloned()
+                    .map(|layer| BlobRef { from: layer.from.or_else(|| Some(from.clone())), ..layer });
+                Ok(taken_over.collect())
+            }
             Base::Blobs(files) => {
                 let [(_, digest)] = files[..] else {
                     return Err(if files.is_empty() {
@@ -95,14 +112,12 @@ impl Store {
                         StoreError::SeveralFiles(files.len())
                     });
                 };
-                if !self.has_blob(&digest) {
-                    return Err(StoreError::UnknownBlob(digest));
-                }
+                let weights = self.hold(&digest)?.ok_or(StoreError::UnknownBlob(digest))?;
                 say("parsing GGUF".into());
-                let path = self.blob_path(&digest);
-                let size = std::fs::metadata(&path).map_err(crate::error::io("read", &path))?.len();
+                let layer = BlobRef::of(manifest::MODEL, &weights);
+                held.push(weights);
                 say(format!("using existing layer {digest}"));
-                Ok(vec![Layer { media_type: manifest::MODEL.into(), digest, size }])
+                Ok(vec![layer])
             }
         }
     }
@@ -111,7 +126,7 @@ impl Store {
     fn overlays(
         &self,
         recipe: Recipe,
-        base: &[Layer],
+        base: &[BlobRef],
     ) -> Result<Vec<(&'static str, Vec<String>)>, StoreError> {
         let mut overlays = Vec::new();
         overlays.extend(recipe.template.map(|text| (manifest::TEMPLATE, vec![text])));

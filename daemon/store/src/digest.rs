@@ -111,6 +111,21 @@ impl<'de> serde::Deserialize<'de> for Digest {
 mod tests {
     use super::*;
 
+    proptest::proptest! {
+        #[test]
+        fn a_digest_comes_back_as_it_was_written(bytes: [u8; 32]) {
+            let digest = Digest(bytes);
+            proptest::prop_assert_eq!(digest.to_string().parse(), Ok(digest));
+        }
+
+        #[test]
+        fn no_other_text_is_a_digest(text in "sha256[:-][0-9a-fA-F./]{0,70}") {
+            if let Ok(digest) = text.parse::<Digest>() {
+                proptest::prop_assert_eq!(digest.to_string(), text.replacen('-', ":", 1));
+            }
+        }
+    }
+
     #[test]
     fn both_spellings_name_one_digest() {
         let digest = Digest::of(b"");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use protocol::InvalidOption;
 
-use crate::{Digest, InvalidDigest, InvalidName, ModelName};
+use crate::{Digest, InvalidDigest, InvalidManifest, InvalidName, ModelName};
 
 /// What went wrong with a model file.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +51,28 @@ pub enum StoreError {
     /// A recipe with more weights than one file.
     #[error("a model is made from one GGUF file, {0} were given; split files are not supported yet")]
     SeveralFiles(usize),
+    /// There is no room for what is to come. Nothing was written.
+    #[error(
+        "no room for {needed_bytes} more bytes: {free_bytes} are free, of which {floor_bytes} are to stay so; free at least {missing_bytes}",
+        missing_bytes = needed_bytes.saturating_add(*floor_bytes).saturating_sub(*free_bytes)
+    )]
+    DiskFull {
+        /// What would be written.
+        needed_bytes: u64,
+        /// What the disk has.
+        free_bytes: u64,
+        /// What the owner wants kept free.
+        floor_bytes: u64,
+    },
+    /// Another process downloads this blob.
+    #[error("blob {0} is being downloaded by another process; wait for it, or end it")]
+    Busy(Digest),
+    /// A server sent more than the blob has.
+    #[error("more bytes arrived than blob {0} has; nothing of them was kept")]
+    Overlong(Digest),
+    /// A manifest that arrived makes no sense.
+    #[error("the manifest makes no sense: {0}")]
+    InvalidManifest(#[from] InvalidManifest),
     /// The folder cannot be written.
     #[error("the models folder {path} cannot be written: {source}; choose another with HOB_MODELS__DIR", path = path.display())]
     NotWritable {

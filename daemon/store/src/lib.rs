@@ -7,18 +7,27 @@ mod config;
 mod create;
 mod digest;
 mod error;
+mod lock;
 mod manifest;
 mod model;
 pub mod modelfile;
 mod name;
+mod partial;
+mod prune;
+mod room;
+mod scrub;
 
-pub use blob::{Added, IncomingBlob};
+pub use blob::{Added, HeldBlob, IncomingBlob};
 pub use config::ModelConfig;
 pub use create::{Base, CreateStatus, Recipe};
 pub use digest::{Digest, InvalidDigest};
 pub use error::StoreError;
+pub use manifest::{BlobRef, InvalidManifest, Manifest};
 pub use model::{Listed, Model};
 pub use name::{InvalidName, ModelName};
+pub use partial::{Follower, ListedPartial, Part, PartWriter, Partial};
+pub use prune::Pruned;
+pub use scrub::{Depth, Problem, Scrubbed};
 
 /// What [`Store::header`] answers with.
 pub use gguf;
@@ -33,6 +42,8 @@ const LEFTOVER_AGE: std::time::Duration = std::time::Duration::from_secs(3600);
 #[derive(Clone, Debug)]
 pub struct Store {
     root: Arc<PathBuf>,
+    expected: Arc<blob::Expected>,
+    floor_bytes: u64,
 }
 
 impl Store {
@@ -41,7 +52,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotWritable`] if it cannot be made or written.
     pub fn open(root: PathBuf) -> Result<Self, StoreError> {
-        let store = Self { root: Arc::new(root) };
+        let store = Self { root: Arc::new(root), expected: Arc::default(), floor_bytes: 0 };
         for folder in [store.blobs(), store.manifests()] {
             std::fs::create_dir_all(&folder)
                 .map_err(|source| StoreError::NotWritable { path: folder.clone(), source })?;
@@ -49,8 +60,14 @@ impl Store {
         // An adopted store may belong to somebody else; better known now than in the middle of a pull.
         platform::durable::Staged::create(&store.blobs())
             .map_err(|source| StoreError::NotWritable { path: store.blobs(), source })?;
+        prune::rename_old_blobs(&store.blobs()).map_err(error::io("rename blobs in", &store.blobs()))?;
         platform::durable::sweep(&store.blobs(), LEFTOVER_AGE).map_err(error::io("sweep", &store.blobs()))?;
         Ok(store)
+    }
+
+    /// The same store, which leaves so many bytes of the disk free.
+    pub fn with_floor(self, floor_bytes: u64) -> Self {
+        Self { floor_bytes, ..self }
     }
 
     fn blobs(&self) -> PathBuf {

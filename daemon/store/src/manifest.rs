@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::blob::HeldBlob;
 use crate::error::io;
 use crate::{Digest, ModelName, Store, StoreError};
 
@@ -17,41 +18,162 @@ const MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 /// A manifest is a few kilobytes; more is an attack (CVE-2025-1975).
 const MAX_BYTES: u64 = 1 << 20;
 
+/// A model of many split files has hundreds; more is an attack.
+const MAX_LAYERS: usize = 4096;
+
+/// Larger than any disk that a box has, and small enough for sums of all layers.
+const MAX_BLOB_BYTES: u64 = 1 << 50;
+
+/// A manifest, and its bytes as they came: their SHA-256 is the model's digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    bytes: Vec<u8>,
+    document: Document,
+}
+
+/// A blob that a manifest names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Manifest {
-    schema_version: u32,
-    media_type: String,
-    pub(crate) config: Layer,
-    pub(crate) layers: Vec<Layer>,
+pub struct BlobRef {
+    /// What it is.
+    pub media_type: String,
+    /// Its name.
+    pub digest: Digest,
+    /// Its length in bytes.
+    pub size: u64,
+    /// The model it was taken over from; a registry may have it under that name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+}
+
+/// Why bytes are no manifest.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidManifest {
+    /// Longer than any manifest.
+    #[error("it is more than {MAX_BYTES} bytes long")]
+    TooLong,
+    /// It is not in the form.
+    #[error("{0}")]
+    Malformed(String),
+    /// Version 1, or one from the future.
+    #[error("its schema version is {0}, only 2 is supported")]
+    Version(u32),
+    /// It names manifests by platform, not layers.
+    #[error("it is an index of several platforms, not of one model")]
+    Index,
+    /// It names too many layers.
+    #[error("it has {0} layers, {MAX_LAYERS} at most are supported")]
+    TooManyLayers(usize),
+    /// A layer as large as no disk.
+    #[error("blob {0} is said to have {1} bytes")]
+    TooLarge(Digest, u64),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Layer {
-    pub(crate) media_type: String,
-    pub(crate) digest: Digest,
-    pub(crate) size: u64,
+struct Document {
+    schema_version: u32,
+    #[serde(default)]
+    media_type: String,
+    config: BlobRef,
+    layers: Vec<BlobRef>,
 }
 
 impl Manifest {
-    pub(crate) fn new(config: (Digest, u64), layers: Vec<Layer>) -> Self {
-        let config = Layer { media_type: CONFIG.into(), digest: config.0, size: config.1 };
-        Self { schema_version: 2, media_type: MANIFEST.into(), config, layers }
+    /// The media types of manifests that are read, for a registry's choice.
+    pub const MEDIA_TYPES: [&str; 2] = [
+        "application/vnd.docker.distribution.manifest.v2+json",
+        "application/vnd.oci.image.manifest.v1+json",
+    ];
+
+    /// How long a manifest may be.
+    pub const MAX_BYTES: u64 = MAX_BYTES;
+
+    /// Reads and checks a manifest.
+    ///
+    /// # Errors
+    /// [`InvalidManifest`] says what is wrong with it.
+    pub fn parse(bytes: Vec<u8>) -> Result<Self, InvalidManifest> {
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(InvalidManifest::TooLong);
+        }
+        let malformed = |error: serde_json::Error| InvalidManifest::Malformed(error.to_string());
+        let document: Document = match serde_json::from_slice(&bytes) {
+            Ok(document) => document,
+            Err(error) => {
+                let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(malformed)?;
+                return Err(match value.get("manifests") {
+                    Some(_) => InvalidManifest::Index,
+                    None => malformed(error),
+                });
+            }
+        };
+        if document.schema_version != 2 {
+            return Err(InvalidManifest::Version(document.schema_version));
+        }
+        if document.layers.len() > MAX_LAYERS {
+            return Err(InvalidManifest::TooManyLayers(document.layers.len()));
+        }
+        let manifest = Self { bytes, document };
+        if let Some(blob) = manifest.blobs().find(|blob| blob.size > MAX_BLOB_BYTES) {
+            return Err(InvalidManifest::TooLarge(blob.digest, blob.size));
+        }
+        Ok(manifest)
+    }
+
+    pub(crate) fn of(config: &HeldBlob, layers: Vec<BlobRef>) -> Self {
+        let config = BlobRef::of(CONFIG, config);
+        let document = Document { schema_version: 2, media_type: MANIFEST.into(), config, layers };
+        let bytes = serde_json::to_vec(&document).expect("texts and numbers cannot fail to serialize");
+        Self { bytes, document }
+    }
+
+    /// As it came.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The model's digest.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.bytes)
+    }
+
+    /// What its bytes are to be called by a registry.
+    pub fn media_type(&self) -> &str {
+        if self.document.media_type.is_empty() { Self::MEDIA_TYPES[1] } else { &self.document.media_type }
+    }
+
+    /// Every blob that it names, the config last.
+    pub fn blobs(&self) -> impl Iterator<Item = &BlobRef> {
+        self.document.layers.iter().chain([&self.document.config])
     }
 
     /// Bytes of everything that the model is made of.
-    pub(crate) fn size_bytes(&self) -> u64 {
-        self.layers.iter().map(|layer| layer.size).fold(self.config.size, u64::saturating_add)
+    pub fn size_bytes(&self) -> u64 {
+        self.blobs().map(|blob| blob.size).sum()
     }
 
-    /// Every blob that it names.
-    pub(crate) fn digests(&self) -> impl Iterator<Item = Digest> {
-        std::iter::once(self.config.digest).chain(self.layers.iter().map(|layer| layer.digest))
+    pub(crate) fn config(&self) -> &BlobRef {
+        &self.document.config
     }
 
-    pub(crate) fn of_type(&self, media_type: &str) -> impl Iterator<Item = &Layer> {
-        self.layers.iter().filter(move |layer| layer.media_type == media_type)
+    pub(crate) fn layers(&self) -> &[BlobRef] {
+        &self.document.layers
+    }
+
+    pub(crate) fn of_type(&self, media_type: &str) -> impl Iterator<Item = &BlobRef> {
+        self.document.layers.iter().filter(move |layer| layer.media_type == media_type)
+    }
+
+    fn digests(&self) -> impl Iterator<Item = Digest> {
+        self.blobs().map(|blob| blob.digest)
+    }
+}
+
+impl BlobRef {
+    pub(crate) fn of(media_type: &str, held: &HeldBlob) -> Self {
+        Self { media_type: media_type.into(), digest: held.digest(), size: held.bytes(), from: None }
     }
 }
 
@@ -60,7 +182,6 @@ pub(crate) struct Stored {
     /// As spelled on the disk.
     pub(crate) name: ModelName,
     pub(crate) manifest: Manifest,
-    pub(crate) digest: Digest,
     pub(crate) modified: std::time::SystemTime,
 }
 
@@ -83,12 +204,15 @@ impl Store {
 
     pub(crate) fn stored(&self, name: &ModelName) -> Result<Stored, StoreError> {
         match self.stored_as_spelled(name) {
-            Err(StoreError::UnknownModel(_)) => {
-                let known = self.names()?.into_iter().find(|known| known.is_same(name));
-                self.stored_as_spelled(&known.ok_or_else(|| StoreError::UnknownModel(name.clone()))?)
-            }
+            Err(StoreError::UnknownModel(_)) => self.stored_as_spelled(&self.spelled(name)?),
             other => other,
         }
+    }
+
+    /// The name as the store spells it.
+    fn spelled(&self, name: &ModelName) -> Result<ModelName, StoreError> {
+        let known = self.names()?.into_iter().find(|known| known.is_same(name));
+        known.ok_or_else(|| StoreError::UnknownModel(name.clone()))
     }
 
     fn stored_as_spelled(&self, name: &ModelName) -> Result<Stored, StoreError> {
@@ -108,21 +232,79 @@ impl Store {
             return Err(corrupt(format!("it is {} bytes long", metadata.len())));
         }
         let bytes = std::fs::read(&path).map_err(io("read", &path))?;
-        let manifest = serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))?;
+        let manifest = Manifest::parse(bytes).map_err(|error| corrupt(error.to_string()))?;
         let modified = metadata.modified().map_err(io("read", &path))?;
-        Ok(Stored { name: name.clone(), manifest, digest: Digest::of(&bytes), modified })
+        Ok(Stored { name: name.clone(), manifest, modified })
     }
 
-    pub(crate) fn write_manifest(&self, name: &ModelName, manifest: &Manifest) -> Result<(), StoreError> {
+    /// The manifest of a model.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownModel`], or [`StoreError::CorruptManifest`].
+    pub fn manifest(&self, name: &ModelName) -> Result<Manifest, StoreError> {
+        Ok(self.stored(name)?.manifest)
+    }
+
+    /// Makes or replaces a model: all that it names is here and `held`, so its manifest is written, and what only the
+    /// old one named goes.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownBlob`] if something that it names is not held; [`StoreError::Io`] if a file cannot be written.
+    pub fn publish(
+        &self,
+        name: &ModelName,
+        manifest: &Manifest,
+        held: &[HeldBlob],
+    ) -> Result<(), StoreError> {
+        if let Some(lacking) =
+            manifest.digests().find(|digest| !held.iter().any(|blob| blob.digest() == *digest))
+        {
+            return Err(StoreError::UnknownBlob(lacking));
+        }
+        self.replace(name, manifest)?;
+        held.iter().for_each(|blob| self.expected.named(&blob.digest()));
+        Ok(())
+    }
+
+    /// Gives a model a second name; its blobs are shared. A model of that name is replaced.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownModel`] if there is no model `from`.
+    pub fn copy(&self, from: &ModelName, to: &ModelName) -> Result<(), StoreError> {
+        // Held, as `from` may be deleted before `to` names them.
+        let manifest = self.stored(from)?.manifest;
+        let held = self.hold_all(from, &manifest)?;
+        self.publish(to, &manifest, &held)
+    }
+
+    /// Holds all that a manifest names.
+    pub(crate) fn hold_all(
+        &self,
+        name: &ModelName,
+        manifest: &Manifest,
+    ) -> Result<Vec<HeldBlob>, StoreError> {
+        let hold = |digest: Digest| {
+            self.hold(&digest)?.ok_or_else(|| StoreError::CorruptManifest {
+                name: Box::new(name.clone()),
+                reason: format!("its blob {digest} is missing"),
+            })
+        };
+        manifest.digests().map(hold).collect()
+    }
+
+    fn replace(&self, name: &ModelName, manifest: &Manifest) -> Result<(), StoreError> {
+        let _turn = self.lock()?;
         let known = self.names()?.into_iter().find(|known| known.is_same(name));
-        let path = self.manifest_path(known.as_ref().unwrap_or(name));
+        let name = known.as_ref().unwrap_or(name);
+        let before = self.stored_as_spelled(name).map(|stored| stored.manifest.digests().collect());
+        let path = self.manifest_path(name);
         let folder = path.parent().unwrap_or(&path);
         std::fs::create_dir_all(folder).map_err(io("make", folder))?;
         for made in folder.ancestors().skip(1).take(3) {
             platform::durable::sync_folder(made).map_err(io("sync", made))?;
         }
-        let bytes = serde_json::to_vec(manifest).unwrap_or_default();
-        platform::durable::write(&path, &bytes).map_err(io("write", &path))
+        platform::durable::write(&path, &manifest.bytes).map_err(io("write", &path))?;
+        self.remove_unused(before.unwrap_or_default()).map(drop)
     }
 
     /// Removes a model's manifest, then the blobs that only it named.
@@ -130,13 +312,18 @@ impl Store {
     /// # Errors
     /// [`StoreError::UnknownModel`]; [`StoreError::Io`] if a file cannot be removed.
     pub fn delete(&self, name: &ModelName) -> Result<(), StoreError> {
-        let stored = self.stored(name)?;
-        let path = self.manifest_path(&stored.name);
-        std::fs::remove_file(&path).map_err(io("remove", &path))?;
-        // Or a power cut could bring the manifest back without its blobs.
-        let folder = path.parent().unwrap_or(&path);
-        platform::durable::sync_folder(folder).map_err(io("sync", folder))?;
-        self.remove_unused(stored.manifest.digests().collect())?;
+        let _turn = self.lock()?;
+        let name = self.spelled(name)?;
+        // One that cannot be read goes too; what it named is left to `prune`.
+        let named = match self.stored_as_spelled(&name) {
+            Ok(stored) => stored.manifest.digests().collect(),
+            Err(StoreError::CorruptManifest { .. }) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        let path = self.manifest_path(&name);
+        // On the disk before the blobs go, or a power cut could bring the manifest back without them.
+        platform::durable::remove(&path).map_err(io("remove", &path))?;
+        self.remove_unused(named)?;
         // Only empty ones go.
         for folder in path.ancestors().skip(1).take(3) {
             if std::fs::remove_dir(folder).is_err() {
@@ -146,8 +333,9 @@ impl Store {
         Ok(())
     }
 
-    /// Removes those of these blobs that no manifest names. If one manifest cannot be read, all stay: it may name them.
-    pub(crate) fn remove_unused(&self, mut candidates: Vec<Digest>) -> Result<(), StoreError> {
+    /// Removes those of these blobs that no manifest names and nobody holds; returns their bytes. If one manifest cannot
+    /// be read, all stay: it may name them. The caller has the store's lock.
+    pub(crate) fn remove_unused(&self, mut candidates: Vec<Digest>) -> Result<u64, StoreError> {
         for name in self.names()? {
             match self.stored_as_spelled(&name) {
                 Ok(stored) => {
@@ -157,20 +345,11 @@ impl Store {
                 Err(StoreError::UnknownModel(_)) => {}
                 Err(error) => {
                     tracing::warn!(%error, "no blob was removed, since a manifest cannot be read");
-                    return Ok(());
+                    return Ok(0);
                 }
             }
         }
-        for digest in candidates {
-            let path = self.blob_path(&digest);
-            match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(io("remove", &path)(error));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        candidates.iter().map(|digest| self.remove_blob(digest)).sum()
     }
 }
 

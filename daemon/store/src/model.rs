@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::io;
-use crate::manifest::{self, Layer, Stored};
+use crate::manifest::{self, BlobRef, Stored};
 use crate::{Digest, ModelConfig, ModelName, Store, StoreError};
 
 /// One row of a list of models.
@@ -79,7 +79,8 @@ impl Store {
         let read = |name: &ModelName| -> Result<Listed, StoreError> {
             let stored = self.stored(name)?;
             let config = self.config(&stored)?;
-            let Stored { name, manifest, digest, modified } = stored;
+            let Stored { name, manifest, modified } = stored;
+            let digest = manifest.digest();
             Ok(Listed { name, digest, size_bytes: manifest.size_bytes(), modified, config })
         };
         let mut models = Vec::new();
@@ -126,7 +127,7 @@ impl Store {
             .collect::<Result<_, _>>()?;
         Ok(Model {
             name: stored.name.clone(),
-            digest: stored.digest,
+            digest: stored.manifest.digest(),
             size_bytes: stored.manifest.size_bytes(),
             modified: stored.modified,
             config: self.config(&stored)?,
@@ -156,7 +157,7 @@ impl Store {
         Ok(Header::read(&mut BufReader::new(file), bytes)?)
     }
 
-    pub(crate) fn text(&self, layer: &Layer) -> Result<String, StoreError> {
+    pub(crate) fn text(&self, layer: &BlobRef) -> Result<String, StoreError> {
         let path = self.blob_path(&layer.digest);
         let length = std::fs::metadata(&path).map_err(io("read", &path))?.len();
         if length > MAX_LAYER_BYTES {
@@ -168,7 +169,7 @@ impl Store {
     }
 
     fn config(&self, stored: &Stored) -> Result<ModelConfig, StoreError> {
-        let text = self.text(&stored.manifest.config)?;
+        let text = self.text(stored.manifest.config())?;
         serde_json::from_str(&text).map_err(|error| StoreError::CorruptManifest {
             name: Box::new(stored.name.clone()),
             reason: format!("its config cannot be read: {error}"),

@@ -122,6 +122,30 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn a_name_comes_back_as_it_was_written(
+            host in "[a-z0-9][a-zA-Z0-9._-]{0,20}(:[0-9]{1,5})?",
+            namespace in "[a-zA-Z0-9_][a-zA-Z0-9_-]{0,79}",
+            model in "[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,79}",
+            tag in "[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,79}",
+        ) {
+            let name = ModelName::from_parts([&host, &namespace, &model, &tag]).unwrap();
+            proptest::prop_assert_eq!(name.fully_qualified().parse(), Ok(name.clone()));
+            proptest::prop_assert_eq!(name.to_string().parse(), Ok(name));
+        }
+
+        #[test]
+        fn any_text_is_a_name_of_four_safe_file_names_or_none(text in "[a-zA-Z0-9._:/!@ -]{0,40}|.{0,40}") {
+            if let Ok(name) = text.parse::<ModelName>() {
+                for part in [name.host(), name.namespace(), name.model(), name.tag()] {
+                    proptest::prop_assert!(!part.is_empty() && !part.starts_with('.') && !part.contains(['/', '\\', '\0']));
+                }
+                proptest::prop_assert_eq!(name.fully_qualified().parse(), Ok(name));
+            }
+        }
+    }
+
     #[test]
     fn no_name_leaves_the_store() {
         let long = "a".repeat(81);

@@ -23,7 +23,7 @@ const PIECES_IN_FLIGHT: usize = 16;
 /// `HEAD /api/blobs/:digest`.
 pub(super) async fn probe(State(api): State<Api>, Path(digest): Path<String>) -> Result<Response, Refusal> {
     let parsed = parse(&digest)?;
-    match api.on_store(move |store| Ok(store.has_blob(&parsed))).await? {
+    match api.on_store(move |store| store.expect_manifest(&parsed)).await? {
         true => Ok(StatusCode::OK.into_response()),
         false => Err(Error::UnknownBlob { digest }.into()),
     }
@@ -36,7 +36,7 @@ pub(super) async fn receive(
     body: Body,
 ) -> Result<Response, Refusal> {
     let digest = parse(&digest)?;
-    if api.on_store(move |store| Ok(store.has_blob(&digest))).await? {
+    if api.on_store(move |store| store.expect_manifest(&digest)).await? {
         return Ok(StatusCode::OK.into_response());
     }
     let (sender, pieces) = mpsc::channel(PIECES_IN_FLIGHT);
@@ -84,7 +84,12 @@ fn write(
     while let Some(piece) = pieces.blocking_recv() {
         match piece {
             Piece::Bytes(bytes) => blob.write(&bytes)?,
-            Piece::End => return blob.finish().map(|_| Some(Added::New)),
+            Piece::End => {
+                let held = blob.finish()?;
+                // Before it is let go of.
+                store.expect_manifest(&held.digest())?;
+                return Ok(Some(Added::New));
+            }
         }
     }
     Ok(None)

@@ -1,0 +1,53 @@
+//! Room on a disk: how much there is, and taking it before it is needed.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+/// Bytes that an ordinary user can still write to the disk that holds `path`.
+///
+/// # Errors
+/// If the system does not say.
+pub fn free_bytes(path: &Path) -> io::Result<u64> {
+    let disk = nix::sys::statvfs::statvfs(path)?;
+    #[expect(clippy::useless_conversion, reason = "the types differ by system")]
+    Ok(u64::from(disk.blocks_available()).saturating_mul(u64::from(disk.fragment_size())))
+}
+
+/// Makes the file `bytes` long and takes the disk's blocks for all of it; what is there already stays. Where the
+/// filesystem cannot take blocks ahead, only the length is set.
+///
+/// # Errors
+/// [`io::ErrorKind::StorageFull`] if there is no room.
+pub fn reserve(file: &File, bytes: u64) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    if let Ok(length) = i64::try_from(bytes)
+        && length > 0
+    {
+        use nix::errno::Errno;
+        use nix::fcntl::{FallocateFlags, fallocate};
+        match fallocate(file, FallocateFlags::empty(), 0, length) {
+            Ok(()) | Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    file.set_len(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_taken_before_it_is_needed_and_more_than_there_is_is_refused() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let free = free_bytes(folder.path()).unwrap();
+        let file = File::create(folder.path().join("file")).unwrap();
+
+        reserve(&file, 1 << 20).unwrap();
+
+        assert!(free > 0);
+        assert_eq!(file.metadata().unwrap().len(), 1 << 20);
+        assert!(reserve(&file, free.saturating_mul(4)).is_err());
+    }
+}

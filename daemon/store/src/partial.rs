@@ -1,0 +1,458 @@
+//! Blobs that are being downloaded, in Ollama's own layout, so that either program goes on where the other stopped:
+//! `sha256-HEX-partial` is as long as the blob, `sha256-HEX-partial-N` says how far part N is. Where the bytes come from
+//! is not known here.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use platform::{disk, durable};
+use serde::{Deserialize, Serialize};
+
+use crate::blob::HeldBlob;
+use crate::digest::Hasher;
+use crate::error::io;
+use crate::{Digest, ModelName, Store, StoreError, lock};
+
+/// A part of a blob, and how much of it is on the disk. Ollama's own form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Part {
+    /// Its number, from 0.
+    #[serde(rename = "N")]
+    pub number: usize,
+    /// Where it begins in the blob.
+    pub offset: u64,
+    /// Its bytes.
+    pub size: u64,
+    /// Those of them that are there, from its beginning.
+    pub completed: u64,
+}
+
+/// One download that was begun.
+#[derive(Clone, Debug)]
+pub struct ListedPartial {
+    /// Of the blob that it is to be.
+    pub digest: Digest,
+    /// Bytes that it will have.
+    pub bytes: u64,
+    /// Bytes that are there.
+    pub completed_bytes: u64,
+    /// The model it was begun for, as far as that was noted.
+    pub model: Option<String>,
+    /// When something last arrived.
+    pub modified: SystemTime,
+}
+
+/// A download under way; no other process works on it meanwhile. Dropping it keeps what is there.
+#[derive(Debug)]
+pub struct Partial {
+    store: Store,
+    digest: Digest,
+    bytes: u64,
+    file: Arc<File>,
+    progress: Arc<Progress>,
+}
+
+/// Many small parts let the hash follow closely; many files are a burden.
+const MOST_PARTS: u64 = 64;
+const SMALLEST_PART: u64 = 16 << 20;
+
+/// A part is on the disk, and said to be, at least this often.
+const SAVED_EVERY: u64 = 64 << 20;
+
+impl Store {
+    /// Begins a download, or goes on with one, taking the room for all of it.
+    ///
+    /// # Errors
+    /// [`StoreError::DiskFull`] if it cannot fit; [`StoreError::Busy`] if another process is at it.
+    pub fn begin_partial(
+        &self,
+        digest: &Digest,
+        bytes: u64,
+        model: &ModelName,
+    ) -> Result<Partial, StoreError> {
+        let path = self.partial_path(digest);
+        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let file = opened.map_err(io("open", &path))?;
+        if !lock::is_free(&file, &path)? {
+            return Err(StoreError::Busy(*digest));
+        }
+        let length = file.metadata().map_err(io("read", &path))?.len();
+        let parts = match self.saved_parts(digest) {
+            Some(parts) if length == bytes && covers(&parts, bytes) => parts,
+            _ => {
+                self.remove_parts(digest)?;
+                divided(bytes)
+            }
+        };
+        let reserved = self
+            .check_room(bytes.saturating_sub(length))
+            .and_then(|()| disk::reserve(&file, bytes).map_err(|error| self.no_room(bytes, error, &path)));
+        if let Err(error) = reserved {
+            if length == 0 {
+                // Nothing was there before, so nothing is to be kept.
+                let _leftover = fs::remove_file(&path);
+            }
+            return Err(error);
+        }
+        durable::write(&self.note_path(digest), model.to_string().as_bytes())
+            .map_err(io("write", &self.note_path(digest)))?;
+        // All of them, since Ollama adds up what it finds. Should they be lost, the download starts over.
+        for part in &parts {
+            let path = self.part_path(digest, part.number);
+            fs::write(&path, json(part)).map_err(io("write", &path))?;
+        }
+        let state = State { parts, stopped: false };
+        let progress = Arc::new(Progress { state: Mutex::new(state), changed: Condvar::new() });
+        Ok(Partial { store: self.clone(), digest: *digest, bytes, file: Arc::new(file), progress })
+    }
+
+    /// All downloads that were begun, those of other processes too.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if the folder cannot be listed.
+    pub fn partials(&self) -> Result<Vec<ListedPartial>, StoreError> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(self.blobs()).map_err(io("list", &self.blobs()))? {
+            let entry = entry.map_err(io("list", &self.blobs()))?;
+            let name = entry.file_name();
+            let digest = name.to_str().and_then(|name| name.strip_suffix("-partial")?.parse::<Digest>().ok());
+            let (Some(digest), Ok(metadata)) = (digest, entry.metadata()) else { continue };
+            let parts = self.saved_parts(&digest).unwrap_or_default();
+            found.push(ListedPartial {
+                digest,
+                bytes: metadata.len(),
+                completed_bytes: parts.iter().map(|part| part.completed).sum(),
+                model: fs::read_to_string(self.note_path(&digest)).ok(),
+                modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+            });
+        }
+        found.sort_by_key(|partial| partial.digest);
+        Ok(found)
+    }
+
+    /// Forgets a download that was begun; returns the bytes of disk that it had taken.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] if a process is at it.
+    pub fn remove_partial(&self, digest: &Digest) -> Result<u64, StoreError> {
+        let path = self.partial_path(digest);
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(StoreError::UnknownBlob(*digest));
+            }
+            other => other.map_err(io("open", &path))?,
+        };
+        if !lock::is_free(&file, &path)? {
+            return Err(StoreError::Busy(*digest));
+        }
+        let bytes = file.metadata().map_err(io("read", &path))?.len();
+        self.remove_parts(digest)?;
+        durable::remove(&path).map_err(io("remove", &path))?;
+        Ok(bytes)
+    }
+
+    fn saved_parts(&self, digest: &Digest) -> Option<Vec<Part>> {
+        let read = |number| -> Option<Part> {
+            serde_json::from_slice(&fs::read(self.part_path(digest, number)).ok()?).ok()
+        };
+        // As many as Ollama makes of the largest file, and far fewer than a folder holds.
+        let parts: Vec<Part> = (0..4096).map_while(read).collect();
+        (!parts.is_empty()).then_some(parts)
+    }
+
+    fn save_part(&self, digest: &Digest, part: &Part) -> Result<(), StoreError> {
+        let path = self.part_path(digest, part.number);
+        durable::write(&path, &json(part)).map_err(io("write", &path))
+    }
+
+    fn remove_parts(&self, digest: &Digest) -> Result<(), StoreError> {
+        let parts = (0..4096).map(|number| self.part_path(digest, number)).take_while(|path| path.exists());
+        for path in parts.chain([self.note_path(digest)]) {
+            durable::remove(&path).map_err(io("remove", &path))?;
+        }
+        Ok(())
+    }
+}
+
+impl Partial {
+    /// The blob that it is to be.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Bytes that the blob has.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// How far each part is.
+    pub fn parts(&self) -> Vec<Part> {
+        self.progress.state().parts.clone()
+    }
+
+    /// Bytes that are there.
+    pub fn completed_bytes(&self) -> u64 {
+        self.progress.state().parts.iter().map(|part| part.completed).sum()
+    }
+
+    /// Writes one part from where it is. There must be one writer a part.
+    pub fn writer(&self, number: usize) -> PartWriter {
+        PartWriter {
+            store: self.store.clone(),
+            digest: self.digest,
+            file: Arc::clone(&self.file),
+            progress: Arc::clone(&self.progress),
+            number,
+            unsaved: 0,
+        }
+    }
+
+    /// Forgets what is there, as for a server that sends nothing but the whole. To be done before a follower is made.
+    pub fn start_over(&self) {
+        self.progress.state().parts.iter_mut().for_each(|part| part.completed = 0);
+    }
+
+    /// Reads along with what arrives and hashes it. Blocks until all is there, or until [`Follower`]'s partial is gone.
+    pub fn follower(&self) -> Follower {
+        Follower { file: Arc::clone(&self.file), progress: Arc::clone(&self.progress), bytes: self.bytes }
+    }
+
+    /// Makes it the blob that it was to be. `found` is what it hashed to.
+    ///
+    /// # Errors
+    /// [`StoreError::DigestMismatch`]; nothing is kept then.
+    pub fn finish(self, found: Digest) -> Result<HeldBlob, StoreError> {
+        let (digest, from) = (self.digest, self.store.partial_path(&self.digest));
+        if found != digest {
+            self.store.remove_parts(&digest)?;
+            durable::remove(&from).map_err(io("remove", &from))?;
+            return Err(StoreError::DigestMismatch { expected: digest, found });
+        }
+        // Shared from here on, and never free in between, so that nobody removes what has no manifest yet.
+        self.file.lock_shared().map_err(io("lock", &from))?;
+        let path = self.store.blob_path(&digest);
+        durable::rename(&self.file, &from, &path).map_err(io("write", &path))?;
+        self.store.remove_parts(&digest)?;
+        HeldBlob::open(digest, path.clone()).map_err(io("open", &path))
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        self.progress.state().stopped = true;
+        self.progress.changed.notify_all();
+    }
+}
+
+/// Where a part's bytes go. What was written is on record once this is dropped.
+#[derive(Debug)]
+pub struct PartWriter {
+    store: Store,
+    digest: Digest,
+    file: Arc<File>,
+    progress: Arc<Progress>,
+    number: usize,
+    unsaved: u64,
+}
+
+impl PartWriter {
+    /// The next bytes of the part. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Overlong`] if there are more than the part has; [`StoreError::Io`], as when the disk is full.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        let part = self.part();
+        let count = bytes.len() as u64;
+        if count > part.size - part.completed {
+            return Err(StoreError::Overlong(self.digest));
+        }
+        let path = self.store.partial_path(&self.digest);
+        self.file.write_all_at(bytes, part.offset + part.completed).map_err(io("write", &path))?;
+        self.progress.state().parts[self.number].completed += count;
+        self.progress.changed.notify_all();
+        self.unsaved += count;
+        if self.unsaved >= SAVED_EVERY || part.completed + count == part.size {
+            self.save()?;
+        }
+        Ok(())
+    }
+
+    /// How far it is.
+    pub fn part(&self) -> Part {
+        self.progress.state().parts[self.number]
+    }
+
+    /// The bytes first, then the word that they are there.
+    fn save(&mut self) -> Result<(), StoreError> {
+        let part = self.part();
+        let path = self.store.partial_path(&self.digest);
+        self.file.sync_data().map_err(io("sync", &path))?;
+        self.store.save_part(&self.digest, &part)?;
+        self.unsaved = 0;
+        Ok(())
+    }
+}
+
+impl Drop for PartWriter {
+    fn drop(&mut self) {
+        if self.unsaved > 0
+            && let Err(error) = self.save()
+        {
+            tracing::warn!(%error, "the last bytes of a download will be fetched again");
+        }
+    }
+}
+
+/// Hashes a download while it arrives.
+#[derive(Debug)]
+pub struct Follower {
+    file: Arc<File>,
+    progress: Arc<Progress>,
+    bytes: u64,
+}
+
+impl Follower {
+    /// Blocks until all is there; `None` if the download was given up.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn digest(self) -> std::io::Result<Option<Digest>> {
+        let mut hasher = Hasher::default();
+        let mut buffer = vec![0; 1 << 20];
+        let mut position = 0;
+        while position < self.bytes {
+            let Some(end) = self.progress.wait_beyond(position) else { return Ok(None) };
+            while position < end {
+                let count =
+                    usize::try_from(end - position).map_or(buffer.len(), |left| left.min(buffer.len()));
+                self.file.read_exact_at(&mut buffer[..count], position)?;
+                hasher.update(&buffer[..count]);
+                position += count as u64;
+            }
+        }
+        Ok(Some(hasher.finish()))
+    }
+}
+
+#[derive(Debug)]
+struct Progress {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    parts: Vec<Part>,
+    /// Nothing more will come.
+    stopped: bool,
+}
+
+impl Progress {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until more than the first `position` bytes are there without a gap; returns how many are.
+    fn wait_beyond(&self, position: u64) -> Option<u64> {
+        let mut state = self.state();
+        loop {
+            let end = gapless(&state.parts);
+            if end > position {
+                return Some(end);
+            }
+            if state.stopped {
+                return None;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+fn json(part: &Part) -> Vec<u8> {
+    serde_json::to_vec(part).expect("numbers cannot fail to serialize")
+}
+
+/// Bytes from the beginning that are there without a gap.
+fn gapless(parts: &[Part]) -> u64 {
+    let mut end = 0;
+    for part in parts {
+        end += part.completed;
+        if part.completed < part.size {
+            break;
+        }
+    }
+    end
+}
+
+/// Whether these parts, in order, are all of a blob of this length, and none claims more than it has.
+fn covers(parts: &[Part], bytes: u64) -> bool {
+    let mut end = 0_u64;
+    for (number, part) in parts.iter().enumerate() {
+        if part.number != number || part.offset != end || part.completed > part.size {
+            return false;
+        }
+        match end.checked_add(part.size) {
+            Some(sum) => end = sum,
+            None => return false,
+        }
+    }
+    end == bytes
+}
+
+fn divided(bytes: u64) -> Vec<Part> {
+    let size = bytes.div_ceil(MOST_PARTS).max(SMALLEST_PART);
+    let count = bytes.div_ceil(size);
+    let part = |number: u64| Part {
+        number: usize::try_from(number).unwrap_or(0),
+        offset: number * size,
+        size: size.min(bytes - number * size),
+        completed: 0,
+    };
+    (0..count).map(part).collect()
+}
+
+impl Store {
+    pub(crate) fn partial_path(&self, digest: &Digest) -> PathBuf {
+        self.blobs().join(format!("sha256-{}-partial", digest.hex()))
+    }
+
+    fn part_path(&self, digest: &Digest, number: usize) -> PathBuf {
+        self.blobs().join(format!("sha256-{}-partial-{number}", digest.hex()))
+    }
+
+    /// Which model it is for. Hidden, as Ollama reads all that begins like a part.
+    fn note_path(&self, digest: &Digest) -> PathBuf {
+        self.blobs().join(format!(".partial-{}", digest.hex()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_all_of_the_blob_and_nothing_else() {
+        for bytes in [0, 1, SMALLEST_PART, SMALLEST_PART + 1, 5_000_000_000, 40_000_000_000_000] {
+            let parts = divided(bytes);
+            assert!(covers(&parts, bytes) && parts.len() as u64 <= MOST_PARTS, "{bytes}");
+            assert!(!covers(&parts, bytes + 1));
+        }
+        let mut lying = divided(100);
+        lying[0].completed = 101;
+        assert!(!covers(&lying, 100));
+    }
+
+    #[test]
+    fn the_hash_follows_only_what_is_there_without_a_gap() {
+        let part = |number, offset, size, completed| Part { number, offset, size, completed };
+
+        assert_eq!(gapless(&[part(0, 0, 4, 4), part(1, 4, 4, 2), part(2, 8, 4, 4)]), 6);
+        assert_eq!(gapless(&[part(0, 0, 4, 0), part(1, 4, 4, 4)]), 0);
+        assert_eq!(gapless(&[]), 0);
+    }
+}
