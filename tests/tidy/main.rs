@@ -11,8 +11,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("platform", &[]),
     ("store", &["protocol", "gguf", "platform"]),
     ("engine", &["protocol", "gguf"]),
+    ("registry", &["protocol", "store"]),
     ("scheduler", &["protocol", "store", "platform"]),
-    ("api", &["protocol", "store", "scheduler"]),
+    ("api", &["protocol", "store", "registry", "scheduler"]),
     ("front", &["protocol"]),
     ("behaviour", &["protocol"]),
 ];

@@ -245,6 +245,16 @@ impl Store {
         Ok(self.stored(name)?.manifest)
     }
 
+    /// The manifest of a model, and all that it names, held.
+    ///
+    /// # Errors
+    /// As [`Store::manifest`]; [`StoreError::CorruptManifest`] too if a blob is missing.
+    pub fn hold_model(&self, name: &ModelName) -> Result<(Manifest, Vec<HeldBlob>), StoreError> {
+        let stored = self.stored(name)?;
+        let held = self.hold_all(&stored.name, &stored.manifest)?;
+        Ok((stored.manifest, held))
+    }
+
     /// Makes or replaces a model: all that it names is here and `held`, so its manifest is written, and what only the
     /// old one named goes.
     ///

@@ -192,7 +192,7 @@ fn a_download_that_ollama_began_is_gone_on_with() {
     let digest = Digest::of(b"0123456789");
     let file =
         |suffix: &str| folder.path().join("blobs").join(format!("sha256-{}-partial{suffix}", digest.hex()));
-    fs::write(file(""), b"012\0\05\0\0\0\0").unwrap();
+    fs::write(file(""), b"012\x00\x005\x00\x00\x00\x00").unwrap();
     fs::write(file("-0"), r#"{"N":0,"Offset":0,"Size":5,"Completed":3}"#).unwrap();
     fs::write(file("-1"), r#"{"N":1,"Offset":5,"Size":5,"Completed":1}"#).unwrap();
 

@@ -1,0 +1,125 @@
+//! What can go wrong between us and a registry.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use store::{Digest, InvalidManifest, StoreError};
+
+/// What went wrong between us and a registry.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// The registry has no such model.
+    #[error("file does not exist")]
+    UnknownModel,
+    /// The registry has a manifest, but not a blob that it names.
+    #[error("the registry does not have blob {0}")]
+    UnknownBlob(Digest),
+    /// Plain HTTP was asked for, to a host that is not trusted with it.
+    #[error("{host} is not trusted with plain HTTP; add it to the setting registry.trusted if it should be")]
+    Untrusted {
+        /// The host.
+        host: String,
+    },
+    /// The host is on the inside, where a pull must not reach by itself.
+    #[error("{host} is a private address; add it to the setting registry.trusted if models may come from there")]
+    Private {
+        /// The host.
+        host: String,
+    },
+    /// The registry sent us on to something else than HTTP over TLS.
+    #[error("the registry redirects to {0}, which is not safe to follow")]
+    UnsafeRedirect(String),
+    /// The registry sent us on and on.
+    #[error("the registry redirects too often")]
+    TooManyRedirects,
+    /// The registry wants to know who we are.
+    #[error("unauthorized: access denied")]
+    Unauthorized,
+    /// The registry wants a proof of who we are to go elsewhere than to itself (CVE-2025-51471).
+    #[error("realm host \"{realm}\" does not match original host \"{host}\"")]
+    ForeignRealm {
+        /// Where it wants it.
+        realm: String,
+        /// Who wants it.
+        host: String,
+    },
+    /// A challenge or a header that cannot be read.
+    #[error("the registry sent a {0} that makes no sense")]
+    Malformed(&'static str),
+    /// The registry refused.
+    #[error("the registry answered {status}{detail}")]
+    Refused {
+        /// With this.
+        status: StatusCode,
+        /// And these words, with `: ` before them; may be empty.
+        detail: String,
+        /// When to come again, if it said so.
+        retry_after: Option<Duration>,
+    },
+    /// The registry knows only how to send the whole blob.
+    #[error("the registry does not send parts")]
+    NoParts,
+    /// A part that is not the one that was asked for.
+    #[error("blob {0} does not have the length that the manifest says")]
+    WrongLength(Digest),
+    /// The manifest makes no sense.
+    #[error("the registry's manifest makes no sense: {0}")]
+    Manifest(#[from] InvalidManifest),
+    /// The connection could not be made, or broke.
+    #[error("{}", said(.0))]
+    Transport(#[from] reqwest::Error),
+    /// The proxy's address makes no sense.
+    #[error("the proxy {address} makes no sense: {source}")]
+    Proxy {
+        /// As set.
+        address: String,
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// The disk, or what is on it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A local file that is being pushed.
+    #[error("cannot read what is to be pushed: {0}")]
+    Io(#[from] std::io::Error),
+    /// A part of ours failed.
+    #[error("a part of the transfer failed; the log says more")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+impl RegistryError {
+    /// Worth another try.
+    pub(crate) fn is_transient(&self) -> bool {
+        match self {
+            Self::Transport(error) => !error.is_builder() && !is_private(error),
+            Self::Refused { status, .. } => {
+                status.is_server_error()
+                    || matches!(*status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The words at the bottom say most: `dns error`, `connection refused`.
+fn said(error: &reqwest::Error) -> String {
+    let mut words = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(deeper) = source {
+        words = format!("{words}: {deeper}");
+        source = deeper.source();
+    }
+    words
+}
+
+fn is_private(error: &reqwest::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(deeper) = source {
+        if deeper.is::<crate::hosts::PrivateAddress>() {
+            return true;
+        }
+        source = deeper.source();
+    }
+    false
+}
