@@ -1,7 +1,10 @@
 //! Why a request was not answered, in no family's shape, and with which status. The shapes are the families'.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 use protocol::{GenerateError, InvalidOption};
+use registry::RegistryError;
 use scheduler::ScheduleError;
 use store::StoreError;
 
@@ -21,6 +24,12 @@ pub(crate) enum Error {
     InvalidName,
     #[error("model '{asked}' not found")]
     UnknownModel { asked: String },
+    #[error("model \"{asked}\" not found")]
+    NothingToCopy { asked: String },
+    #[error("pull model manifest: {0}")]
+    PullManifest(Arc<RegistryError>),
+    #[error(transparent)]
+    Registry(Arc<RegistryError>),
     #[error("blob \"{digest}\" not found")]
     UnknownBlob { digest: String },
     #[error(transparent)]
@@ -92,11 +101,13 @@ impl Error {
         match self {
             Self::EmptyBody | Self::BodyCut | Self::Invalid(_) | Self::InvalidName => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnknownModel { .. } | Self::UnknownBlob { .. } => StatusCode::NOT_FOUND,
+            Self::UnknownModel { .. } | Self::UnknownBlob { .. } | Self::NothingToCopy { .. } => {
+                StatusCode::NOT_FOUND
+            }
             Self::Store(error) => store_status(error),
             Self::Schedule(error) => schedule_status(error),
             Self::Generate(error) => generate_status(error),
-            Self::Task(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::PullManifest(_) | Self::Registry(_) | Self::Task(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }
@@ -128,6 +139,7 @@ fn store_status(error: &StoreError) -> StatusCode {
         | StoreError::SeveralFiles(..)
         | StoreError::BadGguf(..)
         | StoreError::Parameter(_) => StatusCode::BAD_REQUEST,
+        StoreError::DiskFull { .. } => StatusCode::INSUFFICIENT_STORAGE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

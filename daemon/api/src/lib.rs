@@ -19,6 +19,7 @@ use axum::{
 };
 use error::Error;
 use http::{Method, StatusCode, Uri, header::LOCATION};
+use registry::Registry;
 use scheduler::Scheduler;
 use store::{Model, ModelName, Store, StoreError};
 
@@ -26,6 +27,7 @@ use store::{Model, ModelName, Store, StoreError};
 #[derive(Clone)]
 pub struct Api {
     store: Store,
+    registry: Registry,
     scheduler: Scheduler,
     config: Config,
 }
@@ -44,9 +46,9 @@ pub struct Config {
 }
 
 impl Api {
-    /// An API over this store and these workers.
-    pub fn new(store: Store, scheduler: Scheduler, config: Config) -> Self {
-        Self { store, scheduler, config }
+    /// An API over this store, these registries and these workers.
+    pub fn new(store: Store, registry: Registry, scheduler: Scheduler, config: Config) -> Self {
+        Self { store, registry, scheduler, config }
     }
 
     /// The model that a client asked for, by the name as it was written.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use platform::process::WorkerProgram;
+use registry::Registry;
 use scheduler::Scheduler;
 use store::Store;
 use tokio::signal::unix::{SignalKind, signal};
@@ -47,7 +48,11 @@ struct Hob {
 impl Hob {
     fn build(settings: &Settings) -> anyhow::Result<Self> {
         let listeners = bind(&settings.listen)?;
-        let store = Store::open(settings.models_dir.clone())?;
+        let store = Store::open(settings.models_dir.clone())?.with_floor(settings.keep_free);
+        if settings.prune {
+            tokio::task::spawn_blocking(prune(&store));
+        }
+        let registry = Registry::new(store.clone(), registry_config(settings))?;
         let scheduler = Scheduler::start(scheduler::Config {
             worker: WorkerProgram::this_executable().context("cannot tell where this program lies")?,
             max_loaded: settings.max_loaded,
@@ -61,7 +66,7 @@ impl Hob {
             sequences: settings.sequences,
             threads: settings.threads,
         };
-        let app = api::router(api::Api::new(store, scheduler.clone(), config));
+        let app = api::router(api::Api::new(store, registry, scheduler.clone(), config));
         let door = front::Config {
             origins: settings.origins.clone(),
             hosts: settings.hosts.clone(),
@@ -89,6 +94,28 @@ impl Hob {
         }
         self.scheduler.shutdown().await;
         Ok(())
+    }
+}
+
+fn registry_config(settings: &Settings) -> registry::Config {
+    registry::Config {
+        hosts: settings.registry.trusted.clone(),
+        proxy: settings.registry.proxy.clone(),
+        bytes_per_second: settings.registry.bytes_per_second,
+        version: env!("CARGO_PKG_VERSION").into(),
+        ..Default::default()
+    }
+}
+
+/// Gives back the room of what nobody names, beside everything else.
+fn prune(store: &Store) -> impl FnOnce() + Send + 'static {
+    let store = store.clone();
+    move || match store.prune() {
+        Ok(pruned) if pruned.files > 0 => {
+            tracing::info!(files = pruned.files, bytes = pruned.bytes, "removed what no model names")
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "what no model names stays"),
     }
 }
 

@@ -162,8 +162,8 @@ impl Session {
         self.hosts.check(realm)?;
         let mut request = self.client.get(auth::token_url(realm, service, scope));
         if let Some(credential) = &self.credential {
-            if realm.host_str() != self.base.host_str() {
-                let host = |url: &Url| url.host_str().unwrap_or_default().to_owned();
+            let host = |url: &Url| url.authority().to_owned();
+            if host(realm) != host(&self.base) {
                 return Err(RegistryError::ForeignRealm { realm: host(realm), host: host(&self.base) });
             }
             request = request.header(AUTHORIZATION, credential.basic());

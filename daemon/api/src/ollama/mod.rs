@@ -8,6 +8,7 @@ mod models;
 mod request;
 mod response;
 mod routes;
+mod transfers;
 mod wire;
 
 pub(crate) use routes::router;

@@ -113,7 +113,7 @@ enum Lists {
     Whole,
 }
 
-fn asked(fields: &mut Fields) -> Result<Option<String>, Invalid> {
+pub(super) fn asked(fields: &mut Fields) -> Result<Option<String>, Invalid> {
     let old_name = fields.text("name")?;
     Ok(fields.text("model")?.or(old_name))
 }

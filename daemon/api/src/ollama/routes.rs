@@ -22,7 +22,7 @@ use super::{
     models,
     request::{Framing, Request, Task},
     response::{Moment, Reply, Shape},
-    wire,
+    transfers, wire,
 };
 use crate::{
     Api,
@@ -46,6 +46,9 @@ pub(crate) fn router() -> Router<Api> {
         .route("/api/generate", post(generate))
         .route("/api/chat", post(chat))
         .route("/api/create", post(create::create))
+        .route("/api/copy", post(transfers::copy))
+        .route("/api/pull", post(transfers::pull))
+        .route("/api/push", post(transfers::push))
         .route("/api/blobs/{digest}", post(blobs::receive).head(blobs::probe))
 }
 

@@ -141,6 +141,16 @@ pub(super) struct Status {
     pub(super) status: String,
 }
 
+/// A line of `/api/pull` or `/api/push` about a blob.
+#[derive(Serialize)]
+pub(super) struct TransferLine {
+    pub(super) status: String,
+    pub(super) digest: String,
+    pub(super) total: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(super) completed: u64,
+}
+
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }

@@ -3,6 +3,7 @@
 
 mod client;
 mod console;
+mod cp;
 mod create;
 mod human;
 mod line_editor;
@@ -15,6 +16,7 @@ mod show;
 mod slash;
 mod start;
 mod stop;
+mod transfer;
 mod wrap;
 
 use std::io::Write;
@@ -53,6 +55,10 @@ pub(crate) enum Command {
     Worker,
     /// Runs a model: answers a prompt, or opens a conversation.
     Run(run::Arguments),
+    /// Pulls a model from a registry.
+    Pull(transfer::Arguments),
+    /// Pushes a model to a registry.
+    Push(transfer::Arguments),
     /// Creates a model from a Modelfile.
     Create(create::Arguments),
     /// Shows what a model is made of.
@@ -62,6 +68,8 @@ pub(crate) enum Command {
     List(list::Arguments),
     /// Lists the models that are loaded.
     Ps(list::Arguments),
+    /// Gives a model a second name.
+    Cp(cp::Arguments),
     /// Unloads a model.
     Stop(stop::Arguments),
     /// Removes models from the store.
@@ -104,6 +112,9 @@ pub(crate) async fn run(command: Command, context: Context) -> anyhow::Result<()
     match command {
         Command::Serve(_) | Command::Worker => anyhow::bail!("this verb is not a client's"),
         Command::Run(arguments) => run::run(arguments, &context).await,
+        Command::Pull(arguments) => transfer::follow(&context.client()?, "/api/pull", &arguments).await,
+        Command::Push(arguments) => transfer::follow(&context.client()?, "/api/push", &arguments).await,
+        Command::Cp(arguments) => cp::run(&arguments, &context.client()?).await,
         Command::Create(arguments) => create::run(arguments, &context.client()?).await,
         Command::Show(arguments) => show::run(arguments, &context.client()?).await,
         Command::List(arguments) => list::run(&arguments, &context.client()?).await,

@@ -14,6 +14,16 @@ pub(crate) fn spinner(text: &str) -> ProgressBar {
     bar
 }
 
+/// A bar of `total` bytes that come over a line, with their rate and the time that is left.
+pub(crate) fn transfer(text: &str, total: u64) -> ProgressBar {
+    let bar = ProgressBar::new(total).with_message(text.to_owned());
+    let template = "{msg}: {percent:>3}% ▕{bar:16}▏ {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("█ "));
+    }
+    bar
+}
+
 /// A bar of `total` bytes beside `text`.
 pub(crate) fn bytes(text: &str, total: u64) -> ProgressBar {
     let bar = ProgressBar::new(total).with_message(text.to_owned());

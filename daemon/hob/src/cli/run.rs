@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Context,
     client::{Client, ClientError, Lines},
-    console, human, progress, remark, start,
+    console, human, progress, remark, start, transfer,
     wrap::Wrap,
 };
 
@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     /// Does not show what the model thinks.
     #[arg(long)]
     hidethinking: bool,
-    /// Accepted for the sake of scripts; nothing is fetched here.
+    /// Plain HTTP for a model that is pulled first, from a registry that `registry.trusted` names.
     #[arg(long)]
     insecure: bool,
 }
@@ -86,6 +86,12 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
     }
     let client = context.client()?;
     let own = start::ensure_running(context, &client).await?;
+    if let Err(error) = available(&client, &asked.model, arguments.insecure).await {
+        if let Some(own) = own {
+            start::stop(own)?;
+        }
+        return Err(error);
+    }
     let result = if prompt.is_empty() && !piped && at_terminal {
         console::converse(&client, context, asked, shown).await
     } else {
@@ -95,6 +101,27 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
         start::stop(own)?;
     }
     result
+}
+
+/// Pulls the model if it is not here.
+async fn available(client: &Client, model: &str, insecure: bool) -> anyhow::Result<()> {
+    match client.post("/api/show", &json!({"model": model})).await {
+        Err(error) if error.is_unknown_model() => {
+            let wanted = transfer::Arguments { model: model.to_owned(), insecure };
+            tokio::select! {
+                pulled = transfer::follow(client, "/api/pull", &wanted) => pulled.map_err(|error| not_here(error, model)),
+                // Not left to the signal's default: a daemon of our own would stay behind.
+                _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted; what has arrived is gone on with next time"),
+            }
+        }
+        other => Ok(other.map(drop)?),
+    }
+}
+
+fn not_here(error: anyhow::Error, model: &str) -> anyhow::Error {
+    anyhow::anyhow!(
+        "model '{model}' not found, and pulling it failed: {error:#}\nhint: hob create {model} -f Modelfile makes one from a GGUF file"
+    )
 }
 
 async fn answer(client: &Client, asked: &Asked, shown: Shown, prompt: &str) -> anyhow::Result<()> {

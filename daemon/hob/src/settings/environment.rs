@@ -35,6 +35,8 @@ const ALIASES: &[(&str, &str)] = &[
     ("OLLAMA_LOAD_TIMEOUT", "models.load_timeout"),
     ("OLLAMA_ORIGINS", "origins"),
     ("OLLAMA_EDITOR", "cli.editor"),
+    ("HTTPS_PROXY", "registry.proxy"),
+    ("https_proxy", "registry.proxy"),
 ];
 
 impl Environment {
@@ -59,8 +61,10 @@ impl Environment {
             .iter()
             .filter_map(|(name, key)| Some(((*key).to_owned(), variables.get(*name)?.clone())))
             .collect();
-        if variables.contains_key("OLLAMA_NOHISTORY") {
-            aliases.push(("cli.history".into(), "false".into()));
+        for (name, key) in [("OLLAMA_NOHISTORY", "cli.history"), ("OLLAMA_NOPRUNE", "models.prune")] {
+            if variables.contains_key(name) {
+                aliases.push((key.into(), "false".into()));
+            }
         }
         Self {
             own,

@@ -32,6 +32,11 @@ pub(crate) struct Settings {
     pub(crate) max_queue: usize,
     pub(crate) load_timeout: Duration,
     pub(crate) threads: Option<u32>,
+    /// What nobody names is removed at start.
+    pub(crate) prune: bool,
+    /// Bytes of the disk that pulls leave free.
+    pub(crate) keep_free: u64,
+    pub(crate) registry: RegistrySettings,
     /// Which daemon the command line talks to.
     pub(crate) client_host: Option<String>,
     /// The console keeps a history.
@@ -41,6 +46,16 @@ pub(crate) struct Settings {
     /// The user wants colours.
     pub(crate) colours: bool,
     pub(crate) log: LogSettings,
+}
+
+/// How registries are talked to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RegistrySettings {
+    /// Hosts that may be on the inside of the network, and be asked by plain HTTP.
+    pub(crate) trusted: registry::Hosts,
+    pub(crate) proxy: Option<String>,
+    /// `None` is all there are.
+    pub(crate) bytes_per_second: Option<u64>,
 }
 
 /// What is logged, and where to.
@@ -101,6 +116,9 @@ impl Settings {
             max_queue: ranged("models.max_queue", raw.models.max_queue, 512, 1, 1 << 16)? as usize,
             load_timeout,
             threads: raw.engine.threads.map(|n| ranged("engine.threads", Some(n), 1, 1, 1024)).transpose()?,
+            keep_free: size("models.keep_free", raw.models.keep_free.as_deref().unwrap_or("1GiB"))?,
+            prune: raw.models.prune.unwrap_or(true),
+            registry: registry_settings(raw.registry)?,
             client_host: raw.host,
             history: raw.cli.history.unwrap_or(true),
             editor: raw.cli.editor.or(environment.editor.clone()).unwrap_or_else(|| "vi".into()),
@@ -108,6 +126,33 @@ impl Settings {
             log: LogSettings { level: raw.log.level.unwrap_or_else(|| "info".into()), target },
         })
     }
+}
+
+fn registry_settings(raw: raw::Registry) -> anyhow::Result<RegistrySettings> {
+    let trusted = raw.trusted.as_deref().unwrap_or_default().parse().context("setting registry.trusted")?;
+    let limit = raw.limit.as_deref().map(|text| size("registry.limit", text)).transpose()?;
+    Ok(RegistrySettings { trusted, proxy: raw.proxy, bytes_per_second: limit.filter(|rate| *rate > 0) })
+}
+
+/// Bytes, as in `8GiB`, `500MB` or `4096`.
+fn size(name: &str, text: &str) -> anyhow::Result<u64> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let unit = match unit.trim() {
+        "" | "B" => 1,
+        "KB" => 1000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        _ => 0,
+    };
+    let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    bytes
+        .filter(|_| unit > 0)
+        .with_context(|| format!("setting {name}: \"{text}\" is no size; write it like 8GiB or 500MB"))
 }
 
 fn time(name: &str, text: &str) -> anyhow::Result<KeepAlive> {
@@ -201,5 +246,7 @@ mod tests {
         assert!(wrong("HOB_MODELS__DIRR", "/x").contains("dirr"));
         assert!(wrong("HOB_LISTEN", "0.0.0.0:11434").contains("TLS"));
         assert!(wrong("HOB_MODELS__KEEP_ALIVE", "soon").contains("models.keep_alive"));
+        assert!(wrong("HOB_MODELS__KEEP_FREE", "8 gigs").contains("8GiB"));
+        assert!(wrong("HOB_REGISTRY__TRUSTED", "a/b").contains("registry.trusted"));
     }
 }

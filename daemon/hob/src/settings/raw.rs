@@ -17,6 +17,7 @@ pub(super) struct Raw {
     pub(super) origins: Option<String>,
     pub(super) models: Models,
     pub(super) engine: Engine,
+    pub(super) registry: Registry,
     pub(super) log: Log,
     pub(super) cli: Cli,
 }
@@ -31,6 +32,16 @@ pub(super) struct Models {
     pub(super) max_loaded: Option<u32>,
     pub(super) max_queue: Option<u32>,
     pub(super) load_timeout: Option<String>,
+    pub(super) keep_free: Option<String>,
+    pub(super) prune: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Registry {
+    pub(super) trusted: Option<String>,
+    pub(super) proxy: Option<String>,
+    pub(super) limit: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

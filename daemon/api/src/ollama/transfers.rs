@@ -1,0 +1,139 @@
+//! `/api/pull`, `/api/push` and `/api/copy`: models between stores. How they travel is `registry`'s.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use futures_util::stream;
+use http::StatusCode;
+use registry::{Progress, RegistryError, Transfer, Transport};
+use store::ModelName;
+
+use super::{
+    errors::{ErrorBody, Refusal},
+    models::asked,
+    request::{Framing, framing},
+    routes::object,
+    wire::{Status, TransferLine},
+};
+use crate::{
+    Api,
+    body::{self, COMMAND_BYTES},
+    error::{Error, Invalid},
+    ndjson,
+};
+
+/// `POST /api/pull`.
+pub(super) async fn pull(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
+    let request = Request::read(body, "PullRequest", Error::InvalidName).await?;
+    let transfer = api.registry.pull(request.name.clone(), request.transport);
+    Ok(request.answer(transfer).await?)
+}
+
+/// `POST /api/push`.
+pub(super) async fn push(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
+    let missing = Invalid::of("model", "model is required").into();
+    let request = Request::read(body, "PushRequest", missing).await?;
+    let transfer = api.registry.push(request.name.clone(), request.transport);
+    Ok(request.answer(transfer).await?)
+}
+
+/// `POST /api/copy`.
+pub(super) async fn copy(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
+    let mut fields = body::read(body, COMMAND_BYTES, "CopyRequest").await?;
+    let mut name = |field: &str| -> Result<ModelName, Invalid> {
+        let text = fields.text(field)?.unwrap_or_default();
+        text.parse().map_err(|_| Invalid::of(field, format!("{field} {text:?} is invalid")))
+    };
+    let (source, destination) = (name("source")?, name("destination")?);
+    let asked = source.to_string();
+    let copied = api.on_store(move |store| store.copy(&source, &destination)).await;
+    copied.map_err(|error| match error.about_model(&asked) {
+        Error::UnknownModel { asked } => Error::NothingToCopy { asked },
+        other => other,
+    })?;
+    Ok(StatusCode::OK.into_response())
+}
+
+/// A body of pull or push, checked.
+struct Request {
+    name: ModelName,
+    transport: Transport,
+    framing: Framing,
+}
+
+impl Request {
+    async fn read(body: Body, go_type: &'static str, missing: Error) -> Result<Self, Error> {
+        let mut fields = body::read(body, COMMAND_BYTES, go_type).await?;
+        let name = asked(&mut fields)?.ok_or(missing)?;
+        Ok(Self {
+            name: name.parse().map_err(|_| Error::InvalidName)?,
+            transport: match fields.flag("insecure")? {
+                Some(true) => Transport::Plain,
+                _ => Transport::Secure,
+            },
+            framing: framing(&mut fields)?,
+        })
+    }
+
+    async fn answer(self, transfer: Transfer) -> Result<Response, Error> {
+        let mut words = Told { transfer, step: "" };
+        if self.framing == Framing::Whole {
+            while let Some(word) = words.next().await {
+                word?;
+            }
+            return Ok(object(&Status { status: "success".into() }));
+        }
+        let lines = stream::unfold(words, async |mut words| {
+            let line = line(words.next().await?);
+            Some((line, words))
+        });
+        Ok(ndjson::response(lines))
+    }
+}
+
+/// A transfer, and the step that it is at, which its errors speak of.
+struct Told {
+    transfer: Transfer,
+    step: &'static str,
+}
+
+impl Told {
+    async fn next(&mut self) -> Option<Result<Progress, Error>> {
+        match self.transfer.next().await? {
+            Ok(word) => {
+                match word {
+                    Progress::Step(step) => self.step = step,
+                    Progress::Blob { .. } => self.step = "",
+                }
+                Some(Ok(word))
+            }
+            Err(error) => Some(Err(self.failed(error))),
+        }
+    }
+
+    fn failed(&self, error: Arc<RegistryError>) -> Error {
+        tracing::warn!(%error, "a transfer failed");
+        match self.step {
+            "pulling manifest" => Error::PullManifest(error),
+            _ => Error::Registry(error),
+        }
+    }
+}
+
+fn line(word: Result<Progress, Error>) -> Bytes {
+    match word {
+        Ok(Progress::Step(step)) => ndjson::line(&Status { status: step.into() }),
+        Ok(Progress::Blob { verb, digest, total, completed }) => ndjson::line(&TransferLine {
+            status: format!("{verb} {}", &digest.hex()[..12]),
+            digest: digest.to_string(),
+            total,
+            completed,
+        }),
+        Err(error) => ndjson::line(&ErrorBody { error: error.message() }),
+    }
+}
