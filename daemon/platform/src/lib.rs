@@ -1,6 +1,7 @@
 //! What differs by operating system, and nothing that does not.
 #![deny(unsafe_op_in_unsafe_fn)]
 
+pub mod boot;
 pub mod directories;
 pub mod disk;
 pub mod durable;

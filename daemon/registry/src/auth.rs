@@ -40,7 +40,11 @@ impl Credential {
 pub(crate) enum Challenge {
     Basic,
     /// A token, to be had from `realm`.
-    Bearer { realm: Url, service: Option<String>, scope: Option<String> },
+    Bearer {
+        realm: Url,
+        service: Option<String>,
+        scope: Option<String>,
+    },
 }
 
 impl Challenge {
@@ -131,13 +135,24 @@ mod tests {
             r#"Bearer realm="https://auth.example/token",service="registry",scope="repository:a/b:pull,push""#,
         );
         let Ok(Challenge::Bearer { realm, service, scope }) = challenge else { panic!("{challenge:?}") };
-        assert_eq!(scope.as_deref(), Some("repository:a/b:pull,push"), "a comma inside of quotes divides nothing");
+        assert_eq!(
+            scope.as_deref(),
+            Some("repository:a/b:pull,push"),
+            "a comma inside of quotes divides nothing"
+        );
         assert_eq!(
             token_url(&realm, service.as_deref(), scope.as_deref()).as_str(),
             "https://auth.example/token?service=registry&scope=repository%3Aa%2Fb%3Apull%2Cpush"
         );
         assert_eq!(Challenge::parse("Basic realm=\"x\"").unwrap(), Challenge::Basic);
-        for odd in ["", "Bearer", "Bearer service=\"x\"", "Bearer realm=\"not a url\"", "Digest realm=\"x\"", "Bearer realm=\"x"] {
+        for odd in [
+            "",
+            "Bearer",
+            "Bearer service=\"x\"",
+            "Bearer realm=\"not a url\"",
+            "Digest realm=\"x\"",
+            "Bearer realm=\"x",
+        ] {
             assert!(Challenge::parse(odd).is_err(), "{odd}");
         }
     }

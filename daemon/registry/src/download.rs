@@ -22,18 +22,27 @@ pub(crate) struct Download {
     pub(crate) total: u64,
     completed: Arc<AtomicU64>,
     outcome: watch::Receiver<Option<Outcome>>,
-    task: AbortHandle,
+    task: Option<AbortHandle>,
 }
 
 type Outcome = Result<Arc<HeldBlob>, Arc<RegistryError>>;
 
 impl Drop for Download {
     fn drop(&mut self) {
-        self.task.abort();
+        if let Some(task) = &self.task {
+            task.abort();
+        }
     }
 }
 
 impl Download {
+    /// One that has nothing left to do.
+    fn done(held: HeldBlob) -> Self {
+        let (digest, total) = (held.digest(), held.bytes());
+        let outcome = watch::channel(Some(Ok(Arc::new(held)))).1;
+        Self { digest, total, completed: Arc::new(AtomicU64::new(total)), outcome, task: None }
+    }
+
     /// Bytes that are there.
     pub(crate) fn completed(&self) -> u64 {
         self.completed.load(Ordering::Relaxed)
@@ -62,6 +71,7 @@ impl Registry {
         let partial = match self.begin(blob, model).await? {
             Begun::Running(download) => return Ok(download),
             Begun::New(partial) => partial,
+            Begun::Here(held) => return Ok(Arc::new(Download::done(held))),
         };
         let (sender, outcome) = watch::channel(None);
         let completed = Arc::new(AtomicU64::new(partial.completed_bytes()));
@@ -76,7 +86,7 @@ impl Registry {
             // Kept by the channel, and so held, as long as somebody wants it.
             sender.send_replace(Some(outcome));
         });
-        let task = task.abort_handle();
+        let task = Some(task.abort_handle());
         let download = Arc::new(Download { digest: blob.digest, total: blob.size, completed, outcome, task });
         let mut downloads = self.downloads.lock().unwrap_or_else(PoisonError::into_inner);
         downloads.retain(|_, download| download.strong_count() > 0);
@@ -86,7 +96,8 @@ impl Registry {
 
     /// One that has not failed.
     fn running(&self, digest: &Digest) -> Option<Arc<Download>> {
-        let download = self.downloads.lock().unwrap_or_else(PoisonError::into_inner).get(digest)?.upgrade()?;
+        let download =
+            self.downloads.lock().unwrap_or_else(PoisonError::into_inner).get(digest)?.upgrade()?;
         let failed = matches!(*download.outcome.borrow(), Some(Err(_)));
         (!failed).then_some(download)
     }
@@ -101,7 +112,13 @@ impl Registry {
             let (store, digest, bytes, model) = (self.store.clone(), blob.digest, blob.size, model.clone());
             match spawn_blocking(move || store.begin_partial(&digest, bytes, &model)).await? {
                 Err(StoreError::Busy(_)) if tries < BUSY_TRIES => tries += 1,
-                other => return Ok(Begun::New(other?)),
+                other => {
+                    let partial = other?;
+                    // It may have come while we waited for our turn.
+                    let Some(held) = held(&self.store, blob).await? else { return Ok(Begun::New(partial)) };
+                    spawn_blocking(move || partial.discard()).await??;
+                    return Ok(Begun::Here(held));
+                }
             }
             tokio::time::sleep_until(tokio::time::Instant::now() + BUSY_PAUSE).await;
         }
@@ -111,6 +128,7 @@ impl Registry {
 enum Begun {
     New(Partial),
     Running(Arc<Download>),
+    Here(HeldBlob),
 }
 
 const BUSY_TRIES: u32 = 50;
@@ -151,7 +169,7 @@ impl Fetch {
                     Some(ended) = running.join_next() => ended??,
                 }
             };
-            let (fetch, writer) = (self.clone(), partial.writer(part.number));
+            let (fetch, writer) = (self.clone(), partial.writer(part.number)?);
             running.spawn(async move {
                 let _place = place;
                 fetch.part(part, writer).await
@@ -195,14 +213,18 @@ impl Fetch {
             StatusCode::PARTIAL_CONTENT if starts_at(&response, from) => Ok(response),
             StatusCode::PARTIAL_CONTENT => Err(RegistryError::Malformed("range")),
             // All of it, where all of it is what was wanted.
-            StatusCode::OK if from == 0 && to == part_bytes && response.content_length() == Some(to) => Ok(response),
+            StatusCode::OK if from == 0 && to == part_bytes && response.content_length() == Some(to) => {
+                Ok(response)
+            }
             _ => Err(RegistryError::NoParts),
         }
     }
 
     fn about_blob(&self, error: RegistryError) -> RegistryError {
         match error {
-            RegistryError::Refused { status: StatusCode::NOT_FOUND, .. } => RegistryError::UnknownBlob(self.digest),
+            RegistryError::Refused { status: StatusCode::NOT_FOUND, .. } => {
+                RegistryError::UnknownBlob(self.digest)
+            }
             RegistryError::Refused { status: StatusCode::RANGE_NOT_SATISFIABLE, .. } => {
                 RegistryError::WrongLength(self.digest)
             }
@@ -253,7 +275,7 @@ impl Fetch {
         }
         let mut rest = bytes::Bytes::new();
         for part in partial.parts() {
-            let mut sink = Sink::new(partial.writer(part.number));
+            let mut sink = Sink::new(partial.writer(part.number)?);
             let mut lacking = part.size;
             while lacking > 0 {
                 if rest.is_empty() {
@@ -279,7 +301,10 @@ impl Fetch {
 fn starts_at(response: &Response, from: u64) -> bool {
     let Some(range) = response.headers().get(CONTENT_RANGE) else { return true };
     let range = range.to_str().unwrap_or_default();
-    range.strip_prefix("bytes ").and_then(|range| range.split_once('-')).and_then(|(start, _)| start.parse().ok())
+    range
+        .strip_prefix("bytes ")
+        .and_then(|range| range.split_once('-'))
+        .and_then(|(start, _)| start.parse().ok())
         == Some(from)
 }
 

@@ -22,7 +22,9 @@ pub enum RegistryError {
         host: String,
     },
     /// The host is on the inside, where a pull must not reach by itself.
-    #[error("{host} is a private address; add it to the setting registry.trusted if models may come from there")]
+    #[error(
+        "{host} is a private address; add it to the setting registry.trusted if models may come from there"
+    )]
     Private {
         /// The host.
         host: String,

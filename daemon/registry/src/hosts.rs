@@ -68,7 +68,8 @@ impl Hosts {
         match transport {
             Transport::Secure => Ok("https"),
             Transport::Plain => {
-                let url = Url::parse(&format!("http://{host}/")).map_err(|_| RegistryError::Malformed("host"))?;
+                let url =
+                    Url::parse(&format!("http://{host}/")).map_err(|_| RegistryError::Malformed("host"))?;
                 self.check(&url).map(|()| "http")
             }
         }
@@ -88,7 +89,9 @@ impl Hosts {
 
 /// A name that stands for an address on the inside.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} resolves to a private address only; add it to the setting registry.trusted if models may come from there")]
+#[error(
+    "{0} resolves to a private address only; add it to the setting registry.trusted if models may come from there"
+)]
 pub(crate) struct PrivateAddress(String);
 
 /// Resolves names, and answers with addresses that may be connected to. What was checked is what is connected to, so a
@@ -161,9 +164,23 @@ mod tests {
     #[test]
     fn addresses_of_the_inside_are_told_in_every_dress() {
         for inside in [
-            "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
-            "224.0.0.1", "::1", "::", "fe80::1", "fd00::1", "::ffff:127.0.0.1", "64:ff9b::a00:1", "2002:7f00:1::",
-            "2001:db8::1", "ff02::1",
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "224.0.0.1",
+            "::1",
+            "::",
+            "fe80::1",
+            "fd00::1",
+            "::ffff:127.0.0.1",
+            "64:ff9b::a00:1",
+            "2002:7f00:1::",
+            "2001:db8::1",
+            "ff02::1",
         ] {
             assert!(!is_public(inside.parse().unwrap()), "{inside}");
         }
@@ -177,9 +194,13 @@ mod tests {
         let hosts: Hosts = "localhost:5000, box.local".parse().unwrap();
         let may = |url: &str| hosts.check(&url.parse().unwrap()).is_ok();
 
-        assert!(may("http://localhost:5000/v2/") && may("http://box.local/") && may("https://box.local:8443/"));
+        assert!(
+            may("http://localhost:5000/v2/") && may("http://box.local/") && may("https://box.local:8443/")
+        );
         assert!(may("https://registry.ollama.ai/v2/"));
-        for url in ["http://registry.ollama.ai/", "http://localhost:5001/", "https://127.0.0.1/", "https://[::1]/"] {
+        for url in
+            ["http://registry.ollama.ai/", "http://localhost:5001/", "https://127.0.0.1/", "https://[::1]/"]
+        {
             assert!(!may(url), "{url}");
         }
         assert!("a/b".parse::<Hosts>().is_err() && "user@host".parse::<Hosts>().is_err());

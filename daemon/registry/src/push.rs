@@ -152,15 +152,18 @@ impl Session {
 
 /// Where to go on.
 fn location(session: &Session, response: &Response) -> Result<Url, RegistryError> {
-    let header = response.headers().get("docker-upload-location").or_else(|| response.headers().get(LOCATION));
-    let location = header.and_then(|value| value.to_str().ok()).ok_or(RegistryError::Malformed("location"))?;
+    let header =
+        response.headers().get("docker-upload-location").or_else(|| response.headers().get(LOCATION));
+    let location =
+        header.and_then(|value| value.to_str().ok()).ok_or(RegistryError::Malformed("location"))?;
     session.own(location)
 }
 
 /// Bytes that the registry says it has, of `Range: 0-99`.
 fn received(status: &Response) -> u64 {
     let range = status.headers().get(RANGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let last: Option<u64> = range.trim_start_matches("bytes=").strip_prefix("0-").and_then(|end| end.parse().ok());
+    let last: Option<u64> =
+        range.trim_start_matches("bytes=").strip_prefix("0-").and_then(|end| end.parse().ok());
     // `0-0` is what a registry says that has nothing yet.
     last.filter(|last| *last > 0).map_or(0, |last| last + 1)
 }

@@ -121,7 +121,8 @@ impl Session {
     }
 
     async fn once(&self, request: &Request, url: &Url) -> Result<Response, RegistryError> {
-        let mut builder = self.client.request(request.method.clone(), url.clone()).headers(request.headers.clone());
+        let mut builder =
+            self.client.request(request.method.clone(), url.clone()).headers(request.headers.clone());
         if let Some(body) = &request.body {
             builder = builder.body(body.clone());
         }

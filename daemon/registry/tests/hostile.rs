@@ -189,7 +189,8 @@ async fn a_registry_that_knows_no_parts_is_pulled_from_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_part_beyond_the_end_is_an_error_at_once() {
     let served = Model::of(MIB);
-    let server = Server::start(move |asked| if asked.is_blob() { Reply::of(416) } else { served.answer(asked) });
+    let server =
+        Server::start(move |asked| if asked.is_blob() { Reply::of(416) } else { served.answer(asked) });
     let bench = trusting(&[&server]);
 
     let error = bench.refused(&server).await;
@@ -248,7 +249,9 @@ async fn a_realm_on_another_host_gets_no_credential_but_may_give_a_stranger_a_to
     let registry = Server::start(move |asked| match asked.header("authorization") {
         Some("Bearer granted") => served.answer(asked),
         _ => {
-            let challenge = format!("Bearer realm=\"http://{at}/token\",service=\"s\",scope=\"repository:library/model:pull\"");
+            let challenge = format!(
+                "Bearer realm=\"http://{at}/token\",service=\"s\",scope=\"repository:library/model:pull\""
+            );
             Reply::of(401).with("WWW-Authenticate", challenge)
         }
     });
@@ -334,7 +337,10 @@ async fn redirects_end_and_do_not_leave_tls() {
     assert!(matches!(*bench.refused(&around).await, RegistryError::TooManyRedirects));
     let nowhere = Server::start(|_| Reply::of(302).with("Location", "file:///etc/passwd"));
     let bench = trusting(&[&nowhere]);
-    assert!(matches!(*bench.refused(&nowhere).await, RegistryError::Untrusted { .. } | RegistryError::Malformed(_)));
+    assert!(matches!(
+        *bench.refused(&nowhere).await,
+        RegistryError::Untrusted { .. } | RegistryError::Malformed(_)
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -343,7 +349,8 @@ async fn a_model_that_cannot_fit_is_refused_before_its_first_byte() {
     let server = Server::start(move |asked| {
         let mut reply = served.answer(asked);
         if !asked.is_blob() {
-            let huge = String::from_utf8(reply.body).unwrap().replace("\"size\":10}", "\"size\":99999999999999}");
+            let huge =
+                String::from_utf8(reply.body).unwrap().replace("\"size\":10}", "\"size\":99999999999999}");
             reply.body = huge.into_bytes();
         }
         reply
@@ -353,7 +360,9 @@ async fn a_model_that_cannot_fit_is_refused_before_its_first_byte() {
     let error = bench.refused(&server).await;
 
     assert!(error.to_string().contains("free at least"), "{error}");
-    assert!(!server.asked().iter().any(|asked| asked.is_blob() && asked.path.ends_with(&Digest::of(&Model::of(10).weights).to_string())));
+    assert!(!server.asked().iter().any(
+        |asked| asked.is_blob() && asked.path.ends_with(&Digest::of(&Model::of(10).weights).to_string())
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -363,7 +372,8 @@ async fn a_model_that_is_not_there_and_a_blob_that_is_not_there_are_told_apart()
     assert_eq!(bench.refused(&empty).await.to_string(), "file does not exist");
 
     let served = Model::of(10);
-    let hollow = Server::start(move |asked| if asked.is_blob() { Reply::of(404) } else { served.answer(asked) });
+    let hollow =
+        Server::start(move |asked| if asked.is_blob() { Reply::of(404) } else { served.answer(asked) });
     let bench = trusting(&[&hollow]);
     assert!(matches!(*bench.refused(&hollow).await, RegistryError::UnknownBlob(_)));
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use platform::{disk, durable};
+use platform::{boot, disk, durable};
 use serde::{Deserialize, Serialize};
 
 use crate::blob::HeldBlob;
@@ -17,12 +17,10 @@ use crate::digest::Hasher;
 use crate::error::io;
 use crate::{Digest, ModelName, Store, StoreError, lock};
 
-/// A part of a blob, and how much of it is on the disk. Ollama's own form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+/// A part of a blob, and how much of it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
     /// Its number, from 0.
-    #[serde(rename = "N")]
     pub number: usize,
     /// Where it begins in the blob.
     pub offset: u64,
@@ -31,6 +29,43 @@ pub struct Part {
     /// Those of them that are there, from its beginning.
     pub completed: u64,
 }
+
+/// What is on record of a part. Ollama's form, with two fields more, which it does not read: a process that is killed
+/// loses nothing that it has written, a machine whose power is cut loses what was not synced.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Record {
+    #[serde(rename = "N")]
+    number: usize,
+    offset: u64,
+    size: u64,
+    /// Synced.
+    completed: u64,
+    /// Written, synced or not, in the run `boot` of the machine.
+    #[serde(default)]
+    written: u64,
+    #[serde(default)]
+    boot: String,
+}
+
+impl Record {
+    fn part(self) -> Part {
+        let same_run = !self.boot.is_empty() && self.boot == boot::id();
+        let completed = if same_run { self.written.max(self.completed) } else { self.completed };
+        Part { number: self.number, offset: self.offset, size: self.size, completed }
+    }
+
+    /// Always as long, so that a newer record leaves nothing of an older one.
+    fn bytes(part: &Part, synced: u64) -> Vec<u8> {
+        let Part { number, offset, size, completed: written } = *part;
+        let record = Self { number, offset, size, completed: synced, written, boot: boot::id() };
+        let mut bytes = serde_json::to_vec(&record).expect("numbers and texts cannot fail to serialize");
+        bytes.resize(bytes.len().max(RECORD_BYTES), b' ');
+        bytes
+    }
+}
+
+const RECORD_BYTES: usize = 256;
 
 /// One download that was begun.
 #[derive(Clone, Debug)]
@@ -62,7 +97,10 @@ const MOST_PARTS: u64 = 64;
 const SMALLEST_PART: u64 = 16 << 20;
 
 /// A part is on the disk, and said to be, at least this often.
-const SAVED_EVERY: u64 = 64 << 20;
+const SYNCED_EVERY: u64 = 64 << 20;
+
+/// That it is written is on record more often.
+const NOTED_EVERY: u64 = 1 << 20;
 
 impl Store {
     /// Begins a download, or goes on with one, taking the room for all of it.
@@ -104,7 +142,7 @@ impl Store {
         // All of them, since Ollama adds up what it finds. Should they be lost, the download starts over.
         for part in &parts {
             let path = self.part_path(digest, part.number);
-            fs::write(&path, json(part)).map_err(io("write", &path))?;
+            fs::write(&path, Record::bytes(part, part.completed)).map_err(io("write", &path))?;
         }
         let state = State { parts, stopped: false };
         let progress = Arc::new(Progress { state: Mutex::new(state), changed: Condvar::new() });
@@ -158,16 +196,13 @@ impl Store {
 
     fn saved_parts(&self, digest: &Digest) -> Option<Vec<Part>> {
         let read = |number| -> Option<Part> {
-            serde_json::from_slice(&fs::read(self.part_path(digest, number)).ok()?).ok()
+            let record: Record =
+                serde_json::from_slice(&fs::read(self.part_path(digest, number)).ok()?).ok()?;
+            Some(record.part())
         };
         // As many as Ollama makes of the largest file, and far fewer than a folder holds.
         let parts: Vec<Part> = (0..4096).map_while(read).collect();
         (!parts.is_empty()).then_some(parts)
-    }
-
-    fn save_part(&self, digest: &Digest, part: &Part) -> Result<(), StoreError> {
-        let path = self.part_path(digest, part.number);
-        durable::write(&path, &json(part)).map_err(io("write", &path))
     }
 
     fn remove_parts(&self, digest: &Digest) -> Result<(), StoreError> {
@@ -201,15 +236,23 @@ impl Partial {
     }
 
     /// Writes one part from where it is. There must be one writer a part.
-    pub fn writer(&self, number: usize) -> PartWriter {
-        PartWriter {
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if what is on record of it cannot be opened.
+    pub fn writer(&self, number: usize) -> Result<PartWriter, StoreError> {
+        let path = self.store.part_path(&self.digest, number);
+        let record = OpenOptions::new().write(true).open(&path).map_err(io("open", &path))?;
+        let completed = self.progress.state().parts[number].completed;
+        Ok(PartWriter {
             store: self.store.clone(),
             digest: self.digest,
             file: Arc::clone(&self.file),
+            record,
             progress: Arc::clone(&self.progress),
             number,
-            unsaved: 0,
-        }
+            noted: completed,
+            synced: completed,
+        })
     }
 
     /// Forgets what is there, as for a server that sends nothing but the whole. To be done before a follower is made.
@@ -222,6 +265,16 @@ impl Partial {
         Follower { file: Arc::clone(&self.file), progress: Arc::clone(&self.progress), bytes: self.bytes }
     }
 
+    /// Forgets the download and what there is of it.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if a file cannot be removed.
+    pub fn discard(self) -> Result<(), StoreError> {
+        let path = self.store.partial_path(&self.digest);
+        self.store.remove_parts(&self.digest)?;
+        durable::remove(&path).map_err(io("remove", &path))
+    }
+
     /// Makes it the blob that it was to be. `found` is what it hashed to.
     ///
     /// # Errors
@@ -229,8 +282,7 @@ impl Partial {
     pub fn finish(self, found: Digest) -> Result<HeldBlob, StoreError> {
         let (digest, from) = (self.digest, self.store.partial_path(&self.digest));
         if found != digest {
-            self.store.remove_parts(&digest)?;
-            durable::remove(&from).map_err(io("remove", &from))?;
+            self.discard()?;
             return Err(StoreError::DigestMismatch { expected: digest, found });
         }
         // Shared from here on, and never free in between, so that nobody removes what has no manifest yet.
@@ -255,9 +307,13 @@ pub struct PartWriter {
     store: Store,
     digest: Digest,
     file: Arc<File>,
+    record: File,
     progress: Arc<Progress>,
     number: usize,
-    unsaved: u64,
+    /// Bytes of the part that are on record as written.
+    noted: u64,
+    /// Bytes of the part that are on record as synced.
+    synced: u64,
 }
 
 impl PartWriter {
@@ -275,11 +331,14 @@ impl PartWriter {
         self.file.write_all_at(bytes, part.offset + part.completed).map_err(io("write", &path))?;
         self.progress.state().parts[self.number].completed += count;
         self.progress.changed.notify_all();
-        self.unsaved += count;
-        if self.unsaved >= SAVED_EVERY || part.completed + count == part.size {
-            self.save()?;
+        let completed = part.completed + count;
+        if completed - self.synced >= SYNCED_EVERY || completed == part.size {
+            self.sync()
+        } else if completed - self.noted >= NOTED_EVERY {
+            self.note()
+        } else {
+            Ok(())
         }
-        Ok(())
     }
 
     /// How far it is.
@@ -287,21 +346,31 @@ impl PartWriter {
         self.progress.state().parts[self.number]
     }
 
-    /// The bytes first, then the word that they are there.
-    fn save(&mut self) -> Result<(), StoreError> {
+    /// Puts on record what is written.
+    fn note(&mut self) -> Result<(), StoreError> {
         let part = self.part();
+        let path = self.store.part_path(&self.digest, self.number);
+        // In one call and in place: a process that is killed leaves the old record or the new one.
+        self.record.write_all_at(&Record::bytes(&part, self.synced), 0).map_err(io("write", &path))?;
+        self.noted = part.completed;
+        Ok(())
+    }
+
+    /// The bytes first, then the word that they are there.
+    fn sync(&mut self) -> Result<(), StoreError> {
+        let completed = self.part().completed;
         let path = self.store.partial_path(&self.digest);
         self.file.sync_data().map_err(io("sync", &path))?;
-        self.store.save_part(&self.digest, &part)?;
-        self.unsaved = 0;
-        Ok(())
+        self.synced = completed;
+        self.note()?;
+        self.record.sync_data().map_err(io("sync", &path))
     }
 }
 
 impl Drop for PartWriter {
     fn drop(&mut self) {
-        if self.unsaved > 0
-            && let Err(error) = self.save()
+        if self.noted < self.part().completed
+            && let Err(error) = self.note()
         {
             tracing::warn!(%error, "the last bytes of a download will be fetched again");
         }
@@ -371,10 +440,6 @@ impl Progress {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
-}
-
-fn json(part: &Part) -> Vec<u8> {
-    serde_json::to_vec(part).expect("numbers cannot fail to serialize")
 }
 
 /// Bytes from the beginning that are there without a gap.
@@ -454,5 +519,17 @@ mod tests {
         assert_eq!(gapless(&[part(0, 0, 4, 4), part(1, 4, 4, 2), part(2, 8, 4, 4)]), 6);
         assert_eq!(gapless(&[part(0, 0, 4, 0), part(1, 4, 4, 4)]), 0);
         assert_eq!(gapless(&[]), 0);
+    }
+
+    #[test]
+    fn what_was_not_synced_counts_in_the_same_run_of_the_machine_only() {
+        let part = Part { number: 0, offset: 0, size: 100, completed: 70 };
+        let bytes = Record::bytes(&part, 30);
+        let read = |text: &str| serde_json::from_str::<Record>(text).unwrap().part().completed;
+        let text = String::from_utf8(bytes).unwrap();
+
+        assert_eq!(read(&text), 70);
+        assert_eq!(read(&text.replace(&boot::id(), "another run")), 30);
+        assert_eq!(read(r#"{"N":0,"Offset":0,"Size":100,"Completed":5}"#), 5, "Ollama's own");
     }
 }

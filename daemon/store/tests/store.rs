@@ -142,7 +142,7 @@ fn a_download_goes_on_where_it_was_and_is_hashed_on_the_way() {
         Err(StoreError::Busy(busy)) if busy == digest
     ));
     let second = begun.parts()[1];
-    begun.writer(1).write(&whole[second.offset as usize..][..1000]).unwrap();
+    begun.writer(1).unwrap().write(&whole[second.offset as usize..][..1000]).unwrap();
     drop(begun);
 
     let again = store.begin_partial(&digest, whole.len() as u64, &name("model")).unwrap();
@@ -151,7 +151,7 @@ fn a_download_goes_on_where_it_was_and_is_hashed_on_the_way() {
     let hashing = std::thread::spawn(move || follower.digest().unwrap());
     for part in again.parts() {
         let rest = &whole[(part.offset + part.completed) as usize..(part.offset + part.size) as usize];
-        let mut writer = again.writer(part.number);
+        let mut writer = again.writer(part.number).unwrap();
         writer.write(rest).unwrap();
         assert!(matches!(writer.write(b"more"), Err(StoreError::Overlong(_))));
     }
@@ -167,7 +167,7 @@ fn a_download_that_is_something_else_is_not_kept() {
     let (folder, store) = open();
     let digest = Digest::of(b"right");
     let partial = store.begin_partial(&digest, 5, &name("model")).unwrap();
-    partial.writer(0).write(b"wrong").unwrap();
+    partial.writer(0).unwrap().write(b"wrong").unwrap();
     let found = partial.follower().digest().unwrap().unwrap();
 
     let refused = partial.finish(found);
@@ -197,8 +197,8 @@ fn a_download_that_ollama_began_is_gone_on_with() {
     fs::write(file("-1"), r#"{"N":1,"Offset":5,"Size":5,"Completed":1}"#).unwrap();
 
     let partial = store.begin_partial(&digest, 10, &name("model")).unwrap();
-    partial.writer(0).write(b"34").unwrap();
-    partial.writer(1).write(b"6789").unwrap();
+    partial.writer(0).unwrap().write(b"34").unwrap();
+    partial.writer(1).unwrap().write(b"6789").unwrap();
     let found = partial.follower().digest().unwrap().unwrap();
 
     assert_eq!(partial.finish(found).unwrap().digest(), digest);

@@ -166,7 +166,9 @@ impl Model {
         if asked.path.contains("/manifests/") {
             return Reply::of(200).body(self.manifest());
         }
-        let blob = [&self.weights, &self.config].into_iter().find(|blob| asked.path.ends_with(&Digest::of(blob).to_string()));
+        let blob = [&self.weights, &self.config]
+            .into_iter()
+            .find(|blob| asked.path.ends_with(&Digest::of(blob).to_string()));
         let Some(blob) = blob else { return Reply::of(404) };
         match asked.range() {
             None => Reply::of(200).body(blob.clone()),
