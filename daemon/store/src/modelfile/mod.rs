@@ -1,34 +1,50 @@
-//! The Modelfile: its grammar, and a model printed back as one. Where Ollama wants exactly one blank, any number will do.
+//! The Modelfile: what its instructions say, typed. How they are written is `syntax`'s and `encoding`'s, how a model is
+//! printed back is `print`'s. Nothing that a file names is looked at.
+
+mod encoding;
+mod print;
+mod syntax;
 
 use protocol::{InvalidOption, Message, OptionPatch};
 
-use crate::model::role;
-use crate::{Model, Store};
+use syntax::Statement;
 
-/// A Modelfile that was understood. Nothing it names was looked at.
+/// A Modelfile that was understood. Nothing it names was looked at, and not all of it may be served: callers refuse what
+/// they cannot do.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Modelfile {
-    /// FROM, as written: a model, a file or a folder.
+    /// FROM, as written: a model, a file or a folder. At least one.
     pub from: Vec<String>,
-    /// PARAMETER, as written.
+    /// PARAMETER, as written and of the right type. All but `stop` count in their last line only.
     pub parameters: Vec<(String, String)>,
-    /// TEMPLATE.
+    /// The names of parameters that were accepted and have no effect, as often as written: the caller may warn.
+    pub deprecated: Vec<String>,
+    /// TEMPLATE, the last.
     pub template: Option<String>,
-    /// SYSTEM.
+    /// SYSTEM, the last.
     pub system: Option<String>,
     /// LICENSE.
     pub licenses: Vec<String>,
     /// MESSAGE.
     pub messages: Vec<Message>,
-    /// ADAPTER, as written.
+    /// ADAPTER, as written; one at most.
     pub adapters: Vec<String>,
+    /// DRAFT, as written. That it is another file than FROM's is the caller's to check.
+    pub drafts: Vec<String>,
+    /// RENDERER, the last.
+    pub renderer: Option<String>,
+    /// PARSER, the last.
+    pub parser: Option<String>,
+    /// REQUIRES, the last: the oldest Ollama that will do, without a leading `v`. May lack minor and patch.
+    pub requires: Option<String>,
 }
 
-/// Why a Modelfile was not understood.
+/// Why a Modelfile was not understood. Line ends are counted as Ollama does: a CRLF is two, and an instruction that its
+/// line's end cuts short is found on the next line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelfileError {
-    /// A line begins with no instruction.
+    /// A line begins with no instruction, or with one that no blank follows.
     #[error(
         "(line {line}): command must be one of \"from\", \"license\", \"template\", \"system\", \"adapter\", \"draft\", \
          \"renderer\", \"parser\", \"parameter\", \"message\", or \"requires\""
@@ -43,19 +59,19 @@ pub enum ModelfileError {
         /// Counted from 1.
         line: usize,
     },
-    /// A quote is not closed.
-    #[error("(line {line}): unexpected EOF: the quoted value is not closed")]
-    Unterminated {
-        /// Where it opens, counted from 1.
+    /// The file ends within an instruction, mostly because a quote is not closed or has text behind it.
+    #[error("unexpected EOF")]
+    EndOfFile {
+        /// Where the instruction begins, counted from 1.
         line: usize,
     },
-    /// Nothing follows an instruction that needs a value.
-    #[error("(line {line}): {instruction} needs a value")]
-    Empty {
-        /// Counted from 1.
+    /// The name behind PARAMETER or the role behind MESSAGE is followed by no value.
+    #[error("unexpected EOF: {word}")]
+    NoValue {
+        /// Where the instruction begins, counted from 1.
         line: usize,
-        /// As written.
-        instruction: String,
+        /// The name or role, as far as it was one.
+        word: String,
     },
     /// A parameter is unknown or has a value of the wrong type.
     #[error(transparent)]
@@ -63,214 +79,114 @@ pub enum ModelfileError {
     /// The file names no base.
     #[error("no FROM line")]
     NoFrom,
-    /// An instruction that is known, and not served yet.
-    #[error("(line {line}): {instruction} is not supported yet")]
-    Unsupported {
-        /// Counted from 1.
-        line: usize,
-        /// As written.
-        instruction: String,
-    },
+    /// ADAPTER is given more than once.
+    #[error("only one adapter is currently supported")]
+    SeveralAdapters,
+    /// REQUIRES has no version.
+    #[error("requires must be a valid semver (e.g. 0.14.0)")]
+    Requires,
 }
 
 impl Modelfile {
-    /// Reads a Modelfile.
+    /// Reads a Modelfile as it lies on a disk: UTF-8, or what its byte-order mark says. As in Ollama, what is no text
+    /// becomes U+FFFD.
     ///
     /// # Errors
-    /// [`ModelfileError`] names the line.
-    pub fn parse(text: &str) -> Result<Self, ModelfileError> {
-        let mut lines = Lines { rest: text.trim_start_matches('\u{feff}'), line: 0 };
-        let mut modelfile = Self::default();
-        while let Some((line, text)) = lines.next() {
-            let text = text.trim_start();
-            if text.is_empty() || text.starts_with('#') {
-                continue;
-            }
-            let split = text.find([' ', '\t']).unwrap_or(text.len());
-            let (instruction, value) = text.split_at(split);
-            let value = lines.value(line, instruction, value)?;
-            modelfile.take(line, instruction, value)?;
-        }
-        if modelfile.from.is_empty() { Err(ModelfileError::NoFrom) } else { Ok(modelfile) }
+    /// As [`Self::parse`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelfileError> {
+        Self::parse(&encoding::decoded(bytes))
     }
 
-    fn take(&mut self, line: usize, instruction: &str, value: String) -> Result<(), ModelfileError> {
-        match instruction.to_ascii_lowercase().as_str() {
-            "from" => self.from.push(value),
-            "template" => self.template = Some(value),
-            "system" => self.system = Some(value),
-            "license" => self.licenses.push(value),
-            "adapter" => self.adapters.push(value),
-            "parameter" => {
-                let (name, value) = first_word(&value);
-                OptionPatch::default().set_text(name, &value)?;
-                self.parameters.push((name.into(), value));
+    /// Reads a Modelfile. Characters that cannot be seen are dropped, as in Ollama, except for line ends and tabs; that
+    /// includes joiners and blanks other than ASCII's.
+    ///
+    /// # Errors
+    /// [`ModelfileError`]; mistakes of grammar come first, then a missing FROM, then values.
+    pub fn parse(text: &str) -> Result<Self, ModelfileError> {
+        let statements = syntax::statements(text.strip_prefix('\u{feff}').unwrap_or(text))?;
+        if !statements.iter().any(|statement| matches!(statement, Statement::From(_))) {
+            return Err(ModelfileError::NoFrom);
+        }
+        let mut modelfile = Self::default();
+        statements.into_iter().try_for_each(|statement| modelfile.take(statement))?;
+        Ok(modelfile)
+    }
+
+    fn take(&mut self, statement: Statement) -> Result<(), ModelfileError> {
+        match statement {
+            Statement::From(value) => self.from.push(value),
+            Statement::Template(value) => self.template = Some(value),
+            Statement::System(value) => self.system = Some(value),
+            Statement::License(value) => self.licenses.push(value),
+            Statement::Adapter(_) if !self.adapters.is_empty() => {
+                return Err(ModelfileError::SeveralAdapters);
             }
-            "message" => {
-                let (name, content) = first_word(&value);
-                let role = role(name).ok_or(ModelfileError::Role { line })?;
-                self.messages.push(Message { role, content });
+            Statement::Adapter(value) => self.adapters.push(value),
+            Statement::Draft(value) => self.drafts.push(value),
+            Statement::Renderer(value) => self.renderer = Some(value),
+            Statement::Parser(value) => self.parser = Some(value),
+            Statement::Requires(value) => self.requires = Some(version(&value)?.to_owned()),
+            Statement::Message(message) => self.messages.push(message),
+            Statement::Parameter { name, value } => {
+                let mut patch = OptionPatch::default();
+                patch.set_text(&name, &value)?;
+                // What is accepted and sets nothing is there for old files only.
+                if patch == OptionPatch::default() {
+                    self.deprecated.push(name);
+                } else {
+                    self.parameters.push((name, value));
+                }
             }
-            "draft" | "renderer" | "parser" | "requires" => {
-                return Err(ModelfileError::Unsupported { line, instruction: instruction.into() });
-            }
-            _ => return Err(ModelfileError::UnknownInstruction { line }),
         }
         Ok(())
     }
 }
 
-/// Splits a value at its first blank, behind which everything counts.
-fn first_word(value: &str) -> (&str, String) {
-    let (word, rest) = value.split_once(' ').unwrap_or((value, ""));
-    (word, rest.into())
+/// A version as Go's modules have it, without the `v`: minor and patch may be left out if nothing follows them.
+fn version(value: &str) -> Result<&str, ModelfileError> {
+    let version = value.strip_prefix('v').unwrap_or(value);
+    let (rest, build) = cut(version, '+');
+    let (core, pre_release) = cut(rest, '-');
+    let numbers: Vec<&str> = core.split('.').collect();
+    let bare = build.is_none() && pre_release.is_none();
+    let valid = numbers.iter().all(|part| is_number(part))
+        && (numbers.len() == 3 || (numbers.len() < 3 && bare))
+        && pre_release.is_none_or(|text| {
+            text.split('.').all(|part| is_identifier(part) && (!is_digits(part) || is_number(part)))
+        })
+        && build.is_none_or(|text| text.split('.').all(is_identifier));
+    if valid { Ok(version) } else { Err(ModelfileError::Requires) }
 }
 
-/// The value of an instruction that is not quoted: trimmed, with one blank behind the first word where that matters.
-fn plain(instruction: &str, text: &str) -> String {
-    match text.trim().split_once([' ', '\t']) {
-        Some((word, rest)) if has_two_words(instruction) => format!("{word} {}", rest.trim_start()),
-        _ => text.trim().into(),
-    }
+fn cut(text: &str, at: char) -> (&str, Option<&str>) {
+    text.split_once(at).map_or((text, None), |(before, after)| (before, Some(after)))
 }
 
-fn has_two_words(instruction: &str) -> bool {
-    ["parameter", "message"].iter().any(|word| instruction.eq_ignore_ascii_case(word))
+fn is_number(part: &str) -> bool {
+    is_digits(part) && (part == "0" || !part.starts_with('0'))
 }
 
-struct Lines<'a> {
-    rest: &'a str,
-    line: usize,
+fn is_digits(part: &str) -> bool {
+    !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-impl<'a> Lines<'a> {
-    fn next(&mut self) -> Option<(usize, &'a str)> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let (line, rest) = self.rest.split_once('\n').unwrap_or((self.rest, ""));
-        self.rest = rest;
-        self.line += 1;
-        Some((self.line, line.trim_end_matches('\r')))
-    }
-
-    /// An instruction's value; a quoted one may go on over lines.
-    fn value(&mut self, line: usize, instruction: &str, text: &'a str) -> Result<String, ModelfileError> {
-        if text.is_empty() {
-            return Err(ModelfileError::Empty { line, instruction: instruction.into() });
-        }
-        let opening = quote_position(instruction, text);
-        let Some((start, quote)) = opening else { return Ok(plain(instruction, text)) };
-        let mut value = text[..start].trim().to_owned();
-        if !value.is_empty() {
-            value.push(' ');
-        }
-        let mut part = text[start + quote.len()..].to_owned();
-        loop {
-            if let Some(end) = part.find(quote) {
-                if !part[end + quote.len()..].trim().is_empty() {
-                    return Err(ModelfileError::Unterminated { line });
-                }
-                value.push_str(&part[..end]);
-                return Ok(value);
-            }
-            value.push_str(&part);
-            value.push('\n');
-            let (_, next) = self.next().ok_or(ModelfileError::Unterminated { line })?;
-            part = next.to_owned();
-        }
-    }
-}
-
-/// Where a value's opening quote stands, if it is quoted: at its beginning, or after the first word of PARAMETER and MESSAGE.
-fn quote_position(instruction: &str, text: &str) -> Option<(usize, &'static str)> {
-    let blanks = |from: usize| from + text[from..].len() - text[from..].trim_start().len();
-    let mut start = blanks(0);
-    if has_two_words(instruction) {
-        start = blanks(start + text[start..].find([' ', '\t'])?);
-    }
-    ["\"\"\"", "\""].into_iter().find(|quote| text[start..].starts_with(quote)).map(|quote| (start, quote))
-}
-
-impl Store {
-    /// The model as a Modelfile from which the same model is made again.
-    pub fn modelfile(&self, model: &Model) -> String {
-        let mut text = format!(
-            "# Modelfile generated by \"hob show\"\n# To build a new Modelfile based on this, replace FROM with:\n# FROM {}\n\nFROM {}\n",
-            model.name,
-            model.weights.display()
-        );
-        let mut line = |instruction: &str, value: &str| {
-            text.push_str(instruction);
-            text.push(' ');
-            text.push_str(&quoted(value));
-            text.push('\n');
-        };
-        model.template.iter().for_each(|value| line("TEMPLATE", value));
-        model.system.iter().for_each(|value| line("SYSTEM", value));
-        model.parameter_lines.iter().for_each(|(name, value)| line(&format!("PARAMETER {name}"), value));
-        model.licenses.iter().for_each(|value| line("LICENSE", value));
-        model
-            .messages
-            .iter()
-            .for_each(|message| line(&format!("MESSAGE {}", message.role.as_str()), &message.content));
-        text
-    }
-}
-
-fn quoted(value: &str) -> String {
-    let plain = !value.contains('\n') && value.trim() == value && !value.starts_with('"');
-    match (plain, value.contains('"')) {
-        (true, _) => value.into(),
-        (false, true) => format!("\"\"\"{value}\"\"\""),
-        (false, false) => format!("\"{value}\""),
-    }
+fn is_identifier(part: &str) -> bool {
+    !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 #[cfg(test)]
 mod tests {
-    use protocol::Role;
-
     use super::*;
 
     #[test]
-    fn every_instruction_is_understood_whatever_its_case() {
-        let text = "# a comment\nfrom ./model.gguf\nPARAMETER temperature 0.5\nPARAMETER stop \"<|end|>\"\r\n\
-                    SYSTEM \"\"\"You are\na hob.\"\"\"\nMESSAGE user Hello there\nMESSAGE assistant \"Hi\"\nLICENSE MIT\n";
-
-        let modelfile = Modelfile::parse(text).unwrap();
-
-        assert_eq!(modelfile.from, ["./model.gguf"]);
-        assert_eq!(
-            modelfile.parameters,
-            [("temperature".into(), "0.5".into()), ("stop".into(), "<|end|>".into())]
-        );
-        assert_eq!(modelfile.system.as_deref(), Some("You are\na hob."));
-        assert_eq!(modelfile.messages[0], Message { role: Role::User, content: "Hello there".into() });
-        assert_eq!(modelfile.messages[1].content, "Hi");
-    }
-
-    #[test]
-    fn what_is_quoted_is_taken_as_it_stands() {
-        let text = "FROM x\nPARAMETER stop \" \"\nPARAMETER stop \"\n\"\nMESSAGE user   \"  hi \"\nMESSAGE user   hi\n";
-
-        let modelfile = Modelfile::parse(text).unwrap();
-
-        assert_eq!(modelfile.parameters, [("stop".into(), " ".into()), ("stop".into(), "\n".into())]);
-        assert_eq!(
-            (modelfile.messages[0].content.as_str(), modelfile.messages[1].content.as_str()),
-            ("  hi ", "hi")
-        );
-    }
-
-    #[test]
-    fn a_mistake_is_named_with_its_line() {
-        let error = |text| Modelfile::parse(text).unwrap_err().to_string();
-        assert_eq!(error("SYSTEM hello"), "no FROM line");
-        assert!(error("FROM x\nGREET you").starts_with("(line 2): command must be one of"));
-        assert_eq!(error("FROM x\nPARAMETER speed 9"), "unknown parameter 'speed'");
-        assert_eq!(error("FROM x\nPARAMETER top_k many"), "invalid int value [many]");
-        assert!(error("FROM x\nMESSAGE robot hello").contains("message role must be one of"));
-        assert!(error("FROM x\nSYSTEM \"\"\"open").contains("line 2"));
+    fn a_version_is_what_go_modules_take_for_one() {
+        for valid in ["0", "1.2", "v1.2", "0.14.0", "v0.14.0", "1.0.0-rc.1", "1.0.0-x-y+a.007", "1.0.0+b-c"] {
+            assert_eq!(version(valid), Ok(valid.trim_start_matches('v')), "{valid}");
+        }
+        for invalid in
+            ["", "v", "vv1", "1.", "01", "1.2.3.4", "1.2-rc", "1+b", "1.0.0-", "1.0.0-01", "1.0.0+", "latest"]
+        {
+            assert_eq!(version(invalid), Err(ModelfileError::Requires), "{invalid}");
+        }
     }
 }
