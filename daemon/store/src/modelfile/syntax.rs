@@ -167,7 +167,7 @@ impl Value {
 /// The longer one first, as the shorter one begins it.
 const QUOTES: [&str; 2] = ["\"\"\"", "\""];
 
-fn is_newline(char: char) -> bool {
+pub(super) fn is_newline(char: char) -> bool {
     matches!(char, '\n' | '\r')
 }
 
@@ -176,8 +176,13 @@ fn is_blank(char: char) -> bool {
 }
 
 /// Whether it may stand in the name of a parameter.
-fn is_of_a_name(char: char) -> bool {
+pub(super) fn is_of_a_name(char: char) -> bool {
     char.is_ascii_alphanumeric() || char == '_'
+}
+
+/// Whether a value keeps it.
+pub(super) fn is_kept(char: char) -> bool {
+    is_blank(char) || is_newline(char) || is_printable(char)
 }
 
 /// Go's `IsPrint`: letters, marks, numbers, punctuation, symbols and the ASCII space. The standard library's `Debug` for
