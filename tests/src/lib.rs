@@ -1,6 +1,9 @@
 //! The harness: a real hob on a free port with a home of its own, which shows its log when a test fails.
 #![expect(clippy::unwrap_used, reason = "a harness that cannot go on is a failed test")]
 
+pub mod docker_registry;
+pub mod server;
+
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -15,7 +18,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// How long anything may take before a test gives up.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A running daemon with the model `smollm2` in its store.
 pub struct Hob {
@@ -23,6 +26,7 @@ pub struct Hob {
     pub url: String,
     /// Its home; gone with it.
     pub home: TempDir,
+    environment: Vec<(String, String)>,
     daemon: Child,
     log: Arc<Mutex<String>>,
 }
@@ -75,9 +79,24 @@ impl Hob {
 
     /// A daemon with nothing in its store.
     pub fn start_empty(environment: &[(&str, &str)]) -> Self {
-        let home = TempDir::new().unwrap();
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Self::launch(TempDir::new().unwrap(), environment.iter().map(own).collect())
+    }
+
+    /// Kills the daemon as a power cut would, and starts another one over what it left.
+    pub fn killed_and_restarted(mut self) -> Self {
+        self.daemon.kill().unwrap();
+        self.daemon.wait().unwrap();
+        let home = std::mem::replace(&mut self.home, TempDir::new().unwrap());
+        Self::launch(home, std::mem::take(&mut self.environment))
+    }
+
+    fn launch(home: TempDir, environment: Vec<(String, String)>) -> Self {
         let mut command = command(home.path());
-        command.arg("serve").env("HOB_LISTEN", "127.0.0.1:0").envs(environment.iter().copied());
+        command
+            .arg("serve")
+            .env("HOB_LISTEN", "127.0.0.1:0")
+            .envs(environment.iter().map(|(name, value)| (name, value)));
         let mut daemon = command.stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let (heard, listening) = channel();
@@ -98,7 +117,7 @@ impl Hob {
                 panic!("hob does not listen: {}", log.lock().unwrap())
             }
         };
-        Self { url, home, daemon, log }
+        Self { url, home, environment, daemon, log }
     }
 
     /// `hob ARGS...` against this daemon.
@@ -133,6 +152,18 @@ impl Hob {
     /// A POST of anything.
     pub fn post_text(&self, path: &str, body: &str) -> Answer {
         finish(client().post(format!("{}{path}", self.url)).body(body.to_owned()))
+    }
+
+    /// A POST whose answer nobody waits for.
+    pub fn post_and_leave(&self, path: &str, body: &Value) {
+        let request = client().post(format!("{}{path}", self.url)).body(body.to_string());
+        std::thread::spawn(move || drop(request.send()));
+    }
+
+    /// A DELETE of JSON whose answer nobody waits for.
+    pub fn delete_and_leave(&self, path: &str, body: &Value) {
+        let request = client().delete(format!("{}{path}", self.url)).body(body.to_string());
+        std::thread::spawn(move || drop(request.send()));
     }
 
     /// A POST whose answer is read line by line as it comes.

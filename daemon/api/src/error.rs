@@ -135,6 +135,7 @@ fn store_status(error: &StoreError) -> StatusCode {
         | StoreError::DigestMismatch { .. }
         | StoreError::InvalidDigest(..)
         | StoreError::UnknownBlob(..)
+        | StoreError::Busy(..)
         | StoreError::NoBase
         | StoreError::SeveralFiles(..)
         | StoreError::BadGguf(..)

@@ -2,6 +2,7 @@
 //! here; listening, limits on connections and access do not (`front`), nor does which model is in memory (`scheduler`).
 #![forbid(unsafe_code)]
 
+mod admin;
 mod answer;
 mod body;
 mod conversation;
@@ -76,6 +77,7 @@ pub fn router(api: Api) -> Router {
     Router::new()
         .merge(ollama::router())
         .merge(openai::router())
+        .merge(admin::router())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(api)

@@ -14,6 +14,7 @@ const CONNECT: Duration = Duration::from_secs(15);
 /// Silence after which a connection is given up.
 const STALL: Duration = Duration::from_secs(30);
 
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
 pub(crate) fn client(config: &Config) -> Result<Client, RegistryError> {
     let mut hosts = config.hosts.clone();
     let mut builder = Client::builder()

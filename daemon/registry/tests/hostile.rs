@@ -1,14 +1,12 @@
 //! Pulls from registries that break, lie and attack. Each must end well or with a clear error, and leave a clean store.
 #![expect(clippy::unwrap_used, reason = "a step that fails is a failed test")]
 
-mod server;
-
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use behaviour::server::{Asked, Model, Reply, Server};
 use registry::{Config, Credential, Progress, Registry, RegistryError, Transport};
-use server::{Asked, Model, Reply, Server};
 use store::{Depth, Digest, ModelName, Store, StoreError};
 use tempfile::TempDir;
 

@@ -18,6 +18,15 @@ pub struct ModelConfig {
     pub model_type: String,
     /// The quantisation, such as `Q4_1`.
     pub file_type: String,
+    /// The program of Ollama's that renders its prompts; kept for Ollama, and not used here.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub renderer: String,
+    /// The program of Ollama's that reads its answers; likewise.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub parser: String,
+    /// The least version of Ollama that runs it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub requires: String,
     /// Tokens that the model was trained to look back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context_length: Option<u64>,
@@ -43,6 +52,7 @@ impl ModelConfig {
             embedding_length: header.embedding_length(),
             architecture: "amd64".into(),
             os: "linux".into(),
+            ..Self::default()
         }
     }
 }

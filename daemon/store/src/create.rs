@@ -23,6 +23,12 @@ pub struct Recipe {
     pub parameters: Vec<(String, Value)>,
     /// MESSAGE, in order.
     pub messages: Vec<Message>,
+    /// RENDERER.
+    pub renderer: Option<String>,
+    /// PARSER.
+    pub parser: Option<String>,
+    /// REQUIRES.
+    pub requires: Option<String>,
 }
 
 /// The weights of a recipe.
@@ -65,7 +71,7 @@ impl Store {
         let mut layers = self.base_layers(&recipe.base, &mut held, &mut say)?;
         let weights =
             layers.iter().find(|layer| layer.media_type == manifest::MODEL).ok_or(StoreError::NoBase)?;
-        let config = ModelConfig::of(&self.header_of(&weights.digest)?);
+        let config = self.config_of(&recipe, &weights.digest)?;
         for (media_type, text) in self.overlays(recipe, &layers)? {
             layers.retain(|layer| layer.media_type != media_type);
             for bytes in text {
@@ -84,6 +90,20 @@ impl Store {
         self.publish(name, &manifest, &held)?;
         say("success".into());
         Ok(())
+    }
+
+    /// What the weights say, what a base model said of itself, and what the recipe says.
+    fn config_of(&self, recipe: &Recipe, weights: &Digest) -> Result<ModelConfig, StoreError> {
+        let inherited = match &recipe.base {
+            Base::Model(name) => self.resolve(name)?.config,
+            Base::Blobs(_) => ModelConfig::default(),
+        };
+        Ok(ModelConfig {
+            renderer: recipe.renderer.clone().unwrap_or(inherited.renderer),
+            parser: recipe.parser.clone().unwrap_or(inherited.parser),
+            requires: recipe.requires.clone().unwrap_or(inherited.requires),
+            ..ModelConfig::of(&self.header_of(weights)?)
+        })
     }
 
     fn base_layers(

@@ -3,14 +3,16 @@
 use axum::{body::Body, extract::State, response::Response};
 use bytes::Bytes;
 use futures_util::stream;
+use registry::{Progress, Transport};
 use serde_json::Value;
-use store::{Base, Digest, ModelName, Recipe, StoreError};
+use store::{Base, Digest, ModelName, Recipe, Store, StoreError};
 use tokio::sync::mpsc;
 
 use super::{
     errors::{ErrorBody, Refusal},
     request::{self, Framing},
     routes::object,
+    transfers::{self, Told},
     wire::Status,
 };
 use crate::{
@@ -24,24 +26,14 @@ use crate::{
 /// Statuses that wait for a slow client at most.
 const STATUSES_IN_FLIGHT: usize = 64;
 
-const NOT_YET: &[&str] = &[
-    "adapters",
-    "draft_files",
-    "draft_quantize",
-    "info",
-    "parser",
-    "quantization",
-    "quantize",
-    "remote_host",
-    "renderer",
-    "requires",
-];
+const NOT_YET: &[&str] =
+    &["adapters", "draft_files", "draft_quantize", "info", "quantization", "quantize", "remote_host"];
 
 /// `POST /api/create`.
 pub(super) async fn create(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
     let request = Request::read(body::read(body, COMMAND_BYTES, "CreateRequest").await?)?;
     let framing = request.framing;
-    let mut steps = begin(&api, request);
+    let mut steps = begin(api, request);
     if framing == Framing::Whole {
         while let Some(step) = steps.recv().await {
             step?;
@@ -60,26 +52,54 @@ pub(super) async fn create(State(api): State<Api>, body: Body) -> Result<Respons
     Ok(ndjson::response(lines))
 }
 
-type Step = Result<String, StoreError>;
+/// A line of the answer, or why it ends.
+type Step = Result<Bytes, Error>;
 
-fn begin(api: &Api, request: Request) -> mpsc::Receiver<Step> {
+/// Pulls the model that is built upon, if it is not here, and makes the new one.
+fn begin(api: Api, request: Request) -> mpsc::Receiver<Step> {
     let (sender, steps) = mpsc::channel(STATUSES_IN_FLIGHT);
-    let store = api.store.clone();
-    tokio::task::spawn_blocking(move || {
-        // A client that went away does not undo what it asked for, so a failed send is none of ours.
-        let mut say = |status: store::CreateStatus| drop(sender.blocking_send(Ok(status.to_string())));
-        if let Err(error) = store.create(&request.name, request.recipe, &mut say) {
-            drop(sender.blocking_send(Err(error)));
+    tokio::spawn(async move {
+        if let Err(error) = make(&api, request, &sender).await {
+            // A client that went away does not undo what it asked for, so a failed send is none of ours.
+            drop(sender.send(Err(error)).await);
         }
     });
     steps
 }
 
-fn line(step: Step) -> Bytes {
-    match step {
-        Ok(status) => ndjson::line(&Status { status }),
-        Err(error) => ndjson::line(&ErrorBody { error: Error::from(error).message() }),
+async fn make(api: &Api, request: Request, sender: &mpsc::Sender<Step>) -> Result<(), Error> {
+    if let Base::Model(from) = &request.recipe.base {
+        pull_missing(api, from, sender).await?;
     }
+    let sender = sender.clone();
+    let make = move |store: Store| {
+        let mut say = |status: store::CreateStatus| {
+            drop(sender.blocking_send(Ok(ndjson::line(&Status { status: status.to_string() }))));
+        };
+        store.create(&request.name, request.recipe, &mut say)
+    };
+    api.on_store(make).await
+}
+
+async fn pull_missing(api: &Api, from: &ModelName, sender: &mpsc::Sender<Step>) -> Result<(), Error> {
+    let name = from.clone();
+    let found: Result<_, Error> = api.on_store(move |store| store.manifest(&name)).await;
+    match found {
+        Err(Error::Store(StoreError::UnknownModel(_))) => {}
+        other => return other.map(drop),
+    }
+    let mut transfer = Told::of(api.registry.pull(from.clone(), Transport::Secure));
+    while let Some(word) = transfer.next().await {
+        let word = word?;
+        if word != Progress::Step("success") {
+            drop(sender.send(Ok(transfers::line(&word))).await);
+        }
+    }
+    Ok(())
+}
+
+fn line(step: Step) -> Bytes {
+    step.unwrap_or_else(|error| ndjson::line(&ErrorBody { error: error.message() }))
 }
 
 /// A body of `/api/create`, checked.
@@ -106,6 +126,9 @@ impl Request {
                 licenses: licenses(&mut fields)?,
                 parameters: fields.map("parameters")?.into_iter().collect(),
                 messages: request::messages(&mut fields)?,
+                renderer: fields.text("renderer")?,
+                parser: fields.text("parser")?,
+                requires: fields.text("requires")?,
             },
         })
     }

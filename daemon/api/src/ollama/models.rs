@@ -127,6 +127,9 @@ fn shown(modelfile: String, model: Model, header: &Header, lists: Lists) -> Show
         messages: model.messages.into_iter().map(shown_message).collect(),
         template: model.template.or_else(|| header.chat_template().map(Into::into)),
         system: model.system,
+        renderer: model.config.renderer,
+        parser: model.config.parser,
+        requires: model.config.requires,
         model_info: model_info(header, lists),
         tensors: match lists {
             Lists::Short => Vec::new(),

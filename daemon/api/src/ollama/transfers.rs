@@ -81,7 +81,7 @@ impl Request {
     }
 
     async fn answer(self, transfer: Transfer) -> Result<Response, Error> {
-        let mut words = Told { transfer, step: "" };
+        let mut words = Told::of(transfer);
         if self.framing == Framing::Whole {
             while let Some(word) = words.next().await {
                 word?;
@@ -89,7 +89,10 @@ impl Request {
             return Ok(object(&Status { status: "success".into() }));
         }
         let lines = stream::unfold(words, async |mut words| {
-            let line = line(words.next().await?);
+            let line = match words.next().await? {
+                Ok(word) => line(&word),
+                Err(error) => ndjson::line(&ErrorBody { error: error.message() }),
+            };
             Some((line, words))
         });
         Ok(ndjson::response(lines))
@@ -97,13 +100,17 @@ impl Request {
 }
 
 /// A transfer, and the step that it is at, which its errors speak of.
-struct Told {
+pub(super) struct Told {
     transfer: Transfer,
     step: &'static str,
 }
 
 impl Told {
-    async fn next(&mut self) -> Option<Result<Progress, Error>> {
+    pub(super) fn of(transfer: Transfer) -> Self {
+        Self { transfer, step: "" }
+    }
+
+    pub(super) async fn next(&mut self) -> Option<Result<Progress, Error>> {
         match self.transfer.next().await? {
             Ok(word) => {
                 match word {
@@ -125,15 +132,15 @@ impl Told {
     }
 }
 
-fn line(word: Result<Progress, Error>) -> Bytes {
+/// A word on the wire.
+pub(super) fn line(word: &Progress) -> Bytes {
     match word {
-        Ok(Progress::Step(step)) => ndjson::line(&Status { status: step.into() }),
-        Ok(Progress::Blob { verb, digest, total, completed }) => ndjson::line(&TransferLine {
+        Progress::Step(step) => ndjson::line(&Status { status: (*step).into() }),
+        Progress::Blob { verb, digest, total, completed } => ndjson::line(&TransferLine {
             status: format!("{verb} {}", &digest.hex()[..12]),
             digest: digest.to_string(),
-            total,
-            completed,
+            total: *total,
+            completed: *completed,
         }),
-        Err(error) => ndjson::line(&ErrorBody { error: error.message() }),
     }
 }

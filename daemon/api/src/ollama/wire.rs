@@ -110,6 +110,12 @@ pub(super) struct Show {
     pub(super) template: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) system: Option<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) renderer: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) parser: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) requires: String,
     pub(super) details: Details,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) messages: Vec<ShownMessage>,

@@ -37,6 +37,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    #[expect(clippy::disallowed_methods, reason = "the daemon is no stranger")]
     pub(crate) fn new(host: Option<&str>) -> anyhow::Result<Self> {
         // A proxy set for the wide net must not stand between the user and the daemon beside them.
         let http = reqwest::Client::builder().no_proxy().build()?;

@@ -27,9 +27,12 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments, client: &Client) -> anyhow::Result<()> {
     let name = &arguments.model;
     anyhow::ensure!(name.parse::<store::ModelName>().is_ok(), "invalid model name: {name}");
-    let text = std::fs::read_to_string(&arguments.file)
+    let bytes = std::fs::read(&arguments.file)
         .with_context(|| format!("cannot read the Modelfile {}", arguments.file.display()))?;
-    let modelfile = Modelfile::parse(&text)?;
+    let modelfile = Modelfile::from_bytes(&bytes)?;
+    for parameter in &modelfile.deprecated {
+        remark(&format!("warning: parameter {parameter} is deprecated"));
+    }
     let mut body = recipe(&modelfile)?;
     body.insert("model".to_owned(), json!(name));
     if let Some(kind) = &arguments.quantize {
@@ -38,15 +41,13 @@ pub(crate) async fn run(arguments: Arguments, client: &Client) -> anyhow::Result
     let folder = arguments.file.parent().unwrap_or(Path::new("."));
     let mut files = Map::new();
     for from in &modelfile.from {
-        let path = located(folder, from);
-        if path.is_file() {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let digest = upload(client, &path).await?;
-            anyhow::ensure!(files.insert(name, json!(digest)).is_none(), "two files of one name: {from}");
-        } else {
-            anyhow::ensure!(!path.is_dir(), "{from} is a folder\nhint: name a GGUF file in FROM");
+        let Some(path) = weights(&located(folder, from), from)? else {
             body.insert("from".to_owned(), json!(from));
-        }
+            continue;
+        };
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let digest = upload(client, &path).await?;
+        anyhow::ensure!(files.insert(name, json!(digest)).is_none(), "two files of one name: {from}");
     }
     if !files.is_empty() {
         body.insert("files".to_owned(), Value::Object(files));
@@ -73,12 +74,22 @@ fn recipe(modelfile: &Modelfile) -> anyhow::Result<Map<String, Value>> {
         modelfile.adapters.is_empty(),
         "this Modelfile has an ADAPTER\nhint: hob cannot apply adapters yet; merge it into the weights first"
     );
+    anyhow::ensure!(
+        modelfile.drafts.is_empty(),
+        "this Modelfile has a DRAFT\nhint: hob cannot use draft models yet; leave the line out"
+    );
     let mut body = Map::new();
-    if let Some(template) = &modelfile.template {
-        body.insert("template".to_owned(), json!(template));
-    }
-    if let Some(system) = &modelfile.system {
-        body.insert("system".to_owned(), json!(system));
+    let texts = [
+        ("template", &modelfile.template),
+        ("system", &modelfile.system),
+        ("renderer", &modelfile.renderer),
+        ("parser", &modelfile.parser),
+        ("requires", &modelfile.requires),
+    ];
+    for (field, text) in texts {
+        if let Some(text) = text {
+            body.insert(field.to_owned(), json!(text));
+        }
     }
     if !modelfile.licenses.is_empty() {
         body.insert("license".to_owned(), json!(modelfile.licenses));
@@ -127,6 +138,29 @@ fn located(folder: &Path, from: &str) -> PathBuf {
     match (from.strip_prefix("~/"), std::env::home_dir()) {
         (Some(rest), Some(home)) => home.join(rest),
         _ => folder.join(from),
+    }
+}
+
+/// The file that `from` names, or the only GGUF file of the folder that it names. `None` if neither is there, so that it
+/// is a model's name.
+fn weights(path: &Path, from: &str) -> anyhow::Result<Option<PathBuf>> {
+    if path.is_file() {
+        return Ok(Some(path.to_path_buf()));
+    }
+    if !path.is_dir() || from.is_empty() {
+        anyhow::ensure!(!from.is_empty(), "FROM is empty\nhint: name a GGUF file or a model");
+        return Ok(None);
+    }
+    let entries = std::fs::read_dir(path).with_context(|| format!("cannot list {from}"))?;
+    let files = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut files = files.filter(|path| path.extension().is_some_and(|extension| extension == "gguf"));
+    match (files.next(), files.next()) {
+        (Some(only), None) => Ok(Some(only)),
+        (Some(_), Some(_)) => {
+            anyhow::bail!("the folder {from} holds several GGUF files\nhint: name one of them in FROM")
+        }
+        // A model may have the name of a folder that is no model's.
+        (None, _) => Ok(None),
     }
 }
 

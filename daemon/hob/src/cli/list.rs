@@ -7,6 +7,16 @@ use serde_json::Value;
 
 use super::{client::Client, human, say};
 
+/// What `list` takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ListArguments {
+    #[command(flatten)]
+    models: Arguments,
+    /// Downloads that were begun and are not done, in place of models.
+    #[arg(long)]
+    partial: bool,
+}
+
 /// What `list` and `ps` take.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -25,6 +35,39 @@ impl Arguments {
     }
 }
 
+/// `hob list`.
+pub(crate) async fn list(arguments: &ListArguments, client: &Client) -> anyhow::Result<()> {
+    if arguments.partial {
+        partials(&arguments.models, client).await
+    } else {
+        run(&arguments.models, client).await
+    }
+}
+
+async fn partials(arguments: &Arguments, client: &Client) -> anyhow::Result<()> {
+    let answer = client.get("/admin/api/store/partials").await?;
+    let mut rows = vec![["NAME", "ID", "SIZE", "DONE", "MODIFIED"].map(str::to_owned).to_vec()];
+    for partial in answer["partials"].as_array().map_or(&[][..], Vec::as_slice) {
+        let name = partial["model"].as_str().unwrap_or("-");
+        if arguments.admits(name) {
+            let (bytes, done) = (partial["bytes"].as_u64(), partial["completed_bytes"].as_u64());
+            let (bytes, done) = (bytes.unwrap_or_default(), done.unwrap_or_default());
+            let percent = format!("{}%", (done * 100).checked_div(bytes).unwrap_or(100));
+            let row = [
+                name.to_owned(),
+                short_id(partial),
+                human::size(bytes),
+                percent,
+                modified(partial, Timestamp::now()),
+            ];
+            rows.push(row.to_vec());
+        }
+    }
+    say(&table(&rows));
+    Ok(())
+}
+
+/// The table of models.
 pub(crate) async fn run(arguments: &Arguments, client: &Client) -> anyhow::Result<()> {
     let answer = client.get("/api/tags").await?;
     let mut rows = vec![["NAME", "ID", "SIZE", "MODIFIED"].map(str::to_owned).to_vec()];

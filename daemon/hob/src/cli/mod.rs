@@ -5,6 +5,7 @@ mod client;
 mod console;
 mod cp;
 mod create;
+mod doctor;
 mod human;
 mod line_editor;
 mod list;
@@ -65,7 +66,7 @@ pub(crate) enum Command {
     Show(show::Arguments),
     /// Lists the models in the store.
     #[command(visible_alias = "ls")]
-    List(list::Arguments),
+    List(list::ListArguments),
     /// Lists the models that are loaded.
     Ps(list::Arguments),
     /// Gives a model a second name.
@@ -74,6 +75,8 @@ pub(crate) enum Command {
     Stop(stop::Arguments),
     /// Removes models from the store.
     Rm(rm::Arguments),
+    /// Tells whether the store is whole.
+    Doctor(doctor::Arguments),
 }
 
 /// What a verb needs to know beside its own arguments.
@@ -117,9 +120,10 @@ pub(crate) async fn run(command: Command, context: Context) -> anyhow::Result<()
         Command::Cp(arguments) => cp::run(&arguments, &context.client()?).await,
         Command::Create(arguments) => create::run(arguments, &context.client()?).await,
         Command::Show(arguments) => show::run(arguments, &context.client()?).await,
-        Command::List(arguments) => list::run(&arguments, &context.client()?).await,
+        Command::List(arguments) => list::list(&arguments, &context.client()?).await,
         Command::Ps(arguments) => ps::run(&arguments, &context.client()?).await,
         Command::Stop(arguments) => stop::run(&arguments, &context.client()?).await,
+        Command::Doctor(arguments) => doctor::run(&arguments, &context.client()?).await,
         Command::Rm(arguments) => rm::run(&arguments, &context.client()?).await,
     }
 }

@@ -19,6 +19,9 @@ impl Store {
             system: model.system.clone(),
             licenses: model.licenses.clone(),
             messages: model.messages.clone(),
+            renderer: said(&model.config.renderer),
+            parser: said(&model.config.parser),
+            requires: said(&model.config.requires),
             ..Modelfile::default()
         };
         format!(
@@ -26,6 +29,10 @@ impl Store {
             model.name,
         )
     }
+}
+
+fn said(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 /// Reading it back gives the same again, except for what no Modelfile can say. Characters that cannot be seen are printed

@@ -6,55 +6,66 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-use store::Digest;
+use sha2::{Digest as _, Sha256};
 
 /// A request, as far as tests care.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
-    pub(crate) method: String,
-    pub(crate) path: String,
-    pub(crate) headers: HashMap<String, String>,
+pub struct Asked {
+    /// Such as `GET`.
+    pub method: String,
+    /// With its query.
+    pub path: String,
+    /// By name in lower case.
+    pub headers: HashMap<String, String>,
 }
 
 impl Asked {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    /// A header, by its name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
     }
 
     /// First and last byte of its `Range`.
-    pub(crate) fn range(&self) -> Option<(usize, usize)> {
+    pub fn range(&self) -> Option<(usize, usize)> {
         let (from, to) = self.header("range")?.strip_prefix("bytes=")?.split_once('-')?;
         Some((from.parse().unwrap(), to.parse().unwrap()))
     }
 
-    pub(crate) fn is_blob(&self) -> bool {
+    /// Whether it is about a blob.
+    pub fn is_blob(&self) -> bool {
         self.path.contains("/blobs/")
     }
 }
 
 /// What to answer.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+pub struct Reply {
+    /// Its status.
+    pub status: u16,
+    /// Headers besides `Content-Length`.
+    pub headers: Vec<(String, String)>,
+    /// Its body.
+    pub body: Vec<u8>,
     /// Said in place of the body's length.
-    pub(crate) claimed_length: Option<u64>,
+    pub claimed_length: Option<u64>,
     /// The connection breaks after so many bytes of the body.
-    pub(crate) cut_after: Option<usize>,
+    pub cut_after: Option<usize>,
 }
 
 impl Reply {
-    pub(crate) fn of(status: u16) -> Self {
+    /// An empty one.
+    pub fn of(status: u16) -> Self {
         Self { status, ..Self::default() }
     }
 
-    pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+    /// One more header.
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    pub(crate) fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+    /// Another body.
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self
     }
@@ -63,14 +74,15 @@ impl Reply {
 type Script = dyn Fn(&Asked) -> Reply + Send + Sync;
 
 /// It runs until the test's process ends.
-pub(crate) struct Server {
+pub struct Server {
     /// `127.0.0.1:PORT`.
-    pub(crate) host: String,
+    pub host: String,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl Server {
-    pub(crate) fn start(script: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
+    /// Listens on a port of its own.
+    pub fn start(script: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -85,12 +97,12 @@ impl Server {
     }
 
     /// All requests so far.
-    pub(crate) fn asked(&self) -> Vec<Asked> {
+    pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 
     /// Bytes of blobs that were asked for.
-    pub(crate) fn bytes_asked(&self) -> usize {
+    pub fn bytes_asked(&self) -> usize {
         self.asked().iter().filter_map(Asked::range).map(|(from, to)| to + 1 - from).sum()
     }
 }
@@ -139,20 +151,24 @@ fn write(mut stream: &TcpStream, asked: &Asked, reply: &Reply) -> std::io::Resul
 
 /// The blobs of one model, and the answers of a well-behaved registry.
 #[derive(Clone)]
-pub(crate) struct Model {
-    pub(crate) weights: Vec<u8>,
-    pub(crate) config: Vec<u8>,
+pub struct Model {
+    /// Its one layer.
+    pub weights: Vec<u8>,
+    /// Its config blob.
+    pub config: Vec<u8>,
 }
 
 impl Model {
-    pub(crate) fn of(weights_bytes: usize) -> Self {
+    /// One whose weights have this many bytes.
+    pub fn of(weights_bytes: usize) -> Self {
         let weights = (0..weights_bytes).map(|n| (n * 31 % 251) as u8).collect();
         Self { weights, config: br#"{"model_format":"gguf"}"#.to_vec() }
     }
 
-    pub(crate) fn manifest(&self) -> String {
+    /// Its manifest.
+    pub fn manifest(&self) -> String {
         let blob = |kind: &str, bytes: &[u8]| {
-            format!(r#"{{"mediaType":"{kind}","digest":"{}","size":{}}}"#, Digest::of(bytes), bytes.len())
+            format!(r#"{{"mediaType":"{kind}","digest":"{}","size":{}}}"#, digest(bytes), bytes.len())
         };
         format!(
             r#"{{"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.v2+json","config":{},"layers":[{}]}}"#,
@@ -162,13 +178,11 @@ impl Model {
     }
 
     /// As it should be.
-    pub(crate) fn answer(&self, asked: &Asked) -> Reply {
+    pub fn answer(&self, asked: &Asked) -> Reply {
         if asked.path.contains("/manifests/") {
             return Reply::of(200).body(self.manifest());
         }
-        let blob = [&self.weights, &self.config]
-            .into_iter()
-            .find(|blob| asked.path.ends_with(&Digest::of(blob).to_string()));
+        let blob = [&self.weights, &self.config].into_iter().find(|blob| asked.path.ends_with(&digest(blob)));
         let Some(blob) = blob else { return Reply::of(404) };
         match asked.range() {
             None => Reply::of(200).body(blob.clone()),
@@ -177,4 +191,10 @@ impl Model {
                 .body(&blob[from..=to]),
         }
     }
+}
+
+/// As a registry names it.
+pub fn digest(bytes: &[u8]) -> String {
+    let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
 }

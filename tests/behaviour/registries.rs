@@ -1,0 +1,160 @@
+//! Models to and from registries, as a user moves them.
+
+use std::process::Output;
+
+use behaviour::docker_registry::DockerRegistry;
+use behaviour::server::{Model, Server};
+use behaviour::{Answer, Hob};
+use serde_json::json;
+
+fn trusting(host: &str) -> Hob {
+    Hob::start_with(&[("HOB_REGISTRY__TRUSTED", host)])
+}
+
+#[track_caller]
+fn succeeded(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The ID that `hob list` shows.
+fn id(hob: &Hob, name: &str) -> String {
+    let list = succeeded(&hob.cli(&["list", name]));
+    let row = list.lines().nth(1).unwrap_or_else(|| panic!("{name} is not in {list}"));
+    row.split_whitespace().nth(1).unwrap().to_owned()
+}
+
+#[test]
+fn a_model_goes_to_a_real_registry_and_comes_back_as_it_was() {
+    let registry = DockerRegistry::start();
+    let hob = trusting(&registry.host);
+    let name = format!("{}/me/smollm2:135m", registry.host);
+
+    assert_eq!(succeeded(&hob.cli(&["cp", "smollm2", &name])), format!("copied 'smollm2' to '{name}'\n"));
+    let before = id(&hob, &name);
+    let pushed = hob.cli(&["push", "--insecure", &name]);
+    succeeded(&pushed);
+    for model in [name.as_str(), "smollm2"] {
+        succeeded(&hob.cli(&["rm", model]));
+    }
+    assert_eq!(std::fs::read_dir(hob.home.path().join(".local/share/hob/models/blobs")).unwrap().count(), 0);
+    let pulled = hob.cli(&["pull", "--insecure", &name]);
+    succeeded(&pulled);
+
+    assert_eq!(id(&hob, &name), before);
+    let said = String::from_utf8_lossy(&pulled.stderr).into_owned();
+    for step in ["pulling manifest", "verifying sha256 digest", "writing manifest", "success"] {
+        assert!(said.contains(step), "{said}");
+    }
+    let again = hob.cli(&["push", "--insecure", &name]);
+    succeeded(&again);
+    assert!(!succeeded(&hob.cli(&["run", &name, "Why is the sky blue?"])).trim().is_empty());
+}
+
+#[test]
+fn a_pull_tells_its_steps_as_ollama_does() {
+    let registry = DockerRegistry::start();
+    let hob = trusting(&registry.host);
+    let name = format!("{}/me/model:latest", registry.host);
+    succeeded(&hob.cli(&["cp", "smollm2", &name]));
+    let pushed = hob.post("/api/push", &json!({"model": name, "insecure": true, "stream": false}));
+    assert_eq!(pushed.text, r#"{"status":"success"}"#);
+    for model in [name.as_str(), "smollm2"] {
+        succeeded(&hob.cli(&["rm", model]));
+    }
+
+    let lines = hob.post("/api/pull", &json!({"model": name, "insecure": true})).lines();
+
+    assert_eq!(lines[0], json!({"status": "pulling manifest"}));
+    let layer = &lines[1];
+    let digest = layer["digest"].as_str().unwrap();
+    assert_eq!(layer["status"], format!("pulling {}", &digest["sha256:".len()..][..12]));
+    assert_eq!(layer["total"], 98_362_432);
+    let ends: Vec<&str> = lines.iter().rev().take(4).map(|line| line["status"].as_str().unwrap()).collect();
+    assert_eq!(ends, ["success", "removing unused layers", "writing manifest", "verifying sha256 digest"]);
+}
+
+#[test]
+fn a_pull_that_fails_says_why_in_ollamas_words() {
+    let registry = DockerRegistry::start();
+    let hob = trusting(&registry.host);
+    let name = format!("{}/me/nothing", registry.host);
+    let pull = |body| hob.post("/api/pull", &body);
+    let last = |answer: Answer| answer.lines().pop().unwrap();
+
+    let streamed = pull(json!({"model": name, "insecure": true}));
+    assert_eq!(streamed.status, 200);
+    assert_eq!(last(streamed), json!({"error": "pull model manifest: file does not exist"}));
+    let whole = pull(json!({"model": name, "insecure": true, "stream": false}));
+    assert_eq!(
+        (whole.status, &whole.json()["error"]),
+        (500, &json!("pull model manifest: file does not exist"))
+    );
+    assert_eq!(pull(json!({"model": "../../etc/passwd"})).status, 400);
+    assert_eq!(pull(json!({})).json()["error"], "invalid model name");
+
+    // The inside of the network is for hosts that the owner named.
+    let untrusted = Hob::start_empty(&[]);
+    let refused = untrusted.post("/api/pull", &json!({"model": name, "insecure": true}));
+    assert!(last(refused)["error"].as_str().unwrap().contains("registry.trusted"));
+    let private = untrusted.post("/api/pull", &json!({"model": name}));
+    assert!(last(private)["error"].as_str().unwrap().contains("private address"));
+}
+
+#[test]
+fn a_copy_of_nothing_and_a_bad_name_are_errors() {
+    let hob = Hob::start();
+    let copy = |from: &str, to: &str| hob.post("/api/copy", &json!({"source": from, "destination": to}));
+
+    assert_eq!(copy("smollm2", "two").status, 200);
+    let nothing = copy("nope", "two");
+    assert_eq!((nothing.status, &nothing.json()["error"]), (404, &json!("model \"nope:latest\" not found")));
+    let bad = copy("smollm2", "../x");
+    assert_eq!((bad.status, &bad.json()["error"]), (400, &json!("destination \"../x\" is invalid")));
+    assert_eq!(
+        hob.get("/api/tags/").json()["models"].as_array().unwrap().len(),
+        2,
+        "a slash too many is forgiven"
+    );
+}
+
+#[test]
+fn ctrl_c_ends_a_pull_and_the_next_one_goes_on_where_it_was() {
+    let model = Model::of(64 << 20);
+    let served = model.clone();
+    let server = Server::start(move |asked| served.answer(asked));
+    let slow = [("HOB_REGISTRY__TRUSTED", server.host.as_str()), ("HOB_REGISTRY__LIMIT", "16MiB")];
+    let hob = Hob::start_empty(&slow);
+    let name = format!("{}/library/model", server.host);
+
+    let mut pull = hob.terminal(&["pull", "--insecure", &name]);
+    pull.wait_for("MB/s");
+    pull.wait_for("MB/67.11 MB");
+    pull.wait_for(" 3");
+    pull.type_keys("\u{3}");
+    pull.end();
+    let mut again = hob.terminal(&["pull", "--insecure", &name]);
+    let said = again.wait_for("MB/67.11 MB");
+    again.end();
+
+    let first_percent = said.rsplit_once('%').unwrap().0.rsplit(' ').next().unwrap().parse::<u32>().unwrap();
+    assert!(first_percent > 0, "{said}");
+    // Twice one MiB a connection at most is asked for again.
+    assert!(server.bytes_asked() < (2 * 64) << 20, "{}", server.bytes_asked());
+    assert!(succeeded(&hob.cli(&["list"])).contains("library/model:latest"));
+}
+
+#[test]
+fn a_model_is_pulled_when_something_is_made_from_it() {
+    let registry = DockerRegistry::start();
+    let hob = trusting(&registry.host);
+    let name = format!("{}/me/base:latest", registry.host);
+    succeeded(&hob.cli(&["cp", "smollm2", &name]));
+    succeeded(&hob.cli(&["push", "--insecure", &name]));
+    succeeded(&hob.cli(&["rm", &name, "smollm2"]));
+
+    // Only TLS is used without being asked, so this is refused; but it was tried.
+    let made = hob.post("/api/create", &json!({"model": "new", "from": name, "stream": false}));
+
+    assert!(made.json()["error"].as_str().unwrap().starts_with("pull model manifest: "), "{made:?}");
+}
