@@ -19,7 +19,7 @@ pub(crate) fn load(
         name: model.name.clone(),
         digest: model.digest,
         weights: model.weights.clone(),
-        options: load_options(options, config),
+        options: LoadOptions { template: model.template.clone(), ..load_options(options, config) },
         keep_alive,
     }
 }
@@ -32,6 +32,7 @@ fn load_options(options: &OptionPatch, config: &Config) -> LoadOptions {
         threads: options.num_thread.filter(|threads| *threads > 0).or(config.threads),
         gpu_blocks: options.num_gpu.and_then(|blocks| u32::try_from(blocks).ok()),
         mmap: options.use_mmap.unwrap_or(true),
+        template: None,
     }
 }
 

@@ -6,6 +6,7 @@ mod output;
 mod prompt;
 mod sequence;
 mod step;
+mod template;
 mod worker;
 
 pub use worker::{ServeError, serve};

@@ -6,13 +6,23 @@ use protocol::request::Overflow;
 use protocol::{Generate, GenerateError, Input, Message, Role};
 
 use crate::ggml::{ChatTemplate, Edges, Model, Rendered, Token};
+use crate::template::{Capabilities, Clock, Conversation, GoTemplate};
 
 /// Renders and tokenizes; used by one thread.
 pub(crate) struct PromptBuilder {
     model: Arc<Model>,
-    /// `None` for a model without one, which reads plain text.
-    template: Option<ChatTemplate>,
+    template: Template,
     context_tokens: usize,
+}
+
+/// What makes a conversation a text.
+enum Template {
+    /// The Modelfile's.
+    Go(GoTemplate),
+    /// The model's own.
+    Jinja(ChatTemplate),
+    /// There is none: the text as it is.
+    Plain,
 }
 
 /// What a model reads for one request.
@@ -24,9 +34,24 @@ pub(crate) struct Prompt {
 }
 
 impl PromptBuilder {
-    pub(crate) fn new(model: Arc<Model>, context_tokens: u32) -> Result<Self, String> {
-        let template =
-            if model.has_chat_template() { Some(ChatTemplate::of_model(Arc::clone(&model))?) } else { None };
+    /// The Modelfile's template wins over the model's own, unless that one can do more.
+    ///
+    /// # Errors
+    /// What the parser of the model's own template said, where it is needed.
+    pub(crate) fn new(
+        model: Arc<Model>,
+        context_tokens: u32,
+        modelfile: Option<GoTemplate>,
+    ) -> Result<Self, String> {
+        let own = model.has_chat_template().then(|| ChatTemplate::of_model(Arc::clone(&model)));
+        let template = match (modelfile, own) {
+            (Some(go), Some(Ok(jinja))) if can_more(jinja.capabilities(), go.capabilities()) => {
+                Template::Jinja(jinja)
+            }
+            (Some(go), _) => Template::Go(go),
+            (None, Some(jinja)) => Template::Jinja(jinja?),
+            (None, None) => Template::Plain,
+        };
         Ok(Self { model, template, context_tokens: context_tokens as usize })
     }
 
@@ -85,13 +110,25 @@ impl PromptBuilder {
 
     fn rendered(&self, messages: &[Message]) -> Result<Prompt, GenerateError> {
         let rendered = self.render(messages)?;
-        Ok(Prompt { tokens: self.model.tokenize(&rendered.prompt, Edges::Add), stops: rendered.stops })
+        let mut tokens = self.model.tokenize(&rendered.prompt, Edges::Add);
+        // Some templates write the token that the tokenizer adds.
+        if tokens.starts_with(&[self.model.bos(); 2]) {
+            tokens.remove(0);
+        }
+        Ok(Prompt { tokens, stops: rendered.stops })
     }
 
     fn render(&self, messages: &[Message]) -> Result<Rendered, GenerateError> {
         match &self.template {
-            Some(template) => template.render(messages).map_err(|reason| GenerateError::Template { reason }),
-            None => {
+            Template::Go(template) => {
+                let prompt = template.render(&Conversation::of(messages), Clock::start());
+                let prompt = prompt.map_err(|error| GenerateError::Template { reason: error.to_string() })?;
+                Ok(Rendered { prompt, stops: Vec::new() })
+            }
+            Template::Jinja(template) => {
+                template.render(messages).map_err(|reason| GenerateError::Template { reason })
+            }
+            Template::Plain => {
                 let contents: Vec<&str> = messages.iter().map(|message| message.content.as_str()).collect();
                 Ok(Rendered { prompt: contents.join("\n\n"), stops: Vec::new() })
             }
@@ -122,6 +159,10 @@ impl PromptBuilder {
             context_tokens: count(self.context_tokens.saturating_sub(1)),
         }
     }
+}
+
+fn can_more(one: Capabilities, other: Capabilities) -> bool {
+    (one.tools && !other.tools) || (one.thinking && !other.thinking)
 }
 
 fn without_oldest(messages: &[Message], dropped: usize) -> Vec<Message> {

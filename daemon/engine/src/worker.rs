@@ -19,6 +19,7 @@ use crate::ggml::{self, Context, ContextOptions, LoadError, Model, ModelOptions}
 use crate::prompt::PromptBuilder;
 use crate::sequence::Admission;
 use crate::step::{HungUp, Intake, Loop, StepRequests};
+use crate::template::GoTemplate;
 
 /// Why a worker ended before the daemon hung up.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +77,8 @@ impl Loaded {
     /// Why the model cannot be used, in words for its owner.
     fn load(mut file: File, options: &LoadOptions, outbox: &Outbox) -> Result<Self, String> {
         check_header(&mut file)?;
+        let written = options.template.as_deref().filter(|template| !template.is_empty());
+        let template = written.map(GoTemplate::parse).transpose().map_err(|error| error.to_string())?;
         ggml::start();
         let say = |error: LoadError| error.to_string();
         let progress = |part| {
@@ -100,13 +103,14 @@ impl Loaded {
         };
         let context = Context::new(Arc::clone(&model), context_options, Arc::clone(&cancellations.abort))
             .map_err(say)?;
-        let prompts = PromptBuilder::new(Arc::clone(&model), context_tokens)
+        let has_chat_template = template.is_some() || model.has_chat_template();
+        let prompts = PromptBuilder::new(Arc::clone(&model), context_tokens, template)
             .map_err(|reason| format!("the model's chat template cannot be read: {reason}"))?;
         let facts = ModelFacts {
             context_tokens,
             resident_bytes: model.weight_bytes() + model.kv_bytes_per_token() * u64::from(total_tokens),
             gpu_bytes: 0,
-            has_chat_template: model.has_chat_template(),
+            has_chat_template,
         };
         Ok(Self { model, context, prompts, cancellations, facts })
     }

@@ -31,6 +31,7 @@ impl Worker {
             threads: Some(2),
             gpu_blocks: None,
             mmap: true,
+            template: None,
         };
         frame::write(&socket, &ToWorker::Load(options)).unwrap();
         loop {

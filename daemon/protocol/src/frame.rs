@@ -56,6 +56,8 @@ pub struct LoadOptions {
     pub gpu_blocks: Option<u32>,
     /// Map the file instead of reading it.
     pub mmap: bool,
+    /// The Modelfile's TEMPLATE as it was written; only the worker reads it.
+    pub template: Option<String>,
 }
 
 /// What a worker found out about its model.
@@ -67,7 +69,7 @@ pub struct ModelFacts {
     pub resident_bytes: u64,
     /// Of these, on GPUs.
     pub gpu_bytes: u64,
-    /// The model brings a chat template.
+    /// The model brings a chat template, or its Modelfile does.
     pub has_chat_template: bool,
 }
 

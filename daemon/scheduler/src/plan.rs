@@ -62,6 +62,7 @@ mod tests {
         threads: None,
         gpu_blocks: None,
         mmap: true,
+        template: None,
     };
 
     #[test]

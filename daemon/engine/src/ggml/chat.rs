@@ -7,6 +7,7 @@ use std::sync::Arc;
 use protocol::Message;
 
 use super::Model;
+use crate::template::Capabilities;
 
 /// A conversation as the model reads it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,6 +35,14 @@ impl ChatTemplate {
         // SAFETY: the model is loaded, and `heard` outlives the call, the only time it is used.
         let raw = unsafe { hob_chat_new(model.raw(), hear, (&raw mut heard).cast()) };
         NonNull::new(raw).map(|raw| Self { raw, _model: model }).ok_or(heard.reason)
+    }
+
+    /// What the template can show besides messages.
+    pub(crate) fn capabilities(&self) -> Capabilities {
+        let mut heard = Heard::default();
+        // SAFETY: `heard` outlives the call, the only time it is used.
+        let bits = unsafe { hob_chat_capabilities(self.raw.as_ptr(), hear, (&raw mut heard).cast()) };
+        Capabilities { tools: bits & 1 != 0, thinking: bits & 2 != 0 }
     }
 
     /// Renders a conversation, ending where the model's answer begins.
@@ -106,6 +115,7 @@ unsafe extern "C" {
         user: *mut c_void,
     ) -> *mut RawTemplates;
     fn hob_chat_free(templates: *mut RawTemplates);
+    fn hob_chat_capabilities(templates: *const RawTemplates, emit: Emit, user: *mut c_void) -> c_int;
     fn hob_chat_apply(
         templates: *const RawTemplates,
         roles: *const *const c_char,

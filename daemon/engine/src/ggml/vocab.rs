@@ -81,6 +81,12 @@ impl Model {
         }
     }
 
+    /// The token that [`Edges::Add`] puts first.
+    pub(crate) fn bos(&self) -> Token {
+        // SAFETY: the vocabulary is the model's.
+        unsafe { sys::llama_vocab_bos(self.vocab()) }
+    }
+
     /// The token ends the model's turn.
     pub(crate) fn is_end(&self, token: Token) -> bool {
         // SAFETY: the vocabulary is the model's; the call checks the token.

@@ -42,6 +42,19 @@ void hob_chat_free(common_chat_templates * templates) {
     common_chat_templates_free(templates);
 }
 
+// Bit 0: tools are described in the prompt. Bit 1: thinking is switched or shown by the template.
+int hob_chat_capabilities(const common_chat_templates * templates, emit_t emit, void * user) {
+    int bits = 0;
+    guarded(emit, user, [&] {
+        const auto caps = common_chat_templates_get_caps(templates);
+        const auto has  = [&](const char * name) { return caps.count(name) != 0 && caps.at(name); };
+        bits |= has("supports_tools") ? 1 : 0;
+        bits |= has("supports_preserve_reasoning") ? 2 : 0;
+        bits |= common_chat_templates_support_enable_thinking(templates) ? 2 : 0;
+    });
+    return bits;
+}
+
 bool hob_chat_apply(const common_chat_templates * templates, const char * const * roles, const char * const * contents,
                     size_t count, emit_t emit, void * user) {
     return guarded(emit, user, [&] {

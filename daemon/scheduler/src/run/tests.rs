@@ -41,6 +41,7 @@ fn a_load(name: &str) -> Load {
             threads: None,
             gpu_blocks: None,
             mmap: true,
+            template: None,
         },
         keep_alive: None,
     }
