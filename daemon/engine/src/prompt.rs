@@ -182,6 +182,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_models_own_template_wins_only_by_what_it_can_do_more() {
+        let plain = Capabilities::default();
+        let tools = Capabilities { tools: true, thinking: false };
+        let thinking = Capabilities { tools: false, thinking: true };
+
+        assert!(can_more(tools, plain) && can_more(tools, thinking));
+        assert!(!can_more(plain, plain) && !can_more(plain, tools) && !can_more(tools, tools));
+    }
+
+    #[test]
     fn the_oldest_messages_go_first_and_the_system_message_stays() {
         let said = |role, content: &str| Message { role, content: content.into() };
         let messages = [

@@ -21,26 +21,29 @@ struct Worker {
 
 impl Worker {
     fn start(context_tokens: u32, sequences: u32) -> Self {
+        let options = options(context_tokens, sequences, None);
+        Self::load(options).unwrap_or_else(|reason| panic!("instead of a loaded model: {reason}"))
+    }
+
+    /// With a Modelfile's TEMPLATE.
+    fn start_with(template: &str) -> Result<Self, String> {
+        Self::load(options(512, 1, Some(template.into())))
+    }
+
+    fn load(options: LoadOptions) -> Result<Self, String> {
+        let context_tokens = options.context_tokens;
         let (socket, theirs) = UnixStream::pair().unwrap();
         let model = File::open(model_path()).expect("the test model is missing: run scripts/fetch-models");
         let thread = std::thread::spawn(move || engine::serve(theirs, model).unwrap());
-        let options = LoadOptions {
-            context_tokens,
-            batch_tokens: 512,
-            sequences,
-            threads: Some(2),
-            gpu_blocks: None,
-            mmap: true,
-            template: None,
-        };
         frame::write(&socket, &ToWorker::Load(options)).unwrap();
         loop {
             match frame::read(&socket).unwrap().unwrap() {
                 FromWorker::Loading(_) => {}
                 FromWorker::Loaded(facts) => {
                     assert_eq!(facts.context_tokens, context_tokens);
-                    return Self { socket, thread: Some(thread), next: 0 };
+                    return Ok(Self { socket, thread: Some(thread), next: 0 });
                 }
+                FromWorker::LoadFailed { reason } => return Err(reason),
                 other => panic!("instead of a loaded model: {other:?}"),
             }
         }
@@ -97,6 +100,18 @@ fn model_path() -> PathBuf {
     cache.join("hob/models/SmolLM2-135M-Instruct.Q4_1.gguf")
 }
 
+fn options(context_tokens: u32, sequences: u32, template: Option<String>) -> LoadOptions {
+    LoadOptions {
+        context_tokens,
+        batch_tokens: 512,
+        sequences,
+        threads: Some(2),
+        gpu_blocks: None,
+        mmap: true,
+        template,
+    }
+}
+
 fn greedy(num_predict: u32) -> Options {
     Options { temperature: 0.0, num_predict: Some(num_predict), ..Options::default() }
 }
@@ -119,6 +134,52 @@ fn a_question_is_answered_through_the_models_own_template() {
     assert!(text.contains("Rayleigh") || text.contains("scatter"), "{text}");
     assert!(!text.contains("<|im_end|>"), "{text}");
     assert!(done.prompt_tokens > 20, "the template adds a system message: {done:?}");
+}
+
+#[test]
+fn a_question_is_read_through_the_modelfiles_template() {
+    let template = "{{ if .System }}{{ .System }}: {{ end }}Q: {{ .Prompt }}\nA:{{ .Response }}\n";
+    let mut worker = Worker::start_with(template).unwrap();
+    let said = |role, content: &str| Message { role, content: content.into() };
+    let messages = vec![
+        said(Role::System, "Short"),
+        said(Role::User, "One?"),
+        said(Role::Assistant, " Yes."),
+        said(Role::User, "Two?"),
+    ];
+    let conversation =
+        Generate { input: Input::Chat(messages), options: greedy(4), overflow: Overflow::Refuse };
+
+    let (_, rendered) = worker.answer(conversation).unwrap();
+
+    let text = "Short: Q: One?\nA: Yes.\nQ: Two?\nA:";
+    let (_, plain) = worker.answer(raw(text.into(), greedy(4), Overflow::Refuse)).unwrap();
+    assert_eq!(rendered.context, plain.context);
+    assert_eq!(rendered.prompt_tokens, plain.prompt_tokens);
+}
+
+#[test]
+fn a_template_that_refuses_a_conversation_fails_the_request_alone() {
+    let mut worker =
+        Worker::start_with("{{ if eq .Prompt \"no\" }}{{ index .Prompt 9 }}{{ end }}{{ .Prompt }}").unwrap();
+
+    let refused = worker.answer(chat("no", greedy(4)));
+    assert!(
+        matches!(&refused, Err(GenerateError::Template { reason }) if reason.contains("index")),
+        "{refused:?}"
+    );
+    assert!(worker.answer(chat("yes", greedy(4))).is_ok());
+}
+
+#[test]
+fn a_template_that_cannot_be_read_says_where_it_is_wrong() {
+    let refused = |template: &str| Worker::start_with(template).err().unwrap();
+
+    assert_eq!(refused("a\n{{ if .Prompt }}b"), "template error: line 2, column 1: {{if}} has no {{end}}");
+    assert_eq!(
+        refused("{{ .Prompt | shout }}"),
+        "template error: line 1, column 14: function \"shout\" not defined"
+    );
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub(crate) struct Rendered {
 
 pub(crate) struct ChatTemplate {
     raw: NonNull<RawTemplates>,
-    _model: Arc<Model>,
+    _model: Option<Arc<Model>>,
 }
 
 // SAFETY: only read after it was parsed; applying it makes its own interpreter.
@@ -32,9 +32,18 @@ impl ChatTemplate {
     /// What the template's parser said.
     pub(crate) fn of_model(model: Arc<Model>) -> Result<Self, String> {
         let mut heard = Heard::default();
-        // SAFETY: the model is loaded, and `heard` outlives the call, the only time it is used.
-        let raw = unsafe { hob_chat_new(model.raw(), hear, (&raw mut heard).cast()) };
-        NonNull::new(raw).map(|raw| Self { raw, _model: model }).ok_or(heard.reason)
+        // SAFETY: the model is loaded, the text is terminated, and `heard` outlives the call, the only time it is used.
+        let raw = unsafe { hob_chat_new(model.raw(), c"".as_ptr(), hear, (&raw mut heard).cast()) };
+        NonNull::new(raw).map(|raw| Self { raw, _model: Some(model) }).ok_or(heard.reason)
+    }
+
+    #[cfg(test)]
+    fn of_text(text: &str) -> Result<Self, String> {
+        let mut heard = Heard::default();
+        let text = terminated(text);
+        // SAFETY: no model is needed for a text that is not empty; it and `heard` outlive the call.
+        let raw = unsafe { hob_chat_new(std::ptr::null(), text.as_ptr(), hear, (&raw mut heard).cast()) };
+        NonNull::new(raw).map(|raw| Self { raw, _model: None }).ok_or(heard.reason)
     }
 
     /// What the template can show besides messages.
@@ -111,6 +120,7 @@ type Emit = unsafe extern "C" fn(*mut c_void, c_int, *const c_char, usize);
 unsafe extern "C" {
     fn hob_chat_new(
         model: *const llama_cpp_sys_2::llama_model,
+        text: *const c_char,
         emit: Emit,
         user: *mut c_void,
     ) -> *mut RawTemplates;
@@ -124,4 +134,63 @@ unsafe extern "C" {
         emit: Emit,
         user: *mut c_void,
     ) -> bool;
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::Role;
+
+    use super::*;
+
+    const CHATML: &str = "{%- for message in messages %}\
+        {{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}{%- endfor %}\
+        {%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}";
+
+    const LLAMA_3: &str = "{% for message in messages %}{{ '<|start_header_id|>' + message['role'] + \
+        '<|end_header_id|>\\n\\n' + message['content'] | trim + '<|eot_id|>' }}{% endfor %}\
+        {% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}";
+
+    const GEMMA: &str = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}\
+        {% endif %}{% for message in messages %}{% if message['role'] == 'assistant' %}{% set role = 'model' %}\
+        {% else %}{% set role = message['role'] %}{% endif %}{{ '<start_of_turn>' + role + '\\n' + \
+        message['content'] | trim + '<end_of_turn>\\n' }}{% endfor %}\
+        {% if add_generation_prompt %}{{ '<start_of_turn>model\\n' }}{% endif %}";
+
+    fn prompt(template: &str, messages: &[(Role, &str)]) -> Result<String, String> {
+        let said = |(role, content): &(Role, &str)| Message { role: *role, content: (*content).into() };
+        let messages: Vec<Message> = messages.iter().map(said).collect();
+        Ok(ChatTemplate::of_text(template)?.render(&messages)?.prompt)
+    }
+
+    #[test]
+    fn the_families_own_templates_give_their_published_formats() {
+        let turns = [(Role::User, "Hello"), (Role::Assistant, "Hi!"), (Role::User, "Why?")];
+
+        assert_eq!(
+            prompt(CHATML, &turns).unwrap(),
+            "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\nHi!<|im_end|>\n\
+             <|im_start|>user\nWhy?<|im_end|>\n<|im_start|>assistant\n"
+        );
+        assert_eq!(
+            prompt(LLAMA_3, &turns).unwrap(),
+            "<|start_header_id|>user<|end_header_id|>\n\nHello<|eot_id|>\
+             <|start_header_id|>assistant<|end_header_id|>\n\nHi!<|eot_id|>\
+             <|start_header_id|>user<|end_header_id|>\n\nWhy?<|eot_id|>\
+             <|start_header_id|>assistant<|end_header_id|>\n\n"
+        );
+        assert_eq!(
+            prompt(GEMMA, &turns).unwrap(),
+            "<start_of_turn>user\nHello<end_of_turn>\n<start_of_turn>model\nHi!<end_of_turn>\n\
+             <start_of_turn>user\nWhy?<end_of_turn>\n<start_of_turn>model\n"
+        );
+    }
+
+    #[test]
+    fn what_a_template_can_show_is_found_by_trying() {
+        let tools = CHATML.replacen("{%- for", "{%- if tools %}{{- tools | tojson }}{%- endif %}{%- for", 1);
+        let of = |template: &str| ChatTemplate::of_text(template).unwrap().capabilities();
+
+        assert_eq!(of(CHATML), Capabilities::default());
+        assert_eq!(of(&tools), Capabilities { tools: true, thinking: false });
+    }
 }

@@ -32,9 +32,10 @@ template <typename F> bool guarded(emit_t emit, void * user, F && body) {
 
 extern "C" {
 
-common_chat_templates * hob_chat_new(const llama_model * model, emit_t emit, void * user) {
+// The model's own template for an empty text; with a text, no model is needed.
+common_chat_templates * hob_chat_new(const llama_model * model, const char * text, emit_t emit, void * user) {
     common_chat_templates * templates = nullptr;
-    guarded(emit, user, [&] { templates = common_chat_templates_init(model, "").release(); });
+    guarded(emit, user, [&] { templates = common_chat_templates_init(model, text).release(); });
     return templates;
 }
 

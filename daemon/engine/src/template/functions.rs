@@ -54,8 +54,13 @@ impl Budget {
         }
     }
 
-    fn spend(&self, text: String) -> gotmpl::Result<Value> {
+    fn make(&self, make: MakeText, arguments: &[Value]) -> gotmpl::Result<Value> {
         let mut left = self.lock();
+        let given: usize = arguments.iter().filter_map(|argument| argument.as_str().map(str::len)).sum();
+        if given > left.text_bytes / ESCAPED_BYTES {
+            return Err(too_much());
+        }
+        let text = make(arguments)?;
         left.text_bytes = left.text_bytes.checked_sub(text.len()).ok_or_else(too_much)?;
         Ok(Value::String(text.into()))
     }
@@ -77,7 +82,7 @@ pub(super) fn functions(budget: &Budget) -> FuncMap {
     let mut add = |name: &str, function: ValueFunc| functions.insert(name.into(), function);
     for (name, make) in TEXT_FUNCTIONS {
         let budget = budget.clone();
-        add(name, Arc::new(move |arguments| budget.spend(make(arguments)?)));
+        add(name, Arc::new(move |arguments| budget.make(*make, arguments)));
     }
     let dated = budget.clone();
     add("currentDate", Arc::new(move |_| dated.date(0)));
@@ -175,9 +180,9 @@ fn printf(arguments: &[Value]) -> gotmpl::Result<String> {
         })
         .collect();
     let longest = values.iter().filter_map(Value::len).max().unwrap_or(0);
-    // A value is quoted in six times its bytes at most, and padded to no more than this.
+    // The engine pads to no more than this.
     let verbs = format.matches('%').count();
-    if verbs.saturating_mul(longest.saturating_mul(6) + usize::from(u16::MAX)) > MAX_TEXT_BYTES {
+    if verbs.saturating_mul(longest.saturating_mul(ESCAPED_BYTES) + usize::from(u16::MAX)) > MAX_TEXT_BYTES {
         return Err(too_much());
     }
     let places: String = (0..values.len()).map(|place| format!(" (index .Values {place})")).collect();
@@ -227,4 +232,7 @@ fn refused(reason: &str) -> TemplateError {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// All that functions make in one rendering.
-const MAX_TEXT_BYTES: usize = 4 * MAX_OUTPUT_BYTES;
+const MAX_TEXT_BYTES: usize = 2 * MAX_OUTPUT_BYTES;
+
+/// What becomes of one byte at most: `\u0000`.
+const ESCAPED_BYTES: usize = 6;

@@ -69,46 +69,78 @@ enum Absence {
 }
 use Absence::{Hidden, Shown};
 
-const MESSAGE: &[Field] = &[
-    ("Role", "role", Shown),
-    ("Content", "content", Shown),
-    ("Thinking", "thinking", Hidden),
-    ("Images", "images", Hidden),
-    ("ToolCalls", "tool_calls", Hidden),
-    ("ToolName", "tool_name", Hidden),
-    ("ToolCallID", "tool_call_id", Hidden),
-];
-const TOOL_CALL: &[Field] = &[("ID", "id", Hidden), ("Function", "function", Shown)];
-const CALLED: &[Field] =
-    &[("Index", "index", Hidden), ("Name", "name", Shown), ("Arguments", "arguments", Shown)];
-const TOOL: &[Field] =
-    &[("Type", "type", Shown), ("Items", "items", Hidden), ("Function", "function", Shown)];
-const FUNCTION: &[Field] =
-    &[("Name", "name", Shown), ("Description", "description", Hidden), ("Parameters", "parameters", Shown)];
-const PARAMETERS: &[Field] = &[
-    ("Type", "type", Shown),
-    ("Defs", "$defs", Hidden),
-    ("Items", "items", Hidden),
-    ("Required", "required", Hidden),
-    ("Properties", "properties", Shown),
-];
-const PROPERTY: &[Field] = &[
-    ("AnyOf", "anyOf", Hidden),
-    ("Type", "type", Hidden),
-    ("Items", "items", Hidden),
-    ("Description", "description", Hidden),
-    ("Enum", "enum", Hidden),
-    ("Properties", "properties", Hidden),
-    ("Required", "required", Hidden),
-];
-const STRUCTS: &[&[Field]] = &[MESSAGE, TOOL_CALL, CALLED, TOOL, FUNCTION, PARAMETERS, PROPERTY];
+/// Ollama's structs.
+#[derive(Clone, Copy)]
+enum Struct {
+    Message,
+    ToolCall,
+    Called,
+    Tool,
+    Function,
+    Parameters,
+    Property,
+}
 
-/// Where a map remembers its place in [`STRUCTS`]. No template can name it, and no key of a request is let through.
+impl Struct {
+    const ALL: [Self; 7] = [
+        Self::Message,
+        Self::ToolCall,
+        Self::Called,
+        Self::Tool,
+        Self::Function,
+        Self::Parameters,
+        Self::Property,
+    ];
+
+    fn fields(self) -> &'static [Field] {
+        match self {
+            Self::Message => &[
+                ("Role", "role", Shown),
+                ("Content", "content", Shown),
+                ("Thinking", "thinking", Hidden),
+                ("Images", "images", Hidden),
+                ("ToolCalls", "tool_calls", Hidden),
+                ("ToolName", "tool_name", Hidden),
+                ("ToolCallID", "tool_call_id", Hidden),
+            ],
+            Self::ToolCall => &[("ID", "id", Hidden), ("Function", "function", Shown)],
+            Self::Called => {
+                &[("Index", "index", Hidden), ("Name", "name", Shown), ("Arguments", "arguments", Shown)]
+            }
+            Self::Tool => {
+                &[("Type", "type", Shown), ("Items", "items", Hidden), ("Function", "function", Shown)]
+            }
+            Self::Function => &[
+                ("Name", "name", Shown),
+                ("Description", "description", Hidden),
+                ("Parameters", "parameters", Shown),
+            ],
+            Self::Parameters => &[
+                ("Type", "type", Shown),
+                ("Defs", "$defs", Hidden),
+                ("Items", "items", Hidden),
+                ("Required", "required", Hidden),
+                ("Properties", "properties", Shown),
+            ],
+            Self::Property => &[
+                ("AnyOf", "anyOf", Hidden),
+                ("Type", "type", Hidden),
+                ("Items", "items", Hidden),
+                ("Description", "description", Hidden),
+                ("Enum", "enum", Hidden),
+                ("Properties", "properties", Hidden),
+                ("Required", "required", Hidden),
+            ],
+        }
+    }
+}
+
+/// Where a map remembers its place in [`Struct::ALL`]. No template can name it, and no key of a request is let through.
 const STRUCT: &str = "\0";
 
 fn message(turn: Turn) -> Value {
     structure(
-        MESSAGE,
+        Struct::Message,
         [
             ("Role", text_value(turn.role.as_str())),
             ("Content", text_value(&turn.content)),
@@ -123,21 +155,21 @@ fn message(turn: Turn) -> Value {
 
 fn tool_call(call: ToolCall) -> Value {
     let called = structure(
-        CALLED,
+        Struct::Called,
         [
             ("Index", Value::Int(i64::try_from(call.index).unwrap_or(0))),
             ("Name", text_value(&call.name)),
             ("Arguments", dictionary(&call.arguments, any)),
         ],
     );
-    structure(TOOL_CALL, [("ID", text_value(&call.id)), ("Function", called)])
+    structure(Struct::ToolCall, [("ID", text_value(&call.id)), ("Function", called)])
 }
 
 fn tool(json: &Json) -> Value {
     let function = &json["function"];
     let parameters = &function["parameters"];
     let parameters = structure(
-        PARAMETERS,
+        Struct::Parameters,
         [
             ("Type", text_of(parameters, "type")),
             ("Defs", any(&parameters["$defs"])),
@@ -147,14 +179,17 @@ fn tool(json: &Json) -> Value {
         ],
     );
     let function = structure(
-        FUNCTION,
+        Struct::Function,
         [
             ("Name", text_of(function, "name")),
             ("Description", text_of(function, "description")),
             ("Parameters", parameters),
         ],
     );
-    structure(TOOL, [("Type", text_of(json, "type")), ("Items", any(&json["items"])), ("Function", function)])
+    structure(
+        Struct::Tool,
+        [("Type", text_of(json, "type")), ("Items", any(&json["items"])), ("Function", function)],
+    )
 }
 
 fn properties(json: &Json) -> Value {
@@ -169,7 +204,7 @@ fn property(json: &Json) -> Value {
     };
     let any_of = json["anyOf"].as_array().into_iter().flatten().map(property);
     structure(
-        PROPERTY,
+        Struct::Property,
         [
             ("AnyOf", list(any_of)),
             ("Type", kind),
@@ -224,11 +259,10 @@ fn record<const N: usize>(fields: [(&str, Value); N]) -> Value {
     Value::Map(Arc::new(entries))
 }
 
-fn structure<const N: usize>(of: &'static [Field], fields: [(&str, Value); N]) -> Value {
-    let place = STRUCTS.iter().position(|fields| std::ptr::eq(*fields, of)).unwrap_or(STRUCTS.len());
+fn structure<const N: usize>(of: Struct, fields: [(&str, Value); N]) -> Value {
     let mut entries: BTreeMap<Arc<str>, Value> =
         fields.into_iter().map(|(name, value)| (name.into(), value)).collect();
-    entries.insert(STRUCT.into(), Value::Uint(place as u64));
+    entries.insert(STRUCT.into(), Value::Uint(of as u64));
     Value::Map(Arc::new(entries))
 }
 
@@ -286,7 +320,7 @@ fn to_json(value: &Value) -> Json {
 
 fn fields_of(entries: &BTreeMap<Arc<str>, Value>) -> Option<&'static [Field]> {
     match entries.get(STRUCT)? {
-        Value::Uint(place) => STRUCTS.get(usize::try_from(*place).ok()?).copied(),
+        Value::Uint(place) => Some(Struct::ALL.get(usize::try_from(*place).ok()?)?.fields()),
         _ => None,
     }
 }
