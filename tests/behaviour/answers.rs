@@ -154,3 +154,29 @@ fn a_modelfile_changes_what_a_model_is() {
     assert_eq!(shown["system"], "You are a pirate.");
     assert!(shown["modelfile"].as_str().unwrap().contains("MESSAGE assistant Arr!"), "{shown}");
 }
+
+#[test]
+fn a_modelfiles_template_is_how_a_model_reads() {
+    let hob = Hob::start();
+    let create = |name: &str, template: &str| {
+        let body = json!({"model": name, "from": "smollm2", "template": template, "stream": false});
+        assert_eq!(hob.post("/api/create", &body).json()["status"], "success");
+    };
+    create("quiz", "Q: {{ .Prompt }}\nA:");
+    create("broken", "Q: {{ .Prompt }}\n{{ if .System }}");
+    let ask = |body: Value| hob.post("/api/generate", &body);
+    let options = json!({"temperature": 0, "num_predict": 4});
+
+    let read = ask(json!({"model": "quiz", "prompt": "Why?", "stream": false, "options": options}));
+    let plain = ask(
+        json!({"model": "smollm2", "prompt": "Q: Why?\nA:", "raw": true, "stream": false, "options": options}),
+    );
+    let broken = ask(json!({"model": "broken", "prompt": "Why?"}));
+
+    let (read, plain) = (read.json(), plain.json());
+    assert_eq!(read["prompt_eval_count"], plain["prompt_eval_count"], "{read}");
+    assert_eq!(read["response"], plain["response"]);
+    assert_eq!(broken.status, 500);
+    let said = broken.json()["error"].to_string();
+    assert!(said.contains("template error: line 2, column 1: {{if}} has no {{end}}"), "{said}");
+}

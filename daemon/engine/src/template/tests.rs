@@ -237,6 +237,15 @@ fn a_template_that_says_nothing_of_an_answer_ends_with_it() {
 }
 
 #[test]
+fn nothing_comes_after_the_answer_that_is_due_wherever_it_stands() {
+    let template =
+        "{{ .Prompt }}>{{ if .System }}s{{ else }}{{ .Response }}!{{ end }};{{ range 2 }}.{{ end }}";
+
+    assert_eq!(prompt(template, &[HELLO, HI, WHY, WELL]), "Hello>Hi!!;..Why?>Because");
+    assert_eq!(prompt(template, &[RULES, HELLO]), "Hello>s");
+}
+
+#[test]
 fn a_gap_is_filled_between_prompt_and_suffix() {
     let template =
         "{{ if .Suffix }}<PRE> {{ .Prompt }} <SUF>{{ .Suffix }} <MID>{{ else }}{{ .Prompt }}{{ end }}";
