@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::{PATIENCE, free_port};
+use crate::{PATIENCE, cache, free_port};
 
 /// A registry with nothing in it; gone when dropped.
 pub struct DockerRegistry {
@@ -29,12 +29,12 @@ impl DockerRegistry {
             blobs.display()
         );
         std::fs::write(&config, text).unwrap();
-        let started = Command::new("docker-registry")
+        let started = Command::new(cache().join("tools/bin/docker-registry"))
             .args(["serve", config.to_str().unwrap()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
-        let process = started.expect("docker-registry is missing: run scripts/setup");
+        let process = started.expect("docker-registry is missing: run scripts/setup tests");
         let deadline = Instant::now() + PATIENCE;
         while TcpStream::connect(&host).is_err() {
             assert!(Instant::now() < deadline, "docker-registry does not listen");
