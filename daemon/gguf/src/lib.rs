@@ -2,8 +2,14 @@
 //! every tensor inside the file, every count capped. Format: ggml's `docs/gguf.md`. Reads no weights.
 #![forbid(unsafe_code)]
 
+mod check;
+mod error;
 mod header;
+mod source;
+mod split;
 mod tensor;
 
-pub use header::{GgufError, Header, Value};
+pub use error::GgufError;
+pub use header::{Header, Value};
+pub use split::Split;
 pub use tensor::{Tensor, TensorType};
