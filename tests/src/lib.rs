@@ -154,6 +154,16 @@ impl Hob {
         finish(client().post(format!("{}{path}", self.url)).body(body.to_owned()))
     }
 
+    /// A POST of bytes.
+    pub fn post_bytes(&self, path: &str, body: &[u8]) -> Answer {
+        finish(client().post(format!("{}{path}", self.url)).body(body.to_vec()))
+    }
+
+    /// A DELETE of JSON.
+    pub fn delete(&self, path: &str, body: &Value) -> Answer {
+        finish(client().delete(format!("{}{path}", self.url)).body(body.to_string()))
+    }
+
     /// A POST whose answer nobody waits for.
     pub fn post_and_leave(&self, path: &str, body: &Value) {
         let request = client().post(format!("{}{path}", self.url)).body(body.to_string());
