@@ -68,7 +68,10 @@ fn nothing_tells_whether_a_file_of_the_machine_is_there() {
     let texts = |path: &str| -> Vec<String> {
         let answers = [
             hob.post("/api/create", &json!({"model": "x", "from": path, "stream": false})),
-            hob.post("/api/create", &json!({"model": "x", "files": {path: "sha256:".to_owned() + &"0".repeat(64)}})),
+            hob.post(
+                "/api/create",
+                &json!({"model": "x", "files": {path: "sha256:".to_owned() + &"0".repeat(64)}}),
+            ),
             hob.post("/api/create", &json!({"model": "x", "path": path})),
             hob.post("/api/push", &json!({"model": path, "stream": false})),
         ];
@@ -92,7 +95,8 @@ fn a_packed_body_is_not_unpacked() {
     });
     let hob = Hob::start_empty(&[("HOB_REGISTRY__TRUSTED", &server.host)]);
 
-    let pulled = hob.post("/api/pull", &json!({"model": format!("{}/library/model", server.host), "insecure": true}));
+    let pulled =
+        hob.post("/api/pull", &json!({"model": format!("{}/library/model", server.host), "insecure": true}));
 
     assert!(pulled.text.contains("manifest makes no sense"), "{pulled:?}");
     assert!(server.asked().iter().all(|asked| asked.header("accept-encoding").is_none()));
@@ -102,10 +106,13 @@ fn a_packed_body_is_not_unpacked() {
 /// CVE-2025-1975: a manifest without what every manifest has.
 #[test]
 fn a_manifest_that_lacks_everything_takes_nothing_with_it() {
-    for manifest in ["", "{}", "null", r#"{"schemaVersion":2,"config":{},"layers":[{}]}"#, r#"{"layers":null}"#] {
+    for manifest in
+        ["", "{}", "null", r#"{"schemaVersion":2,"config":{},"layers":[{}]}"#, r#"{"layers":null}"#]
+    {
         let server = Server::start(move |_| Reply::of(200).body(manifest));
         let hob = Hob::start_empty(&[("HOB_REGISTRY__TRUSTED", &server.host)]);
-        let pull = json!({"model": format!("{}/library/model", server.host), "insecure": true, "stream": false});
+        let pull =
+            json!({"model": format!("{}/library/model", server.host), "insecure": true, "stream": false});
         assert_eq!(hob.post("/api/pull", &pull).status, 500);
         hob.assert_alive();
     }
@@ -143,7 +150,8 @@ fn a_hostile_file_is_refused_before_ggml_sees_it() {
     for file in hostile {
         let digest = digest(file);
         assert_eq!(hob.post_bytes(&format!("/api/blobs/{digest}"), file).status, 201);
-        let made = hob.post("/api/create", &json!({"model": "x", "files": {"x.gguf": digest}, "stream": false}));
+        let made =
+            hob.post("/api/create", &json!({"model": "x", "files": {"x.gguf": digest}, "stream": false}));
         assert_eq!(made.status, 400, "{made:?}");
         assert!(made.json()["error"].as_str().unwrap().contains("GGUF"), "{made:?}");
     }

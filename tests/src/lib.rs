@@ -338,3 +338,10 @@ pub fn model_file() -> PathBuf {
     assert!(file.is_file(), "{} is missing: run scripts/fetch-models", file.display());
     file
 }
+
+/// The same, with 16 bits a weight.
+pub fn float_model_file() -> PathBuf {
+    let file = cache().join("models/SmolLM2-135M-Instruct.F16.gguf");
+    assert!(file.is_file(), "{} is missing: scripts/test makes it", file.display());
+    file
+}

@@ -38,6 +38,8 @@ pub(crate) enum Error {
     Schedule(#[from] ScheduleError),
     #[error(transparent)]
     Generate(#[from] GenerateError),
+    #[error("cannot open the weights: {0}")]
+    Weights(std::io::Error),
     #[error("a part of the server failed; its log says more")]
     Task(#[from] tokio::task::JoinError),
 }
@@ -107,7 +109,9 @@ impl Error {
             Self::Store(error) => store_status(error),
             Self::Schedule(error) => schedule_status(error),
             Self::Generate(error) => generate_status(error),
-            Self::PullManifest(_) | Self::Registry(_) | Self::Task(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::PullManifest(_) | Self::Registry(_) | Self::Weights(_) | Self::Task(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 }

@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use protocol::{
-    Event, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts, RequestId, ToWorker,
-    frame,
+    Event, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts, Quantization, RequestId,
+    ToWorker, frame,
 };
 
 use crate::ggml::{self, Context, ContextOptions, LoadError, Model, ModelOptions};
@@ -33,15 +33,22 @@ pub enum ServeError {
     OutOfOrder(&'static str),
 }
 
-/// Loads the model file and answers requests until the daemon hangs up. Blocks.
+/// Loads the model file and answers requests until the daemon hangs up; or packs it into `output`. Blocks.
 ///
 /// # Errors
 /// [`ServeError`]; a model that cannot be loaded is no error here, the daemon is told.
-pub fn serve(socket: UnixStream, model: File) -> Result<(), ServeError> {
+pub fn serve(socket: UnixStream, model: File, output: Option<File>) -> Result<(), ServeError> {
     let mut reader = BufReader::new(socket.try_clone().map_err(FrameError::Io)?);
     let outbox = Outbox::new(socket);
     let options = match frame::read(&mut reader)? {
         Some(ToWorker::Load(options)) => options,
+        Some(ToWorker::Quantize(to)) => {
+            let last = match quantize(model, output, to, &outbox) {
+                Ok(()) => FromWorker::Quantized,
+                Err(reason) => FromWorker::LoadFailed { reason },
+            };
+            return Ok(outbox.send(&last)?);
+        }
         Some(_) => return Err(ServeError::OutOfOrder("a request")),
         None => return Ok(()),
     };
@@ -62,6 +69,20 @@ pub fn serve(socket: UnixStream, model: File) -> Result<(), ServeError> {
         Loop::new(loaded.model, loaded.context, loaded.facts.context_tokens, loaded.cancellations, outbox)
             .run(&arrivals);
     Ok(())
+}
+
+/// # Errors
+/// Why the model cannot be packed, in words for its owner.
+fn quantize(mut model: File, output: Option<File>, to: Quantization, outbox: &Outbox) -> Result<(), String> {
+    let output = output.ok_or("there is nowhere to write to")?;
+    check_header(&mut model)?;
+    ggml::start();
+    let heard = outbox.clone();
+    let progress = move |part| {
+        // A daemon that is gone ends this process.
+        let _unsent = heard.send(&FromWorker::Loading(part));
+    };
+    ggml::quantize(&model, &output, to, cores(), progress)
 }
 
 struct Loaded {
@@ -144,7 +165,7 @@ impl Listener {
                     self.cancellations.add(request);
                     self.intake.send(Intake::Cancelled).map_err(|_| HungUp)
                 }
-                ToWorker::Load(_) => Ok(()),
+                ToWorker::Load(_) | ToWorker::Quantize(_) => Ok(()),
             };
             if heard.is_err() {
                 break;

@@ -10,7 +10,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     check_processor()?;
     let (socket, model) =
         platform::process::inherited().context("hob worker is started by hob serve alone")?;
-    Ok(engine::serve(socket, model)?)
+    Ok(engine::serve(socket, model, platform::process::inherited_output())?)
 }
 
 /// The engine's code is compiled for these; without them it would die of an illegal instruction.

@@ -9,9 +9,12 @@ use std::path::Path;
 /// # Errors
 /// If the system does not say.
 pub fn free_bytes(path: &Path) -> io::Result<u64> {
-    let disk = nix::sys::statvfs::statvfs(path)?;
-    #[expect(clippy::useless_conversion, reason = "the types differ by system")]
-    Ok(u64::from(disk.blocks_available()).saturating_mul(u64::from(disk.fragment_size())))
+    Ok(available(nix::sys::statvfs::statvfs(path)?))
+}
+
+#[expect(clippy::useless_conversion, reason = "the types differ by system")]
+fn available(disk: nix::sys::statvfs::Statvfs) -> u64 {
+    u64::from(disk.blocks_available()).saturating_mul(u64::from(disk.fragment_size()))
 }
 
 /// Makes the file `bytes` long and takes the disk's blocks for all of it; what is there already stays. Where the
@@ -20,6 +23,11 @@ pub fn free_bytes(path: &Path) -> io::Result<u64> {
 /// # Errors
 /// [`io::ErrorKind::StorageFull`] if there is no room.
 pub fn reserve(file: &File, bytes: u64) -> io::Result<()> {
+    // Asked first, as some filesystems take all that there is before they say that it is not enough.
+    let more = bytes.saturating_sub(file.metadata()?.len());
+    if more > available(nix::sys::statvfs::fstatvfs(file)?) {
+        return Err(io::ErrorKind::StorageFull.into());
+    }
     #[cfg(target_os = "linux")]
     if let Ok(length) = i64::try_from(bytes)
         && length > 0
@@ -48,6 +56,7 @@ mod tests {
 
         assert!(free > 0);
         assert_eq!(file.metadata().unwrap().len(), 1 << 20);
-        assert!(reserve(&file, free.saturating_mul(4)).is_err());
+        let full = reserve(&file, free.saturating_mul(4)).unwrap_err();
+        assert_eq!(full.kind(), io::ErrorKind::StorageFull);
     }
 }

@@ -45,18 +45,36 @@ pub struct Worker {
 /// The descriptors that a worker is born with.
 const SOCKET_FD: i32 = 3;
 const MODEL_FD: i32 = 4;
+const OUTPUT_FD: i32 = 5;
 
-/// Starts a worker with a socket to it and one open model file, an almost empty environment, and nothing else.
+/// What a worker may read, and what it may write, if anything.
+#[derive(Debug)]
+pub struct WorkerFiles {
+    /// The model.
+    pub model: File,
+    /// Where it is packed to.
+    pub output: Option<File>,
+}
+
+impl From<File> for WorkerFiles {
+    fn from(model: File) -> Self {
+        Self { model, output: None }
+    }
+}
+
+/// Starts a worker with a socket to it and its open files, an almost empty environment, and nothing else.
 /// To be called within a tokio runtime.
 ///
 /// # Errors
 /// If the process cannot be made.
-pub fn spawn(worker: &WorkerProgram, model: File) -> io::Result<Worker> {
+pub fn spawn(worker: &WorkerProgram, files: WorkerFiles) -> io::Result<Worker> {
     let (ours, theirs) = UnixStream::pair()?;
     // Above the target numbers, so that neither dup2 overwrites the other's source.
     let socket = above_targets(theirs.into())?;
-    let model = above_targets(model.into())?;
-    let (socket_fd, model_fd) = (socket.as_raw_fd(), model.as_raw_fd());
+    let model = above_targets(files.model.into())?;
+    let output = files.output.map(|output| above_targets(output.into())).transpose()?;
+    let mut wanted = vec![(socket.as_raw_fd(), SOCKET_FD), (model.as_raw_fd(), MODEL_FD)];
+    wanted.extend(output.as_ref().map(|output| (output.as_raw_fd(), OUTPUT_FD)));
     let parent = Pid::this();
 
     #[expect(clippy::disallowed_methods, reason = "this is the place that spawns")]
@@ -67,7 +85,7 @@ pub fn spawn(worker: &WorkerProgram, model: File) -> io::Result<Worker> {
         .envs(WORKER_ENVIRONMENT)
         .stdin(Stdio::null())
         .stdout(Stdio::null());
-    let prepare = move || prepare_child(socket_fd, model_fd, parent);
+    let prepare = move || prepare_child(&wanted, parent);
     // SAFETY: between fork and exec only async-signal-safe calls are made: dup2, prctl, getppid.
     unsafe { std::os::unix::process::CommandExt::pre_exec(&mut command, prepare) };
     let child = tokio::process::Command::from(command).kill_on_drop(true).spawn()?;
@@ -80,9 +98,10 @@ pub fn spawn(worker: &WorkerProgram, model: File) -> io::Result<Worker> {
 const WORKER_ENVIRONMENT: [(&str, &str); 3] =
     [("GOMP_SPINCOUNT", "10000"), ("GGML_NO_BACKTRACE", "1"), ("LANG", "C.UTF-8")];
 
-fn prepare_child(socket_fd: i32, model_fd: i32, parent: Pid) -> io::Result<()> {
-    duplicate(socket_fd, SOCKET_FD)?;
-    duplicate(model_fd, MODEL_FD)?;
+fn prepare_child(wanted: &[(i32, i32)], parent: Pid) -> io::Result<()> {
+    for (from, to) in wanted {
+        duplicate(*from, *to)?;
+    }
     #[cfg(target_os = "linux")]
     {
         nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
@@ -106,7 +125,7 @@ fn duplicate(from: i32, to: i32) -> io::Result<()> {
 }
 
 fn above_targets(descriptor: OwnedFd) -> io::Result<OwnedFd> {
-    let copy = nix::fcntl::fcntl(&descriptor, nix::fcntl::FcntlArg::F_DUPFD_CLOEXEC(MODEL_FD + 1))?;
+    let copy = nix::fcntl::fcntl(&descriptor, nix::fcntl::FcntlArg::F_DUPFD_CLOEXEC(OUTPUT_FD + 1))?;
     // SAFETY: just made, and nobody else's.
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })
 }
@@ -124,6 +143,16 @@ pub fn inherited() -> io::Result<(UnixStream, File)> {
     }
     // SAFETY: both are open, were put there for this process by `spawn`, and belong to nobody else in it.
     unsafe { Ok((UnixStream::from_raw_fd(SOCKET_FD), File::from_raw_fd(MODEL_FD))) }
+}
+
+/// In a worker: the file that it may write, if it was born with one. Once, and after [`inherited`].
+pub fn inherited_output() -> Option<File> {
+    // SAFETY: only asks; a number that is not open is an error.
+    if unsafe { nix::libc::fcntl(OUTPUT_FD, nix::libc::F_SETFD, nix::libc::FD_CLOEXEC) } == -1 {
+        return None;
+    }
+    // SAFETY: it is open. `spawn` put it there, or nobody did: what the daemon has open is closed by exec.
+    Some(unsafe { File::from_raw_fd(OUTPUT_FD) })
 }
 
 /// A process of its own group, so that the terminal's Ctrl-C does not reach it.

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{Event, Generate};
+use crate::{Event, Generate, Quantization};
 
 /// Longer frames are refused by both ends.
 pub const MAX_FRAME_BYTES: usize = 16 << 20;
@@ -19,6 +19,8 @@ pub struct RequestId(pub u64);
 pub enum ToWorker {
     /// First and once: load the model file that was inherited.
     Load(LoadOptions),
+    /// In place of `Load`: pack the model file that was inherited into the other one, and end.
+    Quantize(Quantization),
     /// Begin an answer.
     Generate(RequestId, Box<Generate>),
     /// Stop an answer; unknown and finished ones are ignored. Nothing is sent for it afterwards.
@@ -28,11 +30,13 @@ pub enum ToWorker {
 /// What a worker tells the daemon.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum FromWorker {
-    /// How much of the model is loaded, 0.0 to 1.0.
+    /// How much of the model is loaded, or packed, 0.0 to 1.0.
     Loading(f32),
     /// Ready for requests.
     Loaded(ModelFacts),
-    /// The model cannot be loaded; the worker ends.
+    /// All of it is packed; the worker ends.
+    Quantized,
+    /// The model cannot be loaded, or packed; the worker ends.
     LoadFailed {
         /// What ggml said.
         reason: String,

@@ -6,10 +6,12 @@ pub mod error;
 pub mod event;
 pub mod frame;
 pub mod options;
+pub mod quantization;
 pub mod request;
 
 pub use error::GenerateError;
 pub use event::{Done, Event, FinishReason};
 pub use frame::{FrameError, FromWorker, LoadOptions, ModelFacts, RequestId, ToWorker};
 pub use options::{InvalidOption, OptionPatch, Options};
+pub use quantization::{InvalidQuantization, Quantization};
 pub use request::{Generate, Input, Message, Overflow, Role};

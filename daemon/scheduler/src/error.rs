@@ -20,6 +20,12 @@ pub enum ScheduleError {
         /// What the worker said.
         reason: String,
     },
+    /// The weights could not be packed.
+    #[error("cannot quantize the model: {reason}")]
+    Quantize {
+        /// What the worker said.
+        reason: String,
+    },
     /// The model's file cannot be opened.
     #[error("cannot open {path}: {source}", path = path.display())]
     Open {

@@ -6,6 +6,7 @@ mod answer;
 mod error;
 mod keep_alive;
 mod plan;
+mod quantize;
 mod run;
 mod worker;
 

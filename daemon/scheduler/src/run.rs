@@ -6,6 +6,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use platform::process::WorkerFiles;
 use protocol::{Generate, ModelFacts};
 use store::ModelName;
 use tokio::sync::Notify;
@@ -71,8 +72,8 @@ impl Scheduler {
     /// A scheduler with nothing loaded. To be called within a tokio runtime.
     pub fn start(config: Config) -> Self {
         let program = config.worker.clone();
-        let spawn = move |model| {
-            let worker = platform::process::spawn(&program, model)?;
+        let spawn = move |files| {
+            let worker = platform::process::spawn(&program, files)?;
             Ok(Connection { socket: worker.socket, process: Some(worker.child) })
         };
         Self::with_spawn(config, Box::new(spawn))
@@ -90,6 +91,16 @@ impl Scheduler {
         let expiring = Arc::clone(&shared);
         shared.tasks.spawn(async move { expiring.expire().await });
         Self { shared }
+    }
+
+    /// A worker that is nobody's model.
+    pub(crate) fn start_worker(&self, files: WorkerFiles) -> io::Result<Connection> {
+        (self.shared.spawn)(files)
+    }
+
+    /// How long a worker may be silent.
+    pub(crate) fn patience(&self) -> Duration {
+        self.shared.config.load_timeout
     }
 
     /// Begins a generation, loading its model first if need be. Dropping the future leaves nothing behind but a model
@@ -251,7 +262,7 @@ impl Shared {
     async fn serve(self: &Arc<Self>, id: u64, load: &Load, model: File) -> Result<(), String> {
         let begun = Instant::now();
         let connection =
-            (self.spawn)(model).map_err(|error| format!("a worker cannot be started: {error}"))?;
+            (self.spawn)(model.into()).map_err(|error| format!("a worker cannot be started: {error}"))?;
         let (serving, facts) =
             worker::load(connection, load.options.clone(), self.config.load_timeout).await?;
         tracing::info!(model = %load.name, context = facts.context_tokens, elapsed = ?begun.elapsed(), "model loaded");

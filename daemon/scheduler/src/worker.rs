@@ -1,15 +1,15 @@
 //! One worker: its process, its socket, and the requests that wait for its events.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use platform::process::WorkerFiles;
 use protocol::{
-    Event, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts, RequestId, ToWorker,
-    frame,
+    Event, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts, Quantization, RequestId,
+    ToWorker, frame,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -24,8 +24,8 @@ pub(crate) struct Connection {
     pub(crate) process: Option<Child>,
 }
 
-/// Starts a worker on an open model file.
-pub(crate) type Spawn = dyn Fn(File) -> io::Result<Connection> + Send + Sync;
+/// Starts a worker on open files.
+pub(crate) type Spawn = dyn Fn(WorkerFiles) -> io::Result<Connection> + Send + Sync;
 
 /// What the scheduler holds of a worker.
 #[derive(Debug)]
@@ -128,7 +128,34 @@ pub(crate) async fn load(
                 return Ok((Serving { link, reader, writer, outgoing, process: connection.process }, facts));
             }
             Ok(Some(FromWorker::LoadFailed { reason })) => return Err(reason),
-            Ok(Some(FromWorker::Event(..))) => return Err("the worker answered before it had loaded".into()),
+            Ok(Some(FromWorker::Event(..) | FromWorker::Quantized)) => {
+                return Err("the worker answered before it had loaded".into());
+            }
+            Ok(None) | Err(_) => return Err(last_words(connection.process).await),
+        }
+    }
+}
+
+/// Has the worker pack its model, and waits until it has. `progress` hears values from 0 to 1.
+pub(crate) async fn quantize(
+    connection: Connection,
+    to: Quantization,
+    patience: Duration,
+    progress: &mut (dyn FnMut(f32) + Send),
+) -> Result<(), String> {
+    let gone = |error: io::Error| format!("the worker's socket failed: {error}");
+    connection.socket.set_nonblocking(true).map_err(gone)?;
+    let (reader, mut writer) = UnixStream::from_std(connection.socket).map_err(gone)?.into_split();
+    let mut reader = BufReader::new(reader);
+    let job = frame::encode(&ToWorker::Quantize(to)).map_err(|error| error.to_string())?;
+    writer.write_all(&job).await.map_err(gone)?;
+    loop {
+        let news = tokio::time::timeout(patience, read(&mut reader)).await;
+        match news.map_err(|_| format!("the worker said nothing for {patience:?}"))? {
+            Ok(Some(FromWorker::Loading(part))) => progress(part),
+            Ok(Some(FromWorker::Quantized)) => return Ok(()),
+            Ok(Some(FromWorker::LoadFailed { reason })) => return Err(reason),
+            Ok(Some(_)) => return Err("the worker answered something else".into()),
             Ok(None) | Err(_) => return Err(last_words(connection.process).await),
         }
     }

@@ -152,6 +152,18 @@ impl Store {
         Ok(bytes)
     }
 
+    /// Gives a file whose bytes hash to `digest` its name.
+    fn name(&self, staged: Staged, digest: Digest) -> Result<HeldBlob, StoreError> {
+        if let Some(held) = self.hold(&digest)? {
+            return Ok(held);
+        }
+        let path = self.blob_path(&digest);
+        // Held before it has its name, so that there is no moment to remove it in.
+        staged.file().lock_shared().map_err(io("lock", staged.path()))?;
+        let _written = staged.keep(&path).map_err(io("write", &path))?;
+        HeldBlob::open(digest, path.clone()).map_err(io("open", &path))
+    }
+
     fn begin(&self, expected: Option<Digest>) -> Result<IncomingBlob, StoreError> {
         let staged = Staged::create(&self.blobs()).map_err(io("write to", &self.blobs()))?;
         Ok(IncomingBlob { store: self.clone(), expected, staged, hasher: Hasher::default() })
@@ -178,14 +190,46 @@ impl IncomingBlob {
         if let Some(expected) = self.expected.filter(|expected| *expected != found) {
             return Err(StoreError::DigestMismatch { expected, found });
         }
-        if let Some(held) = self.store.hold(&found)? {
-            return Ok(held);
-        }
-        let path = self.store.blob_path(&found);
-        // Held before it has its name, so that there is no moment to remove it in.
-        self.staged.file().lock_shared().map_err(io("lock", self.staged.path()))?;
-        let _written = self.staged.keep(&path).map_err(io("write", &path))?;
-        HeldBlob::open(found, path.clone()).map_err(io("open", &path))
+        self.store.name(self.staged, found)
+    }
+}
+
+/// A blob that somebody else writes, into an open file. Dropping it keeps nothing.
+#[derive(Debug)]
+pub struct WrittenBlob {
+    store: Store,
+    staged: Staged,
+}
+
+impl Store {
+    /// Begins a blob of some `expected_bytes` that is written by somebody else.
+    ///
+    /// # Errors
+    /// [`StoreError::DiskFull`] if there is no room for it; [`StoreError::Io`] if the store cannot be written.
+    pub fn begin_written(&self, expected_bytes: u64) -> Result<WrittenBlob, StoreError> {
+        self.check_room(expected_bytes)?;
+        let staged = Staged::create(&self.blobs()).map_err(io("write to", &self.blobs()))?;
+        Ok(WrittenBlob { store: self.clone(), staged })
+    }
+}
+
+impl WrittenBlob {
+    /// The file to write.
+    ///
+    /// # Errors
+    /// If the system has no descriptor left.
+    pub fn file(&self) -> Result<File, StoreError> {
+        self.staged.file().try_clone().map_err(io("open", self.staged.path()))
+    }
+
+    /// Hashes what was written and gives it its name. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]; nothing is kept then.
+    pub fn finish(self) -> Result<HeldBlob, StoreError> {
+        let written = File::open(self.staged.path()).map_err(io("open", self.staged.path()))?;
+        let (found, _) = Digest::of_reader(written).map_err(io("read", self.staged.path()))?;
+        self.store.name(self.staged, found)
     }
 }
 

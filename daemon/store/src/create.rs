@@ -13,6 +13,8 @@ use crate::{Digest, ModelConfig, ModelName, Store, StoreError};
 pub struct Recipe {
     /// The weights.
     pub base: Base,
+    /// Packed anew, in place of the base's own.
+    pub weights: Option<Digest>,
     /// TEMPLATE.
     pub template: Option<String>,
     /// SYSTEM.
@@ -69,6 +71,12 @@ impl Store {
         // Held until the manifest names them.
         let mut held = Vec::new();
         let mut layers = self.base_layers(&recipe.base, &mut held, &mut say)?;
+        if let Some(digest) = recipe.weights {
+            let packed = self.hold(&digest)?.ok_or(StoreError::UnknownBlob(digest))?;
+            layers.retain(|layer| layer.media_type != manifest::MODEL);
+            layers.insert(0, BlobRef::of(manifest::MODEL, &packed));
+            held.push(packed);
+        }
         let weights =
             layers.iter().find(|layer| layer.media_type == manifest::MODEL).ok_or(StoreError::NoBase)?;
         let config = self.config_of(&recipe, &weights.digest)?;
@@ -104,6 +112,19 @@ impl Store {
             requires: recipe.requires.clone().unwrap_or(inherited.requires),
             ..ModelConfig::of(&self.header_of(weights)?)
         })
+    }
+
+    /// The weights that a model is made from, held, and what they are packed to.
+    ///
+    /// # Errors
+    /// As [`Store::create`].
+    pub fn base_weights(&self, base: &Base) -> Result<(HeldBlob, &'static str), StoreError> {
+        let mut held = Vec::new();
+        let layers = self.base_layers(base, &mut held, &mut |_| {})?;
+        let weights = layers.iter().find(|layer| layer.media_type == manifest::MODEL);
+        let digest = weights.ok_or(StoreError::NoBase)?.digest;
+        let weights = held.into_iter().find(|held| held.digest() == digest);
+        Ok((weights.ok_or(StoreError::NoBase)?, self.header_of(&digest)?.quantization()))
     }
 
     fn base_layers(

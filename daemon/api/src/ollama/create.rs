@@ -3,9 +3,10 @@
 use axum::{body::Body, extract::State, response::Response};
 use bytes::Bytes;
 use futures_util::stream;
+use protocol::{InvalidQuantization, Quantization};
 use registry::{Progress, Transport};
 use serde_json::Value;
-use store::{Base, Digest, ModelName, Recipe, Store, StoreError};
+use store::{Base, Digest, HeldBlob, ModelName, Recipe, Store, StoreError};
 use tokio::sync::mpsc;
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
     request::{self, Framing},
     routes::object,
     transfers::{self, Told},
-    wire::Status,
+    wire::{Status, TransferLine},
 };
 use crate::{
     Api,
@@ -26,8 +27,7 @@ use crate::{
 /// Statuses that wait for a slow client at most.
 const STATUSES_IN_FLIGHT: usize = 64;
 
-const NOT_YET: &[&str] =
-    &["adapters", "draft_files", "draft_quantize", "info", "quantization", "quantize", "remote_host"];
+const NOT_YET: &[&str] = &["adapters", "draft_files", "draft_quantize", "info", "remote_host"];
 
 /// `POST /api/create`.
 pub(super) async fn create(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
@@ -71,15 +71,54 @@ async fn make(api: &Api, request: Request, sender: &mpsc::Sender<Step>) -> Resul
     if let Base::Model(from) = &request.recipe.base {
         pull_missing(api, from, sender).await?;
     }
+    let Request { name, mut recipe, quantize, .. } = request;
+    // Held until the manifest names it.
+    let packed = match quantize {
+        Some(to) => Some(pack(api, &recipe.base, to, sender).await?),
+        None => None,
+    };
+    recipe.weights = packed.as_ref().map(HeldBlob::digest);
     let sender = sender.clone();
     let make = move |store: Store| {
         let mut say = |status: store::CreateStatus| {
             drop(sender.blocking_send(Ok(ndjson::line(&Status { status: status.to_string() }))));
         };
-        store.create(&request.name, request.recipe, &mut say)
+        store.create(&name, recipe, &mut say)
     };
     api.on_store(make).await
 }
+
+/// Has the weights packed by a worker.
+async fn pack(
+    api: &Api,
+    base: &Base,
+    to: Quantization,
+    sender: &mpsc::Sender<Step>,
+) -> Result<HeldBlob, Error> {
+    let base = base.clone();
+    let (weights, from) = api.on_store(move |store| store.base_weights(&base)).await?;
+    if !Quantization::is_source(from) {
+        return Err(
+            Invalid::of("quantize", "quantization is only supported for F16, BF16 and F32 models").into()
+        );
+    }
+    let total = weights.bytes();
+    let output = api.on_store(move |store| store.begin_written(total)).await?;
+    let status = format!("quantizing {from} model to {to}");
+    let model = weights.reader().map_err(Error::Weights)?;
+    let mut say = |part: f32| {
+        let completed = (f64::from(part) * total as f64) as u64;
+        let line = TransferLine { status: status.clone(), digest: NO_DIGEST.into(), total, completed };
+        // Not worth waiting for: the next one says more.
+        let _late = sender.try_send(Ok(ndjson::line(&line)));
+    };
+    api.scheduler.quantize(model, output.file()?, to, &mut say).await?;
+    drop(sender.send(Ok(ndjson::line(&Status { status: "verifying conversion".into() }))).await);
+    api.on_store(move |_| output.finish()).await
+}
+
+/// Ollama's word for a digest that is not known yet.
+const NO_DIGEST: &str = "0000000000000000000";
 
 async fn pull_missing(api: &Api, from: &ModelName, sender: &mpsc::Sender<Step>) -> Result<(), Error> {
     let name = from.clone();
@@ -107,6 +146,7 @@ struct Request {
     name: ModelName,
     framing: Framing,
     recipe: Recipe,
+    quantize: Option<Quantization>,
 }
 
 impl Request {
@@ -115,12 +155,18 @@ impl Request {
             fields.refuse(field)?;
         }
         let old_name = fields.text("name")?;
+        let old_quantize = fields.text("quantization")?;
+        let quantize = fields.text("quantize")?.or(old_quantize);
+        let quantize = quantize.map(|text| text.parse()).transpose();
         let name = fields.text("model")?.or(old_name).unwrap_or_default();
         Ok(Self {
             name: name.parse().map_err(|_| Error::InvalidName)?,
             framing: request::framing(&mut fields)?,
+            quantize: quantize
+                .map_err(|error: InvalidQuantization| Invalid::of("quantize", error.to_string()))?,
             recipe: Recipe {
                 base: base(&mut fields)?,
+                weights: None,
                 template: fields.text("template")?,
                 system: fields.text("system")?,
                 licenses: licenses(&mut fields)?,

@@ -6,12 +6,14 @@ mod chat;
 mod context;
 pub(crate) mod log;
 mod model;
+mod quantize;
 mod sampler;
 mod vocab;
 
 pub(crate) use chat::{ChatTemplate, Rendered};
 pub(crate) use context::{Batch, Context, ContextOptions, DecodeError, Output, SequenceId};
 pub(crate) use model::{LoadError, Model, ModelOptions};
+pub(crate) use quantize::quantize;
 pub(crate) use sampler::Sampler;
 pub(crate) use vocab::Edges;
 

@@ -61,8 +61,14 @@ pub(crate) async fn submit(client: &Client, body: &Value) -> anyhow::Result<()> 
     let mut lines = client.stream("/api/create", body).await?;
     while let Some(line) = lines.next().await? {
         let status = line["status"].as_str().unwrap_or_default();
-        bar.suspend(|| remark(status));
-        bar.set_message(status.to_owned());
+        if let Some(total) = line["total"].as_u64() {
+            let completed = line["completed"].as_u64().unwrap_or_default();
+            let percent = (completed * 100).checked_div(total).unwrap_or(100);
+            bar.set_message(format!("{status} {percent}%"));
+        } else {
+            bar.suspend(|| remark(status));
+            bar.set_message(status.to_owned());
+        }
     }
     bar.finish_and_clear();
     Ok(())

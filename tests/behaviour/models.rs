@@ -1,0 +1,176 @@
+//! Models made, packed and looked after.
+
+use std::fs;
+use std::process::Output;
+
+use behaviour::server::{Model, Server};
+use behaviour::{Hob, float_model_file, model_file};
+use serde_json::{Value, json};
+
+#[track_caller]
+fn succeeded(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn weights_are_packed_when_a_model_is_made() {
+    let hob = Hob::start_empty(&[]);
+    let modelfile = hob.home.path().join("Modelfile");
+    fs::write(&modelfile, format!("FROM {}\n", float_model_file().display())).unwrap();
+
+    let made = hob.cli(&["create", "packed", "-q", "q4_K_M", "-f", modelfile.to_str().unwrap()]);
+
+    succeeded(&made);
+    let show = hob.post("/api/show", &json!({"model": "packed"})).json();
+    assert_eq!(show["details"]["quantization_level"], "Q4_K_M");
+    let tags = hob.get("/api/tags").json();
+    let (packed, whole) =
+        (tags["models"][0]["size"].as_u64().unwrap(), fs::metadata(float_model_file()).unwrap().len());
+    assert!(packed < whole / 2, "{packed} of {whole}");
+    let options = json!({"temperature": 0, "num_predict": 16});
+    let asked =
+        json!({"model": "packed", "prompt": "Why is the sky blue?", "stream": false, "options": options});
+    assert_eq!(hob.post("/api/generate", &asked).json()["eval_count"], 16, "it answers");
+    assert_eq!(
+        hob.post("/admin/api/store/scrub?deep=true", &Value::Null).lines().pop().unwrap()["problems"],
+        json!([])
+    );
+}
+
+#[test]
+fn packing_tells_how_far_it_is_and_what_it_cannot_do() {
+    let hob = Hob::start_empty(&[]);
+    succeeded(&hob.create("float", &float_model_file()));
+    let create =
+        |from: &str, to: &str| hob.post("/api/create", &json!({"model": "x", "from": from, "quantize": to}));
+
+    let lines = create("float", "Q8_0").lines();
+    let packing =
+        |line: &&Value| line["status"] == "quantizing F16 model to Q8_0" && line["total"].as_u64() > Some(0);
+    assert!(lines.iter().filter(packing).count() > 10, "{lines:?}");
+    assert_eq!(lines.last().unwrap()["status"], "success");
+
+    let unknown = create("float", "Q1_X");
+    assert_eq!(unknown.status, 400);
+    assert!(unknown.json()["error"].as_str().unwrap().starts_with("unsupported quantization type Q1_X"));
+    let again = create("x", "Q4_K_M");
+    assert_eq!(again.json()["error"], "quantization is only supported for F16, BF16 and F32 models");
+    assert_eq!(hob.workers(), Vec::<i32>::new(), "the worker ended with its work");
+}
+
+#[test]
+fn what_show_prints_makes_the_same_model_again() {
+    let hob = Hob::start();
+    let modelfile = hob.home.path().join("Modelfile");
+    let text = format!(
+        "FROM {}\nSYSTEM \"\"\"You are\n \"kind\".\"\"\"\nPARAMETER stop <a>\nPARAMETER stop \" b\"\nPARAMETER temperature 0.5\n\
+         TEMPLATE {{{{ .System }}}} {{{{ .Prompt }}}}\nMESSAGE user hi\nMESSAGE assistant hello\nLICENSE free\nREQUIRES 0.14.0\n",
+        model_file().display()
+    );
+    fs::write(&modelfile, text).unwrap();
+    succeeded(&hob.cli(&["create", "one", "-f", modelfile.to_str().unwrap()]));
+
+    let printed = succeeded(&hob.cli(&["show", "one", "--modelfile"]));
+    fs::write(&modelfile, printed).unwrap();
+    succeeded(&hob.cli(&["create", "two", "-f", modelfile.to_str().unwrap()]));
+
+    let tags = hob.get("/api/tags").json();
+    let digest = |name: &str| {
+        let models = tags["models"].as_array().unwrap();
+        models.iter().find(|model| model["name"] == name).unwrap()["digest"].clone()
+    };
+    assert_eq!(digest("one:latest"), digest("two:latest"));
+}
+
+#[test]
+fn a_folder_with_one_model_in_it_is_that_model() {
+    let hob = Hob::start_empty(&[]);
+    let folder = hob.home.path().join("model");
+    fs::create_dir(&folder).unwrap();
+    fs::hard_link(model_file(), folder.join("weights.gguf"))
+        .or_else(|_| fs::copy(model_file(), folder.join("weights.gguf")).map(drop))
+        .unwrap();
+    let modelfile = hob.home.path().join("Modelfile");
+    fs::write(&modelfile, "FROM ./model\n").unwrap();
+
+    succeeded(&hob.cli(&["create", "one", "-f", modelfile.to_str().unwrap()]));
+
+    fs::write(folder.join("more.gguf"), "GGUF").unwrap();
+    let several = hob.cli(&["create", "two", "-f", modelfile.to_str().unwrap()]);
+    assert!(String::from_utf8_lossy(&several.stderr).contains("several GGUF files"), "{several:?}");
+}
+
+#[test]
+fn a_download_that_was_begun_is_listed_and_removed() {
+    let model = Model::of(64 << 20);
+    let server = Server::start(move |asked| model.answer(asked));
+    let slow = [("HOB_REGISTRY__TRUSTED", server.host.as_str()), ("HOB_REGISTRY__LIMIT", "8MiB")];
+    let hob = Hob::start_empty(&slow);
+    let name = format!("{}/library/model", server.host);
+    let mut pull = hob.terminal(&["pull", "--insecure", &name]);
+    pull.wait_for("MB/67.11 MB");
+    pull.type_keys("\u{3}");
+    pull.end();
+
+    let list = succeeded(&hob.cli(&["list", "--partial"]));
+    assert!(list.contains(&format!("{name}:latest")) && list.contains("67 MB"), "{list}");
+    let removed = hob.cli(&["rm", "--partial", &name]);
+    assert!(succeeded(&removed).contains("deleted"), "{removed:?}");
+
+    assert!(!succeeded(&hob.cli(&["list", "--partial"])).contains(&name));
+    let blobs = hob.home.path().join(".local/share/hob/models/blobs");
+    let left: Vec<_> = fs::read_dir(blobs).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    assert!(left.iter().all(|file| !file.to_string_lossy().contains("partial")), "{left:?}");
+}
+
+#[test]
+fn the_doctor_says_what_is_wrong_and_fails() {
+    let hob = Hob::start();
+    assert!(succeeded(&hob.cli(&["doctor", "--store", "--deep"])).contains("1 models, 2 blobs, 0 problems"));
+    let blobs = hob.home.path().join(".local/share/hob/models/blobs");
+    let weights =
+        fs::read_dir(blobs).unwrap().flatten().max_by_key(|entry| entry.metadata().unwrap().len()).unwrap();
+    let mut bytes = fs::read(weights.path()).unwrap();
+    bytes[50_000_000] ^= 1;
+    fs::write(weights.path(), bytes).unwrap();
+
+    assert!(hob.cli(&["doctor", "--store"]).status.success(), "lengths alone show nothing");
+    let deep = hob.cli(&["doctor", "--store", "--deep"]);
+
+    assert_eq!(deep.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&deep.stdout).contains("is damaged"), "{deep:?}");
+}
+
+/// As Ollama lays it out, down to its old blob names; Hob changes it, and what Ollama wrote stays as it was.
+#[test]
+fn a_store_of_ollamas_is_adopted_as_it_is() {
+    let hob = Hob::start();
+    let ollama = tempfile::TempDir::new().unwrap();
+    let own = hob.home.path().join(".local/share/hob/models");
+    let copy = |from: &str, to: &str| {
+        let to = ollama.path().join(to);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(own.join(from), to).unwrap();
+    };
+    copy(
+        "manifests/registry.ollama.ai/library/smollm2/latest",
+        "manifests/registry.ollama.ai/library/smollm2/latest",
+    );
+    for blob in fs::read_dir(own.join("blobs")).unwrap().flatten() {
+        let name = blob.file_name().into_string().unwrap();
+        copy(&format!("blobs/{name}"), &format!("blobs/{name}"));
+    }
+    let manifest = ollama.path().join("manifests/registry.ollama.ai/library/smollm2/latest");
+    let before = fs::read(&manifest).unwrap();
+
+    let adopting = Hob::start_empty(&[("OLLAMA_MODELS", ollama.path().to_str().unwrap())]);
+    assert!(succeeded(&adopting.cli(&["list"])).contains("smollm2:latest"));
+    let made = adopting
+        .post("/api/create", &json!({"model": "mine", "from": "smollm2", "system": "Hi.", "stream": false}));
+    assert_eq!(made.status, 200, "{made:?}");
+    assert!(adopting.cli(&["rm", "mine"]).status.success());
+
+    assert_eq!(fs::read(&manifest).unwrap(), before);
+    assert!(succeeded(&adopting.cli(&["doctor", "--store", "--deep"])).contains("0 problems"));
+}
