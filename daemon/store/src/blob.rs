@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,15 +13,6 @@ use platform::durable::{self, Staged};
 use crate::digest::Hasher;
 use crate::error::io;
 use crate::{Digest, Store, StoreError, lock};
-
-/// What came of adding a blob.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Added {
-    /// It is there now.
-    New,
-    /// It was there already; nothing was read.
-    Existing,
-}
 
 /// A blob in the store that nobody removes while this lives.
 #[derive(Debug)]
@@ -101,33 +92,20 @@ impl Store {
         Ok(found)
     }
 
-    /// Adds a blob from a reader.
-    ///
-    /// # Errors
-    /// [`StoreError::DigestMismatch`] if it is not what it was said to be; nothing is kept.
-    pub fn add_blob(&self, digest: &Digest, mut reader: impl Read) -> Result<Added, StoreError> {
-        if self.has_blob(digest) {
-            return Ok(Added::Existing);
-        }
-        let mut incoming = self.begin_blob(digest)?;
-        let mut buffer = vec![0; 1 << 20];
-        loop {
-            let count = reader.read(&mut buffer).map_err(io("read", &self.blob_path(digest)))?;
-            if count == 0 {
-                break;
-            }
-            incoming.write(&buffer[..count])?;
-        }
-        incoming.finish()?;
-        Ok(Added::New)
-    }
-
     /// Begins a blob whose bytes come piece by piece.
     ///
     /// # Errors
     /// [`StoreError::Io`] if the store cannot be written.
     pub fn begin_blob(&self, digest: &Digest) -> Result<IncomingBlob, StoreError> {
         self.begin(Some(*digest))
+    }
+
+    /// Begins a blob that gets its name from what arrives.
+    ///
+    /// # Errors
+    /// As [`Store::begin_blob`].
+    pub fn begin_unnamed_blob(&self) -> Result<IncomingBlob, StoreError> {
+        self.begin(None)
     }
 
     /// Adds small bytes of our own.

@@ -17,7 +17,7 @@ mod prune;
 mod room;
 mod scrub;
 
-pub use blob::{Added, HeldBlob, IncomingBlob, WrittenBlob};
+pub use blob::{HeldBlob, IncomingBlob, WrittenBlob};
 pub use config::ModelConfig;
 pub use create::{Base, CreateStatus, Recipe};
 pub use digest::{Digest, InvalidDigest};

@@ -20,8 +20,9 @@ fn name(text: &str) -> ModelName {
 
 fn blob(store: &Store, bytes: &[u8]) -> HeldBlob {
     let digest = Digest::of(bytes);
-    store.add_blob(&digest, bytes).unwrap();
-    store.hold(&digest).unwrap().unwrap()
+    let mut incoming = store.begin_blob(&digest).unwrap();
+    incoming.write(bytes).unwrap();
+    incoming.finish().unwrap()
 }
 
 /// A model whose layers are these bytes, its config the first of them.

@@ -12,6 +12,7 @@ use crate::Api;
 /// Everything under `/admin/api`.
 pub(crate) fn router() -> Router<Api> {
     Router::new()
+        .route("/admin/api/store/blobs", post(store::add_blob))
         .route("/admin/api/store/scrub", post(store::scrub))
         .route("/admin/api/store/prune", post(store::prune))
         .route("/admin/api/store/partials", get(store::partials))

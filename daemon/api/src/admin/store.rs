@@ -2,6 +2,7 @@
 
 use axum::{
     Json,
+    body::Body,
     extract::{Path, Query, State},
     response::{IntoResponse, Response},
 };
@@ -16,7 +17,7 @@ use tokio::sync::mpsc;
 use crate::{
     Api,
     error::{Error, Invalid},
-    ndjson,
+    ndjson, upload,
 };
 
 /// A failure on its way to the client: `{"error": …}`.
@@ -87,6 +88,17 @@ pub(super) async fn scrub(State(api): State<Api>, Query(query): Query<ScrubQuery
         Some((line, lines))
     });
     ndjson::response(lines)
+}
+
+#[derive(Serialize)]
+struct AddedBlob {
+    digest: Digest,
+}
+
+/// `POST /admin/api/store/blobs`: a blob whose digest its sender does not know, so that a file need not be read twice.
+pub(super) async fn add_blob(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
+    let digest = upload::receive(&api, body, |store| store.begin_unnamed_blob()).await?;
+    Ok((StatusCode::CREATED, Json(AddedBlob { digest })).into_response())
 }
 
 #[derive(Serialize)]

@@ -71,19 +71,12 @@ impl Client {
         self.send(Method::POST, path, Some(body)).await
     }
 
-    /// Uploads one blob from `file`.
-    pub(crate) async fn upload(&self, digest: &str, file: reqwest::Body) -> Result<(), ClientError> {
-        let request = self.http.post(format!("{}/api/blobs/{digest}", self.base)).body(file);
-        self.checked(request).await.map(drop)
-    }
-
-    /// Whether the daemon has this blob already.
-    pub(crate) async fn has_blob(&self, digest: &str) -> Result<bool, ClientError> {
-        match self.send(Method::HEAD, &format!("/api/blobs/{digest}"), None).await {
-            Ok(_) => Ok(true),
-            Err(error) if error.is_unknown_model() => Ok(false),
-            Err(error) => Err(error),
-        }
+    /// Uploads one blob of `bytes` bytes; returns its digest.
+    pub(crate) async fn upload(&self, bytes: u64, file: reqwest::Body) -> Result<String, ClientError> {
+        let request = self.http.post(format!("{}/admin/api/store/blobs", self.base));
+        let request = request.header(reqwest::header::CONTENT_LENGTH, bytes).body(file);
+        let added = self.checked(request).await?.json().await?;
+        Ok(added["digest"].as_str().unwrap_or_default().to_owned())
     }
 
     async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Lines, ClientError> {

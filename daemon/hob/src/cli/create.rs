@@ -1,12 +1,10 @@
 //! `hob create`: reads a Modelfile, brings its files to the daemon as blobs, and has the model made from them.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use futures_util::TryStreamExt as _;
 use serde_json::{Map, Value, json};
-use store::Digest;
 use store::modelfile::Modelfile;
 
 use super::{client::Client, progress, remark};
@@ -170,25 +168,17 @@ fn weights(path: &Path, from: &str) -> anyhow::Result<Option<PathBuf>> {
     }
 }
 
+/// Read once: the daemon hashes what arrives.
 async fn upload(client: &Client, path: &Path) -> anyhow::Result<String> {
     let cannot = || format!("cannot read {}", path.display());
-    let file = File::open(path).with_context(cannot)?;
-    let total = file.metadata().with_context(cannot)?.len();
-    let bar = progress::bytes("hashing", total);
-    let reader = bar.wrap_read(file);
-    let (digest, _) =
-        tokio::task::spawn_blocking(move || Digest::of_reader(reader)).await?.with_context(cannot)?;
-    bar.finish_and_clear();
-    let digest = digest.to_string();
-    if client.has_blob(&digest).await? {
-        return Ok(digest);
-    }
-    let bar = progress::bytes(&format!("copying file {}", &digest[..digest.len().min(19)]), total);
     let file = tokio::fs::File::open(path).await.with_context(cannot)?;
+    let total = file.metadata().await.with_context(cannot)?.len();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let bar = progress::bytes(&format!("copying file {name}"), total);
     let stream = tokio_util::io::ReaderStream::with_capacity(file, 1 << 18);
     let counter = bar.clone();
     let stream = stream.inspect_ok(move |bytes| counter.inc(bytes.len() as u64));
-    client.upload(&digest, reqwest::Body::wrap_stream(stream)).await?;
+    let digest = client.upload(total, reqwest::Body::wrap_stream(stream)).await?;
     bar.finish_and_clear();
     Ok(digest)
 }
