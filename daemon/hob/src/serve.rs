@@ -100,10 +100,10 @@ impl Hob {
 fn registry_config(settings: &Settings) -> registry::Config {
     registry::Config {
         hosts: settings.registry.trusted.clone(),
+        credentials: settings.registry.credentials.clone(),
         proxy: settings.registry.proxy.clone(),
         bytes_per_second: settings.registry.bytes_per_second,
         version: env!("CARGO_PKG_VERSION").into(),
-        ..Default::default()
     }
 }
 

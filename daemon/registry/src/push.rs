@@ -66,16 +66,15 @@ impl Upload<'_> {
 
     /// Goes on with the upload at `resumable`, or begins one.
     async fn attempt(&self, resumable: &mut Option<Url>, tries: &mut Tries) -> Result<(), RegistryError> {
-        let mut done = 0;
-        let mut url = match resumable.take() {
-            Some(url) => {
-                let status = self.session.send(Request::new(Method::GET, url.clone())).await?;
-                done = received(&status);
-                location(self.session, &status).unwrap_or(url)
-            }
+        let begun = match resumable.take() {
+            Some(url) => self.status(url).await?,
+            None => None,
+        };
+        let (mut url, mut done) = match begun {
+            Some(begun) => begun,
             None => match self.begin().await? {
                 None => return Ok(()),
-                Some(url) => url,
+                Some(url) => (url, 0),
             },
         };
         while done < self.blob.size {
@@ -95,6 +94,15 @@ impl Upload<'_> {
         self.session.send(end).await?;
         *resumable = None;
         Ok(())
+    }
+
+    /// Where an upload goes on, and after how many bytes; `None` if the registry has forgotten it.
+    async fn status(&self, url: Url) -> Result<Option<(Url, u64)>, RegistryError> {
+        match self.session.send(Request::new(Method::GET, url.clone())).await {
+            Ok(status) => Ok(Some((location(self.session, &status).unwrap_or(url), received(&status)))),
+            Err(RegistryError::Refused { status: StatusCode::NOT_FOUND, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Where to send the blob; `None` if the registry has it already, or took it over from another model.

@@ -375,3 +375,88 @@ async fn a_model_that_is_not_there_and_a_blob_that_is_not_there_are_told_apart()
     let bench = trusting(&[&hollow]);
     assert!(matches!(*bench.refused(&hollow).await, RegistryError::UnknownBlob(_)));
 }
+
+/// Puts a model into the store by pulling it.
+async fn stocked(weights_bytes: usize) -> (Bench, Server, Model) {
+    let model = Model::of(weights_bytes);
+    let served = model.clone();
+    let server = Server::start(move |asked| served.answer(asked));
+    let bench = bench(Config { hosts: "127.0.0.1".parse().unwrap(), ..Config::default() });
+    bench.pull(&server).await.unwrap();
+    (bench, server, model)
+}
+
+async fn push(bench: &Bench, from: &Server, to: &Server) -> Result<(), Arc<RegistryError>> {
+    let target = name(to);
+    bench.store.copy(&name(from), &target).unwrap();
+    let mut transfer = bench.registry.push(target, Transport::Plain);
+    while let Some(word) = transfer.next().await {
+        word?;
+    }
+    Ok(())
+}
+
+/// First and last byte of a chunk that was sent.
+fn chunk(asked: &Asked) -> Option<(usize, usize)> {
+    let (from, to) = asked.header("content-range")?.split_once('-')?;
+    Some((from.parse().unwrap(), to.parse().unwrap()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_goes_on_after_what_the_registry_has_received() {
+    let (bench, source, _) = stocked(80 * MIB).await;
+    let (received, failures) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let registry = Server::start(move |asked| match asked.method.as_str() {
+        "HEAD" => Reply::of(404),
+        "POST" => Reply::of(202).with("Location", "/upload/1"),
+        // The second chunk arrives by half, and the registry fails.
+        "PATCH" if chunk(asked).unwrap().0 == 32 * MIB && failures.fetch_add(1, Ordering::Relaxed) == 0 => {
+            received.store(48 * MIB, Ordering::Relaxed);
+            Reply::of(503)
+        }
+        "PATCH" => {
+            received.store(chunk(asked).unwrap().1 + 1, Ordering::Relaxed);
+            Reply::of(202).with("Location", "/upload/1")
+        }
+        "GET" => {
+            let last = received.load(Ordering::Relaxed) - 1;
+            Reply::of(204).with("Location", "/upload/1").with("Range", format!("0-{last}"))
+        }
+        _ => Reply::of(201),
+    });
+
+    push(&bench, &source, &registry).await.unwrap();
+
+    let chunks: Vec<(usize, usize)> = registry.asked().iter().filter_map(chunk).collect();
+    let sent = [(0, 32 * MIB - 1), (32 * MIB, 64 * MIB - 1), (48 * MIB, 80 * MIB - 1)];
+    assert_eq!(chunks[..3], sent);
+    assert!(registry.asked().iter().any(|asked| asked.method == "PUT" && asked.path.contains("/manifests/")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_sends_only_what_the_registry_lacks() {
+    let (bench, source, _) = stocked(MIB).await;
+    let registry = Server::start(|asked| Reply::of(if asked.method == "HEAD" { 200 } else { 201 }));
+
+    push(&bench, &source, &registry).await.unwrap();
+
+    assert!(
+        registry.asked().iter().all(|asked| asked.method == "HEAD" || asked.path.contains("/manifests/"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_does_not_leave_for_another_host() {
+    let (bench, source, _) = stocked(MIB).await;
+    let elsewhere = Server::start(|_| Reply::of(202));
+    let to = elsewhere.host.clone();
+    let registry = Server::start(move |asked| match asked.method.as_str() {
+        "POST" => Reply::of(202).with("Location", format!("http://{to}/upload")),
+        _ => Reply::of(404),
+    });
+
+    let error = push(&bench, &source, &registry).await.unwrap_err();
+
+    assert!(matches!(*error, RegistryError::UnsafeRedirect(_)), "{error}");
+    assert!(elsewhere.asked().is_empty());
+}

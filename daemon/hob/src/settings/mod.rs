@@ -1,14 +1,17 @@
 //! Settings: layers of files and environment, read once into one typed struct. An unknown key is an error.
 
+mod credentials;
 mod environment;
 mod raw;
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use platform::directories::Directories;
+use registry::Credential;
 use scheduler::KeepAlive;
 
 use self::environment::Environment;
@@ -54,6 +57,8 @@ pub(crate) struct RegistrySettings {
     /// Hosts that may be on the inside of the network, and be asked by plain HTTP.
     pub(crate) trusted: registry::Hosts,
     pub(crate) proxy: Option<String>,
+    /// What registries are told of us, by host.
+    pub(crate) credentials: HashMap<String, Credential>,
     /// `None` is all there are.
     pub(crate) bytes_per_second: Option<u64>,
 }
@@ -131,7 +136,9 @@ impl Settings {
 fn registry_settings(raw: raw::Registry) -> anyhow::Result<RegistrySettings> {
     let trusted = raw.trusted.as_deref().unwrap_or_default().parse().context("setting registry.trusted")?;
     let limit = raw.limit.as_deref().map(|text| size("registry.limit", text)).transpose()?;
-    Ok(RegistrySettings { trusted, proxy: raw.proxy, bytes_per_second: limit.filter(|rate| *rate > 0) })
+    let credentials = raw.credentials.as_deref().map(credentials::read).transpose()?.unwrap_or_default();
+    let bytes_per_second = limit.filter(|rate| *rate > 0);
+    Ok(RegistrySettings { trusted, proxy: raw.proxy, credentials, bytes_per_second })
 }
 
 /// Bytes, as in `8GiB`, `500MB` or `4096`.

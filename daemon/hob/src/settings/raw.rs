@@ -42,6 +42,7 @@ pub(super) struct Registry {
     pub(super) trusted: Option<String>,
     pub(super) proxy: Option<String>,
     pub(super) limit: Option<String>,
+    pub(super) credentials: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
