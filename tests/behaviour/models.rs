@@ -60,6 +60,31 @@ fn packing_tells_how_far_it_is_and_what_it_cannot_do() {
 }
 
 #[test]
+fn the_files_of_a_split_model_become_one_model() {
+    let hob = Hob::start_empty(&[]);
+    succeeded(&hob.create("whole", &float_model_file()));
+    let first = float_model_file().with_file_name("SmolLM2-135M-Instruct.F16-00001-of-00003.gguf");
+
+    succeeded(&hob.create("parts", &first));
+
+    let answer = |model: &str| {
+        let options = json!({"temperature": 0, "num_predict": 12});
+        let asked =
+            json!({"model": model, "prompt": "Why is the sky blue?", "stream": false, "options": options});
+        hob.post("/api/generate", &asked).json()["response"].clone()
+    };
+    assert_eq!(answer("parts"), answer("whole"));
+    let parameters = |model: &str| {
+        hob.post("/api/show", &json!({"model": model})).json()["details"]["parameter_size"].clone()
+    };
+    assert_eq!(parameters("parts"), parameters("whole"));
+    let lonely = hob.home.path().join("lonely-00001-of-00003.gguf");
+    fs::copy(&first, &lonely).unwrap();
+    let refused = hob.create("lonely", &lonely);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("not complete"), "{refused:?}");
+}
+
+#[test]
 fn what_show_prints_makes_the_same_model_again() {
     let hob = Hob::start();
     let modelfile = hob.home.path().join("Modelfile");

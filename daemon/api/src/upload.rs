@@ -58,7 +58,7 @@ fn write(
 ) -> Result<Option<Digest>, StoreError> {
     while let Some(piece) = pieces.blocking_recv() {
         match piece {
-            Piece::Bytes(bytes) => blob.write(&bytes)?,
+            Piece::Bytes(bytes) => blob.push(&bytes)?,
             Piece::End => {
                 let held = blob.finish()?;
                 // Before it is let go of.

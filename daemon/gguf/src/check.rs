@@ -68,10 +68,10 @@ pub(crate) fn alignment(metadata: &[(String, Value)]) -> Result<u64, GgufError> 
     }
 }
 
-/// All that concerns more than one value. `data` is where the data part begins.
-pub(crate) fn header(header: &Header, data: u64, file_bytes: u64) -> Result<(), GgufError> {
+/// All that concerns more than one value.
+pub(crate) fn header(header: &Header, file_bytes: u64) -> Result<(), GgufError> {
     names(header)?;
-    extents(header, data, file_bytes)?;
+    extents(header, file_bytes)?;
     vocabulary(header)?;
     // The later files of a split model have nothing but their number.
     if header.split().is_some_and(|split| split.number > 0) {
@@ -93,10 +93,10 @@ fn names(header: &Header) -> Result<(), GgufError> {
 }
 
 /// Every tensor inside the file, and none upon another.
-fn extents(header: &Header, data: u64, file_bytes: u64) -> Result<(), GgufError> {
+fn extents(header: &Header, file_bytes: u64) -> Result<(), GgufError> {
     let mut ends = Vec::with_capacity(header.tensors.len());
     for tensor in &header.tensors {
-        let end = u128::from(data) + u128::from(tensor.offset) + u128::from(tensor.bytes);
+        let end = u128::from(header.data) + u128::from(tensor.offset) + u128::from(tensor.bytes);
         if end > u128::from(file_bytes) {
             return Err(GgufError::TensorOutside { name: tensor.name.clone(), end, file_bytes });
         }

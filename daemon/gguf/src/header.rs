@@ -1,6 +1,7 @@
 //! The header: metadata and the table of tensors, read with caps and then checked as a whole.
 
 use std::io::Read;
+use std::ops::Range;
 
 use crate::source::{MAX_KEYS, MAX_TENSORS, Source};
 use crate::{GgufError, Split, Tensor, check};
@@ -16,6 +17,10 @@ pub struct Header {
     pub tensors: Vec<Tensor>,
     /// Bytes that each tensor's offset is a multiple of.
     pub alignment: u64,
+    /// Where each key and its value lie in the file.
+    pub(crate) spans: Vec<Range<u64>>,
+    /// Where the data part begins.
+    pub(crate) data: u64,
 }
 
 /// A metadata value.
@@ -52,12 +57,17 @@ impl Header {
         }
         let tensor_count = source.count("the number of tensors", MAX_TENSORS)?;
         let key_count = source.count("the number of keys", MAX_KEYS)?;
-        let metadata = (0..key_count).map(|_| source.entry()).collect::<Result<Vec<_>, _>>()?;
+        let (mut metadata, mut spans) = (Vec::new(), Vec::new());
+        for _ in 0..key_count {
+            let start = source.position;
+            metadata.push(source.entry()?);
+            spans.push(start..source.position);
+        }
         let alignment = check::alignment(&metadata)?;
         let tensors = (0..tensor_count).map(|_| source.tensor(alignment)).collect::<Result<Vec<_>, _>>()?;
         let data = source.position.next_multiple_of(alignment);
-        let header = Self { version, metadata, tensors, alignment };
-        check::header(&header, data, file_bytes)?;
+        let header = Self { version, metadata, tensors, alignment, spans, data };
+        check::header(&header, file_bytes)?;
         Ok(header)
     }
 

@@ -5,11 +5,13 @@
 mod check;
 mod error;
 mod header;
+mod merge;
 mod source;
 mod split;
 mod tensor;
 
 pub use error::GgufError;
 pub use header::{Header, Value};
+pub use merge::merge;
 pub use split::Split;
 pub use tensor::{Tensor, TensorType};

@@ -242,6 +242,41 @@ fn the_files_of_a_split_model_are_all_there_or_not() {
     assert!(!Split::is_complete([&part(0, 3), &second]) && !Split::is_complete([]));
 }
 
+#[test]
+fn a_split_model_is_put_together_as_the_one_that_it_was() {
+    let whole = {
+        let mut bytes = File::model().bytes();
+        let data = bytes.len() - File::model().data_bytes;
+        bytes[data..].iter_mut().enumerate().for_each(|(n, byte)| *byte = (n % 251) as u8);
+        bytes
+    };
+    let data = &whole[whole.len() - File::model().data_bytes..];
+    // Each part has its own offsets, from its own beginning.
+    let part = |number: u16, tensors: std::ops::Range<usize>| {
+        let keys = if number == 0 { File::model().keys } else { Vec::new() };
+        let first = File::model().tensors[tensors.start].3;
+        let end = File::model().tensors.get(tensors.end).map_or(data.len() as u64, |next| next.3);
+        let mut file = File {
+            keys,
+            tensors: File::model().tensors[tensors].to_vec(),
+            data_bytes: (end - first) as usize,
+        };
+        file.tensors.iter_mut().for_each(|tensor| tensor.3 -= first);
+        let file = file.with("split.no", u16(number)).with("split.count", u16(2));
+        let file = file.with("split.tensors.count", Written(5, 3_i32.to_le_bytes().to_vec()));
+        let mut bytes = file.bytes();
+        let from = bytes.len() - file.data_bytes;
+        bytes[from..].copy_from_slice(&data[first as usize..end as usize]);
+        (read(&bytes).unwrap(), std::io::Cursor::new(bytes))
+    };
+    let mut merged = Vec::new();
+
+    gguf::merge(vec![part(1, 1..3), part(0, 0..1)], &mut merged).unwrap();
+
+    assert_eq!(merged, whole);
+    assert!(gguf::merge(vec![part(1, 1..3)], &mut Vec::new()).is_err());
+}
+
 /// Numbers at which arithmetic breaks.
 const INTERESTING: [u64; 12] =
     [0, 1, 8, 9, 0x7f, 0xff, 0x7fff_ffff, 0xffff_ffff, 1 << 32, i64::MAX as u64, u64::MAX - 31, u64::MAX];

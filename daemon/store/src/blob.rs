@@ -111,7 +111,7 @@ impl Store {
     /// Adds small bytes of our own.
     pub(crate) fn put(&self, bytes: &[u8]) -> Result<HeldBlob, StoreError> {
         let mut incoming = self.begin(None)?;
-        incoming.write(bytes)?;
+        incoming.push(bytes)?;
         incoming.finish()
     }
 
@@ -153,7 +153,7 @@ impl IncomingBlob {
     ///
     /// # Errors
     /// [`StoreError::Io`], as when the disk is full.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.staged.write_all(bytes).map_err(io("write", self.staged.path()))?;
         self.hasher.update(bytes);
         Ok(())
@@ -169,6 +169,18 @@ impl IncomingBlob {
             return Err(StoreError::DigestMismatch { expected, found });
         }
         self.store.name(self.staged, found)
+    }
+}
+
+impl Write for IncomingBlob {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let count = self.staged.write(bytes)?;
+        self.hasher.update(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.staged.flush()
     }
 }
 

@@ -4,6 +4,7 @@ use protocol::{Message, OptionPatch};
 use serde_json::{Map, Value};
 
 use crate::blob::HeldBlob;
+use crate::error::io;
 use crate::manifest::{self, BlobRef, Manifest};
 use crate::model::StoredMessage;
 use crate::{Digest, ModelConfig, ModelName, Store, StoreError};
@@ -146,21 +147,46 @@ impl Store {
                 Ok(taken_over.collect())
             }
             Base::Blobs(files) => {
-                let [(_, digest)] = files[..] else {
-                    return Err(if files.is_empty() {
-                        StoreError::NoBase
-                    } else {
-                        StoreError::SeveralFiles(files.len())
-                    });
-                };
-                let weights = self.hold(&digest)?.ok_or(StoreError::UnknownBlob(digest))?;
                 say("parsing GGUF".into());
+                let weights = match files[..] {
+                    [] => return Err(StoreError::NoBase),
+                    [(_, digest)] if !self.is_part(&digest)? => {
+                        self.hold(&digest)?.ok_or(StoreError::UnknownBlob(digest))?
+                    }
+                    _ => {
+                        say("merging split GGUF".into());
+                        self.merged(files)?
+                    }
+                };
                 let layer = BlobRef::of(manifest::MODEL, &weights);
+                say(format!("using existing layer {}", weights.digest()));
                 held.push(weights);
-                say(format!("using existing layer {digest}"));
                 Ok(vec![layer])
             }
         }
+    }
+
+    fn is_part(&self, digest: &Digest) -> Result<bool, StoreError> {
+        let known = self.has_blob(digest);
+        Ok(known && self.header_of(digest)?.split().is_some())
+    }
+
+    /// The files of a split model as one blob.
+    fn merged(&self, files: &[(String, Digest)]) -> Result<HeldBlob, StoreError> {
+        let (mut parts, mut total) = (Vec::new(), 0);
+        for (_, digest) in files {
+            let held = self.hold(digest)?.ok_or(StoreError::UnknownBlob(*digest))?;
+            let path = self.blob_path(digest);
+            total += held.bytes();
+            parts.push((self.header_of(digest)?, held.reader().map_err(io("open", &path))?));
+        }
+        if parts.iter().any(|(header, _)| header.split().is_none()) {
+            return Err(StoreError::SeveralFiles(files.len()));
+        }
+        self.check_room(total)?;
+        let mut blob = self.begin_unnamed_blob()?;
+        gguf::merge(parts, &mut blob)?;
+        blob.finish()
     }
 
     /// The layers that the recipe brings, as texts; only those that it speaks of.

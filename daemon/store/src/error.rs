@@ -49,7 +49,7 @@ pub enum StoreError {
     #[error("neither 'from' or 'files' was specified")]
     NoBase,
     /// A recipe with more weights than one file.
-    #[error("a model is made from one GGUF file, {0} were given; split files are not supported yet")]
+    #[error("a model is made from one GGUF file, or from all files of a split one; {0} others were given")]
     SeveralFiles(usize),
     /// There is no room for what is to come. Nothing was written.
     #[error(
@@ -73,6 +73,11 @@ pub enum StoreError {
     /// A manifest that arrived makes no sense.
     #[error("the manifest makes no sense: {0}")]
     InvalidManifest(#[from] InvalidManifest),
+    /// A registry keeps this model in several files.
+    #[error(
+        "'{0}' lies in several files, which cannot be run as they are; create it anew from its GGUF files"
+    )]
+    InSeveralFiles(Box<ModelName>),
     /// The folder cannot be written.
     #[error("the models folder {path} cannot be written: {source}; choose another with HOB_MODELS__DIR", path = path.display())]
     NotWritable {

@@ -106,6 +106,9 @@ impl Store {
         };
         let weights =
             stored.manifest.of_type(manifest::MODEL).next().ok_or_else(|| corrupt("it names no weights"))?;
+        if stored.manifest.of_type(manifest::MODEL).count() > 1 {
+            return Err(StoreError::InSeveralFiles(Box::new(stored.name)));
+        }
         let path = self.blob_path(&weights.digest);
         if !path.is_file() {
             return Err(corrupt("its weights are missing"));

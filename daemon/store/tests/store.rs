@@ -21,7 +21,7 @@ fn name(text: &str) -> ModelName {
 fn blob(store: &Store, bytes: &[u8]) -> HeldBlob {
     let digest = Digest::of(bytes);
     let mut incoming = store.begin_blob(&digest).unwrap();
-    incoming.write(bytes).unwrap();
+    incoming.push(bytes).unwrap();
     incoming.finish().unwrap()
 }
 

@@ -39,13 +39,15 @@ pub(crate) async fn run(arguments: Arguments, client: &Client) -> anyhow::Result
     let folder = arguments.file.parent().unwrap_or(Path::new("."));
     let mut files = Map::new();
     for from in &modelfile.from {
-        let Some(path) = weights(&located(folder, from), from)? else {
+        let paths = weights(&located(folder, from), from)?;
+        if paths.is_empty() {
             body.insert("from".to_owned(), json!(from));
-            continue;
-        };
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let digest = upload(client, &path).await?;
-        anyhow::ensure!(files.insert(name, json!(digest)).is_none(), "two files of one name: {from}");
+        }
+        for path in paths {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let digest = upload(client, &path).await?;
+            anyhow::ensure!(files.insert(name, json!(digest)).is_none(), "two files of one name: {from}");
+        }
     }
     if !files.is_empty() {
         body.insert("files".to_owned(), Value::Object(files));
@@ -145,27 +147,47 @@ fn located(folder: &Path, from: &str) -> PathBuf {
     }
 }
 
-/// The file that `from` names, or the only GGUF file of the folder that it names. `None` if neither is there, so that it
-/// is a model's name.
-fn weights(path: &Path, from: &str) -> anyhow::Result<Option<PathBuf>> {
+/// The file that `from` names, with the others of its model if it is one of several; or those of the folder that it
+/// names. None if neither is there, so that it is a model's name.
+fn weights(path: &Path, from: &str) -> anyhow::Result<Vec<PathBuf>> {
+    anyhow::ensure!(!from.is_empty(), "FROM is empty\nhint: name a GGUF file or a model");
     if path.is_file() {
-        return Ok(Some(path.to_path_buf()));
+        return match split_stem(path) {
+            Some(stem) => {
+                gguf_files(path.parent().unwrap_or(Path::new(".")), |file| split_stem(file) == Some(stem))
+            }
+            None => Ok(vec![path.to_path_buf()]),
+        };
     }
-    if !path.is_dir() || from.is_empty() {
-        anyhow::ensure!(!from.is_empty(), "FROM is empty\nhint: name a GGUF file or a model");
-        return Ok(None);
+    if !path.is_dir() {
+        return Ok(Vec::new());
     }
-    let entries = std::fs::read_dir(path).with_context(|| format!("cannot list {from}"))?;
+    let files = gguf_files(path, |_| true)?;
+    let same_model =
+        files.iter().all(|file| split_stem(file).is_some() && split_stem(file) == split_stem(&files[0]));
+    anyhow::ensure!(
+        files.len() < 2 || same_model,
+        "the folder {from} holds several GGUF files\nhint: name one of them in FROM"
+    );
+    Ok(files)
+}
+
+fn gguf_files(folder: &Path, wanted: impl Fn(&Path) -> bool) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
     let files = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let mut files = files.filter(|path| path.extension().is_some_and(|extension| extension == "gguf"));
-    match (files.next(), files.next()) {
-        (Some(only), None) => Ok(Some(only)),
-        (Some(_), Some(_)) => {
-            anyhow::bail!("the folder {from} holds several GGUF files\nhint: name one of them in FROM")
-        }
-        // A model may have the name of a folder that is no model's.
-        (None, _) => Ok(None),
-    }
+    let is_gguf = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "gguf");
+    let mut files: Vec<PathBuf> = files.filter(|path| is_gguf(path) && wanted(path)).collect();
+    files.sort();
+    Ok(files)
+}
+
+/// `model` and `00002` of `model-00001-of-00002.gguf`.
+fn split_stem(path: &Path) -> Option<(&str, &str)> {
+    let stem = path.file_stem()?.to_str()?;
+    let (rest, count) = stem.rsplit_once("-of-")?;
+    let (model, number) = rest.rsplit_once('-')?;
+    let digits = |text: &str| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+    (digits(number) && digits(count)).then_some((model, count))
 }
 
 /// Read once: the daemon hashes what arrives.
