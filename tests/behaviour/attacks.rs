@@ -135,6 +135,36 @@ fn a_models_host_is_no_way_to_the_inside() {
     assert!(inside.asked().is_empty());
 }
 
+/// A template runs for ever: its own model ends, and nothing else.
+#[test]
+fn a_template_that_never_ends_takes_its_worker_only() {
+    let hob = Hob::start();
+    let mut file = fs::read(behaviour::model_file()).unwrap();
+    let template = b"{% for message in messages %}";
+    let at = file.windows(template.len()).position(|window| window == template).unwrap();
+    let length = usize::try_from(u64::from_le_bytes(file[at - 8..at].try_into().unwrap())).unwrap();
+    let endless = "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}{% endfor %}{% endfor %}{% endfor %}";
+    file[at..at + length].fill(b' ');
+    file[at..at + endless.len()].copy_from_slice(endless.as_bytes());
+    let digest = digest(&file);
+    assert_eq!(hob.post_bytes(&format!("/api/blobs/{digest}"), &file).status, 201);
+    assert_eq!(
+        hob.post("/api/create", &json!({"model": "endless", "files": {"x": digest}, "stream": false})).status,
+        200
+    );
+    let chat = json!({"model": "endless", "messages": [{"role": "user", "content": "Hi"}], "stream": false});
+
+    let answer = hob.post("/api/chat", &chat);
+
+    assert_eq!(answer.status, 500);
+    assert!(
+        answer.json()["error"].as_str().unwrap().contains("the worker process has terminated"),
+        "{answer:?}"
+    );
+    assert!(hob.log().contains("the model's chat template took more than"));
+    assert_eq!(hob.ask("Hello", 4)["done"], true);
+}
+
 /// CVE-2024-39720, 2024-12055, 2025-0312, 2025-0315, 2025-0317, 2024-8063: a file that its reader believes.
 #[test]
 fn a_hostile_file_is_refused_before_ggml_sees_it() {

@@ -7,6 +7,7 @@ mod prompt;
 mod sequence;
 mod step;
 mod template;
+mod watchdog;
 mod worker;
 
 pub use worker::{ServeError, serve};

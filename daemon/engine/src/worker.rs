@@ -137,10 +137,19 @@ impl Loaded {
     }
 }
 
+/// Some ten times the longest of the models in use.
+const MAX_TEMPLATE_BYTES: usize = 256 << 10;
+
 /// No file reaches ggml unchecked, whoever put it into the store.
 fn check_header(file: &mut File) -> Result<(), String> {
     let bytes = file.metadata().map_err(|error| error.to_string())?.len();
-    gguf::Header::read(&mut BufReader::new(&*file), bytes).map_err(|error| error.to_string())?;
+    let header = gguf::Header::read(&mut BufReader::new(&*file), bytes).map_err(|error| error.to_string())?;
+    let template = header.chat_template().map_or(0, str::len);
+    if template > MAX_TEMPLATE_BYTES {
+        return Err(format!(
+            "the model's chat template has {template} bytes, {MAX_TEMPLATE_BYTES} at most are read"
+        ));
+    }
     file.rewind().map_err(|error| error.to_string())
 }
 

@@ -3,11 +3,13 @@
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::Message;
 
 use super::Model;
 use crate::template::Capabilities;
+use crate::watchdog::Watchdog;
 
 /// A conversation as the model reads it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +18,10 @@ pub(crate) struct Rendered {
     /// Strings that end an answer, besides the model's own end tokens.
     pub(crate) stops: Vec<String>,
 }
+
+/// Far beyond what the longest conversation takes.
+const LIMIT: Duration = Duration::from_secs(5);
+const WORK: &str = "the model's chat template";
 
 pub(crate) struct ChatTemplate {
     raw: NonNull<RawTemplates>,
@@ -32,6 +38,8 @@ impl ChatTemplate {
     /// What the template's parser said.
     pub(crate) fn of_model(model: Arc<Model>) -> Result<Self, String> {
         let mut heard = Heard::default();
+        // The parser tries it out.
+        let _watched = Watchdog::start(WORK, LIMIT);
         // SAFETY: the model is loaded, the text is terminated, and `heard` outlives the call, the only time it is used.
         let raw = unsafe { hob_chat_new(model.raw(), c"".as_ptr(), hear, (&raw mut heard).cast()) };
         NonNull::new(raw).map(|raw| Self { raw, _model: Some(model) }).ok_or(heard.reason)
@@ -49,6 +57,7 @@ impl ChatTemplate {
     /// What the template can show besides messages.
     pub(crate) fn capabilities(&self) -> Capabilities {
         let mut heard = Heard::default();
+        let _watched = Watchdog::start(WORK, LIMIT);
         // SAFETY: `heard` outlives the call, the only time it is used.
         let bits = unsafe { hob_chat_capabilities(self.raw.as_ptr(), hear, (&raw mut heard).cast()) };
         Capabilities { tools: bits & 1 != 0, thinking: bits & 2 != 0 }
@@ -64,6 +73,7 @@ impl ChatTemplate {
         let role_pointers: Vec<*const c_char> = roles.iter().map(|role| role.as_ptr()).collect();
         let content_pointers: Vec<*const c_char> = contents.iter().map(|content| content.as_ptr()).collect();
         let mut heard = Heard::default();
+        let _watched = Watchdog::start(WORK, LIMIT);
         // SAFETY: both arrays hold `messages.len()` terminated strings that live for the call, as does `heard`.
         let done = unsafe {
             hob_chat_apply(
