@@ -115,19 +115,19 @@ impl Store {
         incoming.finish()
     }
 
-    /// Removes a blob that no manifest names, unless somebody holds it. The caller has the store's lock.
-    pub(crate) fn remove_blob(&self, digest: &Digest) -> Result<u64, StoreError> {
+    /// Removes a blob that no manifest names, unless somebody holds it; its bytes. The caller has the store's lock.
+    pub(crate) fn remove_blob(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
         let path = self.blob_path(digest);
         let file = match File::open(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             other => other.map_err(io("open", &path))?,
         };
         let bytes = file.metadata().map_err(io("read", &path))?.len();
         if !lock::is_free(&file, &path)? {
-            return Ok(0);
+            return Ok(None);
         }
         durable::remove(&path).map_err(io("remove", &path))?;
-        Ok(bytes)
+        Ok(Some(bytes))
     }
 
     /// Gives a file whose bytes hash to `digest` its name.

@@ -1,10 +1,12 @@
 //! Manifests: which blobs make up a model. The file's own SHA-256 is the model's digest, so its bytes are kept as they came.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::blob::HeldBlob;
 use crate::error::io;
-use crate::{Digest, ModelName, Store, StoreError};
+use crate::{Digest, ModelName, Pruned, Store, StoreError};
 
 pub(crate) const MODEL: &str = "application/vnd.ollama.image.model";
 pub(crate) const TEMPLATE: &str = "application/vnd.ollama.image.template";
@@ -343,23 +345,33 @@ impl Store {
         Ok(())
     }
 
-    /// Removes those of these blobs that no manifest names and nobody holds; returns their bytes. If one manifest cannot
-    /// be read, all stay: it may name them. The caller has the store's lock.
-    pub(crate) fn remove_unused(&self, mut candidates: Vec<Digest>) -> Result<u64, StoreError> {
+    /// Removes those of these blobs that no manifest names and nobody holds; what was removed. The caller has the store's
+    /// lock.
+    pub(crate) fn remove_unused(&self, candidates: Vec<Digest>) -> Result<Pruned, StoreError> {
+        let mut removed = Pruned::default();
+        let Some(used) = self.used_blobs()? else { return Ok(removed) };
+        for digest in candidates.iter().filter(|digest| !used.contains(digest)) {
+            if let Some(bytes) = self.remove_blob(digest)? {
+                removed.add(bytes);
+            }
+        }
+        Ok(removed)
+    }
+
+    /// What manifests name. `None` if one of them cannot be read: it may name anything.
+    fn used_blobs(&self) -> Result<Option<HashSet<Digest>>, StoreError> {
+        let mut used = HashSet::new();
         for name in self.names()? {
             match self.stored_as_spelled(&name) {
-                Ok(stored) => {
-                    let used: Vec<Digest> = stored.manifest.digests().collect();
-                    candidates.retain(|digest| !used.contains(digest));
-                }
+                Ok(stored) => used.extend(stored.manifest.digests()),
                 Err(StoreError::UnknownModel(_)) => {}
                 Err(error) => {
                     tracing::warn!(%error, "no blob was removed, since a manifest cannot be read");
-                    return Ok(0);
+                    return Ok(None);
                 }
             }
         }
-        candidates.iter().map(|digest| self.remove_blob(digest)).sum()
+        Ok(Some(used))
     }
 }
 

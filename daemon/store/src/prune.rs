@@ -38,14 +38,8 @@ impl Store {
             }
         }
         let _turn = self.lock()?;
-        for digest in self.blob_names(BLOB_GRACE)? {
-            // One by one, so that what was given back is known.
-            match self.remove_unused(vec![digest])? {
-                0 => {}
-                bytes => pruned.add(bytes),
-            }
-        }
-        Ok(pruned)
+        let removed = self.remove_unused(self.blob_names(BLOB_GRACE)?)?;
+        Ok(Pruned { files: pruned.files + removed.files, bytes: pruned.bytes + removed.bytes })
     }
 
     /// Blobs that nobody has written to for `age`.
@@ -66,7 +60,7 @@ impl Store {
 }
 
 impl Pruned {
-    fn add(&mut self, bytes: u64) {
+    pub(crate) fn add(&mut self, bytes: u64) {
         self.files += 1;
         self.bytes += bytes;
     }
