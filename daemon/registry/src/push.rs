@@ -79,7 +79,14 @@ impl Upload<'_> {
         };
         while done < self.blob.size {
             *resumable = Some(url.clone());
-            let count = CHUNK.min(self.blob.size - done);
+            if done > 0 && self.session.is_authorized().await {
+                // Tokens last for minutes; this small request gets a new one if need be, which the chunk could not.
+                (url, done) = self.status(url).await?.ok_or(RegistryError::Malformed("upload"))?;
+            }
+            let count = CHUNK.min(self.blob.size.saturating_sub(done));
+            if count == 0 {
+                break;
+            }
             let response = self.chunk(url, done, count).await?;
             tries.succeeded();
             url = location(self.session, &response)?;

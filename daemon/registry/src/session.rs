@@ -95,6 +95,10 @@ impl Session {
                 }
                 status if status.is_redirection() && status != StatusCode::NOT_MODIFIED => {
                     url = redirected(&url, response.headers())?;
+                    // What is ours to give is given to the registry, not to whoever it names.
+                    if !self.is_ours(&url) && !matches!(request.method, Method::GET | Method::HEAD) {
+                        return Err(RegistryError::UnsafeRedirect(url.host_str().unwrap_or_default().into()));
+                    }
                 }
                 status if status.is_success() => return Ok(response),
                 _ => return Err(refusal(response).await),
@@ -118,6 +122,11 @@ impl Session {
         }
         let response = request.send().await?;
         if response.status().is_success() { Ok(response) } else { Err(refusal(response).await) }
+    }
+
+    /// Whether the registry has asked who we are. What it was told then may be out of date by now.
+    pub(crate) async fn is_authorized(&self) -> bool {
+        self.authorization.lock().await.is_some()
     }
 
     async fn once(&self, request: &Request, url: &Url) -> Result<Response, RegistryError> {

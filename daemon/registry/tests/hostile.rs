@@ -460,3 +460,38 @@ async fn an_upload_does_not_leave_for_another_host() {
     assert!(matches!(*error, RegistryError::UnsafeRedirect(_)), "{error}");
     assert!(elsewhere.asked().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_outlives_the_tokens_that_it_is_given() {
+    let (bench, source, _) = stocked(80 * MIB).await;
+    let (granted, received) = (Arc::new(AtomicUsize::new(0)), AtomicUsize::new(0));
+    let current = Arc::clone(&granted);
+    let realm = Server::start(move |_| {
+        let token = current.load(Ordering::Relaxed);
+        Reply::of(200).body(format!(r#"{{"access_token":"{token}"}}"#))
+    });
+    let at = realm.host.clone();
+    let registry = Server::start(move |asked| {
+        let wanted = format!("Bearer {}", granted.load(Ordering::Relaxed));
+        if asked.header("authorization") != Some(&wanted) {
+            return Reply::of(401).with("WWW-Authenticate", format!("Bearer realm=\"http://{at}/\""));
+        }
+        match asked.method.as_str() {
+            "HEAD" => Reply::of(404),
+            "POST" => Reply::of(202).with("Location", "/upload/1"),
+            "PATCH" => {
+                // No token is good for a second chunk.
+                granted.fetch_add(1, Ordering::Relaxed);
+                received.store(chunk(asked).unwrap().1, Ordering::Relaxed);
+                Reply::of(202).with("Location", "/upload/1")
+            }
+            "GET" => Reply::of(204).with("Range", format!("0-{}", received.load(Ordering::Relaxed))),
+            _ => Reply::of(201),
+        }
+    });
+
+    push(&bench, &source, &registry).await.unwrap();
+
+    let chunks = registry.asked().iter().filter(|asked| asked.method == "PATCH").count();
+    assert_eq!(chunks, 4, "three of the weights, one of the config, none twice");
+}
