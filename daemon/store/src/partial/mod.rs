@@ -2,18 +2,24 @@
 //! `sha256-HEX-partial` is as long as the blob, `sha256-HEX-partial-N` says how far part N is. Where the bytes come from
 //! is not known here.
 
+mod progress;
+mod record;
+mod writer;
+
+pub use progress::Follower;
+pub use writer::PartWriter;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use platform::{boot, disk, durable};
-use serde::{Deserialize, Serialize};
+use platform::{disk, durable};
 
+use self::progress::Progress;
+use self::record::Record;
 use crate::blob::HeldBlob;
-use crate::digest::Hasher;
 use crate::error::io;
 use crate::{Digest, ModelName, Store, StoreError, lock};
 
@@ -29,43 +35,6 @@ pub struct Part {
     /// Those of them that are there, from its beginning.
     pub completed: u64,
 }
-
-/// What is on record of a part. Ollama's form, with two fields more, which it does not read: a process that is killed
-/// loses nothing that it has written, a machine whose power is cut loses what was not synced.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Record {
-    #[serde(rename = "N")]
-    number: usize,
-    offset: u64,
-    size: u64,
-    /// Synced.
-    completed: u64,
-    /// Written, synced or not, in the run `boot` of the machine.
-    #[serde(default)]
-    written: u64,
-    #[serde(default)]
-    boot: String,
-}
-
-impl Record {
-    fn part(self) -> Part {
-        let same_run = !self.boot.is_empty() && self.boot == boot::id();
-        let completed = if same_run { self.written.max(self.completed) } else { self.completed };
-        Part { number: self.number, offset: self.offset, size: self.size, completed }
-    }
-
-    /// Always as long, so that a newer record leaves nothing of an older one.
-    fn bytes(part: &Part, synced: u64) -> Vec<u8> {
-        let Part { number, offset, size, completed: written } = *part;
-        let record = Self { number, offset, size, completed: synced, written, boot: boot::id() };
-        let mut bytes = serde_json::to_vec(&record).expect("numbers and texts cannot fail to serialize");
-        bytes.resize(bytes.len().max(RECORD_BYTES), b' ');
-        bytes
-    }
-}
-
-const RECORD_BYTES: usize = 256;
 
 /// One download that was begun.
 #[derive(Clone, Debug)]
@@ -144,8 +113,7 @@ impl Store {
             let path = self.part_path(digest, part.number);
             fs::write(&path, Record::bytes(part, part.completed)).map_err(io("write", &path))?;
         }
-        let state = State { parts, stopped: false };
-        let progress = Arc::new(Progress { state: Mutex::new(state), changed: Condvar::new() });
+        let progress = Arc::new(Progress::of(parts));
         Ok(Partial { store: self.clone(), digest: *digest, bytes, file: Arc::new(file), progress })
     }
 
@@ -301,159 +269,6 @@ impl Drop for Partial {
     }
 }
 
-/// Where a part's bytes go. What was written is on record once this is dropped.
-#[derive(Debug)]
-pub struct PartWriter {
-    store: Store,
-    digest: Digest,
-    file: Arc<File>,
-    record: File,
-    progress: Arc<Progress>,
-    number: usize,
-    /// Bytes of the part that are on record as written.
-    noted: u64,
-    /// Bytes of the part that are on record as synced.
-    synced: u64,
-}
-
-impl PartWriter {
-    /// The next bytes of the part. Blocks on the disk.
-    ///
-    /// # Errors
-    /// [`StoreError::Overlong`] if there are more than the part has; [`StoreError::Io`], as when the disk is full.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        let part = self.part();
-        let count = bytes.len() as u64;
-        if count > part.size - part.completed {
-            return Err(StoreError::Overlong(self.digest));
-        }
-        let path = self.store.partial_path(&self.digest);
-        self.file.write_all_at(bytes, part.offset + part.completed).map_err(io("write", &path))?;
-        self.progress.state().parts[self.number].completed += count;
-        self.progress.changed.notify_all();
-        let completed = part.completed + count;
-        if completed - self.synced >= SYNCED_EVERY || completed == part.size {
-            self.sync()
-        } else if completed - self.noted >= NOTED_EVERY {
-            self.note()
-        } else {
-            Ok(())
-        }
-    }
-
-    /// How far it is.
-    pub fn part(&self) -> Part {
-        self.progress.state().parts[self.number]
-    }
-
-    /// Puts on record what is written.
-    fn note(&mut self) -> Result<(), StoreError> {
-        let part = self.part();
-        let path = self.store.part_path(&self.digest, self.number);
-        // In one call and in place: a process that is killed leaves the old record or the new one.
-        self.record.write_all_at(&Record::bytes(&part, self.synced), 0).map_err(io("write", &path))?;
-        self.noted = part.completed;
-        Ok(())
-    }
-
-    /// The bytes first, then the word that they are there.
-    fn sync(&mut self) -> Result<(), StoreError> {
-        let completed = self.part().completed;
-        let path = self.store.partial_path(&self.digest);
-        self.file.sync_data().map_err(io("sync", &path))?;
-        self.synced = completed;
-        self.note()?;
-        self.record.sync_data().map_err(io("sync", &path))
-    }
-}
-
-impl Drop for PartWriter {
-    fn drop(&mut self) {
-        if self.noted < self.part().completed
-            && let Err(error) = self.note()
-        {
-            tracing::warn!(%error, "the last bytes of a download will be fetched again");
-        }
-    }
-}
-
-/// Hashes a download while it arrives.
-#[derive(Debug)]
-pub struct Follower {
-    file: Arc<File>,
-    progress: Arc<Progress>,
-    bytes: u64,
-}
-
-impl Follower {
-    /// Blocks until all is there; `None` if the download was given up.
-    ///
-    /// # Errors
-    /// If the file cannot be read.
-    pub fn digest(self) -> std::io::Result<Option<Digest>> {
-        let mut hasher = Hasher::default();
-        let mut buffer = vec![0; 1 << 20];
-        let mut position = 0;
-        while position < self.bytes {
-            let Some(end) = self.progress.wait_beyond(position) else { return Ok(None) };
-            while position < end {
-                let count =
-                    usize::try_from(end - position).map_or(buffer.len(), |left| left.min(buffer.len()));
-                self.file.read_exact_at(&mut buffer[..count], position)?;
-                hasher.update(&buffer[..count]);
-                position += count as u64;
-            }
-        }
-        Ok(Some(hasher.finish()))
-    }
-}
-
-#[derive(Debug)]
-struct Progress {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Debug)]
-struct State {
-    parts: Vec<Part>,
-    /// Nothing more will come.
-    stopped: bool,
-}
-
-impl Progress {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until more than the first `position` bytes are there without a gap; returns how many are.
-    fn wait_beyond(&self, position: u64) -> Option<u64> {
-        let mut state = self.state();
-        loop {
-            let end = gapless(&state.parts);
-            if end > position {
-                return Some(end);
-            }
-            if state.stopped {
-                return None;
-            }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-}
-
-/// Bytes from the beginning that are there without a gap.
-fn gapless(parts: &[Part]) -> u64 {
-    let mut end = 0;
-    for part in parts {
-        end += part.completed;
-        if part.completed < part.size {
-            break;
-        }
-    }
-    end
-}
-
 /// Whether these parts, in order, are all of a blob of this length, and none claims more than it has.
 fn covers(parts: &[Part], bytes: u64) -> bool {
     let mut end = 0_u64;
@@ -510,26 +325,5 @@ mod tests {
         let mut lying = divided(100);
         lying[0].completed = 101;
         assert!(!covers(&lying, 100));
-    }
-
-    #[test]
-    fn the_hash_follows_only_what_is_there_without_a_gap() {
-        let part = |number, offset, size, completed| Part { number, offset, size, completed };
-
-        assert_eq!(gapless(&[part(0, 0, 4, 4), part(1, 4, 4, 2), part(2, 8, 4, 4)]), 6);
-        assert_eq!(gapless(&[part(0, 0, 4, 0), part(1, 4, 4, 4)]), 0);
-        assert_eq!(gapless(&[]), 0);
-    }
-
-    #[test]
-    fn what_was_not_synced_counts_in_the_same_run_of_the_machine_only() {
-        let part = Part { number: 0, offset: 0, size: 100, completed: 70 };
-        let bytes = Record::bytes(&part, 30);
-        let read = |text: &str| serde_json::from_str::<Record>(text).unwrap().part().completed;
-        let text = String::from_utf8(bytes).unwrap();
-
-        assert_eq!(read(&text), 70);
-        assert_eq!(read(&text.replace(&boot::id(), "another run")), 30);
-        assert_eq!(read(r#"{"N":0,"Offset":0,"Size":100,"Completed":5}"#), 5, "Ollama's own");
     }
 }
