@@ -129,7 +129,7 @@ impl Header {
         biggest.map_or("unknown", |tensor| tensor.kind.name)
     }
 
-    /// Which part of a model it is, if that lies in several files.
+    /// Which part of a model it is, if that lies in more than one file.
     pub fn split(&self) -> Option<Split> {
         Split::of(self)
     }

@@ -5,10 +5,12 @@
 mod check;
 mod error;
 mod header;
+mod hyperparameters;
 mod merge;
 mod source;
 mod split;
 mod tensor;
+mod vocabulary;
 
 pub use error::GgufError;
 pub use header::{Header, Value};
