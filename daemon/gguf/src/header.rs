@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::ops::Range;
 
-use crate::source::{MAX_KEYS, MAX_TENSORS, Source};
+use crate::source::{KEY_BYTES, MAX_KEYS, MAX_TENSORS, Source, TENSOR_BYTES};
 use crate::{GgufError, Split, Tensor, check};
 
 /// A header that was checked: every tensor lies inside the file.
@@ -55,16 +55,19 @@ impl Header {
         if !(2..=3).contains(&version) {
             return Err(GgufError::Version(version));
         }
-        let tensor_count = source.count("the number of tensors", MAX_TENSORS)?;
-        let key_count = source.count("the number of keys", MAX_KEYS)?;
-        let (mut metadata, mut spans) = (Vec::new(), Vec::new());
+        let tensor_count = source.count("the number of tensors", MAX_TENSORS, TENSOR_BYTES)?;
+        let key_count = source.count("the number of keys", MAX_KEYS, KEY_BYTES)?;
+        let (mut metadata, mut spans) = (Vec::with_capacity(key_count), Vec::with_capacity(key_count));
         for _ in 0..key_count {
             let start = source.position;
             metadata.push(source.entry()?);
             spans.push(start..source.position);
         }
         let alignment = check::alignment(&metadata)?;
-        let tensors = (0..tensor_count).map(|_| source.tensor(alignment)).collect::<Result<Vec<_>, _>>()?;
+        let mut tensors = Vec::with_capacity(tensor_count);
+        for _ in 0..tensor_count {
+            tensors.push(source.tensor(alignment)?);
+        }
         let data = source.position.next_multiple_of(alignment);
         let header = Self { version, metadata, tensors, alignment, spans, data };
         check::header(&header, file_bytes)?;

@@ -19,6 +19,10 @@ const MAX_STRING_BYTES: u64 = 1 << 24;
 const MAX_TOKEN_BYTES: u64 = 1 << 16;
 const MAX_DIMENSIONS: u32 = 4;
 
+/// The least that a key takes (a length, a letter, a type and a value), and an entry in the table of tensors.
+pub(crate) const KEY_BYTES: u64 = 8 + 1 + 4 + 1;
+pub(crate) const TENSOR_BYTES: u64 = 8 + 4 + 8 + 4 + 8;
+
 /// The number of the type of arrays.
 const ARRAY: u32 = 9;
 
@@ -55,17 +59,26 @@ impl<'a, R: Read> Source<'a, R> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
-    pub(crate) fn count(&mut self, what: &'static str, most: u64) -> Result<u64, GgufError> {
+    /// A count that is below its cap, and of things that still fit into the file if each has at least `bytes_each`.
+    pub(crate) fn count(
+        &mut self,
+        what: &'static str,
+        most: u64,
+        bytes_each: u64,
+    ) -> Result<usize, GgufError> {
         let count = self.u64()?;
-        if count > most { Err(malformed(what, count)) } else { Ok(count) }
+        if count > most {
+            return Err(malformed(what, count));
+        }
+        // A count past the end is a lie that must not be reserved for.
+        if count * bytes_each > self.file_bytes.saturating_sub(self.position) {
+            return Err(GgufError::Truncated);
+        }
+        usize::try_from(count).map_err(|_| malformed(what, count))
     }
 
     fn text(&mut self, what: &'static str, most: u64) -> Result<String, GgufError> {
-        let length = self.count(what, most)?;
-        if length > self.file_bytes.saturating_sub(self.position) {
-            return Err(GgufError::Truncated);
-        }
-        let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+        let mut bytes = vec![0; self.count(what, most, 1)?];
         self.fill(&mut bytes)?;
         Ok(String::from_utf8(bytes)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
@@ -90,14 +103,13 @@ impl<'a, R: Read> Source<'a, R> {
             return Err(malformed("an array's element type", "array"));
         }
         check::wire_type(key, Wire::List(element))?;
-        let count = self.count("the number of array elements", self.elements_left)?;
-        self.elements_left -= count;
-        // Each element takes a byte at least, so a count past the end is a lie that must not be reserved for.
-        if count > self.file_bytes.saturating_sub(self.position) {
-            return Err(GgufError::Truncated);
-        }
+        let count = self.count("the number of array elements", self.elements_left, least_bytes(element)?)?;
+        self.elements_left -= count as u64;
         let longest = if key == check::TOKENS { MAX_TOKEN_BYTES } else { MAX_STRING_BYTES };
-        let items = (0..count).map(|_| self.scalar(element, longest)).collect::<Result<_, _>>()?;
+        let mut items = Vec::with_capacity(count);
+        for _ in 0..count {
+            items.push(self.scalar(element, longest)?);
+        }
         Ok(Value::Array(items))
     }
 
@@ -139,5 +151,16 @@ impl<'a, R: Read> Source<'a, R> {
             .and_then(|count| (count / kind.block_elements).checked_mul(kind.block_bytes));
         let bytes = bytes.ok_or_else(|| malformed("a tensor's shape", format!("{dimensions:?}")))?;
         Ok(Tensor { name, dimensions, kind, offset, bytes })
+    }
+}
+
+/// Bytes of a value of this type, in the file; of a text, those of its length.
+fn least_bytes(kind: u32) -> Result<u64, GgufError> {
+    match kind {
+        0 | 1 | 7 => Ok(1),
+        2 | 3 => Ok(2),
+        4..=6 => Ok(4),
+        8 | 10..=12 => Ok(8),
+        _ => Err(malformed("a value's type", kind)),
     }
 }
