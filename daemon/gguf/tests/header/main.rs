@@ -3,6 +3,7 @@
 
 mod keys;
 mod mutations;
+mod seeds;
 mod split;
 mod vocabulary;
 mod writer;
