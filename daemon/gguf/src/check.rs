@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use crate::error::malformed;
 use crate::header::number;
-use crate::{GgufError, Header, Split, Value, hyperparameters, vocabulary};
+use crate::{GgufError, Header, Split, Tensor, Value, hyperparameters, vocabulary};
 
 pub(crate) const TOKENS: &str = "tokenizer.ggml.tokens";
 const MAX_ALIGNMENT: u64 = 1 << 16;
@@ -77,18 +77,30 @@ pub(crate) fn header(header: &Header, file_bytes: u64) -> Result<(), GgufError> 
     hyperparameters::check(header)
 }
 
+/// llama.cpp compares names as far as their first zero, so one behind which something hides would be checked as another.
 fn names(header: &Header) -> Result<(), GgufError> {
-    if header.metadata.iter().any(|(key, _)| key.is_empty()) {
-        return Err(malformed("a key", "empty"));
+    let hides = |name: &str| name.is_empty() || name.contains('\0');
+    let mut keys = HashSet::with_capacity(header.metadata.len());
+    for (key, _) in &header.metadata {
+        if hides(key) {
+            return Err(malformed("the name of a key", format!("{key:?}")));
+        }
+        if !keys.insert(key) {
+            return Err(malformed("a key that is there twice", key));
+        }
     }
-    let mut keys = HashSet::new();
-    if let Some((key, _)) = header.metadata.iter().find(|(key, _)| !keys.insert(key)) {
-        return Err(malformed("a key that is there twice", key));
+    let mut tensors = HashSet::with_capacity(header.tensors.len());
+    for Tensor { name, .. } in &header.tensors {
+        if hides(name) {
+            return Err(malformed("the name of a tensor", format!("{name:?}")));
+        }
+        if !tensors.insert(name) {
+            return Err(malformed("a tensor that is there twice", name));
+        }
     }
-    let mut tensors = HashSet::new();
-    match header.tensors.iter().find(|tensor| !tensors.insert(&tensor.name)) {
-        Some(tensor) => Err(malformed("a tensor that is there twice", &tensor.name)),
-        None => Ok(()),
+    match header.text("general.architecture") {
+        Some(name) if hides(name) => Err(malformed("the architecture", format!("{name:?}"))),
+        _ => Ok(()),
     }
 }
 

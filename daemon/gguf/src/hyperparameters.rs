@@ -50,7 +50,7 @@ const DIVIDED_BLINDLY: &[&str] = &["deepseek2", "gemma2", "gemma3", "olmo2", "ph
 const ROPE_SCALINGS: &[&str] = &["none", "linear", "yarn", "longrope"];
 
 pub(crate) fn check(header: &Header) -> Result<(), GgufError> {
-    let Some(architecture) = header.text("general.architecture").filter(|name| !name.is_empty()) else {
+    let Some(architecture) = header.text("general.architecture") else {
         return Err(malformed("the architecture", "missing"));
     };
     for (key, what, form, range) in RULES {

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use gguf::{GgufError, Header};
 
-use writer::{File, assert_malformed, u32};
+use writer::{File, assert_malformed, text, u32};
 
 /// The model files that scripts/fetch-models left, and those that other tests made of them.
 fn models_at_hand() -> Vec<PathBuf> {
@@ -56,7 +56,17 @@ fn what_is_there_twice_is_refused() {
     let mut twice = File::model();
     twice.tensors[2].0 = "token_embd.weight".to_owned();
     assert_malformed(&twice, "a tensor that is there twice");
-    assert_malformed(&File::model().with("", u32(1)), "a key is empty");
+}
+
+#[test]
+fn a_name_that_is_empty_or_hides_something_is_refused() {
+    for name in ["", "\0", "llama.block_count\0"] {
+        assert_malformed(&File::model().with(name, u32(0)), "the name of a key");
+        assert_malformed(&File::model().with("general.architecture", text(name)), "the architecture");
+        let mut model = File::model();
+        model.tensors[0].0 = name.to_owned();
+        assert_malformed(&model, "the name of a tensor");
+    }
 }
 
 #[test]
