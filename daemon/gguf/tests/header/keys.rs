@@ -51,8 +51,6 @@ fn numbers_that_are_divided_by_or_asserted_on_are_in_range() {
         ("llama.rope.scaling.type", u32(1), "scaling of positions"),
         ("llama.expert_used_count", u32(9), "experts used is 9 of 8"),
         ("llama.expert_used_count", u32(0), "experts used is 0 of 8"),
-        ("llama.expert_group_count", u32(8), "expert groups"),
-        ("llama.expert_group_count", u32(3), "expert groups"),
         ("llama.expert_group_count", u32(4), "expert groups"),
         ("llama.nextn_predict_layers", u32(3), "predict ahead"),
         ("llama.ssm.time_step_rank", u32(0), "time steps"),
@@ -64,6 +62,10 @@ fn numbers_that_are_divided_by_or_asserted_on_are_in_range() {
     }
     assert_malformed(&File::model().without("llama.block_count"), "blocks is missing");
     assert_malformed(&File::model().without("general.architecture"), "architecture is missing");
+    for groups in [3, 8] {
+        let grouped = File::model().with("llama.expert_group_used_count", u32(2));
+        assert_malformed(&grouped.with("llama.expert_group_count", u32(groups)), "expert groups");
+    }
     let no_experts = File::model().without("llama.expert_count");
     assert_malformed(&no_experts, "experts used is 2 of 0");
 }
