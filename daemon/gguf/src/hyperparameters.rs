@@ -92,8 +92,8 @@ fn within(
     }
 }
 
-/// The width of a head is the embedding's divided by their number in the first block (compare CVE-2025-0317); products
-/// of matrices divide by that of key-value heads.
+/// The width of a head is the embedding's divided by their number (compare CVE-2025-0317); products of matrices divide by
+/// that of key-value heads. In a list some blocks may have none, the first one too, as in PLaMo 2.
 fn heads(header: &Header, architecture: &str) -> Result<(), GgufError> {
     if WITHOUT_HEADS.contains(&architecture) {
         return Ok(());
@@ -102,11 +102,12 @@ fn heads(header: &Header, architecture: &str) -> Result<(), GgufError> {
         Some(Value::Array(items)) => items.first().and_then(number),
         one => one.and_then(number),
     };
+    let divided_blindly = DIVIDED_BLINDLY.contains(&architecture);
     match first {
-        None if DIVIDED_BLINDLY.contains(&architecture) => {
-            return Err(malformed("the number of heads", "missing"));
+        None if divided_blindly => return Err(malformed("the number of heads", "missing")),
+        Some(0) if divided_blindly || header.of_architecture(HEADS) == Some(0) => {
+            return Err(malformed("the number of heads", 0));
         }
-        Some(0) => return Err(malformed("the number of heads", 0)),
         _ => {}
     }
     match header.of_architecture(HEADS_KV) {

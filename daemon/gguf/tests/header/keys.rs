@@ -33,7 +33,7 @@ fn numbers_that_are_divided_by_or_asserted_on_are_in_range() {
         ("llama.attention.head_count", f32(1.0), "heads"),
         ("llama.attention.head_count", u32(u32::MAX), "heads"),
         ("llama.attention.head_count", u32(0), "heads"),
-        ("llama.attention.head_count", list(&[u32(0), u32(4)]), "heads"),
+        ("llama.attention.head_count", list(&[u32(0), u32(0)]), "heads"),
         ("llama.attention.head_count", list(&[i32(4), i32(-4)]), "heads"),
         ("llama.attention.head_count", list(&[f32(4.0)]), "heads"),
         ("llama.attention.head_count", list(&[]), "heads"),
@@ -74,6 +74,7 @@ fn numbers_that_are_divided_by_or_asserted_on_are_in_range() {
 fn numbers_of_real_models_that_look_odd_are_let_through() {
     for (key, value) in [
         ("llama.attention.head_count", list(&[u32(4), u32(0)])),
+        ("llama.attention.head_count", list(&[u32(0), u32(4)])),
         ("llama.attention.head_count_kv", list(&[u32(0), u32(2)])),
         ("llama.feed_forward_length", u32(0)),
         ("llama.rope.dimension_count", u32(0)),
