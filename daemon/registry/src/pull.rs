@@ -72,11 +72,15 @@ impl Registry {
                 None => missing.push(blob),
             }
         }
+        missing.sort_by_key(|blob| blob.digest);
+        missing.dedup_by_key(|blob| blob.digest);
+        // All of them together, before any of them begins.
+        let sizes: Vec<(Digest, u64)> = missing.iter().map(|blob| (blob.digest, blob.size)).collect();
+        let store = self.store.clone();
+        spawn_blocking(move || store.check_downloads(&sizes)).await??;
         let mut downloads: Vec<Arc<Download>> = Vec::new();
         for blob in missing {
-            if !downloads.iter().any(|download| download.digest == blob.digest) {
-                downloads.push(self.download(session, blob, name).await?);
-            }
+            downloads.push(self.download(session, blob, name).await?);
         }
         Ok((holding, downloads))
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use platform::disk;
 
-use crate::{Store, StoreError};
+use crate::{Digest, Store, StoreError};
 
 impl Store {
     /// Whether `needed_bytes` more leave free what is to stay free.
@@ -21,6 +21,17 @@ impl Store {
             return Err(StoreError::DiskFull { needed_bytes, free_bytes, floor_bytes: self.floor_bytes });
         }
         Ok(())
+    }
+
+    /// Whether all of these downloads, by digest and length, have room together. What was begun has its room already.
+    ///
+    /// # Errors
+    /// [`StoreError::DiskFull`] if not.
+    pub fn check_downloads(&self, wanted: &[(Digest, u64)]) -> Result<(), StoreError> {
+        let taken =
+            |digest| std::fs::metadata(self.partial_path(digest)).map_or(0, |metadata| metadata.len());
+        let needed = wanted.iter().map(|(digest, bytes)| bytes.saturating_sub(taken(digest)));
+        self.check_room(needed.fold(0, u64::saturating_add))
     }
 
     /// Says a full disk as such.
