@@ -150,10 +150,15 @@ impl Fetch {
     async fn run(self, partial: Partial) -> Result<HeldBlob, RegistryError> {
         let follower = partial.follower();
         let hashing = spawn_blocking(move || follower.digest());
-        match self.parts(&partial).await {
-            Err(RegistryError::NoParts) => self.whole(&partial).await?,
-            other => other?,
-        }
+        let hashing = match self.parts(&partial).await {
+            Err(RegistryError::NoParts) => {
+                self.whole(&partial).await?;
+                // What the first one has read may have been written over since.
+                let follower = partial.follower();
+                spawn_blocking(move || follower.digest())
+            }
+            other => other.map(|()| hashing)?,
+        };
         // All parts are there, so it has an end.
         let found = hashing.await??.ok_or(RegistryError::Malformed("end"))?;
         Ok(spawn_blocking(move || partial.finish(found)).await??)
@@ -197,7 +202,9 @@ impl Fetch {
                 tries.succeeded();
             }
             match outcome {
-                Ok(()) => {}
+                Ok(()) if position > before => {}
+                // An answer without a byte is asked for again no sooner than a failure.
+                Ok(()) => return Err(RegistryError::WrongLength(self.digest)),
                 Err(error) => tries.pause(error).await?,
             }
         }
