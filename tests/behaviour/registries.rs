@@ -139,13 +139,13 @@ fn ctrl_c_ends_a_pull_and_the_next_one_goes_on_where_it_was() {
 
     let first_percent = said.rsplit_once('%').unwrap().0.rsplit(' ').next().unwrap().parse::<u32>().unwrap();
     assert!(first_percent > 0, "{said}");
-    // Twice one MiB a connection at most is asked for again.
+    // Starting over would ask for all of it twice.
     assert!(server.bytes_asked() < (2 * 64) << 20, "{}", server.bytes_asked());
     assert!(succeeded(&hob.cli(&["list"])).contains("library/model:latest"));
 }
 
 #[test]
-fn a_model_is_pulled_when_something_is_made_from_it() {
+fn what_a_model_is_made_from_is_asked_of_its_registry() {
     let registry = DockerRegistry::start();
     let hob = trusting(&registry.host);
     let name = format!("{}/me/base:latest", registry.host);

@@ -148,6 +148,8 @@ struct Fetch {
 
 impl Fetch {
     async fn run(self, partial: Partial) -> Result<HeldBlob, RegistryError> {
+        // Each takes a thread that may block until its last byte, and there are not as many as a manifest has layers.
+        let _turn = self.registry.turns.acquire().await;
         let follower = partial.follower();
         let hashing = spawn_blocking(move || follower.digest());
         let hashing = match self.parts(&partial).await {
@@ -203,7 +205,7 @@ impl Fetch {
             }
             match outcome {
                 Ok(()) if position > before => {}
-                // An answer without a byte is asked for again no sooner than a failure.
+                // Asked for again, it would be as empty again.
                 Ok(()) => return Err(RegistryError::WrongLength(self.digest)),
                 Err(error) => tries.pause(error).await?,
             }

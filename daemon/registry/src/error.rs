@@ -70,7 +70,7 @@ pub enum RegistryError {
     Manifest(#[from] InvalidManifest),
     /// The connection could not be made, or broke.
     #[error("{}", said(.0))]
-    Transport(#[from] reqwest::Error),
+    Transport(#[source] reqwest::Error),
     /// The proxy's address makes no sense.
     #[error("the proxy {address} makes no sense: {source}")]
     Proxy {
@@ -88,6 +88,13 @@ pub enum RegistryError {
     /// A part of ours failed.
     #[error("a part of the transfer failed; the log says more")]
     Task(#[from] tokio::task::JoinError),
+}
+
+impl From<reqwest::Error> for RegistryError {
+    fn from(error: reqwest::Error) -> Self {
+        // Addresses of storage hosts carry signatures, which are secrets.
+        Self::Transport(error.without_url())
+    }
 }
 
 impl RegistryError {

@@ -61,6 +61,10 @@ pub struct Registry {
     /// Of all transfers together.
     connections: Arc<Semaphore>,
     downloads: Arc<Mutex<HashMap<Digest, Weak<download::Download>>>>,
+    /// Of downloads that are more than begun.
+    turns: Arc<Semaphore>,
+    /// Without the time limit on silence, which counts while we send.
+    uploads: reqwest::Client,
 }
 
 /// Enough to fill a line, few enough for a registry not to mind.
@@ -74,7 +78,9 @@ impl Registry {
     pub fn new(store: Store, config: Config) -> Result<Self, RegistryError> {
         Ok(Self {
             store,
-            client: http::client(&config)?,
+            client: http::client(&config, http::Silence::IsFailure)?,
+            uploads: http::client(&config, http::Silence::IsWork)?,
+            turns: Arc::new(Semaphore::new(CONNECTIONS)),
             pace: Arc::new(pace::Pace::new(config.bytes_per_second)),
             connections: Arc::new(Semaphore::new(CONNECTIONS)),
             downloads: Arc::default(),

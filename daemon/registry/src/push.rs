@@ -66,7 +66,7 @@ impl Upload<'_> {
 
     /// Goes on with the upload at `resumable`, or begins one.
     async fn attempt(&self, resumable: &mut Option<Url>, tries: &mut Tries) -> Result<(), RegistryError> {
-        let begun = match resumable.take() {
+        let begun = match resumable.clone() {
             Some(url) => self.status(url).await?,
             None => None,
         };
@@ -77,10 +77,10 @@ impl Upload<'_> {
                 Some(url) => (url, 0),
             },
         };
-        while done < self.blob.size {
+        loop {
             *resumable = Some(url.clone());
             if done > 0 && self.session.is_authorized().await {
-                // Tokens last for minutes; this small request gets a new one if need be, which the chunk could not.
+                // Tokens last for minutes; this small request gets a new one if need be, which the next could not.
                 (url, done) = self.status(url).await?.ok_or(RegistryError::Malformed("upload"))?;
             }
             let count = CHUNK.min(self.blob.size.saturating_sub(done));
@@ -93,12 +93,10 @@ impl Upload<'_> {
             done += count;
             self.tell(done).await;
         }
-        *resumable = Some(url.clone());
         url.query_pairs_mut().append_pair("digest", &self.blob.digest.to_string());
-        let mut end = Request::new(Method::PUT, url);
-        end.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-        end.body = Some(Bytes::new());
-        self.session.send(end).await?;
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        self.session.upload(Method::PUT, url, headers, Body::from("")).await?;
         *resumable = None;
         Ok(())
     }

@@ -15,6 +15,7 @@ use crate::{Credential, Hosts, Registry, RegistryError, Transport};
 #[derive(Debug)]
 pub(crate) struct Session {
     client: Client,
+    uploads: Client,
     hosts: Hosts,
     /// `https://host/v2/namespace/model/`.
     base: Url,
@@ -46,6 +47,7 @@ impl Registry {
         hosts.check(&base)?;
         Ok(Session {
             client: self.client.clone(),
+            uploads: self.uploads.clone(),
             hosts,
             base,
             credential: self.config.credentials.get(name.host()).cloned(),
@@ -116,7 +118,7 @@ impl Session {
         body: Body,
     ) -> Result<Response, RegistryError> {
         self.hosts.check(&url)?;
-        let mut request = self.client.request(method, url).headers(headers).body(body);
+        let mut request = self.uploads.request(method, url).headers(headers).body(body);
         if let Some(authorization) = self.authorization.lock().await.clone() {
             request = request.header(AUTHORIZATION, authorization);
         }
@@ -173,7 +175,8 @@ impl Session {
         let mut request = self.client.get(auth::token_url(realm, service, scope));
         if let Some(credential) = &self.credential {
             let host = |url: &Url| url.authority().to_owned();
-            if host(realm) != host(&self.base) {
+            // The scheme too, or a realm without TLS would hear it in plain text.
+            if realm.origin() != self.base.origin() {
                 return Err(RegistryError::ForeignRealm { realm: host(realm), host: host(&self.base) });
             }
             request = request.header(AUTHORIZATION, credential.basic());

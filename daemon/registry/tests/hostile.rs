@@ -495,3 +495,46 @@ async fn a_push_outlives_the_tokens_that_it_is_given() {
     let chunks = registry.asked().iter().filter(|asked| asked.method == "PATCH").count();
     assert_eq!(chunks, 4, "three of the weights, one of the config, none twice");
 }
+
+/// The first try shows the hash the right bytes, the second puts others in their place.
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_are_sent_anew_are_hashed_anew() {
+    let model = Model::of(24 * MIB);
+    let (served, tries) = (model.clone(), AtomicUsize::new(0));
+    let server = Server::start(move |asked| {
+        let mut whole = served.answer(&Asked { headers: HashMap::new(), ..asked.clone() });
+        if whole.body.len() == 24 * MIB {
+            if asked.range().is_some() {
+                return whole;
+            }
+            match tries.fetch_add(1, Ordering::Relaxed) {
+                0 => whole.cut_after = Some(20 * MIB),
+                _ => whole.body[..MIB].fill(0),
+            }
+        }
+        whole
+    });
+    let bench = trusting(&[&server]);
+
+    let error = bench.refused(&server).await;
+
+    assert!(matches!(*error, RegistryError::Store(StoreError::DigestMismatch { .. })), "{error}");
+    assert!(!bench.store.has_blob(&Digest::of(&model.weights)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_of_many_layers_does_not_take_every_thread() {
+    let layers: Vec<Vec<u8>> = (0..600_u32).map(|number| number.to_le_bytes().to_vec()).collect();
+    let blob = |bytes: &Vec<u8>| format!(r#"{{"mediaType":"x","digest":"{}","size":4}}"#, Digest::of(bytes));
+    let listed: Vec<String> = layers.iter().map(blob).collect();
+    let manifest = format!(r#"{{"schemaVersion":2,"config":{},"layers":[{}]}}"#, listed[0], listed.join(","));
+    let server = Server::start(move |asked| {
+        let layer = layers.iter().find(|bytes| asked.path.ends_with(&Digest::of(bytes).to_string()));
+        Reply::of(200).body(layer.cloned().unwrap_or_else(|| manifest.clone().into_bytes()))
+    });
+    let bench = trusting(&[&server]);
+
+    let pulled = tokio::time::timeout(std::time::Duration::from_secs(60), bench.pull(&server)).await;
+
+    pulled.expect("it hangs").unwrap();
+}

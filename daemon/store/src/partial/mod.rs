@@ -223,7 +223,8 @@ impl Partial {
         })
     }
 
-    /// Forgets what is there, as for a server that sends nothing but the whole. To be done before a follower is made.
+    /// Forgets what is there, as for a server that sends nothing but the whole. A follower made before may hash
+    /// what is written over from here on, so its word is worth nothing.
     pub fn start_over(&self) {
         self.progress.state().parts.iter_mut().for_each(|part| part.completed = 0);
     }
