@@ -521,20 +521,3 @@ async fn bytes_that_are_sent_anew_are_hashed_anew() {
     assert!(matches!(*error, RegistryError::Store(StoreError::DigestMismatch { .. })), "{error}");
     assert!(!bench.store.has_blob(&Digest::of(&model.weights)));
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_model_of_many_layers_does_not_take_every_thread() {
-    let layers: Vec<Vec<u8>> = (0..600_u32).map(|number| number.to_le_bytes().to_vec()).collect();
-    let blob = |bytes: &Vec<u8>| format!(r#"{{"mediaType":"x","digest":"{}","size":4}}"#, Digest::of(bytes));
-    let listed: Vec<String> = layers.iter().map(blob).collect();
-    let manifest = format!(r#"{{"schemaVersion":2,"config":{},"layers":[{}]}}"#, listed[0], listed.join(","));
-    let server = Server::start(move |asked| {
-        let layer = layers.iter().find(|bytes| asked.path.ends_with(&Digest::of(bytes).to_string()));
-        Reply::of(200).body(layer.cloned().unwrap_or_else(|| manifest.clone().into_bytes()))
-    });
-    let bench = trusting(&[&server]);
-
-    let pulled = tokio::time::timeout(std::time::Duration::from_secs(60), bench.pull(&server)).await;
-
-    pulled.expect("it hangs").unwrap();
-}
