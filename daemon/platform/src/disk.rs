@@ -17,6 +17,12 @@ fn available(disk: nix::sys::statvfs::Statvfs) -> u64 {
     u64::from(disk.blocks_available()).saturating_mul(u64::from(disk.fragment_size()))
 }
 
+/// Bytes of the disk that a file has; fewer than its length where it has holes.
+pub fn taken_bytes(metadata: &std::fs::Metadata) -> u64 {
+    // Its unit is 512 bytes, whatever the filesystem's is.
+    std::os::unix::fs::MetadataExt::blocks(metadata).saturating_mul(512)
+}
+
 /// Makes the file `bytes` long and takes the disk's blocks for all of it; what is there already stays. Where the
 /// filesystem cannot take blocks ahead, only the length is set.
 ///
@@ -24,7 +30,7 @@ fn available(disk: nix::sys::statvfs::Statvfs) -> u64 {
 /// [`io::ErrorKind::StorageFull`] if there is no room.
 pub fn reserve(file: &File, bytes: u64) -> io::Result<()> {
     // Asked first, as some filesystems take all that there is before they say that it is not enough.
-    let more = bytes.saturating_sub(file.metadata()?.len());
+    let more = bytes.saturating_sub(taken_bytes(&file.metadata()?));
     if more > available(nix::sys::statvfs::fstatvfs(file)?) {
         return Err(io::ErrorKind::StorageFull.into());
     }
@@ -58,5 +64,9 @@ mod tests {
         assert_eq!(file.metadata().unwrap().len(), 1 << 20);
         let full = reserve(&file, free.saturating_mul(4)).unwrap_err();
         assert_eq!(full.kind(), io::ErrorKind::StorageFull);
+        let holes = File::create(folder.path().join("holes")).unwrap();
+        holes.set_len(1 << 20).unwrap();
+        assert_eq!(taken_bytes(&holes.metadata().unwrap()), 0);
+        assert_eq!(taken_bytes(&file.metadata().unwrap()), 1 << 20);
     }
 }

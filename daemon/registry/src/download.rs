@@ -10,6 +10,7 @@ use reqwest::{Method, Response, StatusCode};
 use store::{BlobRef, Digest, HeldBlob, ModelName, Part, PartWriter, Partial, Store, StoreError};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet, spawn_blocking};
+use tokio_util::task::TaskTracker;
 
 use crate::retry::Tries;
 use crate::session::{Request, Session};
@@ -52,9 +53,8 @@ impl Download {
     pub(crate) async fn finished(&self) -> Outcome {
         let mut outcome = self.outcome.clone();
         match outcome.wait_for(Option::is_some).await {
-            Ok(outcome) => outcome.clone().unwrap_or_else(|| Err(Arc::new(RegistryError::Malformed("end")))),
-            // The task is gone without a word: it panicked.
-            Err(_) => Err(Arc::new(RegistryError::Malformed("end"))),
+            Ok(outcome) => outcome.clone().unwrap_or_else(|| Err(Arc::new(RegistryError::Lost(self.digest)))),
+            Err(_) => Err(Arc::new(RegistryError::Lost(self.digest))),
         }
     }
 }
@@ -80,6 +80,7 @@ impl Registry {
             session: Arc::clone(session),
             digest: blob.digest,
             completed: Arc::clone(&completed),
+            writing: TaskTracker::new(),
         };
         let task = tokio::spawn(async move {
             let outcome = fetch.run(partial).await.map(Arc::new).map_err(Arc::new);
@@ -144,6 +145,8 @@ struct Fetch {
     session: Arc<Session>,
     digest: Digest,
     completed: Arc<AtomicU64>,
+    /// The threads that write parts.
+    writing: TaskTracker,
 }
 
 impl Fetch {
@@ -162,13 +165,31 @@ impl Fetch {
             other => other.map(|()| hashing)?,
         };
         // All parts are there, so it has an end.
-        let found = hashing.await??.ok_or(RegistryError::Malformed("end"))?;
+        let found = hashing.await??.ok_or(RegistryError::Lost(self.digest))?;
         Ok(spawn_blocking(move || partial.finish(found)).await??)
     }
 
-    /// All parts, in their order, as many at once as there are connections.
+    /// All parts, in their order, as many at once as there are connections. Nobody writes to them once this returns.
     async fn parts(&self, partial: &Partial) -> Result<(), RegistryError> {
         let mut running = JoinSet::new();
+        let outcome = self.parts_side_by_side(partial, &mut running).await;
+        running.shutdown().await;
+        self.written().await;
+        outcome
+    }
+
+    /// Waits for the threads that write; their ends of the channels are closed.
+    async fn written(&self) {
+        self.writing.close();
+        self.writing.wait().await;
+        self.writing.reopen();
+    }
+
+    async fn parts_side_by_side(
+        &self,
+        partial: &Partial,
+        running: &mut JoinSet<Result<(), RegistryError>>,
+    ) -> Result<(), RegistryError> {
         for part in partial.parts().into_iter().filter(|part| part.completed < part.size) {
             let place = loop {
                 tokio::select! {
@@ -190,7 +211,7 @@ impl Fetch {
 
     /// One part, with as many connections one after the other as it takes.
     async fn part(&self, part: Part, writer: PartWriter) -> Result<(), RegistryError> {
-        let mut sink = Sink::new(writer);
+        let mut sink = Sink::new(writer, &self.writing);
         let mut position = part.offset + part.completed;
         let end = part.offset + part.size;
         let mut tries = Tries::default();
@@ -267,6 +288,7 @@ impl Fetch {
         let _place = self.registry.connections.acquire().await;
         let mut tries = Tries::default();
         loop {
+            self.written().await;
             partial.start_over();
             self.completed.store(0, Ordering::Relaxed);
             match self.whole_once(partial).await {
@@ -284,7 +306,7 @@ impl Fetch {
         }
         let mut rest = bytes::Bytes::new();
         for part in partial.parts() {
-            let mut sink = Sink::new(partial.writer(part.number)?);
+            let mut sink = Sink::new(partial.writer(part.number)?, &self.writing);
             let mut lacking = part.size;
             while lacking > 0 {
                 if rest.is_empty() {
@@ -324,9 +346,9 @@ struct Sink {
 }
 
 impl Sink {
-    fn new(mut writer: PartWriter) -> Self {
+    fn new(mut writer: PartWriter, threads: &TaskTracker) -> Self {
         let (pieces, mut arriving) = mpsc::channel::<bytes::Bytes>(PIECES_IN_FLIGHT);
-        let writing = spawn_blocking(move || {
+        let writing = threads.spawn_blocking(move || {
             while let Some(piece) = arriving.blocking_recv() {
                 writer.write(&piece)?;
             }

@@ -85,6 +85,9 @@ pub enum RegistryError {
     /// A local file that is being pushed.
     #[error("cannot read what is to be pushed: {0}")]
     Io(#[from] std::io::Error),
+    /// A download's task panicked.
+    #[error("the download of {0} ended without a word; the log says more")]
+    Lost(Digest),
     /// A part of ours failed.
     #[error("a part of the transfer failed; the log says more")]
     Task(#[from] tokio::task::JoinError),

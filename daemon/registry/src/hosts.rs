@@ -57,10 +57,12 @@ impl Hosts {
         if url.scheme() != "https" {
             return Err(RegistryError::Untrusted { host: host.into() });
         }
-        match host.trim_matches(['[', ']']).parse::<IpAddr>() {
-            Ok(address) if !is_public(address) => Err(RegistryError::Private { host: host.into() }),
-            _ => Ok(()),
-        }
+        let inside = match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+            Ok(address) => !is_public(address),
+            // The resolver knows names only, so a host that is trusted at one port is asked at no other.
+            Err(_) => is_inside_name(host) || self.is_trusted_name(host),
+        };
+        if inside { Err(RegistryError::Private { host: host.into() }) } else { Ok(()) }
     }
 
     /// The scheme to reach a registry by.
@@ -83,7 +85,7 @@ impl Hosts {
     }
 
     fn is_trusted_name(&self, name: &str) -> bool {
-        self.trusted.iter().any(|trusted| trusted.host == name) || self.proxy.as_deref() == Some(name)
+        self.trusted.iter().any(|trusted| trusted.host == name)
     }
 }
 
@@ -103,7 +105,9 @@ impl Resolve for Hosts {
             let name = name.as_str();
             let found: Vec<SocketAddr> = tokio::net::lookup_host((name, 0)).await?.collect();
             let known = !found.is_empty();
-            let allowed = |address: &SocketAddr| hosts.is_trusted_name(name) || is_public(address.ip());
+            let allowed = |address: &SocketAddr| {
+                hosts.is_trusted_name(name) || hosts.proxy.as_deref() == Some(name) || is_public(address.ip())
+            };
             let found: Vec<SocketAddr> = found.into_iter().filter(allowed).collect();
             if known && found.is_empty() {
                 return Err(PrivateAddress(name.into()).into());
@@ -111,6 +115,16 @@ impl Resolve for Hosts {
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
+}
+
+/// Whether the name can only mean something on the inside: where a proxy resolves names, nobody else asks.
+/// <https://www.iana.org/assignments/special-use-domain-names>
+fn is_inside_name(host: &str) -> bool {
+    let host = host.trim_end_matches('.');
+    let inside =
+        ["localhost", "local", "internal", "lan", "home", "corp", "intranet", "private", "home.arpa"];
+    !host.contains('.')
+        || inside.iter().any(|zone| host.strip_suffix(zone).is_some_and(|rest| rest.ends_with('.')))
 }
 
 /// Whether the address is one of the internet at large. <https://www.iana.org/assignments/iana-ipv4-special-registry>
@@ -198,9 +212,17 @@ mod tests {
             may("http://localhost:5000/v2/") && may("http://box.local/") && may("https://box.local:8443/")
         );
         assert!(may("https://registry.ollama.ai/v2/"));
-        for url in
-            ["http://registry.ollama.ai/", "http://localhost:5001/", "https://127.0.0.1/", "https://[::1]/"]
-        {
+        for url in [
+            "http://registry.ollama.ai/",
+            "http://localhost:5001/",
+            "https://127.0.0.1/",
+            "https://[::1]/",
+            "https://localhost/",
+            "https://localhost:5001/",
+            "https://router/",
+            "https://nas.local/",
+            "https://metadata.google.internal./",
+        ] {
             assert!(!may(url), "{url}");
         }
         assert!("a/b".parse::<Hosts>().is_err() && "user@host".parse::<Hosts>().is_err());

@@ -66,14 +66,12 @@ impl Registry {
         name: &ModelName,
     ) -> Result<(Vec<HeldBlob>, Vec<Arc<Download>>), RegistryError> {
         let (mut holding, mut missing) = (Vec::new(), Vec::new());
-        for blob in manifest.blobs() {
+        for blob in manifest.distinct_blobs() {
             match held(&self.store, blob).await? {
                 Some(here) => holding.push(here),
                 None => missing.push(blob),
             }
         }
-        missing.sort_by_key(|blob| blob.digest);
-        missing.dedup_by_key(|blob| blob.digest);
         // All of them together, before any of them begins.
         let sizes: Vec<(Digest, u64)> = missing.iter().map(|blob| (blob.digest, blob.size)).collect();
         let store = self.store.clone();

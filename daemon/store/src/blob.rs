@@ -59,7 +59,12 @@ pub struct IncomingBlob {
     expected: Option<Digest>,
     staged: Staged,
     hasher: Hasher,
+    /// Bytes that may come before the room on the disk is looked at again.
+    unchecked: u64,
 }
+
+/// How many bytes may come between two looks at the room: what the floor may be missed by.
+const CHECKED_EVERY: u64 = 64 << 20;
 
 impl Store {
     /// Whether the blob is there.
@@ -77,8 +82,14 @@ impl Store {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             other => other.map_err(io("open", &path))?,
         };
-        let still_there = is_linked(&held.file).map_err(io("read", &path))?;
+        let still_there = lock::has_name(&held.file, &path)?;
         Ok(Some(held).filter(|_| still_there))
+    }
+
+    /// Holds the blob, if it is there and as long as it should be. One that is must not be replaced, as somebody may hold it;
+    /// one that is not is better replaced.
+    pub(crate) fn hold_whole(&self, digest: &Digest, bytes: u64) -> Result<Option<HeldBlob>, StoreError> {
+        Ok(self.hold(digest)?.filter(|held| held.bytes == bytes))
     }
 
     /// Keeps a blob for a manifest that somebody is about to ask for, for an hour at most. `false` if it is not there.
@@ -132,19 +143,27 @@ impl Store {
 
     /// Gives a file whose bytes hash to `digest` its name.
     fn name(&self, staged: Staged, digest: Digest) -> Result<HeldBlob, StoreError> {
-        if let Some(held) = self.hold(&digest)? {
+        // What takes long comes before the turn.
+        staged.file().sync_all().map_err(io("sync", staged.path()))?;
+        let _turn = self.lock()?;
+        let bytes = staged.file().metadata().map_err(io("read", staged.path()))?.len();
+        if let Some(held) = self.hold_whole(&digest, bytes)? {
             return Ok(held);
         }
         let path = self.blob_path(&digest);
-        // Held before it has its name, so that there is no moment to remove it in.
-        staged.file().lock_shared().map_err(io("lock", staged.path()))?;
         let _written = staged.keep(&path).map_err(io("write", &path))?;
         HeldBlob::open(digest, path.clone()).map_err(io("open", &path))
     }
 
     fn begin(&self, expected: Option<Digest>) -> Result<IncomingBlob, StoreError> {
         let staged = Staged::create(&self.blobs()).map_err(io("write to", &self.blobs()))?;
-        Ok(IncomingBlob { store: self.clone(), expected, staged, hasher: Hasher::default() })
+        Ok(IncomingBlob {
+            store: self.clone(),
+            expected,
+            staged,
+            hasher: Hasher::default(),
+            unchecked: CHECKED_EVERY,
+        })
     }
 }
 
@@ -152,8 +171,14 @@ impl IncomingBlob {
     /// More bytes.
     ///
     /// # Errors
-    /// [`StoreError::Io`], as when the disk is full.
+    /// [`StoreError::DiskFull`]; [`StoreError::Io`] if they cannot be written.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        let count = bytes.len() as u64;
+        if count > self.unchecked {
+            self.store.check_room(CHECKED_EVERY.max(count))?;
+            self.unchecked = CHECKED_EVERY;
+        }
+        self.unchecked = self.unchecked.saturating_sub(count);
         self.staged.write_all(bytes).map_err(io("write", self.staged.path()))?;
         self.hasher.update(bytes);
         Ok(())
@@ -249,12 +274,4 @@ impl Expected {
     pub(crate) fn named(&self, digest: &Digest) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(digest);
     }
-}
-
-/// A file that was removed while it was being opened has no name any more.
-fn is_linked(file: &File) -> std::io::Result<bool> {
-    #[cfg(unix)]
-    return Ok(std::os::unix::fs::MetadataExt::nlink(&file.metadata()?) > 0);
-    #[cfg(not(unix))]
-    Ok(true)
 }

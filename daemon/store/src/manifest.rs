@@ -171,6 +171,12 @@ impl Manifest {
     fn digests(&self) -> impl Iterator<Item = Digest> {
         self.blobs().map(|blob| blob.digest)
     }
+
+    /// Every blob that it names, once, however often it names it.
+    pub fn distinct_blobs(&self) -> impl Iterator<Item = &BlobRef> {
+        let mut seen = HashSet::new();
+        self.blobs().filter(move |blob| seen.insert(blob.digest))
+    }
 }
 
 impl BlobRef {
@@ -301,7 +307,7 @@ impl Store {
                 reason: format!("its blob {digest} is missing"),
             })
         };
-        manifest.digests().map(hold).collect()
+        manifest.distinct_blobs().map(|blob| hold(blob.digest)).collect()
     }
 
     fn replace(&self, name: &ModelName, manifest: &Manifest) -> Result<(), StoreError> {

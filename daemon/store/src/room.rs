@@ -29,7 +29,7 @@ impl Store {
     /// [`StoreError::DiskFull`] if not.
     pub fn check_downloads(&self, wanted: &[(Digest, u64)]) -> Result<(), StoreError> {
         let taken =
-            |digest| std::fs::metadata(self.partial_path(digest)).map_or(0, |metadata| metadata.len());
+            |digest| std::fs::metadata(self.partial_path(digest)).map_or(0, |it| disk::taken_bytes(&it));
         let needed = wanted.iter().map(|(digest, bytes)| bytes.saturating_sub(taken(digest)));
         self.check_room(needed.fold(0, u64::saturating_add))
     }

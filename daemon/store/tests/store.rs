@@ -109,6 +109,37 @@ fn what_somebody_is_about_to_name_is_not_removed() {
 }
 
 #[test]
+fn two_who_bring_the_same_blob_share_it() {
+    let (folder, store) = open();
+    let other = Store::open(folder.path().to_path_buf()).unwrap();
+    let arriving = |store: &Store| {
+        let mut incoming = store.begin_blob(&Digest::of(b"same")).unwrap();
+        incoming.push(b"same").unwrap();
+        incoming
+    };
+    let (mine, theirs) = (arriving(&store), arriving(&other));
+    let partial = store.begin_partial(&Digest::of(b"same"), 4, &name("model")).unwrap();
+    partial.writer(0).unwrap().write(b"same").unwrap();
+
+    let held = mine.finish().unwrap();
+    drop(theirs.finish().unwrap());
+    drop(partial.finish(Digest::of(b"same")).unwrap());
+    age(&path_of(&folder, b"same"), DAY);
+
+    assert_eq!(store.prune().unwrap().files, 0, "the first of them still holds it");
+    drop(held);
+    assert_eq!(store.prune().unwrap().files, 1);
+}
+
+#[test]
+fn a_blob_that_is_too_short_is_replaced_by_a_whole_one() {
+    let (folder, store) = open();
+    fs::write(path_of(&folder, b"whole"), b"who").unwrap();
+    drop(blob(&store, b"whole"));
+    assert_eq!(fs::read(path_of(&folder, b"whole")).unwrap(), b"whole");
+}
+
+#[test]
 fn prune_spares_what_is_young_and_downloads_of_this_week() {
     let (folder, store) = open();
     blob(&store, b"young");
@@ -185,6 +216,25 @@ fn what_cannot_fit_is_refused_before_its_first_byte() {
     let floor = store.clone().with_floor(1 << 60).begin_partial(&Digest::of(b"tiny"), 1, &name("model"));
     assert!(matches!(floor, Err(StoreError::DiskFull { .. })));
     assert_eq!(fs::read_dir(folder.path().join("blobs")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_full_disk_does_not_cost_what_was_downloaded() {
+    let (folder, store) = open();
+    let (digest, bytes) = (Digest::of(b"never whole"), 20 << 20);
+    let partial = store.begin_partial(&digest, bytes, &name("model")).unwrap();
+    partial.writer(1).unwrap().write(&[7; 1000]).unwrap();
+    drop(partial);
+    let path = folder.path().join("blobs").join(format!("sha256-{}-partial", digest.hex()));
+    // As on a filesystem that takes no blocks ahead.
+    let length = fs::metadata(&path).unwrap().len();
+    fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_len(length).unwrap();
+
+    let full = store.clone().with_floor(1 << 60).begin_partial(&digest, bytes, &name("model"));
+
+    assert!(matches!(full, Err(StoreError::DiskFull { .. })), "its blocks are still to be taken");
+    assert_eq!(store.partials().unwrap()[0].completed_bytes, 1000);
 }
 
 #[test]

@@ -103,7 +103,9 @@ async fn pack(
         );
     }
     let total = weights.bytes();
-    let output = api.on_store(move |store| store.begin_written(total)).await?;
+    // The most that it can become: 16 bits a weight to 32.
+    let most = if to == Quantization::F32 { total.saturating_mul(2) } else { total };
+    let output = api.on_store(move |store| store.begin_written(most)).await?;
     let status = format!("quantizing {from} model to {to}");
     let model = weights.reader().map_err(Error::Weights)?;
     let mut say = |part: f32| {

@@ -85,19 +85,15 @@ impl Store {
         let path = self.partial_path(digest);
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let file = opened.map_err(io("open", &path))?;
-        if !lock::is_free(&file, &path)? {
+        // One that has another name by now is finished, and not ours to write to.
+        if !lock::is_free(&file, &path)? || !lock::has_name(&file, &path)? {
             return Err(StoreError::Busy(*digest));
         }
-        let length = file.metadata().map_err(io("read", &path))?.len();
-        let parts = match self.saved_parts(digest) {
-            Some(parts) if length == bytes && covers(&parts, bytes) => parts,
-            _ => {
-                self.remove_parts(digest)?;
-                divided(bytes)
-            }
-        };
+        let metadata = file.metadata().map_err(io("read", &path))?;
+        let length = metadata.len();
+        let begun = self.saved_parts(digest)?.filter(|parts| length == bytes && covers(parts, bytes));
         let reserved = self
-            .check_room(bytes.saturating_sub(length))
+            .check_room(bytes.saturating_sub(disk::taken_bytes(&metadata)))
             .and_then(|()| disk::reserve(&file, bytes).map_err(|error| self.no_room(bytes, error, &path)));
         if let Err(error) = reserved {
             if length == 0 {
@@ -106,15 +102,30 @@ impl Store {
             }
             return Err(error);
         }
+        let parts = match begun {
+            Some(parts) => {
+                // What a process before us has written may still be on its way to the disk.
+                file.sync_data().map_err(io("sync", &path))?;
+                parts
+            }
+            None => self.new_parts(digest, bytes)?,
+        };
         durable::write(&self.note_path(digest), model.to_string().as_bytes())
             .map_err(io("write", &self.note_path(digest)))?;
-        // All of them, since Ollama adds up what it finds. Should they be lost, the download starts over.
-        for part in &parts {
-            let path = self.part_path(digest, part.number);
-            fs::write(&path, Record::bytes(part, part.completed)).map_err(io("write", &path))?;
-        }
         let progress = Arc::new(Progress::of(parts));
         Ok(Partial { store: self.clone(), digest: *digest, bytes, file: Arc::new(file), progress })
+    }
+
+    /// Forgets what is on record of a download, and begins anew. All parts are on record from the beginning, since Ollama
+    /// adds up what it finds; should that be lost, nothing else is.
+    fn new_parts(&self, digest: &Digest, bytes: u64) -> Result<Vec<Part>, StoreError> {
+        self.remove_parts(digest)?;
+        let parts = divided(bytes);
+        for part in &parts {
+            let path = self.part_path(digest, part.number);
+            fs::write(&path, Record::bytes(part, 0)).map_err(io("write", &path))?;
+        }
+        Ok(parts)
     }
 
     /// All downloads that were begun, those of other processes too.
@@ -128,7 +139,7 @@ impl Store {
             let name = entry.file_name();
             let digest = name.to_str().and_then(|name| name.strip_suffix("-partial")?.parse::<Digest>().ok());
             let (Some(digest), Ok(metadata)) = (digest, entry.metadata()) else { continue };
-            let parts = self.saved_parts(&digest).unwrap_or_default();
+            let parts = self.saved_parts(&digest)?.unwrap_or_default();
             found.push(ListedPartial {
                 digest,
                 bytes: metadata.len(),
@@ -153,24 +164,29 @@ impl Store {
             }
             other => other.map_err(io("open", &path))?,
         };
-        if !lock::is_free(&file, &path)? {
+        if !lock::is_free(&file, &path)? || !lock::has_name(&file, &path)? {
             return Err(StoreError::Busy(*digest));
         }
-        let bytes = file.metadata().map_err(io("read", &path))?.len();
+        let bytes = disk::taken_bytes(&file.metadata().map_err(io("read", &path))?);
         self.remove_parts(digest)?;
         durable::remove(&path).map_err(io("remove", &path))?;
         Ok(bytes)
     }
 
-    fn saved_parts(&self, digest: &Digest) -> Option<Vec<Part>> {
-        let read = |number| -> Option<Part> {
-            let record: Record =
-                serde_json::from_slice(&fs::read(self.part_path(digest, number)).ok()?).ok()?;
-            Some(record.part())
-        };
+    /// What is on record, up to the first part that is not. Records that cannot be read now are not taken for lost.
+    fn saved_parts(&self, digest: &Digest) -> Result<Option<Vec<Part>>, StoreError> {
+        let mut parts = Vec::new();
         // As many as Ollama makes of the largest file, and far fewer than a folder holds.
-        let parts: Vec<Part> = (0..4096).map_while(read).collect();
-        (!parts.is_empty()).then_some(parts)
+        for number in 0..4096 {
+            let path = self.part_path(digest, number);
+            let record = match fs::read(&path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => break,
+                other => other.map_err(io("read", &path))?,
+            };
+            let Ok(record) = serde_json::from_slice::<Record>(&record) else { break };
+            parts.push(record.part());
+        }
+        Ok(Some(parts).filter(|parts| !parts.is_empty()))
     }
 
     fn remove_parts(&self, digest: &Digest) -> Result<(), StoreError> {
@@ -223,8 +239,8 @@ impl Partial {
         })
     }
 
-    /// Forgets what is there, as for a server that sends nothing but the whole. A follower made before may hash
-    /// what is written over from here on, so its word is worth nothing.
+    /// Forgets what is there, as for a server that sends nothing but the whole. No writer may be left. A follower made
+    /// before may hash what is written over from here on, so its word is worth nothing.
     pub fn start_over(&self) {
         self.progress.state().parts.iter_mut().for_each(|part| part.completed = 0);
     }
@@ -254,11 +270,19 @@ impl Partial {
             self.discard()?;
             return Err(StoreError::DigestMismatch { expected: digest, found });
         }
-        // Shared from here on, and never free in between, so that nobody removes what has no manifest yet.
-        self.file.lock_shared().map_err(io("lock", &from))?;
+        // What takes long comes before the turn.
+        self.file.sync_all().map_err(io("sync", &from))?;
+        let _turn = self.store.lock()?;
+        // It may have come another way meanwhile.
+        if let Some(held) = self.store.hold_whole(&digest, self.bytes)? {
+            self.discard()?;
+            return Ok(held);
+        }
         let path = self.store.blob_path(&digest);
         durable::rename(&self.file, &from, &path).map_err(io("write", &path))?;
         self.store.remove_parts(&digest)?;
+        // Ours alone until here, shared from here on.
+        self.file.lock_shared().map_err(io("lock", &path))?;
         HeldBlob::open(digest, path.clone()).map_err(io("open", &path))
     }
 }
