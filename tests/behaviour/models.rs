@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Output;
 
 use behaviour::server::{Model, Server};
-use behaviour::{Hob, float_model_file, model_file};
+use behaviour::{Hob, adapter_file, float_model_file, merged_model_file, model_file};
 use serde_json::{Value, json};
 
 #[track_caller]
@@ -82,6 +82,44 @@ fn the_files_of_a_split_model_become_one_model() {
     fs::copy(&first, &lonely).unwrap();
     let refused = hob.create("lonely", &lonely);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("not complete"), "{refused:?}");
+}
+
+#[test]
+fn an_adapter_answers_as_if_it_were_merged_into_the_weights() {
+    let hob = Hob::start_empty(&[]);
+    let modelfile = hob.home.path().join("Modelfile");
+    let create = |name: &str, adapter: &str| {
+        let text = format!("FROM {}\nADAPTER {adapter}\n", float_model_file().display());
+        fs::write(&modelfile, text).unwrap();
+        hob.cli(&["create", name, "-f", modelfile.to_str().unwrap()])
+    };
+    let answer = |model: &str| {
+        let options = json!({"temperature": 0, "num_predict": 12});
+        let asked =
+            json!({"model": model, "prompt": "Why is the sky blue?", "stream": false, "options": options});
+        hob.post("/api/generate", &asked).json()["response"].clone()
+    };
+    succeeded(&hob.create("plain", &float_model_file()));
+    succeeded(&hob.create("merged", &merged_model_file()));
+
+    succeeded(&create("adapted", adapter_file().to_str().unwrap()));
+
+    assert_eq!(answer("adapted"), answer("merged"));
+    assert_ne!(answer("adapted"), answer("plain"));
+    let printed = succeeded(&hob.cli(&["show", "adapted", "--modelfile"]));
+    fs::write(&modelfile, printed).unwrap();
+    succeeded(&hob.cli(&["create", "again", "-f", modelfile.to_str().unwrap()]));
+    let digest = |model: &str| {
+        let tags = hob.get("/api/tags").json();
+        let mut models = tags["models"].as_array().unwrap().iter();
+        models.find(|listed| listed["model"] == format!("{model}:latest")).unwrap()["digest"].clone()
+    };
+    assert_eq!(digest("again"), digest("adapted"));
+    let none = String::from_utf8(create("none", float_model_file().to_str().unwrap()).stderr).unwrap();
+    assert!(none.contains("is no adapter"), "{none}");
+    let foreign = hob
+        .post("/api/create", &json!({"model": "foreign", "from": "plain", "adapters": {"a": "sha256:00"}}));
+    assert_eq!((foreign.status, foreign.json()["error"].clone()), (400, json!("invalid digest format")));
 }
 
 #[test]

@@ -341,7 +341,21 @@ pub fn model_file() -> PathBuf {
 
 /// The same, with 16 bits a weight.
 pub fn float_model_file() -> PathBuf {
-    let file = cache().join("models/SmolLM2-135M-Instruct.F16.gguf");
+    made("SmolLM2-135M-Instruct.F16.gguf")
+}
+
+/// A LoRA adapter for [`float_model_file`].
+pub fn adapter_file() -> PathBuf {
+    made("SmolLM2-135M-Instruct.lora.gguf")
+}
+
+/// [`float_model_file`] with [`adapter_file`] merged into its weights.
+pub fn merged_model_file() -> PathBuf {
+    made("SmolLM2-135M-Instruct.F16-merged.gguf")
+}
+
+fn made(name: &str) -> PathBuf {
+    let file = cache().join("models").join(name);
     assert!(file.is_file(), "{} is missing: scripts/test makes it", file.display());
     file
 }

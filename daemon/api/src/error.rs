@@ -142,6 +142,7 @@ fn store_status(error: &StoreError) -> StatusCode {
         | StoreError::Busy(..)
         | StoreError::NoBase
         | StoreError::SeveralFiles(..)
+        | StoreError::NoAdapter(..)
         | StoreError::BadGguf(..)
         | StoreError::Parameter(_) => StatusCode::BAD_REQUEST,
         StoreError::DiskFull { .. } => StatusCode::INSUFFICIENT_STORAGE,

@@ -19,6 +19,7 @@ pub(crate) fn load(
         name: model.name.clone(),
         digest: model.digest,
         weights: model.weights.clone(),
+        adapters: model.adapters.clone(),
         options: LoadOptions { template: model.template.clone(), ..load_options(options, config) },
         keep_alive,
     }

@@ -10,4 +10,4 @@ mod template;
 mod watchdog;
 mod worker;
 
-pub use worker::{ServeError, serve};
+pub use worker::{Files, ServeError, serve};

@@ -15,7 +15,7 @@ use protocol::{
     ToWorker, frame,
 };
 
-use crate::ggml::{self, Context, ContextOptions, LoadError, Model, ModelOptions};
+use crate::ggml::{self, Adapter, Context, ContextOptions, LoadError, Model, ModelOptions};
 use crate::prompt::PromptBuilder;
 use crate::sequence::Admission;
 use crate::step::{HungUp, Intake, Loop, StepRequests};
@@ -33,17 +33,28 @@ pub enum ServeError {
     OutOfOrder(&'static str),
 }
 
-/// Loads the model file and answers requests until the daemon hangs up; or packs it into `output`. Blocks.
+/// The open files that a worker has to do with.
+#[derive(Debug)]
+pub struct Files {
+    /// The model.
+    pub model: File,
+    /// LoRA adapters that are laid over its weights.
+    pub adapters: Vec<File>,
+    /// Where it is packed to, if that is what is wanted.
+    pub output: Option<File>,
+}
+
+/// Loads the model file and answers requests until the daemon hangs up; or packs it. Blocks.
 ///
 /// # Errors
 /// [`ServeError`]; a model that cannot be loaded is no error here, the daemon is told.
-pub fn serve(socket: UnixStream, model: File, output: Option<File>) -> Result<(), ServeError> {
+pub fn serve(socket: UnixStream, files: Files) -> Result<(), ServeError> {
     let mut reader = BufReader::new(socket.try_clone().map_err(FrameError::Io)?);
     let outbox = Outbox::new(socket);
     let options = match frame::read(&mut reader)? {
         Some(ToWorker::Load(options)) => options,
         Some(ToWorker::Quantize(to)) => {
-            let last = match quantize(model, output, to, &outbox) {
+            let last = match quantize(files.model, files.output, to, &outbox) {
                 Ok(()) => FromWorker::Quantized,
                 Err(reason) => FromWorker::LoadFailed { reason },
             };
@@ -52,7 +63,7 @@ pub fn serve(socket: UnixStream, model: File, output: Option<File>) -> Result<()
         Some(_) => return Err(ServeError::OutOfOrder("a request")),
         None => return Ok(()),
     };
-    let loaded = match Loaded::load(model, &options, &outbox) {
+    let loaded = match Loaded::load(files, &options, &outbox) {
         Ok(loaded) => loaded,
         Err(reason) => {
             outbox.send(&FromWorker::LoadFailed { reason })?;
@@ -96,8 +107,9 @@ struct Loaded {
 impl Loaded {
     /// # Errors
     /// Why the model cannot be used, in words for its owner.
-    fn load(mut file: File, options: &LoadOptions, outbox: &Outbox) -> Result<Self, String> {
-        check_header(&mut file)?;
+    fn load(mut files: Files, options: &LoadOptions, outbox: &Outbox) -> Result<Self, String> {
+        check_header(&mut files.model)?;
+        files.adapters.iter_mut().try_for_each(check_header)?;
         let written = options.template.as_deref().filter(|template| !template.is_empty());
         let template = written.map(GoTemplate::parse).transpose().map_err(|error| error.to_string())?;
         ggml::start();
@@ -107,10 +119,13 @@ impl Loaded {
             let _unsent = outbox.send(&FromWorker::Loading(part));
         };
         let model_options = ModelOptions { gpu_blocks: options.gpu_blocks, mmap: options.mmap };
-        let model = Arc::new(Model::load(file, model_options, progress).map_err(say)?);
+        let model = Arc::new(Model::load(files.model, model_options, progress).map_err(say)?);
         if !model.has_decoder() {
             return Err("this model does not generate text".into());
         }
+        // Before the context, which takes their size into account.
+        let adapters = files.adapters.into_iter().map(|file| Adapter::load(Arc::clone(&model), file));
+        let adapters = adapters.collect::<Result<Vec<_>, _>>().map_err(say)?;
         let trained = model.trained_context();
         let context_tokens =
             if trained == 0 { options.context_tokens } else { options.context_tokens.min(trained) };
@@ -122,8 +137,9 @@ impl Loaded {
             sequences: options.sequences,
             threads: options.threads.unwrap_or_else(cores),
         };
-        let context = Context::new(Arc::clone(&model), context_options, Arc::clone(&cancellations.abort))
+        let mut context = Context::new(Arc::clone(&model), context_options, Arc::clone(&cancellations.abort))
             .map_err(say)?;
+        context.lay_over(adapters).map_err(say)?;
         let has_chat_template = template.is_some() || model.has_chat_template();
         let prompts = PromptBuilder::new(Arc::clone(&model), context_tokens, template)
             .map_err(|reason| format!("the model's chat template cannot be read: {reason}"))?;

@@ -34,7 +34,8 @@ impl Worker {
         let context_tokens = options.context_tokens;
         let (socket, theirs) = UnixStream::pair().unwrap();
         let model = File::open(model_path()).expect("the test model is missing: run scripts/fetch-models");
-        let thread = std::thread::spawn(move || engine::serve(theirs, model, None).unwrap());
+        let files = engine::Files { model, adapters: Vec::new(), output: None };
+        let thread = std::thread::spawn(move || engine::serve(theirs, files).unwrap());
         frame::write(&socket, &ToWorker::Load(options)).unwrap();
         loop {
             match frame::read(&socket).unwrap().unwrap() {

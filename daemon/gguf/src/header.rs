@@ -102,6 +102,11 @@ impl Header {
         self.number(&format!("{}.{key}", self.architecture()))
     }
 
+    /// Whether it is a LoRA adapter, to be laid over a model.
+    pub fn is_adapter(&self) -> bool {
+        self.text("general.type") == Some("adapter")
+    }
+
     /// Tokens that the model was trained to look back.
     pub fn context_length(&self) -> Option<u64> {
         self.of_architecture("context_length")

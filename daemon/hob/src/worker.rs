@@ -8,9 +8,10 @@ use anyhow::Context as _;
 /// If this process was not started by a daemon, or its socket failed.
 pub(crate) fn run() -> anyhow::Result<()> {
     check_processor()?;
-    let (socket, model) =
+    let (socket, files) =
         platform::process::inherited().context("hob worker is started by hob serve alone")?;
-    Ok(engine::serve(socket, model, platform::process::inherited_output())?)
+    let files = engine::Files { model: files.model, adapters: files.adapters, output: files.output };
+    Ok(engine::serve(socket, files)?)
 }
 
 /// The engine's code is compiled for these; without them it would die of an illegal instruction.

@@ -46,20 +46,18 @@ pub struct Worker {
 const SOCKET_FD: i32 = 3;
 const MODEL_FD: i32 = 4;
 const OUTPUT_FD: i32 = 5;
+/// From here on, one beside the other.
+const ADAPTERS_FD: i32 = 6;
 
 /// What a worker may read, and what it may write, if anything.
 #[derive(Debug)]
 pub struct WorkerFiles {
     /// The model.
     pub model: File,
+    /// What is laid over its weights.
+    pub adapters: Vec<File>,
     /// Where it is packed to.
     pub output: Option<File>,
-}
-
-impl From<File> for WorkerFiles {
-    fn from(model: File) -> Self {
-        Self { model, output: None }
-    }
 }
 
 /// Starts a worker with a socket to it and its open files, an almost empty environment, and nothing else.
@@ -69,12 +67,14 @@ impl From<File> for WorkerFiles {
 /// If the process cannot be made.
 pub fn spawn(worker: &WorkerProgram, files: WorkerFiles) -> io::Result<Worker> {
     let (ours, theirs) = UnixStream::pair()?;
-    // Above the target numbers, so that neither dup2 overwrites the other's source.
-    let socket = above_targets(theirs.into())?;
-    let model = above_targets(files.model.into())?;
-    let output = files.output.map(|output| above_targets(output.into())).transpose()?;
-    let mut wanted = vec![(socket.as_raw_fd(), SOCKET_FD), (model.as_raw_fd(), MODEL_FD)];
-    wanted.extend(output.as_ref().map(|output| (output.as_raw_fd(), OUTPUT_FD)));
+    let mut given = vec![(OwnedFd::from(theirs), SOCKET_FD), (files.model.into(), MODEL_FD)];
+    given.extend(files.output.map(|output| (output.into(), OUTPUT_FD)));
+    given.extend((ADAPTERS_FD..).zip(files.adapters).map(|(number, adapter)| (adapter.into(), number)));
+    // Above the target numbers, so that no dup2 overwrites another's source.
+    let above = given.iter().map(|(_, number)| number + 1).max().unwrap_or(0);
+    let moved = given.into_iter().map(|(file, number)| Ok((moved_above(above, file)?, number)));
+    let moved = moved.collect::<io::Result<Vec<(OwnedFd, i32)>>>()?;
+    let wanted: Vec<_> = moved.iter().map(|(file, number)| (file.as_raw_fd(), *number)).collect();
     let parent = Pid::this();
 
     #[expect(clippy::disallowed_methods, reason = "this is the place that spawns")]
@@ -124,35 +124,36 @@ fn duplicate(from: i32, to: i32) -> io::Result<()> {
     }
 }
 
-fn above_targets(descriptor: OwnedFd) -> io::Result<OwnedFd> {
-    let copy = nix::fcntl::fcntl(&descriptor, nix::fcntl::FcntlArg::F_DUPFD_CLOEXEC(OUTPUT_FD + 1))?;
+fn moved_above(number: i32, descriptor: OwnedFd) -> io::Result<OwnedFd> {
+    let copy = nix::fcntl::fcntl(&descriptor, nix::fcntl::FcntlArg::F_DUPFD_CLOEXEC(number))?;
     // SAFETY: just made, and nobody else's.
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })
 }
 
-/// In a worker: the socket and the model file that it was born with. Once.
+/// In a worker: the socket and the files that it was born with. Once.
 ///
 /// # Errors
 /// If this process was not started by [`spawn`].
-pub fn inherited() -> io::Result<(UnixStream, File)> {
-    for descriptor in [SOCKET_FD, MODEL_FD] {
-        // SAFETY: only asks; a number that is not open is an error.
-        if unsafe { nix::libc::fcntl(descriptor, nix::libc::F_SETFD, nix::libc::FD_CLOEXEC) } == -1 {
-            return Err(io::Error::last_os_error());
-        }
-    }
-    // SAFETY: both are open, were put there for this process by `spawn`, and belong to nobody else in it.
-    unsafe { Ok((UnixStream::from_raw_fd(SOCKET_FD), File::from_raw_fd(MODEL_FD))) }
+pub fn inherited() -> io::Result<(UnixStream, WorkerFiles)> {
+    // SAFETY: called once, and what is open at these numbers was put there for this process by `spawn`.
+    let take = |number| unsafe { born_with(number) };
+    let (socket, model) = (take(SOCKET_FD)?, take(MODEL_FD)?);
+    let output = take(OUTPUT_FD).ok().map(File::from);
+    let adapters = (ADAPTERS_FD..).map_while(|number| take(number).ok().map(File::from)).collect();
+    Ok((socket.into(), WorkerFiles { model: model.into(), adapters, output }))
 }
 
-/// In a worker: the file that it may write, if it was born with one. Once, and after [`inherited`].
-pub fn inherited_output() -> Option<File> {
+/// What this process was given at a number; an error if it was not. What the daemon itself has open is closed by exec.
+///
+/// # Safety
+/// Nobody else may own the descriptor of this number.
+unsafe fn born_with(number: i32) -> io::Result<OwnedFd> {
     // SAFETY: only asks; a number that is not open is an error.
-    if unsafe { nix::libc::fcntl(OUTPUT_FD, nix::libc::F_SETFD, nix::libc::FD_CLOEXEC) } == -1 {
-        return None;
+    if unsafe { nix::libc::fcntl(number, nix::libc::F_SETFD, nix::libc::FD_CLOEXEC) } == -1 {
+        return Err(io::Error::last_os_error());
     }
-    // SAFETY: it is open. `spawn` put it there, or nobody did: what the daemon has open is closed by exec.
-    Some(unsafe { File::from_raw_fd(OUTPUT_FD) })
+    // SAFETY: it is open, and by this function's contract nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 /// A process of its own group, so that the terminal's Ctrl-C does not reach it.

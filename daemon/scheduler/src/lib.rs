@@ -46,6 +46,8 @@ pub struct Load {
     pub digest: Digest,
     /// The GGUF file.
     pub weights: PathBuf,
+    /// LoRA adapters that are laid over it.
+    pub adapters: Vec<PathBuf>,
     /// At least this much of everything.
     pub options: LoadOptions,
     /// How long it stays when this request is over; `None` for the operator's default.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -225,8 +226,7 @@ impl Shared {
         table: &mut Table,
         load: &Load,
     ) -> Result<Arc<OnceLock<String>>, ScheduleError> {
-        let open = |source: io::Error| ScheduleError::Open { path: load.weights.clone(), source };
-        let model = File::open(&load.weights).map_err(open)?;
+        let files = open(load)?;
         let failure = Arc::new(OnceLock::new());
         table.next_id += 1;
         let entry = Entry {
@@ -244,7 +244,7 @@ impl Shared {
         self.tasks.spawn(async move {
             let closing = shared.closing.clone();
             let outcome = tokio::select! {
-                outcome = shared.serve(id, &load, model) => outcome,
+                outcome = shared.serve(id, &load, files) => outcome,
                 () = closing.cancelled() => Err("hob is shutting down".into()),
             };
             if let Err(reason) = outcome {
@@ -259,10 +259,10 @@ impl Shared {
     }
 
     /// Loads a model and serves it until it ends.
-    async fn serve(self: &Arc<Self>, id: u64, load: &Load, model: File) -> Result<(), String> {
+    async fn serve(self: &Arc<Self>, id: u64, load: &Load, files: WorkerFiles) -> Result<(), String> {
         let begun = Instant::now();
         let connection =
-            (self.spawn)(model.into()).map_err(|error| format!("a worker cannot be started: {error}"))?;
+            (self.spawn)(files).map_err(|error| format!("a worker cannot be started: {error}"))?;
         let (serving, facts) =
             worker::load(connection, load.options.clone(), self.config.load_timeout).await?;
         tracing::info!(model = %load.name, context = facts.context_tokens, elapsed = ?begun.elapsed(), "model loaded");
@@ -400,6 +400,15 @@ impl Entry {
         };
         Some(describe(&self.load, facts, expires_at))
     }
+}
+
+/// Opened before the worker is started, which has no right to open anything.
+fn open(load: &Load) -> Result<WorkerFiles, ScheduleError> {
+    let open = |path: &PathBuf| {
+        File::open(path).map_err(|source| ScheduleError::Open { path: path.clone(), source })
+    };
+    let adapters = load.adapters.iter().map(open).collect::<Result<_, _>>()?;
+    Ok(WorkerFiles { model: open(&load.weights)?, adapters, output: None })
 }
 
 fn expiry(keep_alive: KeepAlive) -> Option<SystemTime> {

@@ -16,6 +16,8 @@ pub struct Recipe {
     pub base: Base,
     /// Packed anew, in place of the base's own.
     pub weights: Option<Digest>,
+    /// ADAPTER: uploaded LoRA files by name, in place of the base's own.
+    pub adapters: Vec<(String, Digest)>,
     /// TEMPLATE.
     pub template: Option<String>,
     /// SYSTEM.
@@ -77,6 +79,18 @@ impl Store {
             layers.retain(|layer| layer.media_type != manifest::MODEL);
             layers.insert(0, BlobRef::of(manifest::MODEL, &packed));
             held.push(packed);
+        }
+        if !recipe.adapters.is_empty() {
+            layers.retain(|layer| layer.media_type != manifest::ADAPTER);
+        }
+        for (file, digest) in &recipe.adapters {
+            let adapter = self.hold(digest)?.ok_or(StoreError::UnknownBlob(*digest))?;
+            if !self.header_of(digest)?.is_adapter() {
+                return Err(StoreError::NoAdapter(file.clone()));
+            }
+            say(format!("using existing layer {digest}"));
+            layers.push(BlobRef::of(manifest::ADAPTER, &adapter));
+            held.push(adapter);
         }
         let weights =
             layers.iter().find(|layer| layer.media_type == manifest::MODEL).ok_or(StoreError::NoBase)?;

@@ -51,6 +51,11 @@ pub enum StoreError {
     /// A recipe with more weights than one file.
     #[error("a model is made from one GGUF file, or from all files of a split one; {0} others were given")]
     SeveralFiles(usize),
+    /// A file that is given as an adapter is none.
+    #[error(
+        "{0} is no adapter; ADAPTER takes a LoRA as a GGUF file, as llama.cpp's convert_lora_to_gguf.py makes it"
+    )]
+    NoAdapter(String),
     /// There is no room for what is to come. Nothing was written.
     #[error(
         "no room for {needed_bytes} more bytes: {free_bytes} are free, of which {floor_bytes} are to stay so; free at least {missing_bytes}",

@@ -44,6 +44,8 @@ pub struct Model {
     pub config: ModelConfig,
     /// The GGUF file.
     pub weights: PathBuf,
+    /// LoRA adapters over it, GGUF files too.
+    pub adapters: Vec<PathBuf>,
     /// Its name as a blob.
     pub weights_digest: Digest,
     /// The Modelfile's parameters.
@@ -135,6 +137,11 @@ impl Store {
             modified: stored.modified,
             config: self.config(&stored)?,
             weights: path,
+            adapters: stored
+                .manifest
+                .of_type(manifest::ADAPTER)
+                .map(|layer| self.blob_path(&layer.digest))
+                .collect(),
             weights_digest: weights.digest,
             parameters,
             parameter_lines,

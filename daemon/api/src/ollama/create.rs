@@ -27,7 +27,7 @@ use crate::{
 /// Statuses that wait for a slow client at most.
 const STATUSES_IN_FLIGHT: usize = 64;
 
-const NOT_YET: &[&str] = &["adapters", "draft_files", "draft_quantize", "info", "remote_host"];
+const NOT_YET: &[&str] = &["draft_files", "draft_quantize", "info", "remote_host"];
 
 /// `POST /api/create`.
 pub(super) async fn create(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
@@ -169,6 +169,7 @@ impl Request {
             recipe: Recipe {
                 base: base(&mut fields)?,
                 weights: None,
+                adapters: blobs(&mut fields, "adapters")?,
                 template: fields.text("template")?,
                 system: fields.text("system")?,
                 licenses: licenses(&mut fields)?,
@@ -183,18 +184,22 @@ impl Request {
 }
 
 fn base(fields: &mut Fields) -> Result<Base, Error> {
-    let files = fields.map("files")?;
+    let files = blobs(fields, "files")?;
     match fields.text("from")? {
         Some(_) if !files.is_empty() => Err(Invalid::of("files", "from and files exclude each other").into()),
         Some(from) => Ok(Base::Model(from.parse().map_err(|_| Error::InvalidName)?)),
         None if files.is_empty() => Err(Invalid::new("neither 'from' or 'files' was specified").into()),
-        None => Ok(Base::Blobs(files.into_iter().map(blob).collect::<Result<_, _>>()?)),
+        None => Ok(Base::Blobs(files)),
     }
 }
 
-fn blob((file, digest): (String, Value)) -> Result<(String, Digest), Invalid> {
-    let parsed = digest.as_str().and_then(|digest| digest.parse().ok());
-    Ok((file, parsed.ok_or_else(|| Invalid::of("files", "invalid digest format"))?))
+/// Uploaded files by name.
+fn blobs(fields: &mut Fields, field: &str) -> Result<Vec<(String, Digest)>, Invalid> {
+    let blob = |(file, digest): (String, Value)| {
+        let parsed = digest.as_str().and_then(|digest| digest.parse().ok());
+        Ok((file, parsed.ok_or_else(|| Invalid::of(field, "invalid digest format"))?))
+    };
+    fields.map(field)?.into_iter().map(blob).collect()
 }
 
 fn licenses(fields: &mut Fields) -> Result<Vec<String>, Invalid> {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use llama_cpp_sys_2 as sys;
 
-use super::{LoadError, Model, Token, log};
+use super::{Adapter, LoadError, Model, Token, log};
 
 /// A sequence of the KV cache; made only by [`Context::sequences`], so always in range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,8 @@ pub(crate) struct Context {
     batch_tokens: usize,
     /// Counts decodes, so that a row of an earlier one is known for stale.
     decodes: u64,
-    // Both are pointed to from C++ and so must outlive the context.
+    // All are pointed to from C++ and so must outlive the context.
+    adapters: Vec<Adapter>,
     _model: Arc<Model>,
     _abort: Arc<AtomicBool>,
 }
@@ -82,7 +83,25 @@ impl Context {
         };
         // SAFETY: just made. n_batch is asked back since llama.cpp clamps it, and aborts on a batch that is longer.
         let batch_tokens = unsafe { sys::llama_n_batch(raw.as_ptr()) } as usize;
-        Ok(Self { raw, sequences: options.sequences, batch_tokens, decodes: 0, _model: model, _abort: abort })
+        let sequences = options.sequences;
+        let adapters = Vec::new();
+        Ok(Self { raw, sequences, batch_tokens, decodes: 0, adapters, _model: model, _abort: abort })
+    }
+
+    /// Adds these adapters, each in full, to all that is computed from here on.
+    pub(crate) fn lay_over(&mut self, adapters: Vec<Adapter>) -> Result<(), LoadError> {
+        let mut raw: Vec<_> = adapters.iter().map(Adapter::raw).collect();
+        let mut scales = vec![1.0; raw.len()];
+        // SAFETY: both arrays are as long as said and only read; this context keeps the adapters alive.
+        let code = unsafe {
+            sys::llama_set_adapters_lora(self.raw(), raw.as_mut_ptr(), raw.len(), scales.as_mut_ptr())
+        };
+        self.adapters = adapters;
+        if code == 0 {
+            Ok(())
+        } else {
+            Err(LoadError::Refused(log::take_errors("ggml refused the adapters")))
+        }
     }
 
     pub(super) fn raw(&mut self) -> *mut sys::llama_context {

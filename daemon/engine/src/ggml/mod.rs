@@ -2,6 +2,7 @@
 //! sequence out of range, logits that were not asked for) is refused here first; what still aborts takes this process only.
 #![expect(unsafe_code, reason = "the one place that calls C")]
 
+mod adapter;
 mod chat;
 mod context;
 pub(crate) mod log;
@@ -10,6 +11,7 @@ mod quantize;
 mod sampler;
 mod vocab;
 
+pub(crate) use adapter::Adapter;
 pub(crate) use chat::{ChatTemplate, Rendered};
 pub(crate) use context::{Batch, Context, ContextOptions, DecodeError, Output, SequenceId};
 pub(crate) use model::{LoadError, Model, ModelOptions};

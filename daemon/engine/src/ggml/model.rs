@@ -51,7 +51,7 @@ impl Model {
         params.progress_callback = Some(forward_progress);
         params.progress_callback_user_data = (&raw mut callback).cast();
         // SAFETY: the stream is open for reading, and the callback outlives the call, the only time it is used.
-        let raw = unsafe { sys::llama_model_load_from_file_ptr(stream.0.as_ptr().cast(), params) };
+        let raw = unsafe { sys::llama_model_load_from_file_ptr(stream.raw().cast(), params) };
         match NonNull::new(raw) {
             Some(raw) => Ok(Self { raw }),
             None => Err(LoadError::Refused(log::take_errors("ggml refused the model file"))),
@@ -110,10 +110,14 @@ impl Drop for Model {
 }
 
 /// A C stream over a file that it owns.
-struct Stream(NonNull<libc::FILE>);
+pub(super) struct Stream(NonNull<libc::FILE>);
 
 impl Stream {
-    fn open(file: File) -> std::io::Result<Self> {
+    pub(super) fn raw(&self) -> *mut libc::FILE {
+        self.0.as_ptr()
+    }
+
+    pub(super) fn open(file: File) -> std::io::Result<Self> {
         let mode = CString::from(c"rb");
         // SAFETY: the descriptor is ours to give, the mode is a terminated string.
         let stream = unsafe { libc::fdopen(file.into_raw_fd(), mode.as_ptr()) };

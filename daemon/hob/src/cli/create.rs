@@ -52,6 +52,19 @@ pub(crate) async fn run(arguments: Arguments, client: &Client) -> anyhow::Result
     if !files.is_empty() {
         body.insert("files".to_owned(), Value::Object(files));
     }
+    let mut adapters = Map::new();
+    for adapter in &modelfile.adapters {
+        let path = located(folder, adapter);
+        anyhow::ensure!(
+            path.is_file(),
+            "no adapter {adapter}\nhint: ADAPTER takes a LoRA as a GGUF file, as llama.cpp's convert_lora_to_gguf.py makes it"
+        );
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        adapters.insert(name, json!(upload(client, &path).await?));
+    }
+    if !adapters.is_empty() {
+        body.insert("adapters".to_owned(), Value::Object(adapters));
+    }
     submit(client, &Value::Object(body)).await
 }
 
@@ -76,10 +89,6 @@ pub(crate) async fn submit(client: &Client, body: &Value) -> anyhow::Result<()> 
 
 /// The part of the request that needs no file.
 fn recipe(modelfile: &Modelfile) -> anyhow::Result<Map<String, Value>> {
-    anyhow::ensure!(
-        modelfile.adapters.is_empty(),
-        "this Modelfile has an ADAPTER\nhint: hob cannot apply adapters yet; merge it into the weights first"
-    );
     anyhow::ensure!(
         modelfile.drafts.is_empty(),
         "this Modelfile has a DRAFT\nhint: hob cannot use draft models yet; leave the line out"

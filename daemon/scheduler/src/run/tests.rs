@@ -34,6 +34,7 @@ fn a_load(name: &str) -> Load {
         name: name.parse().unwrap(),
         digest: Digest::of(name.as_bytes()),
         weights: "/dev/null".into(),
+        adapters: Vec::new(),
         options: LoadOptions {
             context_tokens: 64,
             batch_tokens: 64,

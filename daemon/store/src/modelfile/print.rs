@@ -14,6 +14,7 @@ impl Store {
     pub fn modelfile(&self, model: &Model) -> String {
         let modelfile = Modelfile {
             from: vec![model.weights.display().to_string()],
+            adapters: model.adapters.iter().map(|path| path.display().to_string()).collect(),
             parameters: model.parameter_lines.clone(),
             template: model.template.clone(),
             system: model.system.clone(),
