@@ -20,12 +20,27 @@ impl Staged {
     /// # Errors
     /// If the folder cannot be written.
     pub fn create(directory: &Path) -> io::Result<Self> {
-        // Unique among processes by the number of this one, within it by a counter.
-        static COUNTER: AtomicU64 = AtomicU64::new(0);
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let path = directory.join(format!("{STAGED}{}-{number}", std::process::id()));
+        let path = staged_path(directory);
         let file = OpenOptions::new().write(true).create(true).truncate(true).open(&path)?;
         Ok(Self { file, path, kept: false })
+    }
+
+    /// Begins a file in `directory` that shares the blocks of another, so that nothing is copied; either may change
+    /// without the other.
+    ///
+    /// # Errors
+    /// If the filesystem cannot do that, or is another one than the source's.
+    pub fn clone_of(source: &Path, directory: &Path) -> io::Result<Self> {
+        let path = staged_path(directory);
+        reflink_copy::reflink(source, &path)?;
+        let opened = OpenOptions::new().read(true).write(true).open(&path);
+        match opened {
+            Ok(file) => Ok(Self { file, path, kept: false }),
+            Err(error) => {
+                let _leftover = fs::remove_file(&path);
+                Err(error)
+            }
+        }
     }
 
     /// Where the bytes lie for now; for readers that must see them before they are kept.
@@ -120,6 +135,13 @@ pub fn sweep(folder: &Path, age: Duration) -> io::Result<()> {
     Ok(())
 }
 
+/// Unique among processes by the number of this one, within it by a counter.
+fn staged_path(directory: &Path) -> PathBuf {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+    directory.join(format!("{STAGED}{}-{number}", std::process::id()))
+}
+
 /// What the name of a staged file begins with.
 const STAGED: &str = ".staged-";
 
@@ -134,6 +156,22 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clone_is_its_own_file_or_is_not_made() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let (source, named) = (folder.path().join("source"), folder.path().join("named"));
+        fs::write(&source, [1; 1 << 16]).unwrap();
+
+        // Filesystems differ: ext4 and tmpfs cannot, XFS, Btrfs and APFS can.
+        if let Ok(clone) = Staged::clone_of(&source, folder.path()) {
+            clone.keep(&named).unwrap();
+            fs::write(&source, [2; 1 << 16]).unwrap();
+            assert_eq!(fs::read(&named).unwrap(), [1; 1 << 16]);
+            fs::remove_file(&named).unwrap();
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
+    }
 
     #[test]
     fn a_file_is_there_whole_or_not_at_all_and_leftovers_are_swept() {

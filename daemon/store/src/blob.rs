@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{ErrorKind, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -117,6 +117,21 @@ impl Store {
     /// As [`Store::begin_blob`].
     pub fn begin_unnamed_blob(&self) -> Result<IncomingBlob, StoreError> {
         self.begin(None)
+    }
+
+    /// Adds a file by sharing its blocks: it is read once, for its digest, and not copied. `None` where the filesystem
+    /// cannot do that. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if the file cannot be read.
+    pub fn share(&self, source: &Path) -> Result<Option<HeldBlob>, StoreError> {
+        match Staged::clone_of(source, &self.blobs()) {
+            Ok(staged) => WrittenBlob { store: self.clone(), staged }.finish().map(Some),
+            Err(error) => {
+                tracing::debug!(%error, "a file's blocks cannot be shared");
+                Ok(None)
+            }
+        }
     }
 
     /// Adds small bytes of our own.

@@ -62,6 +62,18 @@ impl Client {
         self.send(Method::POST, path, Some(body)).await?.json().await
     }
 
+    pub(crate) async fn head(&self, path: &str) -> Result<(), ClientError> {
+        self.send(Method::HEAD, path, None).await.map(drop)
+    }
+
+    /// Whether the daemon is on this machine, as far as its address tells.
+    pub(crate) fn is_local(&self) -> bool {
+        let url = reqwest::Url::parse(&self.base).ok();
+        let host = url.as_ref().and_then(reqwest::Url::host_str).unwrap_or_default();
+        let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    }
+
     pub(crate) async fn delete(&self, path: &str, body: &Value) -> Result<(), ClientError> {
         self.send(Method::DELETE, path, Some(body)).await.map(drop)
     }

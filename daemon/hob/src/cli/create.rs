@@ -6,8 +6,9 @@ use anyhow::Context as _;
 use futures_util::TryStreamExt as _;
 use serde_json::{Map, Value, json};
 use store::modelfile::Modelfile;
+use store::{HeldBlob, Store};
 
-use super::{client::Client, progress, remark};
+use super::{Context, client::Client, progress, remark};
 
 /// What `create` takes.
 #[derive(Debug, clap::Args)]
@@ -22,7 +23,9 @@ pub(crate) struct Arguments {
     quantize: Option<String>,
 }
 
-pub(crate) async fn run(arguments: Arguments, client: &Client) -> anyhow::Result<()> {
+pub(crate) async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<()> {
+    let client = &context.client()?;
+    let mut carrier = Carrier { client, models_dir: &context.settings.models_dir, held: Vec::new() };
     let name = &arguments.model;
     anyhow::ensure!(name.parse::<store::ModelName>().is_ok(), "invalid model name: {name}");
     let bytes = std::fs::read(&arguments.file)
@@ -45,7 +48,7 @@ pub(crate) async fn run(arguments: Arguments, client: &Client) -> anyhow::Result
         }
         for path in paths {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let digest = upload(client, &path).await?;
+            let digest = carrier.bring(&path).await?;
             anyhow::ensure!(files.insert(name, json!(digest)).is_none(), "two files of one name: {from}");
         }
     }
@@ -60,7 +63,7 @@ pub(crate) async fn run(arguments: Arguments, client: &Client) -> anyhow::Result
             "no adapter {adapter}\nhint: ADAPTER takes a LoRA as a GGUF file, as llama.cpp's convert_lora_to_gguf.py makes it"
         );
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        adapters.insert(name, json!(upload(client, &path).await?));
+        adapters.insert(name, json!(carrier.bring(&path).await?));
     }
     if !adapters.is_empty() {
         body.insert("adapters".to_owned(), Value::Object(adapters));
@@ -199,7 +202,44 @@ fn split_stem(path: &Path) -> Option<(&str, &str)> {
     (digits(number) && digits(count)).then_some((model, count))
 }
 
-/// Read once: the daemon hashes what arrives.
+/// Brings files to the daemon.
+struct Carrier<'a> {
+    client: &'a Client,
+    models_dir: &'a Path,
+    /// What must not be removed before it has its model.
+    held: Vec<HeldBlob>,
+}
+
+impl Carrier<'_> {
+    /// The digest of the file, which the daemon has once this returns. Either way the file is read once.
+    async fn bring(&mut self, path: &Path) -> anyhow::Result<String> {
+        match self.shared(path).await {
+            Some(held) => {
+                let digest = held.digest().to_string();
+                self.held.push(held);
+                Ok(digest)
+            }
+            None => upload(self.client, path).await,
+        }
+    }
+
+    /// Adds the file to the daemon's store without a copy, where that is on the same disk and ours to write to. Whatever
+    /// stands in the way, an upload does as well.
+    async fn shared(&self, path: &Path) -> Option<HeldBlob> {
+        if !self.client.is_local() || !self.models_dir.is_dir() {
+            return None;
+        }
+        let (models_dir, source) = (self.models_dir.to_path_buf(), path.to_path_buf());
+        let bar = progress::spinner(&format!("reading file {}", path.display()));
+        let share = move || Store::open(models_dir).ok()?.share(&source).ok()?;
+        let held = tokio::task::spawn_blocking(share).await.ok()?;
+        bar.finish_and_clear();
+        let held = held?;
+        // The store that we found may be another daemon's.
+        self.client.head(&format!("/api/blobs/{}", held.digest())).await.is_ok().then_some(held)
+    }
+}
+
 async fn upload(client: &Client, path: &Path) -> anyhow::Result<String> {
     let cannot = || format!("cannot read {}", path.display());
     let file = tokio::fs::File::open(path).await.with_context(cannot)?;

@@ -118,7 +118,7 @@ pub(crate) async fn run(command: Command, context: Context) -> anyhow::Result<()
         Command::Pull(arguments) => transfer::follow(&context.client()?, "/api/pull", &arguments).await,
         Command::Push(arguments) => transfer::follow(&context.client()?, "/api/push", &arguments).await,
         Command::Cp(arguments) => cp::run(&arguments, &context.client()?).await,
-        Command::Create(arguments) => create::run(arguments, &context.client()?).await,
+        Command::Create(arguments) => create::run(arguments, &context).await,
         Command::Show(arguments) => show::run(arguments, &context.client()?).await,
         Command::List(arguments) => list::list(&arguments, &context.client()?).await,
         Command::Ps(arguments) => ps::run(&arguments, &context.client()?).await,
