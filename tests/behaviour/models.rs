@@ -237,3 +237,46 @@ fn a_store_of_ollamas_is_adopted_as_it_is() {
     assert_eq!(fs::read(&manifest).unwrap(), before);
     assert!(succeeded(&adopting.cli(&["doctor", "--store", "--deep"])).contains("0 problems"));
 }
+
+#[test]
+fn two_daemons_change_one_store_and_lose_nothing() {
+    let model = Model::of(5 << 20);
+    let server = Server::start(move |asked| model.answer(asked));
+    let models = tempfile::TempDir::new().unwrap();
+    let folder = models.path().to_str().unwrap();
+    let environment = [("HOB_REGISTRY__TRUSTED", server.host.as_str()), ("HOB_MODELS__DIR", folder)];
+    let daemons = [Hob::start_empty(&environment), Hob::start_empty(&environment)];
+    let pulled = format!("{}/library/model", server.host);
+    let pull = |hob: &Hob| {
+        let lines = hob.post("/api/pull", &json!({"model": pulled, "insecure": true})).lines();
+        let last = lines.last().unwrap();
+        // One waits for the other's download as long as that takes; to be told so is as good.
+        let busy = last["error"].as_str().is_some_and(|error| error.contains("another process"));
+        assert!(last["status"] == "success" || busy, "{last}");
+    };
+    let change = |hob: &Hob, own: &str| {
+        for _ in 0..15 {
+            pull(hob);
+            // Whether the other has just removed it or not.
+            let copied = hob.post("/api/copy", &json!({"source": pulled, "destination": own})).status;
+            assert!([200, 404].contains(&copied), "{copied}");
+            let removed = hob.delete("/api/delete", &json!({"model": pulled})).status;
+            assert!([200, 404].contains(&removed), "{removed}");
+            if copied == 200 {
+                assert_eq!(hob.delete("/api/delete", &json!({"model": own})).status, 200);
+            }
+        }
+    };
+
+    std::thread::scope(|scope| {
+        scope.spawn(|| change(&daemons[0], "mine"));
+        scope.spawn(|| change(&daemons[1], "theirs"));
+    });
+
+    pull(&daemons[0]);
+    for hob in &daemons {
+        assert!(
+            succeeded(&hob.cli(&["doctor", "--store", "--deep"])).contains("1 models, 2 blobs, 0 problems")
+        );
+    }
+}

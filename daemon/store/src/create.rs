@@ -150,8 +150,8 @@ impl Store {
     ) -> Result<Vec<BlobRef>, StoreError> {
         match base {
             Base::Model(name) => {
-                let manifest = self.stored(name)?.manifest;
-                held.extend(self.hold_all(name, &manifest)?);
+                let (manifest, blobs) = self.hold_model(name)?;
+                held.extend(blobs);
                 let from = name.to_string();
                 let taken_over = manifest
                     .layers()

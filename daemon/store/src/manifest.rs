@@ -259,9 +259,15 @@ impl Store {
     /// # Errors
     /// As [`Store::manifest`]; [`StoreError::CorruptManifest`] too if a blob is missing.
     pub fn hold_model(&self, name: &ModelName) -> Result<(Manifest, Vec<HeldBlob>), StoreError> {
-        let stored = self.stored(name)?;
-        let held = self.hold_all(&stored.name, &stored.manifest)?;
-        Ok((stored.manifest, held))
+        loop {
+            let Stored { name, manifest, .. } = self.stored(name)?;
+            match self.hold_all(&name, &manifest) {
+                Ok(held) => return Ok((manifest, held)),
+                // It was replaced or removed between one line and the other.
+                Err(StoreError::CorruptManifest { .. }) if self.stored(&name)?.manifest != manifest => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Makes or replaces a model: all that it names is here and `held`, so its manifest is written, and what only the
@@ -291,17 +297,12 @@ impl Store {
     /// [`StoreError::UnknownModel`] if there is no model `from`.
     pub fn copy(&self, from: &ModelName, to: &ModelName) -> Result<(), StoreError> {
         // Held, as `from` may be deleted before `to` names them.
-        let manifest = self.stored(from)?.manifest;
-        let held = self.hold_all(from, &manifest)?;
+        let (manifest, held) = self.hold_model(from)?;
         self.publish(to, &manifest, &held)
     }
 
     /// Holds all that a manifest names.
-    pub(crate) fn hold_all(
-        &self,
-        name: &ModelName,
-        manifest: &Manifest,
-    ) -> Result<Vec<HeldBlob>, StoreError> {
+    fn hold_all(&self, name: &ModelName, manifest: &Manifest) -> Result<Vec<HeldBlob>, StoreError> {
         let hold = |digest: Digest| {
             self.hold(&digest)?.ok_or_else(|| StoreError::CorruptManifest {
                 name: Box::new(name.clone()),
