@@ -1,11 +1,12 @@
 //! Models to and from registries, as a user moves them.
 
+use std::fs;
 use std::process::Output;
 
 use behaviour::docker_registry::DockerRegistry;
-use behaviour::server::{Model, Server};
-use behaviour::{Answer, Hob};
-use serde_json::json;
+use behaviour::server::{Model, Reply, Server, digest};
+use behaviour::{Answer, Hob, float_model_file};
+use serde_json::{Value, json};
 
 fn trusting(host: &str) -> Hob {
     Hob::start_with(&[("HOB_REGISTRY__TRUSTED", host)])
@@ -37,7 +38,7 @@ fn a_model_goes_to_a_real_registry_and_comes_back_as_it_was() {
     for model in [name.as_str(), "smollm2"] {
         succeeded(&hob.cli(&["rm", model]));
     }
-    assert_eq!(std::fs::read_dir(hob.home.path().join(".local/share/hob/models/blobs")).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(hob.home.path().join(".local/share/hob/models/blobs")).unwrap().count(), 0);
     let pulled = hob.cli(&["pull", "--insecure", &name]);
     succeeded(&pulled);
 
@@ -157,4 +158,42 @@ fn what_a_model_is_made_from_is_asked_of_its_registry() {
     let made = hob.post("/api/create", &json!({"model": "new", "from": name, "stream": false}));
 
     assert!(made.json()["error"].as_str().unwrap().starts_with("pull model manifest: "), "{made:?}");
+}
+
+#[test]
+fn a_model_that_a_registry_keeps_in_several_files_becomes_one() {
+    let file = |number: u32| {
+        let name = format!("SmolLM2-135M-Instruct.F16-0000{number}-of-00003.gguf");
+        fs::read(float_model_file().with_file_name(name)).unwrap()
+    };
+    // In no order.
+    let files: Vec<(String, Vec<u8>)> =
+        [2, 3, 1].map(file).into_iter().map(|bytes| (digest(&bytes), bytes)).collect();
+    let layer = |(digest, bytes): &(String, Vec<u8>)| json!({"mediaType": "application/vnd.ollama.image.model", "digest": digest, "size": bytes.len()});
+    let whole = Model::of(1);
+    let mut manifest: Value = serde_json::from_str(&whole.manifest()).unwrap();
+    manifest["layers"] = files.iter().map(layer).collect();
+    let registry = Server::start(move |asked| {
+        let blob = files.iter().find(|(digest, _)| asked.path.ends_with(digest));
+        match (blob, asked.range()) {
+            (Some((_, bytes)), Some((from, to))) => Reply::of(206).body(&bytes[from..=to]),
+            _ if asked.path.contains("/manifests/") => Reply::of(200).body(manifest.to_string()),
+            _ => whole.answer(asked),
+        }
+    });
+    let hob = Hob::start_empty(&[("HOB_REGISTRY__TRUSTED", &registry.host)]);
+    let name = format!("{}/library/split", registry.host);
+
+    succeeded(&hob.cli(&["pull", "--insecure", &name]));
+
+    succeeded(&hob.create("whole", &float_model_file()));
+    let answer = |model: &str| {
+        let options = json!({"temperature": 0, "num_predict": 8});
+        let asked =
+            json!({"model": model, "prompt": "Why is the sky blue?", "stream": false, "options": options});
+        hob.post("/api/generate", &asked).json()["response"].clone()
+    };
+    assert_eq!(answer(&name), answer("whole"));
+    let doctor = succeeded(&hob.cli(&["doctor", "--store"]));
+    assert!(doctor.contains("2 models") && doctor.contains("0 problems"), "{doctor}");
 }

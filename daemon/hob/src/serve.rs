@@ -28,6 +28,7 @@ const DRAIN: Duration = Duration::from_secs(30);
 pub(crate) fn run(Arguments {}: Arguments) -> anyhow::Result<()> {
     let settings = Settings::load()?;
     telemetry::start(&settings.log)?;
+    platform::process::raise_open_files();
     // Translating takes little; what computes is in the workers.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.context("cannot start the runtime")?.block_on(async {

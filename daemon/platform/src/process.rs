@@ -156,6 +156,15 @@ unsafe fn born_with(number: i32) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
+/// Lets this process have as many open files as the system grants it: every blob that is held is one, and every client.
+pub fn raise_open_files() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // Where that is refused, the old limit stands.
+        let _unchanged = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    }
+}
+
 /// A process of its own group, so that the terminal's Ctrl-C does not reach it.
 #[derive(Debug)]
 pub struct Background(std::process::Child);

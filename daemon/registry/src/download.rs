@@ -211,14 +211,14 @@ impl Fetch {
 
     /// One part, with as many connections one after the other as it takes.
     async fn part(&self, part: Part, writer: PartWriter) -> Result<(), RegistryError> {
-        let mut sink = Sink::new(writer, &self.writing);
+        let mut queue = PartQueue::new(writer, &self.writing);
         let mut position = part.offset + part.completed;
         let end = part.offset + part.size;
         let mut tries = Tries::default();
         while position < end {
             let before = position;
             let outcome = match self.request(position, end, part.size).await {
-                Ok(response) => self.receive(response, &mut position, end, &mut sink).await,
+                Ok(response) => self.receive(response, &mut position, end, &mut queue).await,
                 Err(error) => Err(error),
             };
             if position > before {
@@ -231,7 +231,7 @@ impl Fetch {
                 Err(error) => tries.pause(error).await?,
             }
         }
-        sink.close().await
+        queue.close().await
     }
 
     async fn request(&self, from: u64, to: u64, part_bytes: u64) -> Result<Response, RegistryError> {
@@ -268,7 +268,7 @@ impl Fetch {
         mut response: Response,
         position: &mut u64,
         end: u64,
-        sink: &mut Sink,
+        queue: &mut PartQueue,
     ) -> Result<(), RegistryError> {
         while let Some(piece) = response.chunk().await? {
             let count = piece.len() as u64;
@@ -276,7 +276,7 @@ impl Fetch {
                 return Err(RegistryError::WrongLength(self.digest));
             }
             self.registry.pace.wait(piece.len()).await;
-            sink.write(piece).await?;
+            queue.write(piece).await?;
             *position += count;
             self.completed.fetch_add(count, Ordering::Relaxed);
         }
@@ -306,7 +306,7 @@ impl Fetch {
         }
         let mut rest = bytes::Bytes::new();
         for part in partial.parts() {
-            let mut sink = Sink::new(partial.writer(part.number)?, &self.writing);
+            let mut queue = PartQueue::new(partial.writer(part.number)?, &self.writing);
             let mut lacking = part.size;
             while lacking > 0 {
                 if rest.is_empty() {
@@ -317,9 +317,9 @@ impl Fetch {
                 let piece = rest.split_to(count);
                 lacking -= count as u64;
                 self.completed.fetch_add(count as u64, Ordering::Relaxed);
-                sink.write(piece).await?;
+                queue.write(piece).await?;
             }
-            sink.close().await?;
+            queue.close().await?;
         }
         if rest.is_empty() && response.chunk().await?.is_none() {
             return Ok(());
@@ -340,12 +340,12 @@ fn starts_at(response: &Response, from: u64) -> bool {
 }
 
 /// A part's way to the disk, on a thread that may block.
-struct Sink {
+struct PartQueue {
     pieces: mpsc::Sender<bytes::Bytes>,
     writing: Option<tokio::task::JoinHandle<Result<(), StoreError>>>,
 }
 
-impl Sink {
+impl PartQueue {
     fn new(mut writer: PartWriter, threads: &TaskTracker) -> Self {
         let (pieces, mut arriving) = mpsc::channel::<bytes::Bytes>(PIECES_IN_FLIGHT);
         let writing = threads.spawn_blocking(move || {

@@ -34,14 +34,14 @@ pub struct Transfer {
 }
 
 /// Where a transfer's words go.
-pub(crate) type Words = mpsc::Sender<Result<Progress, Arc<RegistryError>>>;
+pub(crate) type ProgressSender = mpsc::Sender<Result<Progress, Arc<RegistryError>>>;
 
 /// Words that wait for a slow listener at most; newer figures then come later.
 const WORDS_IN_FLIGHT: usize = 64;
 
 impl Transfer {
     /// Runs `work` on its own, until it is done or nobody listens.
-    pub(crate) fn start<F>(work: impl FnOnce(Words) -> F) -> Self
+    pub(crate) fn start<F>(work: impl FnOnce(ProgressSender) -> F) -> Self
     where
         F: Future<Output = Result<(), Arc<RegistryError>>> + Send + 'static,
     {
@@ -68,6 +68,6 @@ impl Drop for Transfer {
 }
 
 /// Says a word, if somebody listens.
-pub(crate) async fn say(words: &Words, word: Progress) {
+pub(crate) async fn say(words: &ProgressSender, word: Progress) {
     let _nobody_listens = words.send(Ok(word)).await;
 }

@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::download::{Download, held};
-use crate::progress::{Words, say};
+use crate::progress::{ProgressSender, say};
 use crate::retry::Tries;
 use crate::session::{Request, Session, limited};
 use crate::{Progress, Registry, RegistryError, Transfer, Transport};
@@ -29,7 +29,7 @@ impl Registry {
         &self,
         name: &ModelName,
         transport: Transport,
-        words: &Words,
+        words: &ProgressSender,
     ) -> Result<(), Arc<RegistryError>> {
         say(words, Progress::Step("pulling manifest")).await;
         let session = Arc::new(self.session(name, transport)?);
@@ -49,6 +49,7 @@ impl Registry {
             // They were hashed while they came. Held by the download until now, and by us from here on.
             holding.extend(self.hold(download.digest).await?);
         }
+        let manifest = self.joined(manifest, &mut holding, words).await?;
         say(words, Progress::Step("writing manifest")).await;
         let (store, name) = (self.store.clone(), name.clone());
         let published = spawn_blocking(move || store.publish(&name, &manifest, &holding)).await;
@@ -83,6 +84,27 @@ impl Registry {
         Ok((holding, downloads))
     }
 
+    /// A model of several files becomes one of one file.
+    async fn joined(
+        &self,
+        manifest: Manifest,
+        holding: &mut Vec<HeldBlob>,
+        words: &ProgressSender,
+    ) -> Result<Manifest, RegistryError> {
+        if !manifest.is_split() {
+            return Ok(manifest);
+        }
+        say(words, Progress::Step("merging split GGUF")).await;
+        let (store, split) = (self.store.clone(), manifest.clone());
+        match spawn_blocking(move || store.joined(&split)).await?? {
+            None => Ok(manifest),
+            Some((joined, whole)) => {
+                holding.push(whole);
+                Ok(joined)
+            }
+        }
+    }
+
     async fn hold(&self, digest: Digest) -> Result<Option<HeldBlob>, RegistryError> {
         let store = self.store.clone();
         Ok(spawn_blocking(move || store.hold(&digest)).await??)
@@ -90,7 +112,7 @@ impl Registry {
 }
 
 /// Tells how far a download is until it is done.
-async fn follow(download: &Download, words: &Words) -> Result<(), Arc<RegistryError>> {
+async fn follow(download: &Download, words: &ProgressSender) -> Result<(), Arc<RegistryError>> {
     let word = || Progress::Blob {
         verb: "pulling",
         digest: download.digest,

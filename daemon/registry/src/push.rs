@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio::task::spawn_blocking;
 use tokio_util::io::ReaderStream;
 
-use crate::progress::{Words, say};
+use crate::progress::{ProgressSender, say};
 use crate::retry::Tries;
 use crate::session::{Request, Session};
 use crate::{Progress, Registry, RegistryError, Transfer, Transport};
@@ -23,7 +23,12 @@ impl Registry {
         Transfer::start(move |words| async move { Ok(registry.send(&name, transport, &words).await?) })
     }
 
-    async fn send(&self, name: &ModelName, transport: Transport, words: &Words) -> Result<(), RegistryError> {
+    async fn send(
+        &self,
+        name: &ModelName,
+        transport: Transport,
+        words: &ProgressSender,
+    ) -> Result<(), RegistryError> {
         say(words, Progress::Step("retrieving manifest")).await;
         let (store, asked) = (self.store.clone(), name.clone());
         // Held, so that nothing of it is removed meanwhile.
@@ -49,7 +54,7 @@ struct Upload<'a> {
     session: &'a Session,
     blob: &'a BlobRef,
     held: &'a HeldBlob,
-    words: &'a Words,
+    words: &'a ProgressSender,
 }
 
 impl Upload<'_> {

@@ -99,7 +99,7 @@ impl Store {
     pub fn expect_manifest(&self, digest: &Digest) -> Result<bool, StoreError> {
         let held = self.hold(digest)?;
         let found = held.is_some();
-        self.expected.add(held);
+        self.awaiting.add(held);
         Ok(found)
     }
 
@@ -265,20 +265,20 @@ impl WrittenBlob {
 
 /// Blobs that were uploaded or asked after, and that no manifest names yet.
 #[derive(Debug, Default)]
-pub(crate) struct Expected(Mutex<HashMap<Digest, (HeldBlob, Instant)>>);
+pub(crate) struct AwaitingManifest(Mutex<HashMap<Digest, (HeldBlob, Instant)>>);
 
 /// How long a client may take from its first upload to its manifest.
-const EXPECTED_FOR: Duration = Duration::from_secs(3600);
+const AWAITED_FOR: Duration = Duration::from_secs(3600);
 
 /// Each costs a descriptor.
-const MOST_EXPECTED: usize = 256;
+const MOST_AWAITING: usize = 256;
 
-impl Expected {
+impl AwaitingManifest {
     pub(crate) fn add(&self, held: Option<HeldBlob>) {
         let mut blobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        blobs.retain(|_, (_, since)| since.elapsed() < EXPECTED_FOR);
+        blobs.retain(|_, (_, since)| since.elapsed() < AWAITED_FOR);
         if let Some(held) = held {
-            if blobs.len() >= MOST_EXPECTED {
+            if blobs.len() >= MOST_AWAITING {
                 let oldest = blobs.iter().min_by_key(|(_, (_, since))| *since).map(|(digest, _)| *digest);
                 oldest.map(|digest| blobs.remove(&digest));
             }

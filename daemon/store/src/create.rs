@@ -4,7 +4,6 @@ use protocol::{Message, OptionPatch};
 use serde_json::{Map, Value};
 
 use crate::blob::HeldBlob;
-use crate::error::io;
 use crate::manifest::{self, BlobRef, Manifest};
 use crate::model::StoredMessage;
 use crate::{Digest, ModelConfig, ModelName, Store, StoreError};
@@ -169,7 +168,7 @@ impl Store {
                     }
                     _ => {
                         say("merging split GGUF".into());
-                        self.merged(files)?
+                        self.merged(files.iter().map(|(_, digest)| digest))?
                     }
                 };
                 let layer = BlobRef::of(manifest::MODEL, &weights);
@@ -178,29 +177,6 @@ impl Store {
                 Ok(vec![layer])
             }
         }
-    }
-
-    fn is_part(&self, digest: &Digest) -> Result<bool, StoreError> {
-        let known = self.has_blob(digest);
-        Ok(known && self.header_of(digest)?.split().is_some())
-    }
-
-    /// The files of a split model as one blob.
-    fn merged(&self, files: &[(String, Digest)]) -> Result<HeldBlob, StoreError> {
-        let (mut parts, mut total) = (Vec::new(), 0);
-        for (_, digest) in files {
-            let held = self.hold(digest)?.ok_or(StoreError::UnknownBlob(*digest))?;
-            let path = self.blob_path(digest);
-            total += held.bytes();
-            parts.push((self.header_of(digest)?, held.reader().map_err(io("open", &path))?));
-        }
-        if parts.iter().any(|(header, _)| header.split().is_none()) {
-            return Err(StoreError::SeveralFiles(files.len()));
-        }
-        self.check_room(total)?;
-        let mut blob = self.begin_unnamed_blob()?;
-        gguf::merge(parts, &mut blob)?;
-        blob.finish()
     }
 
     /// The layers that the recipe brings, as texts; only those that it speaks of.

@@ -16,6 +16,7 @@ mod partial;
 mod prune;
 mod room;
 mod scrub;
+mod split;
 
 pub use blob::{HeldBlob, IncomingBlob, WrittenBlob};
 pub use config::ModelConfig;
@@ -42,7 +43,7 @@ const LEFTOVER_AGE: std::time::Duration = std::time::Duration::from_secs(3600);
 #[derive(Clone, Debug)]
 pub struct Store {
     root: Arc<PathBuf>,
-    expected: Arc<blob::Expected>,
+    awaiting: Arc<blob::AwaitingManifest>,
     floor_bytes: u64,
 }
 
@@ -52,7 +53,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotWritable`] if it cannot be made or written.
     pub fn open(root: PathBuf) -> Result<Self, StoreError> {
-        let store = Self { root: Arc::new(root), expected: Arc::default(), floor_bytes: 0 };
+        let store = Self { root: Arc::new(root), awaiting: Arc::default(), floor_bytes: 0 };
         for folder in [store.blobs(), store.manifests()] {
             std::fs::create_dir_all(&folder)
                 .map_err(|source| StoreError::NotWritable { path: folder.clone(), source })?;

@@ -127,7 +127,15 @@ impl Manifest {
 
     pub(crate) fn of(config: &HeldBlob, layers: Vec<BlobRef>) -> Self {
         let config = BlobRef::of(CONFIG, config);
-        let document = Document { schema_version: 2, media_type: MANIFEST.into(), config, layers };
+        Self::written(Document { schema_version: 2, media_type: MANIFEST.into(), config, layers })
+    }
+
+    /// The same with other layers.
+    pub(crate) fn with_layers(&self, layers: Vec<BlobRef>) -> Self {
+        Self::written(Document { layers, ..self.document.clone() })
+    }
+
+    fn written(document: Document) -> Self {
         let bytes = serde_json::to_vec(&document).expect("texts and numbers cannot fail to serialize");
         Self { bytes, document }
     }
@@ -150,6 +158,11 @@ impl Manifest {
     /// Every blob that it names, the config last.
     pub fn blobs(&self) -> impl Iterator<Item = &BlobRef> {
         self.document.layers.iter().chain([&self.document.config])
+    }
+
+    /// Its weights are more than one file.
+    pub fn is_split(&self) -> bool {
+        self.of_type(MODEL).count() > 1
     }
 
     /// Bytes of everything that the model is made of.
@@ -287,7 +300,7 @@ impl Store {
             return Err(StoreError::UnknownBlob(lacking));
         }
         self.replace(name, manifest)?;
-        held.iter().for_each(|blob| self.expected.named(&blob.digest()));
+        held.iter().for_each(|blob| self.awaiting.named(&blob.digest()));
         Ok(())
     }
 

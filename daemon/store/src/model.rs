@@ -108,7 +108,7 @@ impl Store {
         };
         let weights =
             stored.manifest.of_type(manifest::MODEL).next().ok_or_else(|| corrupt("it names no weights"))?;
-        if stored.manifest.of_type(manifest::MODEL).count() > 1 {
+        if stored.manifest.is_split() {
             return Err(StoreError::InSeveralFiles(Box::new(stored.name)));
         }
         let path = self.blob_path(&weights.digest);

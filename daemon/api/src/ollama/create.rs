@@ -13,7 +13,7 @@ use super::{
     errors::{ErrorBody, Refusal},
     request::{self, Framing},
     routes::object,
-    transfers::{self, Told},
+    transfers::{self, TrackedTransfer},
     wire::{Status, TransferLine},
 };
 use crate::{
@@ -129,7 +129,7 @@ async fn pull_missing(api: &Api, from: &ModelName, sender: &mpsc::Sender<Step>) 
         Err(Error::Store(StoreError::UnknownModel(_))) => {}
         other => return other.map(drop),
     }
-    let mut transfer = Told::of(api.registry.pull(from.clone(), Transport::Secure));
+    let mut transfer = TrackedTransfer::of(api.registry.pull(from.clone(), Transport::Secure));
     while let Some(word) = transfer.next().await {
         let word = word?;
         if word != Progress::Step("success") {

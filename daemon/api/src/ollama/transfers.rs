@@ -81,7 +81,7 @@ impl Request {
     }
 
     async fn answer(self, transfer: Transfer) -> Result<Response, Error> {
-        let mut words = Told::of(transfer);
+        let mut words = TrackedTransfer::of(transfer);
         if self.framing == Framing::Whole {
             while let Some(word) = words.next().await {
                 word?;
@@ -100,12 +100,12 @@ impl Request {
 }
 
 /// A transfer, and the step that it is at, which its errors speak of.
-pub(super) struct Told {
+pub(super) struct TrackedTransfer {
     transfer: Transfer,
     step: &'static str,
 }
 
-impl Told {
+impl TrackedTransfer {
     pub(super) fn of(transfer: Transfer) -> Self {
         Self { transfer, step: "" }
     }
