@@ -43,6 +43,8 @@ pub struct Config {
     pub context_tokens: u32,
     /// Requests that one worker runs at once.
     pub sequences: u32,
+    /// Milliseconds that a step may take while somebody waits for their next token.
+    pub max_step_ms: u32,
     /// Compute threads of a worker; `None` is one for each core.
     pub threads: Option<u32>,
 }

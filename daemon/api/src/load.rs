@@ -30,6 +30,7 @@ fn load_options(options: &OptionPatch, config: &Config) -> LoadOptions {
         context_tokens: options.num_ctx.unwrap_or(config.context_tokens),
         batch_tokens: options.num_batch.unwrap_or(BATCH_TOKENS),
         sequences: config.sequences,
+        max_step_ms: config.max_step_ms,
         threads: options.num_thread.filter(|threads| *threads > 0).or(config.threads),
         gpu_blocks: options.num_gpu.and_then(|blocks| u32::try_from(blocks).ok()),
         mmap: options.use_mmap.unwrap_or(true),
@@ -43,7 +44,13 @@ mod tests {
 
     #[test]
     fn options_win_over_the_operator_and_automatic_ones_do_not() {
-        let config = Config { version: String::new(), context_tokens: 4096, sequences: 2, threads: Some(3) };
+        let config = Config {
+            version: String::new(),
+            context_tokens: 4096,
+            sequences: 2,
+            max_step_ms: 200,
+            threads: Some(3),
+        };
         let options =
             OptionPatch { num_ctx: Some(64), num_thread: Some(0), num_gpu: Some(-1), ..Default::default() };
 

@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use protocol::event::{Done, FinishReason};
-use protocol::{Generate, RequestId};
+use protocol::{Generate, Owner, RequestId};
 
+use crate::budget::Reading;
+use crate::draft::Drafter;
 use crate::ggml::{Model, Sampler, SequenceId, Token};
 use crate::output::{Flow, TextStream};
 use crate::prompt::Prompt;
@@ -12,6 +14,8 @@ use crate::prompt::Prompt;
 /// A sequence, running or idle. An idle one keeps its tokens as a cached prefix.
 pub(crate) struct Sequence {
     pub(crate) id: SequenceId,
+    /// Whose tokens they are.
+    pub(crate) owner: Owner,
     /// What the KV cache holds, position by position.
     pub(crate) cached: Vec<Token>,
     pub(crate) running: Option<Running>,
@@ -22,11 +26,16 @@ pub(crate) struct Sequence {
 /// A request in a sequence.
 pub(crate) struct Running {
     pub(crate) request: RequestId,
+    pub(crate) owner: Owner,
     /// Prompt and what was sampled since. Those past `Sequence::cached` wait to be computed.
     pub(crate) tokens: Vec<Token>,
     pub(crate) sampler: Sampler,
-    /// Where this sequence's last token lies in the step's batch, if its logits come with it.
+    /// Where this sequence's last token lies in the step's batch, if its logits come with it; guesses follow it there.
     pub(crate) output: Option<usize>,
+    pub(crate) guess: Vec<Token>,
+    pub(crate) drafter: Drafter,
+    /// Since when it has had its place.
+    pub(crate) since: Instant,
     text: TextStream,
     prompt_tokens: usize,
     cached_tokens: usize,
@@ -43,6 +52,20 @@ pub(crate) enum Sampled {
     End(String, Done),
 }
 
+impl Sequence {
+    /// What is to be read before the next token can be sampled, beyond the last one sampled.
+    pub(crate) fn reading(&self) -> Option<Reading> {
+        let running = self.running.as_ref()?;
+        let left = running.tokens.len() - self.cached.len();
+        (left > 1 || running.first_token.is_none()).then_some(Reading { owner: running.owner.0, left })
+    }
+
+    /// Waits for its next token, all before it being there.
+    pub(crate) fn is_decoding(&self) -> bool {
+        self.running.is_some() && self.reading().is_none()
+    }
+}
+
 impl Running {
     pub(crate) fn new(
         admission: Admission,
@@ -51,21 +74,25 @@ impl Running {
         context_tokens: usize,
         now: Instant,
     ) -> Self {
-        let Admission { request, work, prompt, arrived: _ } = admission;
+        let Admission { request, work, prompt, arrived } = admission;
         let mut sampler = Sampler::new(model, &work.options, context_tokens as u32);
         sampler.accept_prompt(&prompt.tokens);
         let prompt_tokens = prompt.tokens.len();
         let asked = work.options.num_predict.map_or(usize::MAX, |limit| limit as usize);
         Self {
             request,
+            owner: work.owner,
             sampler,
             output: None,
+            guess: Vec::new(),
+            drafter: Drafter::new(),
+            since: now,
             text: TextStream::new(work.options.stop.into_iter().chain(prompt.stops)),
             prompt_tokens,
             cached_tokens,
             limit: asked.min(context_tokens.saturating_sub(prompt_tokens)).max(1),
             tokens: prompt.tokens,
-            admitted: now,
+            admitted: arrived,
             first_token: None,
         }
     }
@@ -85,6 +112,11 @@ impl Running {
             }
             Flow::Text(text) => Sampled::Text(text),
         }
+    }
+
+    /// Tokens that may still come after the next one.
+    pub(crate) fn tokens_left(&self) -> usize {
+        self.limit.saturating_sub(self.generated() + 1)
     }
 
     fn generated(&self) -> usize {
@@ -111,9 +143,4 @@ pub(crate) struct Admission {
     pub(crate) work: Generate,
     pub(crate) prompt: Prompt,
     pub(crate) arrived: Instant,
-}
-
-/// How many tokens two texts begin with in common.
-pub(crate) fn common_prefix(one: &[Token], other: &[Token]) -> usize {
-    one.iter().zip(other).take_while(|(a, b)| a == b).count()
 }

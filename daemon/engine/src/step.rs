@@ -1,14 +1,16 @@
 //! The batch loop: take what arrived, fill a batch, decode, sample, emit. One thread owns the context and runs this.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use protocol::{Event, GenerateError, RequestId};
+use protocol::{Event, GenerateError, Owner, RequestId};
 
+use crate::budget::{Reading, StepBudget, shares};
+use crate::cache::{self, View};
 use crate::ggml::{Batch, Context, DecodeError, Model, Output};
-use crate::sequence::{Admission, Running, Sampled, Sequence, common_prefix};
+use crate::queue::{Queue, Waiting};
+use crate::sequence::{Admission, Running, Sampled, Sequence};
 use crate::worker::{Cancellations, Outbox};
 
 /// What reaches the loop.
@@ -26,30 +28,47 @@ pub(crate) struct Loop {
     context: Context,
     batch: Batch,
     sequences: Vec<Sequence>,
-    waiting: VecDeque<Box<Admission>>,
-    context_tokens: usize,
+    queue: Queue,
+    limits: Limits,
+    budget: StepBudget,
     /// Counts retirements; the clock of `Sequence::last_used`.
     retired: u64,
     cancellations: Arc<Cancellations>,
     outbox: Outbox,
 }
 
+/// What the loop keeps to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Of one request.
+    pub(crate) context_tokens: usize,
+    /// Requests that run at once; there may be more sequences, which keep prefixes.
+    pub(crate) running: usize,
+    /// What a step may take while somebody waits for their next token.
+    pub(crate) step: Duration,
+}
+
+/// With more owners than places, how long one keeps its place at least.
+const TURN: Duration = Duration::from_secs(5);
+
 impl Loop {
     pub(crate) fn new(
         model: Arc<Model>,
         context: Context,
-        context_tokens: u32,
+        limits: Limits,
         cancellations: Arc<Cancellations>,
         outbox: Outbox,
     ) -> Self {
-        let sequence = |id| Sequence { id, cached: Vec::new(), running: None, last_used: 0 };
+        let sequence =
+            |id| Sequence { id, owner: Owner::default(), cached: Vec::new(), running: None, last_used: 0 };
         Self {
             model,
             batch: context.batch(),
             sequences: context.sequences().map(sequence).collect(),
             context,
-            waiting: VecDeque::new(),
-            context_tokens: context_tokens as usize,
+            queue: Queue::default(),
+            limits,
+            budget: StepBudget::new(limits.step),
             retired: 0,
             cancellations,
             outbox,
@@ -64,9 +83,8 @@ impl Loop {
             }
             self.drop_cancelled();
             self.start_waiting();
-            self.fill_batch();
-            let step = self.decode();
-            let emitted = match step {
+            let prompt_tokens = self.fill_batch();
+            let emitted = match self.decode(prompt_tokens) {
                 Ok(()) => self.sample(),
                 Err(error) => self.give_up(&error),
             };
@@ -78,7 +96,7 @@ impl Loop {
 
     /// Takes all that arrived; waits for something when there is nothing to do.
     fn take_in(&mut self, intake: &Receiver<Intake>) -> Result<(), HungUp> {
-        if self.waiting.is_empty() && self.sequences.iter().all(|sequence| sequence.running.is_none()) {
+        if self.queue.is_empty() && self.sequences.iter().all(|sequence| sequence.running.is_none()) {
             let first = intake.recv().map_err(|_| HungUp)?;
             self.note(first);
         }
@@ -93,7 +111,7 @@ impl Loop {
 
     fn note(&mut self, news: Intake) {
         if let Intake::Admit(admission) = news {
-            self.waiting.push_back(admission);
+            self.queue.push(Waiting::New(admission));
         }
     }
 
@@ -102,98 +120,202 @@ impl Loop {
         if cancelled.is_empty() {
             return;
         }
-        self.waiting.retain(|admission| !cancelled.contains(&admission.request));
-        for sequence in &mut self.sequences {
-            let gone = sequence.running.as_ref().is_some_and(|running| cancelled.contains(&running.request));
-            if gone {
-                self.retired += 1;
-                sequence.running = None;
-                sequence.last_used = self.retired;
+        self.queue.retain(|request| !cancelled.contains(&request));
+        for at in 0..self.sequences.len() {
+            let running = self.sequences[at].running.as_ref();
+            if running.is_some_and(|running| cancelled.contains(&running.request)) {
+                self.retire(at);
             }
         }
     }
 
-    /// Gives free sequences to waiting requests, each the one whose cached prefix serves it best.
+    /// Gives places to waiting requests, while there are any.
     fn start_waiting(&mut self) {
-        while let Some(admission) = self.waiting.pop_front() {
-            let free = self.sequences.iter_mut().filter(|sequence| sequence.running.is_none());
-            // The longest prefix worth having; among equals the coldest, so that somebody else's warm prefix lives on.
-            let best = free.max_by_key(|sequence| {
-                let shared = common_prefix(&sequence.cached, &admission.prompt.tokens);
-                let worth = if shared * 2 >= sequence.cached.len() { shared } else { 0 };
-                (worth, std::cmp::Reverse(sequence.last_used))
-            });
-            let Some(sequence) = best else {
-                self.waiting.push_front(admission);
-                return;
-            };
-            // The last prompt token is always computed, since its logits are needed.
-            let shared = common_prefix(&sequence.cached, &admission.prompt.tokens)
-                .min(admission.prompt.tokens.len() - 1);
-            let kept = if self.context.forget(sequence.id, shared) { shared } else { 0 };
-            sequence.cached.truncate(kept);
-            let since = admission.arrived;
-            sequence.running = Some(Running::new(*admission, &self.model, kept, self.context_tokens, since));
-        }
-    }
-
-    /// Every decoding sequence's token first, then prompt tokens while there is room.
-    fn fill_batch(&mut self) {
-        self.batch.clear();
-        let pending = |sequence: &Sequence| {
-            sequence.running.as_ref().map_or(0, |running| running.tokens.len() - sequence.cached.len())
-        };
-        let (decoding, reading): (Vec<_>, Vec<_>) =
-            self.sequences.iter_mut().filter(|sequence| pending(sequence) > 0).partition(|s| pending(s) == 1);
-        for sequence in decoding.into_iter().chain(reading) {
-            let room = self.batch.room();
-            let Some(running) = &mut sequence.running else { continue };
-            running.output = None;
-            let start = sequence.cached.len();
-            let end = running.tokens.len().min(start + room);
-            for position in start..end {
-                let token = running.tokens[position];
-                let last = position + 1 == running.tokens.len();
-                let output = if last { Output::Logits } else { Output::Nothing };
-                let Ok(index) = self.batch.push(sequence.id, position, token, output) else { break };
-                sequence.cached.push(token);
-                if last {
-                    running.output = Some(index);
+        let now = Instant::now();
+        while !self.queue.is_empty() {
+            let running: Vec<Owner> = self.running().map(|(_, running)| running.owner).collect();
+            let of = |owner: Owner| running.iter().filter(|running| **running == owner).count();
+            if running.len() < self.limits.running {
+                let mut queue = std::mem::take(&mut self.queue);
+                let next = queue.take(of, |waiting| self.is_ready(waiting));
+                self.queue = queue;
+                match next {
+                    Some(waiting) => self.start(waiting, now),
+                    None => return,
                 }
+            } else if self.queue.is_anyone_without(of)
+                && let Some(at) = self.to_pause(of, now)
+                && let Some(paused) = self.retire(at)
+            {
+                self.queue.push_front(Waiting::Paused(Box::new(paused)));
+            } else {
+                return;
             }
         }
     }
 
-    fn decode(&mut self) -> Result<(), DecodeError> {
+    /// Whose place an owner without one gets: the newest of an owner with several, or else that of the one who has had
+    /// theirs for longest.
+    fn to_pause(&self, of: impl Fn(Owner) -> usize, now: Instant) -> Option<usize> {
+        let several = self.running().filter(|(_, running)| of(running.owner) > 1);
+        let newest = several.max_by_key(|(_, running)| (of(running.owner), running.since));
+        let oldest = || {
+            let over = |(_, running): &(usize, &Running)| now.duration_since(running.since) >= TURN;
+            self.running().filter(over).min_by_key(|(_, running)| running.since)
+        };
+        newest.or_else(oldest).map(|(at, _)| at)
+    }
+
+    /// A prompt whose beginning another one is just reading is ready once that is read.
+    fn is_ready(&self, waiting: &Waiting) -> bool {
+        if !self.context.keeps_parts() {
+            return true;
+        }
+        let (owner, tokens) = (waiting.owner(), waiting.tokens());
+        let have =
+            self.sequences.iter().map(|sequence| View::from(sequence).serves(owner, tokens, true)).max();
+        let reading = self.sequences.iter().filter(|sequence| sequence.reading().is_some());
+        let reading = reading.filter_map(|sequence| {
+            let running = sequence.running.as_ref().filter(|running| running.owner == owner)?;
+            Some((&running.tokens[..], sequence.cached.len()))
+        });
+        !cache::is_worth_waiting(tokens, have.unwrap_or(0), reading)
+    }
+
+    fn start(&mut self, waiting: Waiting, now: Instant) {
+        let parts = self.context.keeps_parts();
+        let views: Vec<View> = self.sequences.iter().map(View::from).collect();
+        let owner = waiting.owner();
+        let Some(place) = cache::place(&views, owner, waiting.tokens(), parts) else {
+            // There are as many sequences as may run, so one is idle.
+            self.queue.push_front(waiting);
+            return;
+        };
+        let mut kept = place.shared;
+        if place.target == place.source {
+            kept = if self.context.forget(self.sequences[place.target].id, kept) { kept } else { 0 };
+            self.sequences[place.target].cached.truncate(kept);
+        } else {
+            let (source, target) = (self.sequences[place.source].id, self.sequences[place.target].id);
+            self.context.forget(target, 0);
+            if kept > 0 {
+                self.context.copy(source, target, kept);
+            }
+            self.sequences[place.target].cached = self.sequences[place.source].cached[..kept].to_vec();
+        }
+        let running = match waiting {
+            Waiting::New(admission) => {
+                Running::new(*admission, &self.model, kept, self.limits.context_tokens, now)
+            }
+            Waiting::Paused(mut running) => {
+                running.since = now;
+                *running
+            }
+        };
+        let sequence = &mut self.sequences[place.target];
+        sequence.owner = owner;
+        sequence.running = Some(running);
+    }
+
+    /// Every decoding sequence's token first, with guesses if the step has room for them in time, then prompt tokens;
+    /// how many of these, guesses counted.
+    fn fill_batch(&mut self) -> usize {
+        self.batch.clear();
+        let decoding = self.sequences.iter().filter(|sequence| sequence.is_decoding()).count();
+        let mut prompts: Vec<usize> =
+            (0..self.sequences.len()).filter(|at| self.sequences[*at].reading().is_some()).collect();
+        let guessing =
+            self.context.keeps_parts() && prompts.is_empty() && decoding * 2 <= self.limits.running.max(2);
+        let mut extra = 0;
+        for sequence in self.sequences.iter_mut().filter(|sequence| sequence.is_decoding()) {
+            read(sequence, &mut self.batch, 1);
+            if guessing {
+                extra += guess(sequence, &mut self.batch);
+            }
+        }
+        // In order of arrival.
+        prompts.sort_by_key(|at| self.sequences[*at].running.as_ref().map(|running| running.since));
+        let reading: Vec<Reading> = prompts.iter().filter_map(|at| self.sequences[*at].reading()).collect();
+        let budget = self.budget.prompt_tokens(decoding, self.batch.room());
+        for (at, count) in prompts.into_iter().zip(shares(budget, &reading)) {
+            read(&mut self.sequences[at], &mut self.batch, count);
+            extra += count;
+        }
+        extra
+    }
+
+    fn decode(&mut self, prompt_tokens: usize) -> Result<(), DecodeError> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        let requests =
-            self.sequences.iter().filter_map(|sequence| sequence.running.as_ref().map(|r| r.request));
-        self.cancellations.begin_step(requests.collect());
-        let result = self.context.decode(&mut self.batch);
+        let begun = Instant::now();
+        self.cancellations.begin_step(self.running().map(|(_, running)| running.request).collect());
+        let result = loop {
+            match self.context.decode(&mut self.batch) {
+                Err(DecodeError::NoRoom) if self.evict() => {}
+                other => break other,
+            }
+        };
         self.cancellations.end_step();
+        self.budget.learn(prompt_tokens, begun.elapsed());
         result
+    }
+
+    /// Gives up the coldest prefix that nobody is growing; false if there is none.
+    fn evict(&mut self) -> bool {
+        let idle = self.sequences.iter_mut().filter(|it| it.running.is_none() && !it.cached.is_empty());
+        let Some(coldest) = idle.min_by_key(|sequence| sequence.last_used) else { return false };
+        coldest.cached.clear();
+        self.context.forget(coldest.id, 0);
+        true
     }
 
     fn sample(&mut self) -> Result<(), HungUp> {
         let now = Instant::now();
-        for sequence in &mut self.sequences {
+        for at in 0..self.sequences.len() {
+            let sequence = &mut self.sequences[at];
             let Some(running) = &mut sequence.running else { continue };
-            let Some(row) = running.output.take().and_then(|index| self.batch.row(index)) else { continue };
-            let token = running.sampler.sample(&mut self.context, row);
-            match running.advance(token, &self.model, now) {
-                Sampled::Text(text) => self.outbox.text(running.request, text)?,
-                Sampled::End(text, done) => {
-                    self.outbox.text(running.request, text)?;
-                    self.outbox.event(running.request, Event::Done(done))?;
-                    self.retired += 1;
-                    sequence.running = None;
-                    sequence.last_used = self.retired;
+            let Some(first) = running.output.take() else { continue };
+            let guess = std::mem::take(&mut running.guess);
+            let (mut right, mut said, mut end) = (0, String::new(), None);
+            while let Some(row) = self.batch.row(first + right) {
+                let token = running.sampler.sample(&mut self.context, row);
+                match running.advance(token, &self.model, now) {
+                    Sampled::Text(text) => said += &text,
+                    Sampled::End(text, done) => {
+                        said += &text;
+                        end = Some(done);
+                        break;
+                    }
                 }
+                if guess.get(right) != Some(&token) {
+                    break;
+                }
+                sequence.cached.push(token);
+                right += 1;
+            }
+            running.drafter.learn(guess.len(), right);
+            if right < guess.len() {
+                self.context.forget(sequence.id, sequence.cached.len());
+            }
+            self.outbox.text(running.request, said)?;
+            if let Some(done) = end {
+                self.outbox.event(running.request, Event::Done(done))?;
+                self.retire(at);
             }
         }
         Ok(())
+    }
+
+    /// Takes a request out of its sequence, which keeps what it has.
+    fn retire(&mut self, at: usize) -> Option<Running> {
+        self.retired += 1;
+        self.sequences[at].last_used = self.retired;
+        self.sequences[at].running.take()
+    }
+
+    fn running(&self) -> impl Iterator<Item = (usize, &Running)> {
+        self.sequences.iter().enumerate().filter_map(|(at, sequence)| Some((at, sequence.running.as_ref()?)))
     }
 
     /// A step failed: what of it is in the KV cache is unknown, so all that took part in it start from nothing.
@@ -211,6 +333,42 @@ impl Loop {
         }
         Ok(())
     }
+}
+
+/// Puts the next `count` tokens of a sequence into the batch.
+fn read(sequence: &mut Sequence, batch: &mut Batch, count: usize) {
+    let Some(running) = &mut sequence.running else { return };
+    running.output = None;
+    let start = sequence.cached.len();
+    let end = running.tokens.len().min(start + count);
+    for position in start..end {
+        let token = running.tokens[position];
+        let last = position + 1 == running.tokens.len();
+        let output = if last { Output::Logits } else { Output::Nothing };
+        let Ok(index) = batch.push(sequence.id, position, token, output) else { break };
+        sequence.cached.push(token);
+        if last {
+            running.output = Some(index);
+        }
+    }
+}
+
+/// Adds to a sequence's last token in the batch what may follow it; how many tokens.
+fn guess(sequence: &mut Sequence, batch: &mut Batch) -> usize {
+    let Some(running) = &mut sequence.running else { return 0 };
+    if running.output.is_none() {
+        return 0;
+    }
+    let most = running.tokens_left().min(batch.room());
+    let guess = running.drafter.guess(&running.tokens, most);
+    for (ahead, token) in guess.iter().enumerate() {
+        let position = sequence.cached.len() + ahead;
+        if batch.push(sequence.id, position, *token, Output::Logits).is_err() {
+            break;
+        }
+        running.guess.push(*token);
+    }
+    running.guess.len()
 }
 
 /// Requests of a step, as [`Cancellations`] knows them.

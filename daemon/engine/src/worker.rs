@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use protocol::{
     Event, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts, Quantization, RequestId,
@@ -18,7 +18,7 @@ use protocol::{
 use crate::ggml::{self, Adapter, Context, ContextOptions, LoadError, Model, ModelOptions};
 use crate::prompt::PromptBuilder;
 use crate::sequence::Admission;
-use crate::step::{HungUp, Intake, Loop, StepRequests};
+use crate::step::{HungUp, Intake, Limits, Loop, StepRequests};
 use crate::template::GoTemplate;
 
 /// Why a worker ended before the daemon hung up.
@@ -76,9 +76,12 @@ pub fn serve(socket: UnixStream, files: Files) -> Result<(), ServeError> {
     let cancellations = Arc::clone(&loaded.cancellations);
     let listener = Listener { prompts: loaded.prompts, cancellations, intake, outbox: outbox.clone() };
     std::thread::spawn(move || listener.run(reader));
-    let HungUp =
-        Loop::new(loaded.model, loaded.context, loaded.facts.context_tokens, loaded.cancellations, outbox)
-            .run(&arrivals);
+    let limits = Limits {
+        context_tokens: loaded.facts.context_tokens as usize,
+        running: options.sequences as usize,
+        step: Duration::from_millis(options.max_step_ms.into()),
+    };
+    let HungUp = Loop::new(loaded.model, loaded.context, limits, loaded.cancellations, outbox).run(&arrivals);
     Ok(())
 }
 
@@ -134,7 +137,7 @@ impl Loaded {
         let context_options = ContextOptions {
             total_tokens,
             batch_tokens: options.batch_tokens,
-            sequences: options.sequences,
+            running: options.sequences,
             threads: options.threads.unwrap_or_else(cores),
         };
         let mut context = Context::new(Arc::clone(&model), context_options, Arc::clone(&cancellations.abort))

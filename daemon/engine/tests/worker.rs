@@ -9,8 +9,11 @@ use std::thread::JoinHandle;
 use protocol::request::Overflow;
 use protocol::{
     Done, Event, FinishReason, FromWorker, Generate, GenerateError, Input, LoadOptions, Message, Options,
-    RequestId, Role, ToWorker, frame,
+    Owner, RequestId, Role, ToWorker, frame,
 };
+
+const ME: Owner = Owner(1);
+const THEM: Owner = Owner(2);
 
 /// A worker on a thread, with its model loaded.
 struct Worker {
@@ -68,6 +71,21 @@ impl Worker {
         }
     }
 
+    /// The whole answers of all requests that run.
+    fn all(&mut self, requests: &[RequestId]) -> Vec<(String, Done)> {
+        let mut answers: Vec<(String, Option<Done>)> = vec![Default::default(); requests.len()];
+        while answers.iter().any(|(_, done)| done.is_none()) {
+            let (from, event) = self.next_event();
+            let at = requests.iter().position(|request| *request == from).unwrap();
+            match event {
+                Event::Text(more) => answers[at].0 += &more,
+                Event::Done(done) => answers[at].1 = Some(done),
+                Event::Failed(error) => panic!("{error}"),
+            }
+        }
+        answers.into_iter().map(|(text, done)| (text, done.unwrap())).collect()
+    }
+
     /// The whole answer of the only request that runs.
     fn answer(&mut self, work: Generate) -> Result<(String, Done), GenerateError> {
         let request = self.begin(work);
@@ -106,6 +124,7 @@ fn options(context_tokens: u32, sequences: u32, template: Option<String>) -> Loa
         context_tokens,
         batch_tokens: 512,
         sequences,
+        max_step_ms: 200,
         threads: Some(2),
         gpu_blocks: None,
         mmap: true,
@@ -119,11 +138,11 @@ fn greedy(num_predict: u32) -> Options {
 
 fn chat(question: &str, options: Options) -> Generate {
     let message = Message { role: Role::User, content: question.into() };
-    Generate { input: Input::Chat(vec![message]), options, overflow: Overflow::Refuse }
+    Generate { owner: ME, input: Input::Chat(vec![message]), options, overflow: Overflow::Refuse }
 }
 
 fn raw(text: String, options: Options, overflow: Overflow) -> Generate {
-    Generate { input: Input::Raw(text), options, overflow }
+    Generate { owner: ME, input: Input::Raw(text), options, overflow }
 }
 
 #[test]
@@ -149,7 +168,7 @@ fn a_question_is_read_through_the_modelfiles_template() {
         said(Role::User, "Two?"),
     ];
     let conversation =
-        Generate { input: Input::Chat(messages), options: greedy(4), overflow: Overflow::Refuse };
+        Generate { owner: ME, input: Input::Chat(messages), options: greedy(4), overflow: Overflow::Refuse };
 
     let (_, rendered) = worker.answer(conversation).unwrap();
 
@@ -193,18 +212,10 @@ fn an_answer_does_not_depend_on_its_neighbours() {
         .collect();
 
     let requests: Vec<_> = questions.iter().map(|question| worker.begin(chat(question, greedy(8)))).collect();
-    let mut together = vec![None; requests.len()];
-    while together.iter().any(Option::is_none) {
-        let (from, event) = worker.next_event();
-        let at = requests.iter().position(|request| *request == from).unwrap();
-        match event {
-            Event::Text(_) => {}
-            Event::Done(done) => together[at] = Some(done.generated_tokens),
-            Event::Failed(error) => panic!("{error}"),
-        }
-    }
+    let together = worker.all(&requests);
 
-    assert_eq!(together.into_iter().flatten().collect::<Vec<_>>(), alone);
+    let together: Vec<_> = together.iter().map(|(_, done)| done.generated_tokens).collect();
+    assert_eq!(together, alone);
 }
 
 #[test]
@@ -281,6 +292,115 @@ fn cancelling_stops_a_long_prompt_and_frees_the_sequence() {
 fn a_token_that_the_model_does_not_have_is_refused() {
     let mut worker = Worker::start(256, 1);
     let input = Input::Continue { context: vec![1, 999_999], turn: Vec::new() };
-    let refused = worker.answer(Generate { input, options: greedy(4), overflow: Overflow::Refuse });
+    let refused =
+        worker.answer(Generate { owner: ME, input, options: greedy(4), overflow: Overflow::Refuse });
     assert!(matches!(refused, Err(GenerateError::Engine { .. })), "{refused:?}");
+}
+
+#[test]
+fn nothing_that_was_read_for_one_owner_serves_another() {
+    let mut worker = Worker::start(2048, 2);
+    let question = || chat(&"Tell me about the moon. ".repeat(20), greedy(4));
+    worker.answer(question()).unwrap();
+
+    let (_, theirs) = worker.answer(Generate { owner: THEM, ..question() }).unwrap();
+    let (_, mine) = worker.answer(question()).unwrap();
+
+    assert_eq!(theirs.cached_tokens, 0);
+    assert_eq!(mine.cached_tokens, mine.prompt_tokens - 1);
+}
+
+#[test]
+fn a_beginning_that_many_share_is_read_once() {
+    let mut worker = Worker::start(2048, 4);
+    let beginning = "The moon and the sun and the stars above. ".repeat(30);
+    let asked = |last: &str| raw(format!("{beginning}{last}"), greedy(8), Overflow::Refuse);
+    let questions = ["They are far.", "Who sees them at night?", "One, two, three.", "Birds fly."];
+
+    let requests: Vec<_> = questions.iter().map(|last| worker.begin(asked(last))).collect();
+    let together = worker.all(&requests);
+
+    let read: u32 = together.iter().map(|(_, done)| done.prompt_tokens - done.cached_tokens).sum();
+    assert!(read < together[0].1.prompt_tokens + 60, "{read} tokens were read");
+    let mut alone = Worker::start(2048, 1);
+    for (last, (text, _)) in questions.iter().zip(together) {
+        assert_eq!(alone.answer(asked(last)).unwrap().0[..8], text[..8], "{last}");
+    }
+}
+
+#[test]
+fn an_edit_in_the_middle_costs_only_what_comes_after_it() {
+    let mut worker = Worker::start(2048, 2);
+    let text = |middle: &str| {
+        let half = "The moon and the sun and the stars above. ".repeat(20);
+        raw(format!("{half}{middle} {half}"), greedy(1), Overflow::Refuse)
+    };
+    let (_, first) = worker.answer(text("One")).unwrap();
+
+    let (_, edited) = worker.answer(text("Two")).unwrap();
+    let (_, again) = worker.answer(text("One")).unwrap();
+
+    let half = first.prompt_tokens / 2;
+    assert!((half - 5..=half + 5).contains(&edited.cached_tokens), "{edited:?}");
+    assert_eq!(again.cached_tokens, again.prompt_tokens - 1, "the first version is still there");
+}
+
+#[test]
+fn an_owner_with_many_requests_does_not_keep_another_waiting() {
+    let mut worker = Worker::start(512, 2);
+    let story = |owner| Generate { owner, ..chat("Tell me a long story about a fox.", greedy(50)) };
+    let mine: Vec<_> = (0..6).map(|_| worker.begin(story(ME))).collect();
+    // All of mine are there, and two of them run.
+    assert!(mine.contains(&worker.next_event().0));
+
+    let theirs = worker.begin(story(THEM));
+
+    let mut ended = Vec::new();
+    while ended.len() < mine.len() + 1 {
+        if let (request, Event::Done(done)) = worker.next_event() {
+            assert_eq!(done.generated_tokens, 50);
+            ended.push(request);
+        }
+    }
+    let place = ended.iter().position(|request| *request == theirs).unwrap();
+    assert!(place < 2, "it ended as number {place}");
+}
+
+#[test]
+fn what_was_paused_goes_on_as_if_it_had_not_been() {
+    let story = |owner| Generate { owner, ..chat("Tell me a story about a fox.", greedy(60)) };
+    let (alone, _) = Worker::start(512, 1).answer(story(ME)).unwrap();
+    let mut worker = Worker::start(512, 2);
+    let mine: Vec<_> = (0..2).map(|_| worker.begin(story(ME))).collect();
+    let (first, begun) = worker.next_event();
+    let theirs = worker.begin(story(THEM));
+
+    let requests = [mine[0], mine[1], theirs];
+    let mut answers = worker.all(&requests);
+    let Event::Text(begun) = begun else { panic!("{begun:?}") };
+    let at = requests.iter().position(|request| *request == first).unwrap();
+    answers[at].0.insert_str(0, &begun);
+
+    // As far as rounding lets them be alike in batches of other sizes.
+    assert!(answers.iter().all(|(text, _)| text[..40] == alone[..40]), "{answers:?}");
+}
+
+#[test]
+fn guesses_change_nothing_but_the_time() {
+    let mut worker = Worker::start(2048, 1);
+    let list = "The cat sat on the mat, and the dog lay on the rug, and all was well. ".repeat(6);
+    let asked = || raw(list.trim_end().to_owned(), greedy(64), Overflow::Refuse);
+    let request = worker.begin(asked());
+    let (mut text, mut pieces) = (String::new(), 0);
+    let done = loop {
+        match worker.next_event() {
+            (_, Event::Text(more)) => (text, pieces) = (text + &more, pieces + 1),
+            (from, Event::Done(done)) if from == request => break done,
+            (_, other) => panic!("{other:?}"),
+        }
+    };
+
+    assert_eq!(text.trim_start()[..list.len() / 6], list[..list.len() / 6]);
+    assert_eq!(done.generated_tokens, 64);
+    assert!(pieces < 40, "64 tokens came in {pieces} pieces");
 }

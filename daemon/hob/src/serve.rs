@@ -65,6 +65,7 @@ impl Hob {
             version: env!("CARGO_PKG_VERSION").into(),
             context_tokens: settings.context_tokens,
             sequences: settings.sequences,
+            max_step_ms: settings.max_step_ms,
             threads: settings.threads,
         };
         let app = api::router(api::Api::new(store, registry, scheduler.clone(), config));

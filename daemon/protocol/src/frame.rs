@@ -54,6 +54,8 @@ pub struct LoadOptions {
     pub batch_tokens: u32,
     /// Requests that run at once.
     pub sequences: u32,
+    /// Milliseconds that a step may take while somebody waits for their next token.
+    pub max_step_ms: u32,
     /// Compute threads; `None` is one for each core.
     pub threads: Option<u32>,
     /// Model blocks on GPUs; `None` is as many as there are.

@@ -14,4 +14,4 @@ pub use event::{Done, Event, FinishReason};
 pub use frame::{FrameError, FromWorker, LoadOptions, ModelFacts, RequestId, ToWorker};
 pub use options::{InvalidOption, OptionPatch, Options};
 pub use quantization::{InvalidQuantization, Quantization};
-pub use request::{Generate, Input, Message, Overflow, Role};
+pub use request::{Generate, Input, Message, Overflow, Owner, Role};

@@ -7,6 +7,8 @@ use crate::Options;
 /// One generation: what to read, and how to go on from there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Generate {
+    /// Who asks.
+    pub owner: Owner,
     /// What the model reads.
     pub input: Input,
     /// How it samples and when it stops; complete and in range.
@@ -14,6 +16,11 @@ pub struct Generate {
     /// What to do with a prompt that does not fit the context.
     pub overflow: Overflow,
 }
+
+/// Who asks, as far as a worker must know: requests of one owner share what was computed for them, and owners share the
+/// worker fairly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Owner(pub u64);
 
 /// What the model reads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -59,6 +59,7 @@ mod tests {
         context_tokens: 4096,
         batch_tokens: 512,
         sequences: 4,
+        max_step_ms: 200,
         threads: None,
         gpu_blocks: None,
         mmap: true,

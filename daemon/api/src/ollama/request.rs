@@ -1,7 +1,7 @@
 //! This family's requests, from JSON to the vocabulary. What a request means for a model is decided here; running it is
 //! not.
 
-use protocol::{Generate, Input, Message, OptionPatch, Overflow, Role};
+use protocol::{Generate, Input, Message, OptionPatch, Overflow, Owner, Role};
 use scheduler::KeepAlive;
 use serde_json::Value;
 use store::Model;
@@ -120,7 +120,8 @@ impl Request {
                 Input::Chat(conversation(Layers { system: system(), history: &model.messages }, messages))
             }
         };
-        Some(Generate { input, options: options.options(), overflow: self.overflow })
+        let owner = Owner::default();
+        Some(Generate { owner, input, options: options.options(), overflow: self.overflow })
     }
 }
 

@@ -12,7 +12,7 @@ use axum::{
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use http::{HeaderValue, header::CONTENT_TYPE};
-use protocol::{Event, Generate, Input, Overflow};
+use protocol::{Event, Generate, Input, Overflow, Owner};
 use serde::Serialize;
 
 use super::{
@@ -46,6 +46,7 @@ async fn chat(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
     let options = model.parameters.clone().overlaid(request.options);
     let layers = Layers { system: model.system.clone(), history: &model.messages };
     let generate = Generate {
+        owner: Owner::default(),
         input: Input::Chat(conversation(layers, request.messages)),
         options: options.options(),
         overflow: Overflow::Truncate,

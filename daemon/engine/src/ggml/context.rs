@@ -25,7 +25,8 @@ pub(crate) struct ContextOptions {
     /// Tokens of all sequences together.
     pub(crate) total_tokens: u32,
     pub(crate) batch_tokens: u32,
-    pub(crate) sequences: u32,
+    /// Sequences that grow at once.
+    pub(crate) running: u32,
     pub(crate) threads: u32,
 }
 
@@ -39,9 +40,16 @@ pub(crate) enum DecodeError {
     Failed(String),
 }
 
+/// Sequences beyond those that run, for prefixes.
+const SPARE: u32 = 8;
+
+/// `LLAMA_MAX_SEQ`.
+const MOST_SEQUENCES: u32 = 256;
+
 pub(crate) struct Context {
     raw: NonNull<sys::llama_context>,
     sequences: u32,
+    parts: bool,
     batch_tokens: usize,
     /// Counts decodes, so that a row of an earlier one is known for stale.
     decodes: u64,
@@ -66,7 +74,10 @@ impl Context {
         params.n_ctx = options.total_tokens;
         params.n_batch = options.batch_tokens;
         params.n_ubatch = options.batch_tokens.min(512);
-        params.n_seq_max = options.sequences;
+        let parts = model.keeps_parts();
+        // Where a sequence costs nothing but its tokens, there are some that only keep them.
+        let sequences = if parts { options.running + SPARE } else { options.running }.min(MOST_SEQUENCES);
+        params.n_seq_max = sequences;
         params.n_threads = options.threads as i32;
         params.n_threads_batch = options.threads as i32;
         params.flash_attn_type = sys::LLAMA_FLASH_ATTN_TYPE_AUTO;
@@ -83,9 +94,8 @@ impl Context {
         };
         // SAFETY: just made. n_batch is asked back since llama.cpp clamps it, and aborts on a batch that is longer.
         let batch_tokens = unsafe { sys::llama_n_batch(raw.as_ptr()) } as usize;
-        let sequences = options.sequences;
         let adapters = Vec::new();
-        Ok(Self { raw, sequences, batch_tokens, decodes: 0, adapters, _model: model, _abort: abort })
+        Ok(Self { raw, sequences, parts, batch_tokens, decodes: 0, adapters, _model: model, _abort: abort })
     }
 
     /// Adds these adapters, each in full, to all that is computed from here on.
@@ -140,6 +150,18 @@ impl Context {
     pub(super) fn take_row(&self, row: LogitsRow) -> i32 {
         assert_eq!(row.decode, self.decodes, "logits are read before the next decode");
         row.index
+    }
+
+    /// Whether a sequence can be cut and copied in part.
+    pub(crate) fn keeps_parts(&self) -> bool {
+        self.parts
+    }
+
+    /// Gives a sequence that is empty the first `tokens` of another. It costs no memory; what they share is computed once.
+    pub(crate) fn copy(&mut self, from: SequenceId, to: SequenceId, tokens: usize) {
+        let end = i32::try_from(tokens).unwrap_or(i32::MAX);
+        // SAFETY: both are in range, and the KV cache is one for all sequences, of which any part may be shared.
+        unsafe { sys::llama_memory_seq_cp(sys::llama_get_memory(self.raw()), from.0, to.0, 0, end) };
     }
 
     /// Forgets a sequence's tokens from position `from` on; false if this model's memory can only forget all of them,

@@ -51,10 +51,15 @@ fn hear_of_tensor(line: &str) {
     }
 }
 
+/// A full KV cache is nothing to report: the coldest prefix makes room.
+fn is_expected(line: &str) -> bool {
+    line.contains("failed to find a memory slot")
+}
+
 unsafe extern "C" fn note(level: sys::ggml_log_level, text: *const c_char, _: *mut c_void) {
     // SAFETY: llama.cpp passes a terminated string that lives for this call.
     let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
-    if level < sys::GGML_LOG_LEVEL_WARN || level == sys::GGML_LOG_LEVEL_CONT {
+    if level < sys::GGML_LOG_LEVEL_WARN || level == sys::GGML_LOG_LEVEL_CONT || is_expected(&text) {
         hear_of_tensor(&text);
         return;
     }

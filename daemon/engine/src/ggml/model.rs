@@ -89,6 +89,13 @@ impl Model {
         2 * 2 * blocks * width * kv_heads / heads.max(1)
     }
 
+    /// Whether its memory keeps every token for itself, so that a sequence can be cut anywhere; a recurrent one keeps a
+    /// state of all of them together.
+    pub(crate) fn keeps_parts(&self) -> bool {
+        // SAFETY: the model is loaded.
+        unsafe { !sys::llama_model_is_recurrent(self.raw()) && !sys::llama_model_is_hybrid(self.raw()) }
+    }
+
     /// The file brings a chat template.
     pub(crate) fn has_chat_template(&self) -> bool {
         // SAFETY: a null name asks for the default template; the answer is only compared.

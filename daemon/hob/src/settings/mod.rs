@@ -34,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) max_loaded: usize,
     pub(crate) max_queue: usize,
     pub(crate) load_timeout: Duration,
+    /// Milliseconds that a step may take while somebody waits for their next token.
+    pub(crate) max_step_ms: u32,
     pub(crate) threads: Option<u32>,
     /// What nobody names is removed at start.
     pub(crate) prune: bool,
@@ -120,6 +122,7 @@ impl Settings {
                 as usize,
             max_queue: ranged("models.max_queue", raw.models.max_queue, 512, 1, 1 << 16)? as usize,
             load_timeout,
+            max_step_ms: ranged("engine.max_step_ms", raw.engine.max_step_ms, 200, 1, 60_000)?,
             threads: raw.engine.threads.map(|n| ranged("engine.threads", Some(n), 1, 1, 1024)).transpose()?,
             keep_free: size("models.keep_free", raw.models.keep_free.as_deref().unwrap_or("1GiB"))?,
             prune: raw.models.prune.unwrap_or(true),

@@ -48,6 +48,7 @@ pub(super) struct Registry {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Engine {
+    pub(super) max_step_ms: Option<u32>,
     pub(super) threads: Option<u32>,
 }
 

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 
 use platform::process::WorkerProgram;
 use protocol::request::Overflow;
-use protocol::{Event, FromWorker, GenerateError, Input, LoadOptions, Options, ToWorker, frame};
+use protocol::{Event, FromWorker, GenerateError, Input, LoadOptions, Options, Owner, ToWorker, frame};
 use store::Digest;
 
 use super::*;
@@ -39,6 +39,7 @@ fn a_load(name: &str) -> Load {
             context_tokens: 64,
             batch_tokens: 64,
             sequences: 2,
+            max_step_ms: 200,
             threads: None,
             gpu_blocks: None,
             mmap: true,
@@ -49,7 +50,8 @@ fn a_load(name: &str) -> Load {
 }
 
 fn a_question() -> Generate {
-    Generate { input: Input::Raw("why?".into()), options: Options::default(), overflow: Overflow::Refuse }
+    let input = Input::Raw("why?".into());
+    Generate { owner: Owner(1), input, options: Options::default(), overflow: Overflow::Refuse }
 }
 
 /// The worker's half of a load.
