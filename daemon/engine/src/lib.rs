@@ -14,4 +14,4 @@ mod template;
 mod watchdog;
 mod worker;
 
-pub use worker::{Files, ServeError, serve};
+pub use worker::{Files, Measure, ServeError, serve};

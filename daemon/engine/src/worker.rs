@@ -44,11 +44,14 @@ pub struct Files {
     pub output: Option<File>,
 }
 
+/// Tells how many bytes this process takes, if the system says so.
+pub type Measure = fn() -> Option<u64>;
+
 /// Loads the model file and answers requests until the daemon hangs up; or packs it. Blocks.
 ///
 /// # Errors
 /// [`ServeError`]; a model that cannot be loaded is no error here, the daemon is told.
-pub fn serve(socket: UnixStream, files: Files) -> Result<(), ServeError> {
+pub fn serve(socket: UnixStream, files: Files, measure: Measure) -> Result<(), ServeError> {
     let mut reader = BufReader::new(socket.try_clone().map_err(FrameError::Io)?);
     let outbox = Outbox::new(socket);
     let options = match frame::read(&mut reader)? {
@@ -63,7 +66,7 @@ pub fn serve(socket: UnixStream, files: Files) -> Result<(), ServeError> {
         Some(_) => return Err(ServeError::OutOfOrder("a request")),
         None => return Ok(()),
     };
-    let loaded = match Loaded::load(files, &options, &outbox) {
+    let loaded = match Loaded::load(files, &options, measure, &outbox) {
         Ok(loaded) => loaded,
         Err(reason) => {
             outbox.send(&FromWorker::LoadFailed { reason })?;
@@ -110,7 +113,12 @@ struct Loaded {
 impl Loaded {
     /// # Errors
     /// Why the model cannot be used, in words for its owner.
-    fn load(mut files: Files, options: &LoadOptions, outbox: &Outbox) -> Result<Self, String> {
+    fn load(
+        mut files: Files,
+        options: &LoadOptions,
+        measure: Measure,
+        outbox: &Outbox,
+    ) -> Result<Self, String> {
         check_header(&mut files.model)?;
         files.adapters.iter_mut().try_for_each(check_header)?;
         let written = options.template.as_deref().filter(|template| !template.is_empty());
@@ -146,9 +154,12 @@ impl Loaded {
         let has_chat_template = template.is_some() || model.has_chat_template();
         let prompts = PromptBuilder::new(Arc::clone(&model), context_tokens, template)
             .map_err(|reason| format!("the model's chat template cannot be read: {reason}"))?;
+        // Measured last: the KV cache was written to when it was made, so it is in RAM as a whole, and the weights count
+        // as a whole wherever they are. Only the compute buffers are still to be touched, which no step has used.
+        let computed = model.weight_bytes() + model.kv_bytes_per_token() * u64::from(total_tokens);
         let facts = ModelFacts {
             context_tokens,
-            resident_bytes: model.weight_bytes() + model.kv_bytes_per_token() * u64::from(total_tokens),
+            resident_bytes: measure().unwrap_or(computed),
             gpu_bytes: 0,
             has_chat_template,
         };

@@ -1,15 +1,60 @@
-//! How much memory this process has.
+//! How much memory there is, and how much of it processes take.
 
-/// Bytes of this process that are in RAM; `None` where the system does not say.
-pub fn resident_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    kibibytes(&status, "VmRSS:")
-}
+use std::path::Path;
 
 /// Bytes that could be had without swapping; `None` where the system does not say.
 pub fn available_bytes() -> Option<u64> {
     let memory = std::fs::read_to_string("/proc/meminfo").ok()?;
     kibibytes(&memory, "MemAvailable:")
+}
+
+/// Bytes of a process that are in RAM and are no copy of a file: what the system cannot give to others by forgetting.
+/// `None` where it does not say, and for a process that is gone.
+pub fn anonymous_bytes(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    kibibytes(&status, "RssAnon:")
+}
+
+/// Bytes that this process takes: what is in RAM, and the whole of each file that it has mapped and shares, such as a
+/// model's weights. Of these the system may have dropped a part, which must come back before they can be computed with.
+/// `None` where the system does not say.
+pub fn taken_bytes() -> Option<u64> {
+    std::fs::read_to_string("/proc/self/smaps").ok().map(|maps| taken(&maps))
+}
+
+/// The least that a control group which this process is in, or one around it, may have in RAM; `None` without a limit.
+/// Reads version 2 alone.
+pub fn group_limit_bytes() -> Option<u64> {
+    let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+    group_limit(Path::new("/sys/fs/cgroup"), &groups)
+}
+
+fn group_limit(root: &Path, groups: &str) -> Option<u64> {
+    let group = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    let limit = |folder: &Path| {
+        let text = std::fs::read_to_string(folder.join("memory.max")).ok()?;
+        // Without a limit it says "max".
+        text.trim().parse::<u64>().ok()
+    };
+    let folder = root.join(group);
+    folder.ancestors().take_while(|folder| folder.starts_with(root)).filter_map(limit).min()
+}
+
+/// In `smaps`, a line that begins an area says whose it is; lines of figures follow.
+fn taken(maps: &str) -> u64 {
+    let (mut total, mut whole) = (0, false);
+    for line in maps.lines() {
+        let mut words = line.split_ascii_whitespace();
+        let (Some(first), Some(second)) = (words.next(), words.next()) else { continue };
+        if !first.ends_with(':') {
+            // Access, offset, device, inode: a shared one of a file.
+            let inode = words.nth(2);
+            whole = second.ends_with('s') && inode.is_some_and(|inode| inode != "0");
+        } else if first == if whole { "Size:" } else { "Rss:" } {
+            total += second.parse::<u64>().unwrap_or(0) * 1024;
+        }
+    }
+    total
 }
 
 fn kibibytes(text: &str, name: &str) -> Option<u64> {
@@ -26,5 +71,39 @@ mod tests {
     fn a_line_of_proc_is_read_in_bytes() {
         assert_eq!(kibibytes("MemFree: 1 kB\nMemAvailable:   2048 kB\n", "MemAvailable:"), Some(2 << 20));
         assert_eq!(kibibytes("", "MemAvailable:"), None);
+    }
+
+    #[test]
+    fn a_mapped_file_counts_whole_and_the_rest_as_far_as_it_is_there() {
+        let maps = "\
+7f48-7f49 rw-p 00000000 00:00 0 
+Size:                100 kB
+Rss:                  10 kB
+7f49-7f50 r--s 001b3000 fe:00 10101700                   /models/blobs/sha256-b1
+Size:                 50 kB
+KernelPageSize:        4 kB
+Rss:                   7 kB
+7f50-7f51 rw-s 00000000 00:01 0                          
+Size:                 20 kB
+Rss:                   1 kB
+";
+        assert_eq!(taken(maps), (10 + 50 + 1) * 1024);
+        assert!(taken_bytes().is_some_and(|bytes| bytes > 100_000));
+        assert!(anonymous_bytes(std::process::id()).is_some_and(|bytes| bytes > 1000));
+    }
+
+    #[test]
+    fn the_narrowest_group_around_a_process_bounds_it() {
+        let root = tempfile::TempDir::new().unwrap();
+        let inner = root.path().join("system.slice/hob.service");
+        std::fs::create_dir_all(&inner).unwrap();
+        std::fs::write(inner.join("memory.max"), "max\n").unwrap();
+        let groups = "1:name=systemd:/x\n0::/system.slice/hob.service\n";
+        assert_eq!(group_limit(root.path(), groups), None);
+
+        std::fs::write(inner.join("../memory.max"), "4096\n").unwrap();
+
+        assert_eq!(group_limit(root.path(), groups), Some(4096));
+        assert_eq!(group_limit(root.path(), "4:memory:/x\n"), None);
     }
 }

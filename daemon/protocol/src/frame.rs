@@ -71,7 +71,8 @@ pub struct LoadOptions {
 pub struct ModelFacts {
     /// Context of one sequence in tokens, as loaded.
     pub context_tokens: u32,
-    /// Bytes of weights, KV cache and buffers.
+    /// Bytes that the worker takes once it has loaded: weights, KV cache and all else but the compute buffers, which are
+    /// touched by the first steps.
     pub resident_bytes: u64,
     /// Of these, on GPUs.
     pub gpu_bytes: u64,
