@@ -102,6 +102,19 @@ impl Header {
         self.number(&format!("{}.{key}", self.architecture()))
     }
 
+    /// The same of one block, where it may be given for each; blocks past the end of a list have the default of none.
+    pub fn of_block(&self, key: &str, block: u64) -> Option<u64> {
+        match self.get(&format!("{}.{key}", self.architecture()))? {
+            Value::Array(values) => number(values.get(usize::try_from(block).ok()?)?),
+            one => number(one),
+        }
+    }
+
+    /// Bytes of all tensors.
+    pub fn tensor_bytes(&self) -> u64 {
+        self.tensors.iter().map(|tensor| tensor.bytes).fold(0, u64::saturating_add)
+    }
+
     /// Whether it is a LoRA adapter, to be laid over a model.
     pub fn is_adapter(&self) -> bool {
         self.text("general.type") == Some("adapter")

@@ -4,6 +4,7 @@
 
 mod answer;
 mod error;
+mod estimate;
 mod keep_alive;
 mod plan;
 mod quantize;
@@ -12,6 +13,7 @@ mod worker;
 
 pub use answer::Answer;
 pub use error::ScheduleError;
+pub use estimate::{Estimate, Shape};
 pub use keep_alive::{InvalidKeepAlive, KeepAlive};
 pub use run::Scheduler;
 
