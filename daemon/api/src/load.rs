@@ -8,6 +8,9 @@ use crate::Config;
 
 const BATCH_TOKENS: u32 = 512;
 
+/// What a context that nobody asked for may be cut to where memory is short: room for a question and an answer.
+const LEAST_CONTEXT: u32 = 512;
+
 /// The load that `options` (Modelfile and request together) ask for.
 pub(crate) fn load(
     model: &Model,
@@ -21,6 +24,7 @@ pub(crate) fn load(
         weights: model.weights.clone(),
         adapters: model.adapters.clone(),
         options: LoadOptions { template: model.template.clone(), ..load_options(options, config) },
+        least_context: options.num_ctx.unwrap_or(config.context_tokens.min(LEAST_CONTEXT)),
         keep_alive,
     }
 }

@@ -57,6 +57,7 @@ impl Hob {
         let scheduler = Scheduler::start(scheduler::Config {
             worker: WorkerProgram::this_executable().context("cannot tell where this program lies")?,
             max_loaded: settings.max_loaded,
+            memory: settings.memory,
             keep_alive: settings.keep_alive,
             max_queue: settings.max_queue,
             load_timeout: settings.load_timeout,

@@ -46,7 +46,7 @@ pub enum FromWorker {
 }
 
 /// How a model is loaded. A change of any of these needs another load.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct LoadOptions {
     /// Context of one sequence in tokens; the worker caps it at the trained length.
     pub context_tokens: u32,

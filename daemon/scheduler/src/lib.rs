@@ -3,15 +3,19 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod budget;
 mod error;
 mod estimate;
 mod keep_alive;
 mod plan;
 mod quantize;
 mod run;
+mod table;
 mod worker;
+mod world;
 
 pub use answer::Answer;
+pub use budget::MemoryLimit;
 pub use error::ScheduleError;
 pub use estimate::{Estimate, Shape};
 pub use keep_alive::{InvalidKeepAlive, KeepAlive};
@@ -29,8 +33,10 @@ use store::{Digest, ModelName};
 pub struct Config {
     /// What is started for each model.
     pub worker: WorkerProgram,
-    /// Models in memory at once.
+    /// Models in memory at once, however small they are.
     pub max_loaded: usize,
+    /// What all of them together may take.
+    pub memory: MemoryLimit,
     /// How long an idle model stays, where the request does not say.
     pub keep_alive: KeepAlive,
     /// Requests that wait for a model at once; more are refused.
@@ -50,9 +56,13 @@ pub struct Load {
     pub weights: PathBuf,
     /// LoRA adapters that are laid over it.
     pub adapters: Vec<PathBuf>,
-    /// At least this much of everything.
+    /// At least this much of everything, but for fewer slots or a shorter context where memory is short.
     pub options: LoadOptions,
-    /// How long it stays when this request is over; `None` for the operator's default.
+    /// Tokens that the context may be cut to where memory is short. A context that somebody asked for is not cut: there
+    /// it is all of it.
+    pub least_context: u32,
+    /// How long it stays when this request is over; forever is a pin, so that it makes room for no other. `None` leaves
+    /// what an earlier request said, else the operator's default, by which nothing is pinned.
     pub keep_alive: Option<KeepAlive>,
 }
 
@@ -63,7 +73,7 @@ pub struct Loaded {
     pub name: ModelName,
     /// Of its manifest.
     pub digest: Digest,
-    /// Bytes of it in all memories.
+    /// Bytes of it in all memories, as the budget counts them.
     pub size_bytes: u64,
     /// Of these, on GPUs.
     pub gpu_bytes: u64,
@@ -71,6 +81,4 @@ pub struct Loaded {
     pub context_tokens: u32,
     /// When it goes, if nothing asks for it; `None` is never.
     pub expires_at: Option<SystemTime>,
-    /// How long the caller waited for it.
-    pub load_time: Duration,
 }

@@ -1,63 +1,36 @@
-//! The scheduler: a table of what is in memory, and tasks that load, serve and expire. Each rule is in `plan`.
+//! The scheduler: the tasks that load, serve and expire what is in the `table`. Each rule is in `plan`.
 
-use std::collections::HashMap;
-use std::fs::File;
-use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use platform::process::WorkerFiles;
-use protocol::{Generate, ModelFacts};
+use protocol::Generate;
 use store::ModelName;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::plan::{Place, Step, next_step, serves};
-use crate::worker::{self, Connection, Link, Spawn};
-use crate::{Answer, Config, KeepAlive, Load, Loaded, ScheduleError};
+use crate::plan::{Place, Refusal, Room, Size, Step, longest_context, next_step};
+use crate::table::{Phase, Table};
+use crate::worker::{self, Link};
+use crate::world::{self, World};
+use crate::{Answer, Config, KeepAlive, Load, Loaded, ScheduleError, Shape};
 
 /// Decides which models are in memory. A clone is the same scheduler.
 #[derive(Clone)]
 pub struct Scheduler {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
-struct Shared {
-    config: Config,
-    spawn: Box<Spawn>,
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) world: World,
     table: Mutex<Table>,
     /// Something in the table changed.
     changed: Notify,
     tasks: TaskTracker,
     closing: CancellationToken,
-}
-
-#[derive(Default)]
-struct Table {
-    models: HashMap<ModelName, Entry>,
-    /// Requests that wait, by what they wait for.
-    waiting: HashMap<ModelName, usize>,
-    next_id: u64,
-}
-
-struct Entry {
-    /// Tells this entry from a later one of the same name.
-    id: u64,
-    load: Load,
-    phase: Phase,
-    leases: usize,
-    keep_alive: KeepAlive,
-    /// When it goes; `None` while it is in use or if it stays.
-    expires: Option<Instant>,
-    /// Told to go as soon as it is idle.
-    leaving: bool,
-}
-
-enum Phase {
-    Loading(Arc<OnceLock<String>>),
-    Ready { link: Arc<Link>, facts: ModelFacts },
 }
 
 /// A right to use a loaded model. It stays in memory while one is held.
@@ -66,24 +39,37 @@ pub(crate) struct Lease {
     name: ModelName,
     id: u64,
     link: Arc<Link>,
-    facts: ModelFacts,
+}
+
+/// A request on its way to a lease.
+struct Visit {
+    load: Arc<Load>,
+    shape: Option<Arc<Shape>>,
+    /// Where the load that it waits for leaves the reason why it failed.
+    loading: Option<Arc<OnceLock<String>>>,
+    waiting: Option<Waiting>,
+}
+
+/// What one look at the table brought.
+enum Look {
+    Leased(Lease),
+    /// The model's shape must be known first.
+    Unknown,
+    /// Nothing, until something changes.
+    Nothing,
 }
 
 impl Scheduler {
     /// A scheduler with nothing loaded. To be called within a tokio runtime.
     pub fn start(config: Config) -> Self {
-        let program = config.worker.clone();
-        let spawn = move |files| {
-            let worker = platform::process::spawn(&program, files)?;
-            Ok(Connection { socket: worker.socket, process: Some(worker.child) })
-        };
-        Self::with_spawn(config, Box::new(spawn))
+        let world = World::real(config.worker.clone());
+        Self::in_world(config, world)
     }
 
-    pub(crate) fn with_spawn(config: Config, spawn: Box<Spawn>) -> Self {
+    pub(crate) fn in_world(config: Config, world: World) -> Self {
         let shared = Arc::new(Shared {
             config,
-            spawn,
+            world,
             table: Mutex::default(),
             changed: Notify::new(),
             tasks: TaskTracker::new(),
@@ -92,16 +78,6 @@ impl Scheduler {
         let expiring = Arc::clone(&shared);
         shared.tasks.spawn(async move { expiring.expire().await });
         Self { shared }
-    }
-
-    /// A worker that is nobody's model.
-    pub(crate) fn start_worker(&self, files: WorkerFiles) -> io::Result<Connection> {
-        (self.shared.spawn)(files)
-    }
-
-    /// How long a worker may be silent.
-    pub(crate) fn patience(&self) -> Duration {
-        self.shared.config.load_timeout
     }
 
     /// Begins a generation, loading its model first if need be. Dropping the future leaves nothing behind but a model
@@ -119,11 +95,8 @@ impl Scheduler {
     ///
     /// # Errors
     /// As for [`Scheduler::generate`].
-    pub async fn load(&self, load: Load) -> Result<Loaded, ScheduleError> {
-        let wanted = load.clone();
-        let (lease, load_time) = self.lease(load).await?;
-        let keep_alive = wanted.keep_alive.unwrap_or(self.shared.config.keep_alive);
-        Ok(Loaded { load_time, ..describe(&wanted, &lease.facts, expiry(keep_alive)) })
+    pub async fn load(&self, load: Load) -> Result<(), ScheduleError> {
+        self.lease(load).await.map(drop)
     }
 
     /// Takes a model out of memory, once its running answers ended; returns at once whether it was there.
@@ -141,8 +114,10 @@ impl Scheduler {
 
     /// What is in memory, the longest to stay first.
     pub async fn loaded(&self) -> Vec<Loaded> {
+        let default = self.shared.config.keep_alive;
         let table = self.shared.table();
-        let mut loaded: Vec<Loaded> = table.models.values().filter_map(Entry::describe).collect();
+        let mut loaded: Vec<Loaded> =
+            table.models.values().filter_map(|entry| entry.describe(default)).collect();
         loaded.sort_by_key(|model| (model.expires_at.is_some(), std::cmp::Reverse(model.expires_at)));
         loaded
     }
@@ -162,8 +137,7 @@ impl Scheduler {
 
     async fn lease(&self, load: Load) -> Result<(Lease, Duration), ScheduleError> {
         let started = Instant::now();
-        let mut waiting = None;
-        let mut loading: Option<Arc<OnceLock<String>>> = None;
+        let mut visit = Visit { load: Arc::new(load), shape: None, loading: None, waiting: None };
         loop {
             let mut changed = std::pin::pin!(self.shared.changed.notified());
             // From here on no change is missed, whatever happens before the await below.
@@ -171,80 +145,123 @@ impl Scheduler {
             if self.shared.closing.is_cancelled() {
                 return Err(ScheduleError::ShuttingDown);
             }
-            if let Some(reason) = loading.as_ref().and_then(|failure| failure.get()) {
-                return Err(ScheduleError::LoadFailed { model: Box::new(load.name), reason: reason.clone() });
+            if let Some(reason) = visit.loading.as_ref().and_then(|failure| failure.get()) {
+                let model = Box::new(visit.load.name.clone());
+                return Err(ScheduleError::LoadFailed { model, reason: reason.clone() });
             }
-            if let Some(lease) = self.shared.step(&load, &mut loading, &mut waiting)? {
-                // A model that was there all along cost nothing.
-                let waited = if loading.is_some() { started.elapsed() } else { Duration::ZERO };
-                return Ok((lease, waited));
+            match self.shared.look(&mut visit)? {
+                Look::Leased(lease) => {
+                    // A model that was there all along cost nothing.
+                    let waited = if visit.loading.is_some() { started.elapsed() } else { Duration::ZERO };
+                    return Ok((lease, waited));
+                }
+                Look::Unknown => visit.shape = Some(self.shared.shape(&visit.load).await?),
+                Look::Nothing => changed.await,
             }
-            changed.await;
         }
     }
 }
 
 impl Shared {
-    /// One look at the table, and what follows from it; `None` is to wait for a change.
-    fn step<'a>(
-        self: &'a Arc<Self>,
-        load: &Load,
-        loading: &mut Option<Arc<OnceLock<String>>>,
-        waiting: &mut Option<Waiting<'a>>,
-    ) -> Result<Option<Lease>, ScheduleError> {
+    /// One look at the table, and what follows from it.
+    fn look(self: &Arc<Self>, visit: &mut Visit) -> Result<Look, ScheduleError> {
         let mut table = self.table();
-        table.bury(&load.name);
+        table.bury(&visit.load.name);
         loop {
-            let full = table.models.len() >= self.config.max_loaded.max(1);
-            let step = next_step(table.place(load), full, table.coldest().is_some());
+            let place = table.place(&visit.load);
             // A model that is there and free to use is used, however many wait for others.
-            if step != Step::Use && waiting.is_none() {
-                *waiting = Some(Waiting::enter(self, &mut table, &load.name)?);
+            if place == (Place::Ready { serves: true, busy: true })
+                || place == (Place::Ready { serves: true, busy: false })
+            {
+                return Ok(self.take(&mut table, &visit.load).map_or(Look::Nothing, Look::Leased));
             }
-            match step {
-                Step::Use => return Ok(table.lease(load, self)),
-                Step::Replace => table.remove(&load.name),
-                Step::Evict => {
-                    let Some(coldest) = table.coldest() else { return Ok(None) };
-                    table.remove(&coldest);
-                }
-                Step::Load => *loading = Some(self.begin_load(&mut table, load)?),
-                Step::Wait => {
-                    if let Some(Phase::Loading(failure)) =
-                        table.models.get(&load.name).map(|entry| &entry.phase)
-                    {
-                        *loading = Some(Arc::clone(failure));
-                    }
-                    return Ok(None);
-                }
+            if visit.waiting.is_none() {
+                visit.waiting = Some(Waiting::enter(self, &mut table, &visit.load)?);
             }
+            let Some(shape) = visit.shape.clone().or_else(|| table.shape(&visit.load.digest)) else {
+                return Ok(Look::Unknown);
+            };
+            let (room, names) = self.room(&table, Some(&visit.load.name));
+            match next_step(place, &table.sizes(&visit.load, &shape), &room) {
+                Step::Replace => visit.replace(&mut table),
+                Step::Evict(index) => {
+                    tracing::info!(model = %names[index], "model unloaded to make room");
+                    table.remove(&names[index]);
+                }
+                Step::Load(size) => {
+                    visit.loading = Some(self.begin_load(&mut table, &visit.load, size, shape)?)
+                }
+                Step::Use | Step::Wait => {
+                    visit.note_load(&table);
+                    return Ok(Look::Nothing);
+                }
+                Step::Refuse(refusal) => return Err(self.refused(&table, &visit.load, &shape, refusal)),
+            }
+        }
+    }
+
+    /// The model's shape. Its header is read once.
+    pub(crate) async fn shape(self: &Arc<Self>, load: &Arc<Load>) -> Result<Arc<Shape>, ScheduleError> {
+        if let Some(known) = self.table().shape(&load.digest) {
+            return Ok(known);
+        }
+        let (shared, asked) = (Arc::clone(self), Arc::clone(load));
+        let read = tokio::task::spawn_blocking(move || (shared.world.shape)(&asked));
+        let shape = Arc::new(read.await.map_err(|_| ScheduleError::ShuttingDown)??);
+        self.table().keep_shape(load.digest, Arc::clone(&shape));
+        Ok(shape)
+    }
+
+    /// What there is beside one model, and the names of it in the same order.
+    pub(crate) fn room(&self, table: &Table, name: Option<&ModelName>) -> (Room, Vec<ModelName>) {
+        let gauge = (self.world.gauge)(&table.processes());
+        let (others, names) = table.beside(name);
+        let max_loaded = self.config.max_loaded.max(1);
+        (Room { budget_bytes: self.config.memory.budget_bytes(gauge), max_loaded, others }, names)
+    }
+
+    pub(crate) fn refused(
+        &self,
+        table: &Table,
+        load: &Load,
+        shape: &Shape,
+        refusal: Refusal,
+    ) -> ScheduleError {
+        let (room, _) = self.room(table, Some(&load.name));
+        match refusal {
+            Refusal::TooMany => ScheduleError::TooMany { max_loaded: room.max_loaded },
+            Refusal::TooBig => ScheduleError::TooBig {
+                needed_bytes: table.sizes(load, shape).last().map_or(0, |size| size.bytes),
+                available_bytes: room.most_bytes(),
+                pinned_bytes: room.pinned_bytes(),
+                fits_context: longest_context(
+                    shape.capped(load.options.context_tokens),
+                    room.most_bytes(),
+                    |context_tokens| table.bytes_of_one(load, shape, context_tokens),
+                ),
+            },
         }
     }
 
     fn begin_load(
         self: &Arc<Self>,
         table: &mut Table,
-        load: &Load,
+        load: &Arc<Load>,
+        size: Size,
+        shape: Arc<Shape>,
     ) -> Result<Arc<OnceLock<String>>, ScheduleError> {
-        let files = open(load)?;
+        let files = world::open(load)?;
+        if !size.whole || size.sequences < load.options.sequences {
+            let (context, slots) = (size.context_tokens, size.sequences);
+            tracing::warn!(model = %load.name, context, slots, "loaded smaller than wanted, as memory is short");
+        }
         let failure = Arc::new(OnceLock::new());
-        table.next_id += 1;
-        let entry = Entry {
-            id: table.next_id,
-            load: load.clone(),
-            phase: Phase::Loading(Arc::clone(&failure)),
-            leases: 0,
-            keep_alive: load.keep_alive.unwrap_or(self.config.keep_alive),
-            expires: None,
-            leaving: false,
-        };
-        let id = entry.id;
-        table.models.insert(load.name.clone(), entry);
-        let (shared, load, failed) = (Arc::clone(self), load.clone(), Arc::clone(&failure));
+        let id = table.enter(load, size, &failure);
+        let (shared, load, failed) = (Arc::clone(self), Arc::clone(load), Arc::clone(&failure));
         self.tasks.spawn(async move {
             let closing = shared.closing.clone();
             let outcome = tokio::select! {
-                outcome = shared.serve(id, &load, files) => outcome,
+                outcome = shared.serve(id, &load, &shape, files) => outcome,
                 () = closing.cancelled() => Err("hob is shutting down".into()),
             };
             if let Err(reason) = outcome {
@@ -252,39 +269,63 @@ impl Shared {
                 // Set once, by this task alone.
                 let _already = failed.set(reason);
             }
-            shared.table().remove_entry(&load.name, id);
+            shared.table().ended(&load.name, id);
             shared.changed.notify_waiters();
         });
         Ok(failure)
     }
 
     /// Loads a model and serves it until it ends.
-    async fn serve(self: &Arc<Self>, id: u64, load: &Load, files: WorkerFiles) -> Result<(), String> {
+    async fn serve(
+        self: &Arc<Self>,
+        id: u64,
+        load: &Load,
+        shape: &Shape,
+        files: WorkerFiles,
+    ) -> Result<(), String> {
         let begun = Instant::now();
+        let gone = || "hob is shutting down".to_owned();
         let connection =
-            (self.spawn)(files).map_err(|error| format!("a worker cannot be started: {error}"))?;
-        let (serving, facts) =
-            worker::load(connection, load.options.clone(), self.config.load_timeout).await?;
+            (self.world.spawn)(files).map_err(|error| format!("a worker cannot be started: {error}"))?;
+        let options = {
+            let mut table = self.table();
+            let entry = table.entry(&load.name, id).ok_or_else(gone)?;
+            entry.taken.process = connection.process.as_ref().and_then(|process| process.id());
+            entry.options()
+        };
+        let compute_bytes = shape.estimate(&options).compute_bytes;
+        let (serving, facts) = worker::load(connection, options, self.config.load_timeout).await?;
         tracing::info!(model = %load.name, context = facts.context_tokens, elapsed = ?begun.elapsed(), "model loaded");
         {
             let mut table = self.table();
-            let awaited = table.waiting.contains_key(&load.name);
-            let Some(entry) = table.models.get_mut(&load.name).filter(|entry| entry.id == id) else {
-                // The daemon is closing; the process goes with `serving`.
-                return Err("hob is shutting down".into());
-            };
+            let awaited = table.waiting.values().any(|waiting| waiting.name == load.name);
+            // Without an entry the daemon is closing; the process goes with `serving`.
+            let entry = table.entry(&load.name, id).ok_or_else(gone)?;
             if entry.leaving && !awaited {
                 return Err("it was unloaded while it was loading".into());
             }
+            let bytes = facts.resident_bytes.saturating_add(compute_bytes);
             entry.phase = Phase::Ready { link: Arc::clone(&serving.link), facts };
             // Whoever waits for it must find it, even if it is to be kept for no time.
-            entry.rest();
+            entry.rest(self.config.keep_alive);
             entry.expires =
                 entry.expires.max(Instant::now().checked_add(GRACE).filter(|_| entry.expires.is_some()));
+            table.correct(&load.name, bytes);
+            self.shed(&mut table);
         }
         self.changed.notify_waiters();
         // To its end even when the daemon is closing: the scheduler stops it by its link, and it reaps its process.
         self.tasks.spawn(serving.run()).await.map_err(|error| error.to_string())
+    }
+
+    /// Unloads idle models while all together take too much.
+    fn shed(&self, table: &mut Table) {
+        loop {
+            let (room, names) = self.room(table, None);
+            let Some(index) = room.excess() else { return };
+            tracing::info!(model = %names[index], "model unloaded, as another took more than was thought");
+            table.remove(&names[index]);
+        }
     }
 
     /// Unloads what has been idle for long enough.
@@ -301,132 +342,43 @@ impl Shared {
                 }
                 table.next_expiry()
             };
-            let next = next.map(tokio::time::Instant::from_std);
             tokio::select! {
                 () = changed => {}
-                () = async { tokio::time::sleep_until(next.unwrap_or_else(tokio::time::Instant::now)).await }, if next.is_some() => {}
+                () = async { tokio::time::sleep_until(next.unwrap_or_else(Instant::now)).await }, if next.is_some() => {}
                 () = self.closing.cancelled() => return,
             }
         }
     }
 
-    fn table(&self) -> MutexGuard<'_, Table> {
+    pub(crate) fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl Table {
-    fn place(&self, load: &Load) -> Place {
-        let Some(entry) = self.models.get(&load.name) else { return Place::Empty };
-        // A context past the trained length was cut, so what was asked for is what is compared.
-        let going = entry.leaving && entry.leases > 0;
-        let fits = !going && entry.load.digest == load.digest && serves(&entry.load.options, &load.options);
-        match entry.phase {
-            Phase::Loading(_) => Place::Loading { fits },
-            Phase::Ready { .. } => Place::Ready { fits, busy: entry.leases > 0 },
-        }
-    }
-
-    /// The idle model that would go first anyway. One that a request waits for is as good as in use.
-    fn coldest(&self) -> Option<ModelName> {
-        let free =
-            |(name, entry): &(&ModelName, &Entry)| entry.is_idle() && !self.waiting.contains_key(*name);
-        let coldest =
-            self.models.iter().filter(free).min_by_key(|(_, entry)| (entry.expires.is_none(), entry.expires));
-        coldest.map(|(name, _)| name.clone())
-    }
-
-    fn expired(&self, now: Instant) -> Option<ModelName> {
-        let due = |entry: &Entry| entry.is_idle() && entry.expires.is_some_and(|expires| expires <= now);
-        self.models.iter().find(|(_, entry)| due(entry)).map(|(name, _)| name.clone())
-    }
-
-    /// When the next idle model goes.
-    fn next_expiry(&self) -> Option<Instant> {
-        self.models.values().filter(|entry| entry.is_idle()).filter_map(|entry| entry.expires).min()
-    }
-
-    fn lease(&mut self, load: &Load, shared: &Arc<Shared>) -> Option<Lease> {
-        let entry = self.models.get_mut(&load.name)?;
-        let Phase::Ready { link, facts } = &entry.phase else { return None };
-        let (link, facts) = (Arc::clone(link), facts.clone());
+    fn take(self: &Arc<Self>, table: &mut Table, load: &Load) -> Option<Lease> {
+        let entry = table.models.get_mut(&load.name)?;
+        let Phase::Ready { link, .. } = &entry.phase else { return None };
+        let link = Arc::clone(link);
         entry.leases += 1;
         entry.expires = None;
-        entry.keep_alive = load.keep_alive.unwrap_or(shared.config.keep_alive);
-        Some(Lease { shared: Arc::clone(shared), name: load.name.clone(), id: entry.id, link, facts })
+        entry.keep_alive = load.keep_alive.or(entry.keep_alive);
+        Some(Lease { shared: Arc::clone(self), name: load.name.clone(), id: entry.id, link })
+    }
+}
+
+impl Visit {
+    /// Unloads what is in the model's place. What was said about how long it stays, still holds.
+    fn replace(&mut self, table: &mut Table) {
+        let kept = table.models.get(&self.load.name).and_then(|entry| entry.keep_alive);
+        let keep_alive = self.load.keep_alive.or(kept);
+        self.load = Arc::new(Load { keep_alive, ..(*self.load).clone() });
+        table.remove(&self.load.name);
     }
 
-    fn remove(&mut self, name: &ModelName) {
-        if let Some(Entry { phase: Phase::Ready { link, .. }, .. }) = self.models.remove(name) {
-            link.stop();
+    /// A load of somebody else's may be the one that is waited for.
+    fn note_load(&mut self, table: &Table) {
+        if let Some(Phase::Loading(failure)) = table.models.get(&self.load.name).map(|entry| &entry.phase) {
+            self.loading = Some(Arc::clone(failure));
         }
-    }
-
-    /// Removes a model whose worker died and whose task has not yet said so.
-    fn bury(&mut self, name: &ModelName) {
-        let link = self.models.get(name).map(|entry| &entry.phase);
-        if matches!(link, Some(Phase::Ready { link, .. }) if link.is_dead()) {
-            self.models.remove(name);
-        }
-    }
-
-    fn remove_entry(&mut self, name: &ModelName, id: u64) {
-        if self.models.get(name).is_some_and(|entry| entry.id == id) {
-            self.remove(name);
-        }
-    }
-}
-
-impl Entry {
-    /// Loaded, and in nobody's use.
-    fn is_idle(&self) -> bool {
-        self.leases == 0 && matches!(self.phase, Phase::Ready { .. })
-    }
-
-    /// Sets the time to go, now that nobody uses it.
-    fn rest(&mut self) {
-        self.expires = match self.keep_alive {
-            KeepAlive::For(time) => Instant::now().checked_add(time),
-            KeepAlive::Forever => None,
-        };
-    }
-
-    fn describe(&self) -> Option<Loaded> {
-        let Phase::Ready { facts, .. } = &self.phase else { return None };
-        let expires_at = match (self.expires, self.leases) {
-            (Some(at), _) => Some(SystemTime::now() + at.saturating_duration_since(Instant::now())),
-            (None, 0) => None,
-            (None, _) => expiry(self.keep_alive),
-        };
-        Some(describe(&self.load, facts, expires_at))
-    }
-}
-
-/// Opened before the worker is started, which has no right to open anything.
-fn open(load: &Load) -> Result<WorkerFiles, ScheduleError> {
-    let open = |path: &PathBuf| {
-        File::open(path).map_err(|source| ScheduleError::Open { path: path.clone(), source })
-    };
-    let adapters = load.adapters.iter().map(open).collect::<Result<_, _>>()?;
-    Ok(WorkerFiles { model: open(&load.weights)?, adapters, output: None })
-}
-
-fn expiry(keep_alive: KeepAlive) -> Option<SystemTime> {
-    match keep_alive {
-        KeepAlive::For(time) => SystemTime::now().checked_add(time),
-        KeepAlive::Forever => None,
-    }
-}
-
-fn describe(load: &Load, facts: &ModelFacts, expires_at: Option<SystemTime>) -> Loaded {
-    Loaded {
-        name: load.name.clone(),
-        digest: load.digest,
-        size_bytes: facts.resident_bytes,
-        gpu_bytes: facts.gpu_bytes,
-        context_tokens: facts.context_tokens,
-        expires_at,
-        load_time: Duration::ZERO,
     }
 }
 
@@ -445,17 +397,16 @@ impl std::fmt::Debug for Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let mut table = self.shared.table();
-        let Some(entry) = table.models.get_mut(&self.name).filter(|entry| entry.id == self.id) else {
-            return;
-        };
+        let default = self.shared.config.keep_alive;
+        let Some(entry) = table.entry(&self.name, self.id) else { return };
         entry.leases -= 1;
         if entry.leases > 0 {
             return;
         }
-        if entry.leaving || entry.keep_alive == KeepAlive::For(Duration::ZERO) {
+        if entry.leaving || entry.keep_alive.unwrap_or(default) == KeepAlive::For(Duration::ZERO) {
             table.remove(&self.name);
         } else {
-            entry.rest();
+            entry.rest(default);
         }
         drop(table);
         self.shared.changed.notify_waiters();
@@ -466,36 +417,29 @@ impl Drop for Lease {
 const GRACE: Duration = Duration::from_secs(10);
 
 /// A place in the queue.
-struct Waiting<'a> {
-    shared: &'a Shared,
-    name: ModelName,
+struct Waiting {
+    shared: Arc<Shared>,
+    id: u64,
 }
 
-impl<'a> Waiting<'a> {
-    fn enter(shared: &'a Shared, table: &mut Table, name: &ModelName) -> Result<Self, ScheduleError> {
-        if table.waiting.values().sum::<usize>() >= shared.config.max_queue {
+impl Waiting {
+    fn enter(shared: &Arc<Shared>, table: &mut Table, load: &Arc<Load>) -> Result<Self, ScheduleError> {
+        if table.waiting.len() >= shared.config.max_queue {
             return Err(ScheduleError::Busy);
         }
-        *table.waiting.entry(name.clone()).or_default() += 1;
-        Ok(Self { shared, name: name.clone() })
+        Ok(Self { shared: Arc::clone(shared), id: table.wait(load) })
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Waiting {
     fn drop(&mut self) {
-        let mut table = self.shared.table();
-        let last = table.waiting.get_mut(&self.name).is_none_or(|count| {
-            *count -= 1;
-            *count == 0
-        });
-        if last {
-            table.waiting.remove(&self.name);
-        }
-        drop(table);
+        self.shared.table().waiting.remove(&self.id);
         // What it waited for may be evicted now.
         self.shared.changed.notify_waiters();
     }
 }
 
+#[cfg(test)]
+mod random;
 #[cfg(test)]
 mod tests;

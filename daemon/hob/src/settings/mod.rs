@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use platform::directories::Directories;
 use registry::Credential;
-use scheduler::KeepAlive;
+use scheduler::{KeepAlive, MemoryLimit};
 
 use self::environment::Environment;
 use self::raw::Raw;
@@ -32,6 +32,8 @@ pub(crate) struct Settings {
     /// Requests that one model answers at once.
     pub(crate) sequences: u32,
     pub(crate) max_loaded: usize,
+    /// What all models together may take.
+    pub(crate) memory: MemoryLimit,
     pub(crate) max_queue: usize,
     pub(crate) load_timeout: Duration,
     /// Milliseconds that a step may take while somebody waits for their next token.
@@ -79,7 +81,7 @@ pub(crate) enum LogTarget {
     StandardError,
 }
 
-/// Until memory is budgeted, a time-out that is "never" is a day.
+/// A time-out that is "never" is a day.
 const LONGEST_LOAD: Duration = Duration::from_secs(24 * 3600);
 
 impl Settings {
@@ -118,8 +120,8 @@ impl Settings {
                 1 << 24,
             )?,
             sequences: ranged("models.parallel", raw.models.parallel.filter(|n| *n > 0), 4, 1, 64)?,
-            max_loaded: ranged("models.max_loaded", raw.models.max_loaded.filter(|n| *n > 0), 3, 1, 64)?
-                as usize,
+            max_loaded: max_loaded(raw.models.max_loaded)?,
+            memory: memory_limit(&raw.memory)?,
             max_queue: ranged("models.max_queue", raw.models.max_queue, 512, 1, 1 << 16)? as usize,
             load_timeout,
             max_step_ms: ranged("engine.max_step_ms", raw.engine.max_step_ms, 200, 1, 60_000)?,
@@ -142,6 +144,22 @@ fn registry_settings(raw: raw::Registry) -> anyhow::Result<RegistrySettings> {
     let credentials = raw.credentials.as_deref().map(credentials::read).transpose()?.unwrap_or_default();
     let bytes_per_second = limit.filter(|rate| *rate > 0);
     Ok(RegistrySettings { trusted, proxy: raw.proxy, credentials, bytes_per_second })
+}
+
+/// With 0, only memory counts.
+fn max_loaded(given: Option<u32>) -> anyhow::Result<usize> {
+    match given {
+        Some(0) => Ok(usize::MAX),
+        given => Ok(ranged("models.max_loaded", given, 3, 1, 64)? as usize),
+    }
+}
+
+fn memory_limit(raw: &raw::Memory) -> anyhow::Result<MemoryLimit> {
+    let floor_bytes = size("memory.floor", raw.floor.as_deref().unwrap_or("512MiB"))?;
+    match raw.limit.as_deref() {
+        None | Some("auto") => Ok(MemoryLimit::Free { floor_bytes }),
+        Some(text) => Ok(MemoryLimit::Bytes(size("memory.limit", text)?)),
+    }
 }
 
 /// Bytes, as in `8GiB`, `500MB` or `4096`.
@@ -247,6 +265,18 @@ mod tests {
     }
 
     #[test]
+    fn memory_is_what_is_free_but_for_a_floor_or_what_the_owner_says() {
+        let memory = |variables| settings(variables).unwrap().memory;
+        assert_eq!(memory(&[]), MemoryLimit::Free { floor_bytes: 512 << 20 });
+        assert_eq!(
+            memory(&[("HOB_MEMORY__LIMIT", "auto"), ("HOB_MEMORY__FLOOR", "1GiB")]),
+            MemoryLimit::Free { floor_bytes: 1 << 30 }
+        );
+        assert_eq!(memory(&[("HOB_MEMORY__LIMIT", "6GiB")]), MemoryLimit::Bytes(6 << 30));
+        assert_eq!(settings(&[("OLLAMA_MAX_LOADED_MODELS", "0")]).unwrap().max_loaded, usize::MAX);
+    }
+
+    #[test]
     fn a_value_that_makes_no_sense_is_named() {
         let wrong = |name, value| settings(&[(name, value)]).unwrap_err();
         assert!(
@@ -257,6 +287,7 @@ mod tests {
         assert!(wrong("HOB_LISTEN", "0.0.0.0:11434").contains("TLS"));
         assert!(wrong("HOB_MODELS__KEEP_ALIVE", "soon").contains("models.keep_alive"));
         assert!(wrong("HOB_MODELS__KEEP_FREE", "8 gigs").contains("8GiB"));
+        assert!(wrong("HOB_MEMORY__LIMIT", "plenty").contains("memory.limit"));
         assert!(wrong("HOB_REGISTRY__TRUSTED", "a/b").contains("registry.trusted"));
     }
 }

@@ -16,6 +16,7 @@ pub(super) struct Raw {
     pub(super) hosts: Option<String>,
     pub(super) origins: Option<String>,
     pub(super) models: Models,
+    pub(super) memory: Memory,
     pub(super) engine: Engine,
     pub(super) registry: Registry,
     pub(super) log: Log,
@@ -34,6 +35,13 @@ pub(super) struct Models {
     pub(super) load_timeout: Option<String>,
     pub(super) keep_free: Option<String>,
     pub(super) prune: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Memory {
+    pub(super) limit: Option<String>,
+    pub(super) floor: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -1,15 +1,21 @@
 //! The scheduler against scripted workers at the other end of a socketpair.
 
+use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
 
 use platform::process::WorkerProgram;
 use protocol::request::Overflow;
-use protocol::{Event, FromWorker, GenerateError, Input, LoadOptions, Options, Owner, ToWorker, frame};
+use protocol::{
+    Event, FromWorker, GenerateError, Input, LoadOptions, ModelFacts, Options, Owner, ToWorker, frame,
+};
 use store::Digest;
 
 use super::*;
+use crate::MemoryLimit;
+use crate::budget::Gauge;
+use crate::worker::Connection;
 
 /// A scheduler, and the far end of each worker that it starts, in order.
 fn scheduler(max_queue: usize) -> (Scheduler, Receiver<UnixStream>) {
@@ -19,14 +25,20 @@ fn scheduler(max_queue: usize) -> (Scheduler, Receiver<UnixStream>) {
         started.send(theirs).map_err(|_| io::ErrorKind::BrokenPipe)?;
         Ok(Connection { socket, process: None })
     };
+    let world = World {
+        spawn: Box::new(spawn),
+        shape: Box::new(|_| Ok(Shape::default())),
+        gauge: Box::new(|_| Gauge::default()),
+    };
     let config = Config {
         worker: WorkerProgram { program: PathBuf::new(), args: Vec::new() },
         max_loaded: 1,
+        memory: MemoryLimit::Free { floor_bytes: 0 },
         keep_alive: KeepAlive::Forever,
         max_queue,
         load_timeout: Duration::from_secs(5),
     };
-    (Scheduler::with_spawn(config, Box::new(spawn)), workers)
+    (Scheduler::in_world(config, world), workers)
 }
 
 fn a_load(name: &str) -> Load {
@@ -45,6 +57,7 @@ fn a_load(name: &str) -> Load {
             mmap: true,
             template: None,
         },
+        least_context: 64,
         keep_alive: None,
     }
 }

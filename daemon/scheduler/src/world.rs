@@ -1,0 +1,65 @@
+//! What the scheduler asks of the world: workers, headers of models, and the system's memory. Its tests bring their own.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use platform::memory;
+use platform::process::{WorkerFiles, WorkerProgram};
+use store::gguf::Header;
+
+use crate::budget::Gauge;
+use crate::worker::{Connection, Spawn};
+use crate::{Load, ScheduleError, Shape};
+
+pub(crate) struct World {
+    pub(crate) spawn: Box<Spawn>,
+    /// Blocks on the disk.
+    pub(crate) shape: Box<dyn Fn(&Load) -> Result<Shape, ScheduleError> + Send + Sync>,
+    /// Given our workers' processes.
+    pub(crate) gauge: Box<dyn Fn(&[u32]) -> Gauge + Send + Sync>,
+}
+
+impl World {
+    /// The one that is there.
+    pub(crate) fn real(program: WorkerProgram) -> Self {
+        let spawn = move |files| {
+            let worker = platform::process::spawn(&program, files)?;
+            Ok(Connection { socket: worker.socket, process: Some(worker.child) })
+        };
+        Self { spawn: Box::new(spawn), shape: Box::new(shape), gauge: Box::new(gauge) }
+    }
+}
+
+/// The files of a worker, opened before it is started, which has no right to open anything.
+pub(crate) fn open(load: &Load) -> Result<WorkerFiles, ScheduleError> {
+    let adapters = load.adapters.iter().map(|path| open_one(path)).collect::<Result<_, _>>()?;
+    Ok(WorkerFiles { model: open_one(&load.weights)?, adapters, output: None })
+}
+
+fn open_one(path: &Path) -> Result<File, ScheduleError> {
+    File::open(path).map_err(|source| ScheduleError::Open { path: path.into(), source })
+}
+
+fn shape(load: &Load) -> Result<Shape, ScheduleError> {
+    let header = |path: &Path| {
+        let file = open_one(path)?;
+        let unread = |source| ScheduleError::Open { path: path.into(), source };
+        let bytes = file.metadata().map_err(unread)?.len();
+        // In the words of the worker, which would find the same.
+        Header::read(&mut BufReader::new(file), bytes).map_err(|error| ScheduleError::LoadFailed {
+            model: Box::new(load.name.clone()),
+            reason: error.to_string(),
+        })
+    };
+    let adapters = load.adapters.iter().map(|path| header(path)).collect::<Result<Vec<_>, _>>()?;
+    Ok(Shape::of(&header(&load.weights)?, &adapters))
+}
+
+fn gauge(workers: &[u32]) -> Gauge {
+    Gauge {
+        available_bytes: memory::available_bytes(),
+        ours_bytes: workers.iter().filter_map(|process| memory::anonymous_bytes(*process)).sum(),
+        group_limit_bytes: memory::group_limit_bytes(),
+    }
+}
