@@ -11,6 +11,7 @@ mod queue;
 mod sequence;
 mod step;
 mod template;
+mod threads;
 mod watchdog;
 mod worker;
 

@@ -11,6 +11,7 @@ use crate::cache::{self, View};
 use crate::ggml::{Batch, Context, DecodeError, Model, Output};
 use crate::queue::{Queue, Waiting};
 use crate::sequence::{Admission, Running, Sampled, Sequence};
+use crate::threads::Threads;
 use crate::worker::{Cancellations, Outbox};
 
 /// What reaches the loop.
@@ -31,6 +32,7 @@ pub(crate) struct Loop {
     queue: Queue,
     limits: Limits,
     budget: StepBudget,
+    threads: Threads,
     /// Counts retirements; the clock of `Sequence::last_used`.
     retired: u64,
     cancellations: Arc<Cancellations>,
@@ -42,6 +44,8 @@ pub(crate) struct Loop {
 pub(crate) struct Limits {
     /// Of one request.
     pub(crate) context_tokens: usize,
+    /// Compute threads at most.
+    pub(crate) threads: u32,
     /// Requests that run at once; there may be more sequences, which keep prefixes.
     pub(crate) running: usize,
     /// What a step may take while somebody waits for their next token.
@@ -69,6 +73,7 @@ impl Loop {
             queue: Queue::default(),
             limits,
             budget: StepBudget::new(limits.step),
+            threads: Threads::new(limits.threads),
             retired: 0,
             cancellations,
             outbox,
@@ -99,6 +104,7 @@ impl Loop {
         if self.queue.is_empty() && self.sequences.iter().all(|sequence| sequence.running.is_none()) {
             let first = intake.recv().map_err(|_| HungUp)?;
             self.note(first);
+            self.threads.wake();
         }
         loop {
             match intake.try_recv() {
@@ -258,6 +264,9 @@ impl Loop {
         };
         self.cancellations.end_step();
         self.budget.learn(prompt_tokens, begun.elapsed());
+        if let Some(threads) = self.threads.review() {
+            self.context.set_threads(threads);
+        }
         result
     }
 

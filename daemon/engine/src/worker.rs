@@ -78,6 +78,7 @@ pub fn serve(socket: UnixStream, files: Files) -> Result<(), ServeError> {
     std::thread::spawn(move || listener.run(reader));
     let limits = Limits {
         context_tokens: loaded.facts.context_tokens as usize,
+        threads: options.threads.unwrap_or_else(cores),
         running: options.sequences as usize,
         step: Duration::from_millis(options.max_step_ms.into()),
     };

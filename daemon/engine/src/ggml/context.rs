@@ -152,6 +152,13 @@ impl Context {
         row.index
     }
 
+    /// From the next decode on.
+    pub(crate) fn set_threads(&mut self, threads: u32) {
+        let threads = i32::try_from(threads).unwrap_or(i32::MAX);
+        // SAFETY: the context is ours, and nothing of it computes now.
+        unsafe { sys::llama_set_n_threads(self.raw(), threads, threads) };
+    }
+
     /// Whether a sequence can be cut and copied in part.
     pub(crate) fn keeps_parts(&self) -> bool {
         self.parts
