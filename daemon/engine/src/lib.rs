@@ -15,4 +15,5 @@ mod threads;
 mod watchdog;
 mod worker;
 
+pub use threads::{Accounts, CpuTime};
 pub use worker::{Files, ServeError, serve};

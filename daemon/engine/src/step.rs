@@ -11,7 +11,7 @@ use crate::cache::{self, View};
 use crate::ggml::{Batch, Context, DecodeError, Model, Output};
 use crate::queue::{Queue, Waiting};
 use crate::sequence::{Admission, Running, Sampled, Sequence};
-use crate::threads::Threads;
+use crate::threads::{Accounts, Threads};
 use crate::worker::{Cancellations, Outbox};
 
 /// What reaches the loop.
@@ -46,6 +46,7 @@ pub(crate) struct Limits {
     pub(crate) context_tokens: usize,
     /// Compute threads at most.
     pub(crate) threads: u32,
+    pub(crate) accounts: Accounts,
     /// Requests that run at once; there may be more sequences, which keep prefixes.
     pub(crate) running: usize,
     /// What a step may take while somebody waits for their next token.
@@ -73,7 +74,7 @@ impl Loop {
             queue: Queue::default(),
             limits,
             budget: StepBudget::new(limits.step),
-            threads: Threads::new(limits.threads),
+            threads: Threads::new(limits.threads, limits.accounts),
             retired: 0,
             cancellations,
             outbox,

@@ -4,22 +4,36 @@
 
 use std::time::{Duration, Instant};
 
-use platform::cpu::{self, ThreadTime};
+/// What processors did so far; the system's accounts, which are not read here.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CpuTime {
+    /// Threads of this process ran, all of them together.
+    pub ran: Duration,
+    /// They could have run, and had no core.
+    pub waited: Duration,
+    /// Cores, all together, had nothing to do. Counted in hundredths of a second.
+    pub unused: Duration,
+}
+
+/// Tells what processors did so far; `None` where the system does not say.
+pub type Accounts = fn() -> Option<CpuTime>;
 
 /// The number of threads, as the machine's load lets it be.
 #[derive(Debug)]
 pub(crate) struct Threads {
     most: u32,
     now: u32,
+    accounts: Accounts,
     window: Option<Window>,
 }
 
-/// What was known when the time that is looked at began.
+/// The time that is looked at.
 #[derive(Clone, Copy, Debug)]
 struct Window {
     begun: Instant,
-    threads: ThreadTime,
-    unused: Duration,
+    looked: Instant,
+    /// At its beginning.
+    time: CpuTime,
 }
 
 /// Fewer threads are soon known to be better, as steps take long then.
@@ -32,31 +46,32 @@ const LATER: Duration = Duration::from_millis(400);
 const GOOD_SHARE: f64 = 0.85;
 
 impl Threads {
-    pub(crate) fn new(most: u32) -> Self {
-        Self { most, now: most, window: None }
+    pub(crate) fn new(most: u32, accounts: Accounts) -> Self {
+        Self { most, now: most, accounts, window: None }
     }
 
     /// Nothing was computed for a while, so what is measured begins anew.
     pub(crate) fn wake(&mut self) {
-        self.window = if self.most > 1 { Window::begin() } else { None };
+        self.window = if self.most > 1 { self.begin() } else { None };
     }
 
     /// To be asked after each step; a number if it is to change.
     pub(crate) fn review(&mut self) -> Option<u32> {
-        let window = self.window?;
-        let elapsed = window.begun.elapsed();
-        if elapsed < SOON {
+        let window = self.window.as_mut()?;
+        if window.looked.elapsed() < SOON {
             return None;
         }
-        let latest = Window::begin()?;
-        let ran = latest.threads.ran.saturating_sub(window.threads.ran).as_secs_f64();
-        let waited = latest.threads.waited.saturating_sub(window.threads.waited).as_secs_f64();
+        window.looked = Instant::now();
+        let (before, elapsed) = (window.time, window.begun.elapsed());
+        let latest = self.begin()?;
+        let ran = latest.time.ran.saturating_sub(before.ran).as_secs_f64();
+        let waited = latest.time.waited.saturating_sub(before.waited).as_secs_f64();
         let share = if ran > 0.0 { ran / (ran + waited) } else { 1.0 };
         let unused = if elapsed < LATER {
             0.0
         } else {
             self.window = Some(latest);
-            latest.unused.saturating_sub(window.unused).as_secs_f64() / elapsed.as_secs_f64()
+            latest.time.unused.saturating_sub(before.unused).as_secs_f64() / elapsed.as_secs_f64()
         };
         let next = next(self.now, self.most, share, unused);
         if next == self.now {
@@ -65,11 +80,10 @@ impl Threads {
         (self.now, self.window) = (next, Some(latest));
         Some(next)
     }
-}
 
-impl Window {
-    fn begin() -> Option<Self> {
-        Some(Self { begun: Instant::now(), threads: cpu::thread_time()?, unused: cpu::unused_time()? })
+    fn begin(&self) -> Option<Window> {
+        let now = Instant::now();
+        Some(Window { begun: now, looked: now, time: (self.accounts)()? })
     }
 }
 

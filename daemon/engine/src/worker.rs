@@ -20,6 +20,7 @@ use crate::prompt::PromptBuilder;
 use crate::sequence::Admission;
 use crate::step::{HungUp, Intake, Limits, Loop, StepRequests};
 use crate::template::GoTemplate;
+use crate::threads::Accounts;
 
 /// Why a worker ended before the daemon hung up.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +49,7 @@ pub struct Files {
 ///
 /// # Errors
 /// [`ServeError`]; a model that cannot be loaded is no error here, the daemon is told.
-pub fn serve(socket: UnixStream, files: Files) -> Result<(), ServeError> {
+pub fn serve(socket: UnixStream, files: Files, accounts: Accounts) -> Result<(), ServeError> {
     let mut reader = BufReader::new(socket.try_clone().map_err(FrameError::Io)?);
     let outbox = Outbox::new(socket);
     let options = match frame::read(&mut reader)? {
@@ -79,6 +80,7 @@ pub fn serve(socket: UnixStream, files: Files) -> Result<(), ServeError> {
     let limits = Limits {
         context_tokens: loaded.facts.context_tokens as usize,
         threads: options.threads.unwrap_or_else(cores),
+        accounts,
         running: options.sequences as usize,
         step: Duration::from_millis(options.max_step_ms.into()),
     };

@@ -38,7 +38,7 @@ impl Worker {
         let (socket, theirs) = UnixStream::pair().unwrap();
         let model = File::open(model_path()).expect("the test model is missing: run scripts/fetch-models");
         let files = engine::Files { model, adapters: Vec::new(), output: None };
-        let thread = std::thread::spawn(move || engine::serve(theirs, files).unwrap());
+        let thread = std::thread::spawn(move || engine::serve(theirs, files, || None).unwrap());
         frame::write(&socket, &ToWorker::Load(options)).unwrap();
         loop {
             match frame::read(&socket).unwrap().unwrap() {

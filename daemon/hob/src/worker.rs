@@ -11,7 +11,11 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let (socket, files) =
         platform::process::inherited().context("hob worker is started by hob serve alone")?;
     let files = engine::Files { model: files.model, adapters: files.adapters, output: files.output };
-    Ok(engine::serve(socket, files)?)
+    let accounts = || {
+        let platform::cpu::CpuTime { ran, waited, unused } = platform::cpu::time()?;
+        Some(engine::CpuTime { ran, waited, unused })
+    };
+    Ok(engine::serve(socket, files, accounts)?)
 }
 
 /// The engine's code is compiled for these; without them it would die of an illegal instruction.

@@ -2,19 +2,22 @@
 
 use std::time::Duration;
 
-/// Time of all threads of this process together.
+/// What processors did so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ThreadTime {
-    /// They ran.
+pub struct CpuTime {
+    /// Threads of this process ran, all of them together.
     pub ran: Duration,
     /// They could have run, and had no core.
     pub waited: Duration,
+    /// Cores, all together, had nothing to do, or work that is nice. Counted in hundredths of a second.
+    pub unused: Duration,
 }
 
-/// What this process has had so far; `None` where the system does not say.
+/// What this process and the machine have had so far; `None` where the system does not say.
 /// <https://docs.kernel.org/scheduler/sched-stats.html#proc-pid-schedstat>
-pub fn thread_time() -> Option<ThreadTime> {
-    let mut time = ThreadTime::default();
+pub fn time() -> Option<CpuTime> {
+    let mut time =
+        CpuTime { unused: unused(&std::fs::read_to_string("/proc/stat").ok()?)?, ..Default::default() };
     for thread in std::fs::read_dir("/proc/self/task").ok()? {
         let path = thread.ok()?.path().join("schedstat");
         // A thread that ended meanwhile has no file.
@@ -24,12 +27,6 @@ pub fn thread_time() -> Option<ThreadTime> {
         time.waited += waited;
     }
     Some(time)
-}
-
-/// Time of all cores together since the machine began that nobody needed, or only who is nice; `None` where the system does
-/// not say. Counted in hundredths of a second.
-pub fn unused_time() -> Option<Duration> {
-    unused(&std::fs::read_to_string("/proc/stat").ok()?)
 }
 
 fn nanoseconds(schedstat: &str) -> Option<(Duration, Duration)> {
@@ -62,9 +59,9 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_thread_that_computes_has_run() {
-        let before = thread_time().unwrap();
+        let before = time().unwrap();
         let begun = std::time::Instant::now();
         while begun.elapsed() < Duration::from_millis(20) {}
-        assert!(thread_time().unwrap().ran > before.ran);
+        assert!(time().unwrap().ran > before.ran);
     }
 }
