@@ -19,6 +19,8 @@ pub(crate) struct Sequence {
     /// What the KV cache holds, position by position.
     pub(crate) cached: Vec<Token>,
     pub(crate) running: Option<Running>,
+    /// What it holds was given to be kept elsewhere.
+    pub(crate) spilled: bool,
     /// When it last ended, to give up the coldest prefix first.
     pub(crate) last_used: u64,
 }

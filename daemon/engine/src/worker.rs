@@ -6,18 +6,20 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Seek, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use protocol::{
-    Event, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts, Quantization, RequestId,
-    ToWorker, frame,
+    Event, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts, Owner, Quantization,
+    RequestId, ToWorker, frame,
 };
 
 use crate::ggml::{self, Adapter, Context, ContextOptions, LoadError, Model, ModelOptions};
+use crate::prefix_file::PrefixFile;
 use crate::prompt::PromptBuilder;
 use crate::sequence::Admission;
+use crate::spill::{Spill, Spilled};
 use crate::step::{HungUp, Intake, Limits, Loop, StepRequests};
 use crate::template::GoTemplate;
 use crate::threads::Accounts;
@@ -43,13 +45,16 @@ pub struct Files {
     pub adapters: Vec<File>,
     /// Where it is packed to, if that is what is wanted.
     pub output: Option<File>,
+    /// Where prefixes are kept that outlive the worker.
+    pub prefixes: Option<File>,
 }
 
 /// Loads the model file and answers requests until the daemon hangs up; or packs it. Blocks.
 ///
 /// # Errors
 /// [`ServeError`]; a model that cannot be loaded is no error here, the daemon is told.
-pub fn serve(socket: UnixStream, files: Files, accounts: Accounts) -> Result<(), ServeError> {
+pub fn serve(socket: UnixStream, mut files: Files, accounts: Accounts) -> Result<(), ServeError> {
+    let prefixes = files.prefixes.take();
     let mut reader = BufReader::new(socket.try_clone().map_err(FrameError::Io)?);
     let outbox = Outbox::new(socket);
     let options = match frame::read(&mut reader)? {
@@ -74,8 +79,17 @@ pub fn serve(socket: UnixStream, files: Files, accounts: Accounts) -> Result<(),
     outbox.send(&FromWorker::Loaded(loaded.facts.clone()))?;
 
     let (intake, arrivals) = channel();
-    let cancellations = Arc::clone(&loaded.cancellations);
-    let listener = Listener { prompts: loaded.prompts, cancellations, intake, outbox: outbox.clone() };
+    let spill = Arc::new(Spill::new(usize::try_from(options.cache.bytes).unwrap_or(usize::MAX)));
+    let parts = loaded.context.keeps_parts();
+    let shelf = prefixes.and_then(|file| Shelf::open(file, &options, parts));
+    let listener = Listener {
+        prompts: loaded.prompts,
+        cancellations: Arc::clone(&loaded.cancellations),
+        intake,
+        outbox: outbox.clone(),
+        spill: Arc::clone(&spill),
+        shelf: shelf.clone(),
+    };
     std::thread::spawn(move || listener.run(reader));
     let limits = Limits {
         context_tokens: loaded.facts.context_tokens as usize,
@@ -84,8 +98,59 @@ pub fn serve(socket: UnixStream, files: Files, accounts: Accounts) -> Result<(),
         running: options.sequences as usize,
         step: Duration::from_millis(options.max_step_ms.into()),
     };
-    let HungUp = Loop::new(loaded.model, loaded.context, limits, loaded.cancellations, outbox).run(&arrivals);
+    let mut batch_loop = Loop::new(loaded.model, loaded.context, limits, loaded.cancellations, outbox, spill);
+    match shelf {
+        Some(shelf) => std::thread::scope(|scope| {
+            let (sender, spilled) = channel();
+            scope.spawn(move || shelf.keep_all(&spilled));
+            let HungUp = batch_loop.run(&arrivals, Some(&sender));
+            batch_loop.spill_all(Some(&sender));
+        }),
+        None => {
+            let HungUp = batch_loop.run(&arrivals, None);
+        }
+    }
     Ok(())
+}
+
+/// The file of prefixes, read by one thread and written by another.
+#[derive(Clone)]
+struct Shelf {
+    file: Arc<Mutex<PrefixFile>>,
+    parts: bool,
+}
+
+impl Shelf {
+    /// `None` if the file cannot be used; everything goes on without it.
+    fn open(file: File, options: &LoadOptions, parts: bool) -> Option<Self> {
+        let opened =
+            PrefixFile::open(file, &options.cache.secret.0, ggml::CACHE_KIND, options.cache.file_bytes);
+        let warn = |error: &std::io::Error| tell(&format!("prefixes on the disk are not used: {error}"));
+        let file = opened.inspect_err(warn).ok()?;
+        Some(Self { file: Arc::new(Mutex::new(file)), parts })
+    }
+
+    fn fetch(&self, owner: Owner, prompt: &[i32], have: usize) -> Option<Arc<Spilled>> {
+        self.lock().fetch(owner, prompt, self.parts, have)
+    }
+
+    fn keep_all(&self, spilled: &Receiver<Arc<Spilled>>) {
+        for prefix in spilled {
+            if let Err(error) = self.lock().keep(&prefix, self.parts) {
+                tell(&format!("a prefix was not kept on the disk: {error}"));
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, PrefixFile> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// To standard error, which the daemon logs.
+fn tell(words: &str) {
+    // Nowhere is left to report a failure to log.
+    let _unwritten = writeln!(std::io::stderr(), "{words}");
 }
 
 /// # Errors
@@ -179,12 +244,17 @@ fn cores() -> u32 {
     std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1))
 }
 
+/// Fewer tokens are computed as fast.
+const WORTH_FETCHING: usize = 32;
+
 /// Reads the socket, so that a cancellation is heard while the loop computes.
 struct Listener {
     prompts: PromptBuilder,
     cancellations: Arc<Cancellations>,
     intake: Sender<Intake>,
     outbox: Outbox,
+    spill: Arc<Spill>,
+    shelf: Option<Shelf>,
 }
 
 impl Listener {
@@ -210,10 +280,20 @@ impl Listener {
         let arrived = Instant::now();
         match self.prompts.build(&work) {
             Ok(prompt) => {
+                self.fetch(work.owner, &prompt.tokens);
                 let admission = Box::new(Admission { request, work, prompt, arrived });
                 self.intake.send(Intake::Admit(admission)).map_err(|_| HungUp)
             }
             Err(error) => self.refuse(request, error),
+        }
+    }
+
+    /// Brings from the disk what the loop had better have in memory.
+    fn fetch(&self, owner: Owner, prompt: &[i32]) {
+        let Some(shelf) = &self.shelf else { return };
+        let have = self.spill.best(owner, prompt, shelf.parts, 0).map_or(0, |(_, saved)| saved);
+        if let Some(spilled) = shelf.fetch(owner, prompt, have + WORTH_FETCHING) {
+            self.spill.put(spilled, shelf.parts);
         }
     }
 

@@ -8,8 +8,8 @@ use std::thread::JoinHandle;
 
 use protocol::request::Overflow;
 use protocol::{
-    Done, Event, FinishReason, FromWorker, Generate, GenerateError, Input, LoadOptions, Message, Options,
-    Owner, RequestId, Role, ToWorker, frame,
+    CacheOptions, Done, Event, FinishReason, FromWorker, Generate, GenerateError, Input, LoadOptions,
+    Message, Options, Owner, RequestId, Role, Secret, ToWorker, frame,
 };
 
 const ME: Owner = Owner(1);
@@ -34,10 +34,15 @@ impl Worker {
     }
 
     fn load(options: LoadOptions) -> Result<Self, String> {
+        Self::load_with(options, None)
+    }
+
+    /// With a file for prefixes.
+    fn load_with(options: LoadOptions, prefixes: Option<File>) -> Result<Self, String> {
         let context_tokens = options.context_tokens;
         let (socket, theirs) = UnixStream::pair().unwrap();
         let model = File::open(model_path()).expect("the test model is missing: run scripts/fetch-models");
-        let files = engine::Files { model, adapters: Vec::new(), output: None };
+        let files = engine::Files { model, adapters: Vec::new(), output: None, prefixes };
         let thread = std::thread::spawn(move || engine::serve(theirs, files, || None).unwrap());
         frame::write(&socket, &ToWorker::Load(options)).unwrap();
         loop {
@@ -125,6 +130,7 @@ fn options(context_tokens: u32, sequences: u32, template: Option<String>) -> Loa
         batch_tokens: 512,
         sequences,
         max_step_ms: 200,
+        cache: CacheOptions::default(),
         threads: Some(2),
         gpu_blocks: None,
         mmap: true,
@@ -403,4 +409,42 @@ fn guesses_change_nothing_but_the_time() {
     assert_eq!(text.trim_start()[..list.len() / 6], list[..list.len() / 6]);
     assert_eq!(done.generated_tokens, 64);
     assert!(pieces < 40, "64 tokens came in {pieces} pieces");
+}
+
+#[test]
+fn a_prefix_that_left_the_cache_comes_back() {
+    let cache = CacheOptions { bytes: 100 << 20, ..Default::default() };
+    let mut worker = Worker::load(LoadOptions { cache, ..options(1024, 1, None) }).unwrap();
+    let about = |what: &str| raw(format!("All about the {what}. ").repeat(100), greedy(8), Overflow::Refuse);
+    let (text, first) = worker.answer(about("moon")).unwrap();
+    // Each of them takes most of the cache.
+    worker.answer(about("sun")).unwrap();
+    worker.answer(about("sea")).unwrap();
+
+    let (again, warm) = worker.answer(about("moon")).unwrap();
+
+    assert_eq!((first.cached_tokens, warm.cached_tokens), (0, warm.prompt_tokens - 1));
+    assert_eq!(again, text);
+}
+
+#[test]
+fn a_prefix_on_the_disk_outlives_the_worker() {
+    let file = tempfile::tempfile().unwrap();
+    let cache = CacheOptions { bytes: 100 << 20, file_bytes: 100 << 20, secret: Secret(vec![7; 32]) };
+    let start = || {
+        let options = LoadOptions { cache: cache.clone(), ..options(1024, 1, None) };
+        Worker::load_with(options, Some(file.try_clone().unwrap())).unwrap()
+    };
+    let about = || raw("All about the moon. ".repeat(100), greedy(8), Overflow::Refuse);
+    let (text, first) = start().answer(about()).unwrap();
+
+    let (again, warm) = start().answer(about()).unwrap();
+
+    assert_eq!((first.cached_tokens, warm.cached_tokens), (0, warm.prompt_tokens - 1));
+    assert_eq!(again, text);
+    let other = Secret(vec![8; 32]);
+    let cache = CacheOptions { secret: other, ..cache.clone() };
+    let options = LoadOptions { cache, ..options(1024, 1, None) };
+    let mut stranger = Worker::load_with(options, Some(file.try_clone().unwrap())).unwrap();
+    assert_eq!(stranger.answer(about()).unwrap().1.cached_tokens, 0, "it is sealed by another box");
 }

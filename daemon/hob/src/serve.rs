@@ -60,6 +60,8 @@ impl Hob {
             keep_alive: settings.keep_alive,
             max_queue: settings.max_queue,
             load_timeout: settings.load_timeout,
+            cache_bytes: settings.cache_ram,
+            cache_disk: settings.cache_disk.clone(),
         });
         let config = api::Config {
             version: env!("CARGO_PKG_VERSION").into(),

@@ -1,6 +1,7 @@
 //! `hob worker`: one model, on what this process was born with. Reads no setting and no environment.
 
 use anyhow::Context as _;
+use platform::process::WorkerFiles;
 
 /// Serves one model until the daemon hangs up.
 ///
@@ -10,7 +11,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
     check_processor()?;
     let (socket, files) =
         platform::process::inherited().context("hob worker is started by hob serve alone")?;
-    let files = engine::Files { model: files.model, adapters: files.adapters, output: files.output };
+    let WorkerFiles { model, adapters, output, prefixes } = files;
+    let files = engine::Files { model, adapters, output, prefixes };
     let accounts = || {
         let platform::cpu::CpuTime { ran, waited, unused } = platform::cpu::time()?;
         Some(engine::CpuTime { ran, waited, unused })

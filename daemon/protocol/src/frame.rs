@@ -56,6 +56,8 @@ pub struct LoadOptions {
     pub sequences: u32,
     /// Milliseconds that a step may take while somebody waits for their next token.
     pub max_step_ms: u32,
+    /// Where prefixes go that leave the KV cache; the scheduler's to say.
+    pub cache: CacheOptions,
     /// Compute threads; `None` is one for each core.
     pub threads: Option<u32>,
     /// Model blocks on GPUs; `None` is as many as there are.
@@ -64,6 +66,27 @@ pub struct LoadOptions {
     pub mmap: bool,
     /// The Modelfile's TEMPLATE as it was written; only the worker reads it.
     pub template: Option<String>,
+}
+
+/// Where prefixes go that leave the KV cache.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CacheOptions {
+    /// Bytes of memory for them; 0 keeps none.
+    pub bytes: u64,
+    /// Bytes of the file for them that the worker was born with, if it was.
+    pub file_bytes: u64,
+    /// For that file's seals.
+    pub secret: Secret,
+}
+
+/// Bytes that are not to be seen, in a log least of all.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Secret(pub Vec<u8>);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 /// What a worker found out about its model.

@@ -6,6 +6,7 @@ mod answer;
 mod error;
 mod keep_alive;
 mod plan;
+mod prefixes;
 mod quantize;
 mod run;
 mod worker;
@@ -35,6 +36,10 @@ pub struct Config {
     pub max_queue: usize,
     /// A load that says nothing for this long is given up.
     pub load_timeout: Duration,
+    /// Bytes of memory that a worker may have for prefixes outside its KV cache.
+    pub cache_bytes: u64,
+    /// The folder and the bytes for prefixes that outlive workers, if they are to be kept.
+    pub cache_disk: Option<(PathBuf, u64)>,
 }
 
 /// A model that a request wants in memory, and how.

@@ -53,6 +53,8 @@ pub(crate) fn serves(have: &LoadOptions, want: &LoadOptions) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use protocol::{CacheOptions, Secret};
+
     use super::*;
 
     const HAVE: LoadOptions = LoadOptions {
@@ -60,6 +62,7 @@ mod tests {
         batch_tokens: 512,
         sequences: 4,
         max_step_ms: 200,
+        cache: CacheOptions { bytes: 0, file_bytes: 0, secret: Secret(Vec::new()) },
         threads: None,
         gpu_blocks: None,
         mmap: true,

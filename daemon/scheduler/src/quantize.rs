@@ -22,7 +22,7 @@ impl Scheduler {
     ) -> Result<(), ScheduleError> {
         let failed = |reason| ScheduleError::Quantize { reason };
         let connection = self
-            .start_worker(WorkerFiles { model, adapters: Vec::new(), output: Some(output) })
+            .start_worker(WorkerFiles { model, adapters: Vec::new(), output: Some(output), prefixes: None })
             .map_err(|error| failed(format!("a worker cannot be started: {error}")))?;
         worker::quantize(connection, to, self.patience(), progress).await.map_err(failed)
     }

@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use platform::process::WorkerFiles;
-use protocol::{Generate, ModelFacts};
+use protocol::{CacheOptions, Generate, ModelFacts};
 use store::ModelName;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::plan::{Place, Step, next_step, serves};
+use crate::prefixes::PrefixFiles;
 use crate::worker::{self, Connection, Link, Spawn};
 use crate::{Answer, Config, KeepAlive, Load, Loaded, ScheduleError};
 
@@ -27,6 +28,7 @@ pub struct Scheduler {
 struct Shared {
     config: Config,
     spawn: Box<Spawn>,
+    prefixes: Option<PrefixFiles>,
     table: Mutex<Table>,
     /// Something in the table changed.
     changed: Notify,
@@ -81,9 +83,15 @@ impl Scheduler {
     }
 
     pub(crate) fn with_spawn(config: Config, spawn: Box<Spawn>) -> Self {
+        let open = |(folder, bytes): &(PathBuf, u64)| {
+            let warn = |error: &io::Error| tracing::warn!(%error, folder = %folder.display(), "prefixes are not kept on the disk");
+            PrefixFiles::open(folder, *bytes).inspect_err(warn).ok()
+        };
+        let prefixes = config.cache_disk.as_ref().and_then(open);
         let shared = Arc::new(Shared {
             config,
             spawn,
+            prefixes,
             table: Mutex::default(),
             changed: Notify::new(),
             tasks: TaskTracker::new(),
@@ -259,12 +267,13 @@ impl Shared {
     }
 
     /// Loads a model and serves it until it ends.
-    async fn serve(self: &Arc<Self>, id: u64, load: &Load, files: WorkerFiles) -> Result<(), String> {
+    async fn serve(self: &Arc<Self>, id: u64, load: &Load, mut files: WorkerFiles) -> Result<(), String> {
         let begun = Instant::now();
+        let mut options = load.options.clone();
+        options.cache = self.prefixes_of(load, &mut files);
         let connection =
             (self.spawn)(files).map_err(|error| format!("a worker cannot be started: {error}"))?;
-        let (serving, facts) =
-            worker::load(connection, load.options.clone(), self.config.load_timeout).await?;
+        let (serving, facts) = worker::load(connection, options, self.config.load_timeout).await?;
         tracing::info!(model = %load.name, context = facts.context_tokens, elapsed = ?begun.elapsed(), "model loaded");
         {
             let mut table = self.table();
@@ -285,6 +294,21 @@ impl Shared {
         self.changed.notify_waiters();
         // To its end even when the daemon is closing: the scheduler stops it by its link, and it reaps its process.
         self.tasks.spawn(serving.run()).await.map_err(|error| error.to_string())
+    }
+
+    /// Where the worker keeps prefixes. A disk that fails costs no more than the prefixes on it.
+    fn prefixes_of(&self, load: &Load, files: &mut WorkerFiles) -> CacheOptions {
+        let mut cache = CacheOptions { bytes: self.config.cache_bytes, ..Default::default() };
+        let Some(prefixes) = &self.prefixes else { return cache };
+        let parts = std::iter::once(&load.weights).chain(&load.adapters);
+        match prefixes.of_model(parts.map(PathBuf::as_path)) {
+            Ok((file, bytes)) => {
+                files.prefixes = Some(file);
+                (cache.file_bytes, cache.secret) = (bytes, prefixes.secret());
+            }
+            Err(error) => tracing::warn!(%error, "prefixes are not kept on the disk"),
+        }
+        cache
     }
 
     /// Unloads what has been idle for long enough.
@@ -408,7 +432,7 @@ fn open(load: &Load) -> Result<WorkerFiles, ScheduleError> {
         File::open(path).map_err(|source| ScheduleError::Open { path: path.clone(), source })
     };
     let adapters = load.adapters.iter().map(open).collect::<Result<_, _>>()?;
-    Ok(WorkerFiles { model: open(&load.weights)?, adapters, output: None })
+    Ok(WorkerFiles { model: open(&load.weights)?, adapters, output: None, prefixes: None })
 }
 
 fn expiry(keep_alive: KeepAlive) -> Option<SystemTime> {

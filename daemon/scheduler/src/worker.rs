@@ -169,6 +169,9 @@ async fn last_words(process: Option<Child>) -> String {
     }
 }
 
+/// How long a worker that is told to go may take.
+const FAREWELL: Duration = Duration::from_secs(3);
+
 impl Serving {
     /// Carries frames both ways until the worker ends or is stopped; then fails what still waits.
     pub(crate) async fn run(self) {
@@ -193,15 +196,20 @@ impl Serving {
                 }
             }
         };
-        tokio::select! {
-            () = incoming => {}
-            () = sending => {}
-            () = link.stop.cancelled() => {}
-        }
+        let stopped = tokio::select! {
+            () = incoming => false,
+            () = sending => false,
+            () = link.stop.cancelled() => true,
+        };
         link.fail_all();
         if let Some(mut process) = process {
-            // Already dead is as good.
-            let _killed = process.kill().await;
+            drop((reader, writer));
+            // It puts away what it has computed, once it sees that nobody listens.
+            let ended = stopped && tokio::time::timeout(FAREWELL, process.wait()).await.is_ok();
+            if !ended {
+                // Already dead is as good.
+                let _killed = process.kill().await;
+            }
         }
     }
 }

@@ -123,6 +123,12 @@ impl Context {
         (0..self.sequences as i32).map(SequenceId)
     }
 
+    /// Tokens of all sequences together.
+    pub(crate) fn capacity(&self) -> usize {
+        // SAFETY: the context is ours.
+        unsafe { sys::llama_n_ctx(self.raw.as_ptr()) as usize }
+    }
+
     /// An empty batch of the largest size that [`Context::decode`] takes.
     pub(crate) fn batch(&self) -> Batch {
         Batch::with_room(self.batch_tokens)
@@ -169,6 +175,30 @@ impl Context {
         let end = i32::try_from(tokens).unwrap_or(i32::MAX);
         // SAFETY: both are in range, and the KV cache is one for all sequences, of which any part may be shared.
         unsafe { sys::llama_memory_seq_cp(sys::llama_get_memory(self.raw()), from.0, to.0, 0, end) };
+    }
+
+    /// All that is kept of a sequence, for [`Context::restore`].
+    pub(crate) fn save(&mut self, sequence: SequenceId) -> Vec<u8> {
+        // SAFETY: the sequence is in range.
+        let most = unsafe { sys::llama_state_seq_get_size(self.raw(), sequence.0) };
+        let mut state = vec![0; most];
+        // SAFETY: the buffer is as long as said.
+        let written =
+            unsafe { sys::llama_state_seq_get_data(self.raw(), state.as_mut_ptr(), most, sequence.0) };
+        state.truncate(written);
+        state
+    }
+
+    /// Puts back what [`Context::save`] gave, for this model and this kind of cache. False if there is no room for it, or if
+    /// it is damaged; the sequence is empty then.
+    pub(crate) fn restore(&mut self, sequence: SequenceId, state: &[u8]) -> bool {
+        // SAFETY: the buffer is as long as said, and only read.
+        let read =
+            unsafe { sys::llama_state_seq_set_data(self.raw(), state.as_ptr(), state.len(), sequence.0) };
+        if read == 0 {
+            self.forget(sequence, 0);
+        }
+        read > 0
     }
 
     /// Forgets a sequence's tokens from position `from` on; false if this model's memory can only forget all of them,

@@ -37,6 +37,10 @@ pub(crate) struct Settings {
     /// Milliseconds that a step may take while somebody waits for their next token.
     pub(crate) max_step_ms: u32,
     pub(crate) threads: Option<u32>,
+    /// Bytes of memory of a worker for prefixes outside its KV cache.
+    pub(crate) cache_ram: u64,
+    /// Folder and bytes for prefixes that outlive workers.
+    pub(crate) cache_disk: Option<(PathBuf, u64)>,
     /// What nobody names is removed at start.
     pub(crate) prune: bool,
     /// Bytes of the disk that pulls leave free.
@@ -103,6 +107,7 @@ impl Settings {
                 KeepAlive::For(Duration::ZERO) | KeepAlive::Forever => LONGEST_LOAD,
                 KeepAlive::For(time) => time,
             };
+        let cache_disk = size("cache.disk", raw.cache.disk.as_deref().unwrap_or("0"))?;
         let target = if environment.journal { LogTarget::Journal } else { LogTarget::StandardError };
         Ok(Self {
             listen: addresses(raw.listen.as_deref())?,
@@ -124,6 +129,8 @@ impl Settings {
             load_timeout,
             max_step_ms: ranged("engine.max_step_ms", raw.engine.max_step_ms, 200, 1, 60_000)?,
             threads: raw.engine.threads.map(|n| ranged("engine.threads", Some(n), 1, 1, 1024)).transpose()?,
+            cache_ram: size("cache.ram", raw.cache.ram.as_deref().unwrap_or("256MiB"))?,
+            cache_disk: (cache_disk > 0).then(|| (state.join("cache"), cache_disk)),
             keep_free: size("models.keep_free", raw.models.keep_free.as_deref().unwrap_or("1GiB"))?,
             prune: raw.models.prune.unwrap_or(true),
             registry: registry_settings(raw.registry)?,

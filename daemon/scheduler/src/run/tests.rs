@@ -6,7 +6,9 @@ use std::sync::mpsc::{Receiver, channel};
 
 use platform::process::WorkerProgram;
 use protocol::request::Overflow;
-use protocol::{Event, FromWorker, GenerateError, Input, LoadOptions, Options, Owner, ToWorker, frame};
+use protocol::{
+    CacheOptions, Event, FromWorker, GenerateError, Input, LoadOptions, Options, Owner, ToWorker, frame,
+};
 use store::Digest;
 
 use super::*;
@@ -25,6 +27,8 @@ fn scheduler(max_queue: usize) -> (Scheduler, Receiver<UnixStream>) {
         keep_alive: KeepAlive::Forever,
         max_queue,
         load_timeout: Duration::from_secs(5),
+        cache_bytes: 0,
+        cache_disk: None,
     };
     (Scheduler::with_spawn(config, Box::new(spawn)), workers)
 }
@@ -40,6 +44,7 @@ fn a_load(name: &str) -> Load {
             batch_tokens: 64,
             sequences: 2,
             max_step_ms: 200,
+            cache: CacheOptions::default(),
             threads: None,
             gpu_blocks: None,
             mmap: true,
