@@ -131,7 +131,7 @@ fn options(context_tokens: u32, sequences: u32, template: Option<String>) -> Loa
         sequences,
         max_step_ms: 200,
         cache: CacheOptions::default(),
-        threads: Some(2),
+        threads: Some(1),
         gpu_blocks: None,
         mmap: true,
         template,
