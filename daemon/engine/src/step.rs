@@ -61,6 +61,7 @@ const WORTH_RESTORING: usize = 32;
 pub(crate) struct Limits {
     /// Of one request.
     pub(crate) context_tokens: usize,
+    pub(crate) speculation: bool,
     /// Compute threads at most.
     pub(crate) threads: u32,
     pub(crate) accounts: Accounts,
@@ -371,8 +372,10 @@ impl Loop {
         let decoding = self.sequences.iter().filter(|sequence| sequence.is_decoding()).count();
         let mut prompts: Vec<usize> =
             (0..self.sequences.len()).filter(|at| self.sequences[*at].reading().is_some()).collect();
-        let guessing =
-            self.context.keeps_parts() && prompts.is_empty() && decoding * 2 <= self.limits.running.max(2);
+        let guessing = self.limits.speculation
+            && self.context.keeps_parts()
+            && prompts.is_empty()
+            && decoding * 2 <= self.limits.running.max(2);
         let mut extra = 0;
         for sequence in self.sequences.iter_mut().filter(|sequence| sequence.is_decoding()) {
             read(sequence, &mut self.batch, 1);

@@ -95,6 +95,7 @@ pub fn serve(socket: UnixStream, mut files: Files, accounts: Accounts) -> Result
         context_tokens: loaded.facts.context_tokens as usize,
         threads: options.threads.unwrap_or_else(cores),
         accounts,
+        speculation: options.speculation,
         running: options.sequences as usize,
         step: Duration::from_millis(options.max_step_ms.into()),
     };

@@ -130,6 +130,7 @@ fn options(context_tokens: u32, sequences: u32, template: Option<String>) -> Loa
         batch_tokens: 512,
         sequences,
         max_step_ms: 200,
+        speculation: true,
         cache: CacheOptions::default(),
         threads: Some(1),
         gpu_blocks: None,
@@ -409,6 +410,8 @@ fn guesses_change_nothing_but_the_time() {
     assert_eq!(text.trim_start()[..list.len() / 6], list[..list.len() / 6]);
     assert_eq!(done.generated_tokens, 64);
     assert!(pieces < 40, "64 tokens came in {pieces} pieces");
+    let plain = LoadOptions { speculation: false, ..options(2048, 1, None) };
+    assert_eq!(Worker::load(plain).unwrap().answer(asked()).unwrap().0, text);
 }
 
 #[test]

@@ -68,6 +68,7 @@ impl Hob {
             context_tokens: settings.context_tokens,
             sequences: settings.sequences,
             max_step_ms: settings.max_step_ms,
+            speculation: settings.speculation,
             threads: settings.threads,
         };
         let app = api::router(api::Api::new(store, registry, scheduler.clone(), config));

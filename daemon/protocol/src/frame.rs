@@ -56,6 +56,8 @@ pub struct LoadOptions {
     pub sequences: u32,
     /// Milliseconds that a step may take while somebody waits for their next token.
     pub max_step_ms: u32,
+    /// Whether text that repeats itself is guessed ahead.
+    pub speculation: bool,
     /// Where prefixes go that leave the KV cache; the scheduler's to say.
     pub cache: CacheOptions,
     /// Compute threads; `None` is one for each core.

@@ -62,6 +62,7 @@ mod tests {
         batch_tokens: 512,
         sequences: 4,
         max_step_ms: 200,
+        speculation: true,
         cache: CacheOptions { bytes: 0, file_bytes: 0, secret: Secret(Vec::new()) },
         threads: None,
         gpu_blocks: None,

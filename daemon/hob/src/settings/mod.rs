@@ -36,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) load_timeout: Duration,
     /// Milliseconds that a step may take while somebody waits for their next token.
     pub(crate) max_step_ms: u32,
+    /// Text that repeats itself is guessed ahead.
+    pub(crate) speculation: bool,
     pub(crate) threads: Option<u32>,
     /// Bytes of memory of a worker for prefixes outside its KV cache.
     pub(crate) cache_ram: u64,
@@ -128,6 +130,7 @@ impl Settings {
             max_queue: ranged("models.max_queue", raw.models.max_queue, 512, 1, 1 << 16)? as usize,
             load_timeout,
             max_step_ms: ranged("engine.max_step_ms", raw.engine.max_step_ms, 200, 1, 60_000)?,
+            speculation: raw.engine.speculation.unwrap_or(true),
             threads: raw.engine.threads.map(|n| ranged("engine.threads", Some(n), 1, 1, 1024)).transpose()?,
             cache_ram: size("cache.ram", raw.cache.ram.as_deref().unwrap_or("256MiB"))?,
             cache_disk: (cache_disk > 0).then(|| (state.join("cache"), cache_disk)),

@@ -50,6 +50,7 @@ pub(super) struct Registry {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Engine {
     pub(super) max_step_ms: Option<u32>,
+    pub(super) speculation: Option<bool>,
     pub(super) threads: Option<u32>,
 }
 

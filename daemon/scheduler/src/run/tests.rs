@@ -44,6 +44,7 @@ fn a_load(name: &str) -> Load {
             batch_tokens: 64,
             sequences: 2,
             max_step_ms: 200,
+            speculation: true,
             cache: CacheOptions::default(),
             threads: None,
             gpu_blocks: None,
