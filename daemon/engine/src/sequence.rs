@@ -76,10 +76,19 @@ impl Running {
         context_tokens: usize,
         now: Instant,
     ) -> Self {
-        let Admission { request, work, prompt, arrived } = admission;
-        let mut sampler = Sampler::new(model, &work.options, context_tokens as u32);
-        sampler.accept_prompt(&prompt.tokens);
+        let Admission { request, work, prompt, told, arrived } = admission;
         let prompt_tokens = prompt.tokens.len();
+        let stops = work.options.stop.iter().cloned().chain(prompt.stops);
+        let mut text = TextStream::new(stops);
+        for token in &told {
+            model.append_piece(*token, text.held());
+            // Said already, as far as it could be.
+            let _said = text.advance();
+        }
+        let tokens = [prompt.tokens, told].concat();
+        let mut sampler = Sampler::new(model, &work.options, context_tokens as u32);
+        sampler.accept_prompt(&tokens);
+        sampler.skip(tokens.len() - prompt_tokens);
         let asked = work.options.num_predict.map_or(usize::MAX, |limit| limit as usize);
         Self {
             request,
@@ -89,11 +98,11 @@ impl Running {
             guess: Vec::new(),
             drafter: Drafter::new(),
             since: now,
-            text: TextStream::new(work.options.stop.into_iter().chain(prompt.stops)),
+            text,
             prompt_tokens,
             cached_tokens,
             limit: asked.min(context_tokens.saturating_sub(prompt_tokens)).max(1),
-            tokens: prompt.tokens,
+            tokens,
             admitted: arrived,
             first_token: None,
         }
@@ -144,5 +153,7 @@ pub(crate) struct Admission {
     pub(crate) request: RequestId,
     pub(crate) work: Generate,
     pub(crate) prompt: Prompt,
+    /// Tokens of the answer that were told already.
+    pub(crate) told: Vec<Token>,
     pub(crate) arrived: Instant,
 }

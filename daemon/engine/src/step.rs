@@ -44,6 +44,9 @@ pub(crate) struct Loop {
 /// Where prefixes go that are to outlive the worker.
 type ToDisk<'a> = Option<&'a Sender<Arc<Spilled>>>;
 
+/// How often the daemon is told that the loop goes round.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
 /// Without a request for so long, there is time to spill.
 const QUIET: Duration = Duration::from_millis(300);
 
@@ -109,6 +112,7 @@ impl Loop {
 
     /// Runs until the daemon hangs up.
     pub(crate) fn run(&mut self, intake: &Receiver<Intake>, disk: ToDisk<'_>) -> HungUp {
+        let mut beat = Instant::now();
         loop {
             if let Err(hung_up) = self.take_in(intake, disk) {
                 return hung_up;
@@ -118,10 +122,14 @@ impl Loop {
                 self.make_way(disk);
             }
             let prompt_tokens = self.fill_batch();
-            let emitted = match self.decode(prompt_tokens) {
+            let mut emitted = match self.decode(prompt_tokens) {
                 Ok(()) => self.sample(),
                 Err(error) => self.give_up(&error),
             };
+            if beat.elapsed() >= HEARTBEAT {
+                beat = Instant::now();
+                emitted = emitted.and_then(|()| self.outbox.alive());
+            }
             if emitted.and_then(|()| self.outbox.flush()).is_err() {
                 return HungUp;
             }
@@ -430,9 +438,10 @@ impl Loop {
             let Some(running) = &mut sequence.running else { continue };
             let Some(first) = running.output.take() else { continue };
             let guess = std::mem::take(&mut running.guess);
-            let (mut right, mut said, mut end) = (0, String::new(), None);
+            let (mut right, mut said, mut sampled, mut end) = (0, String::new(), Vec::new(), None);
             while let Some(row) = self.batch.row(first + right) {
                 let token = running.sampler.sample(&mut self.context, row);
+                sampled.push(token);
                 match running.advance(token, &self.model, now) {
                     Sampled::Text(text) => said += &text,
                     Sampled::End(text, done) => {
@@ -451,7 +460,7 @@ impl Loop {
             if right < guess.len() {
                 self.context.forget(sequence.id, sequence.cached.len());
             }
-            self.outbox.text(running.request, said)?;
+            self.outbox.text(running.request, said, sampled)?;
             if let Some(done) = end {
                 self.outbox.event(running.request, Event::Done(done))?;
                 self.retire(at);

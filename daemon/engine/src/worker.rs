@@ -262,7 +262,8 @@ impl Listener {
     fn run(self, mut socket: BufReader<UnixStream>) {
         while let Ok(Some(news)) = frame::read(&mut socket) {
             let heard = match news {
-                ToWorker::Generate(request, work) => self.admit(request, *work),
+                ToWorker::Generate(request, work) => self.admit(request, *work, Vec::new()),
+                ToWorker::Resume(request, work, told) => self.admit(request, *work, told),
                 ToWorker::Cancel(request) => {
                     self.cancellations.add(request);
                     self.intake.send(Intake::Cancelled).map_err(|_| HungUp)
@@ -277,12 +278,12 @@ impl Listener {
         self.cancellations.abort.store(true, Ordering::Relaxed);
     }
 
-    fn admit(&self, request: RequestId, work: Generate) -> Result<(), HungUp> {
+    fn admit(&self, request: RequestId, work: Generate, told: Vec<i32>) -> Result<(), HungUp> {
         let arrived = Instant::now();
         match self.prompts.build(&work) {
             Ok(prompt) => {
                 self.fetch(work.owner, &prompt.tokens);
-                let admission = Box::new(Admission { request, work, prompt, arrived });
+                let admission = Box::new(Admission { request, work, prompt, told, arrived });
                 self.intake.send(Intake::Admit(admission)).map_err(|_| HungUp)
             }
             Err(error) => self.refuse(request, error),
@@ -354,13 +355,21 @@ impl Outbox {
         Self(Arc::new(Mutex::new(BufWriter::new(socket))))
     }
 
-    /// Text that is not empty.
-    pub(crate) fn text(&self, request: RequestId, text: String) -> Result<(), HungUp> {
-        if text.is_empty() { Ok(()) } else { self.event(request, Event::Text(text)) }
+    pub(crate) fn text(&self, request: RequestId, text: String, tokens: Vec<i32>) -> Result<(), HungUp> {
+        self.write(&FromWorker::Text(request, text, tokens))
     }
 
     pub(crate) fn event(&self, request: RequestId, event: Event) -> Result<(), HungUp> {
-        frame::write(&mut *self.lock(), &FromWorker::Event(request, event)).map_err(|_| HungUp)
+        self.write(&FromWorker::Event(request, event))
+    }
+
+    /// That the loop is at work.
+    pub(crate) fn alive(&self) -> Result<(), HungUp> {
+        self.write(&FromWorker::Alive)
+    }
+
+    fn write(&self, message: &FromWorker) -> Result<(), HungUp> {
+        frame::write(&mut *self.lock(), message).map_err(|_| HungUp)
     }
 
     pub(crate) fn flush(&self) -> Result<(), HungUp> {

@@ -72,6 +72,8 @@ impl Worker {
     fn next_event(&self) -> (RequestId, Event) {
         match frame::read(&self.socket).unwrap().unwrap() {
             FromWorker::Event(request, event) => (request, event),
+            FromWorker::Text(request, text, _) => (request, Event::Text(text)),
+            FromWorker::Alive => self.next_event(),
             other => panic!("instead of an event: {other:?}"),
         }
     }
@@ -450,4 +452,33 @@ fn a_prefix_on_the_disk_outlives_the_worker() {
     let options = LoadOptions { cache, ..options(1024, 1, None) };
     let mut stranger = Worker::load_with(options, Some(file.try_clone().unwrap())).unwrap();
     assert_eq!(stranger.answer(about()).unwrap().1.cached_tokens, 0, "it is sealed by another box");
+}
+
+#[test]
+fn another_worker_goes_on_from_any_token() {
+    let greedy = || chat("Tell me a story about a fox.", greedy(24));
+    let seeded = Options { seed: Some(5), temperature: 1.2, ..self::greedy(24) };
+    let seeded = || chat("Tell me a story about a fox.", seeded.clone());
+    let mut worker = Worker::load(LoadOptions { speculation: false, ..options(512, 1, None) }).unwrap();
+    for work in [&greedy as &dyn Fn() -> Generate, &seeded] {
+        let request = worker.begin(work());
+        let mut pieces: Vec<(String, Vec<i32>)> = Vec::new();
+        let whole = loop {
+            match frame::read(&worker.socket).unwrap().unwrap() {
+                FromWorker::Text(_, text, tokens) => pieces.push((text, tokens)),
+                FromWorker::Event(_, Event::Done(done)) => break done,
+                FromWorker::Alive => {}
+                other => panic!("{other:?}"),
+            }
+        };
+        for told in [1, 7, 23] {
+            let tokens: Vec<i32> = pieces[..told].iter().flat_map(|(_, tokens)| tokens.clone()).collect();
+            let rest: String = pieces[told..].iter().map(|(text, _)| text.as_str()).collect();
+            let resumed = RequestId(request.0 * 1000 + told as u64);
+            frame::write(&worker.socket, &ToWorker::Resume(resumed, Box::new(work()), tokens)).unwrap();
+            let (text, done) = worker.all(&[resumed]).remove(0);
+            assert_eq!((text, done.context), (rest, whole.context.clone()), "after {told} tokens");
+            assert_eq!(done.generated_tokens, whole.generated_tokens);
+        }
+    }
 }

@@ -25,6 +25,8 @@ pub enum ToWorker {
     Generate(RequestId, Box<Generate>),
     /// Stop an answer; unknown and finished ones are ignored. Nothing is sent for it afterwards.
     Cancel(RequestId),
+    /// A generation that another worker began: these tokens of its answer were told already, and are not told again.
+    Resume(RequestId, Box<Generate>, Vec<i32>),
 }
 
 /// What a worker tells the daemon.
@@ -41,8 +43,12 @@ pub enum FromWorker {
         /// What ggml said.
         reason: String,
     },
-    /// News of a request.
+    /// Tokens of an answer, and what they add to its text; perhaps nothing yet.
+    Text(RequestId, String, Vec<i32>),
+    /// The end of an answer.
     Event(RequestId, Event),
+    /// It works, and has nothing else to say; told every second or so.
+    Alive,
 }
 
 /// How a model is loaded. A change of any of these needs another load.
@@ -185,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_frame_comes_back_as_it_was_sent() {
-        let sent = FromWorker::Event(RequestId(7), Event::Text("blue — ☁".into()));
+        let sent = FromWorker::Text(RequestId(7), "blue — ☁".into(), vec![1, -1]);
         let mut wire = Vec::new();
         write(&mut wire, &sent).unwrap();
 

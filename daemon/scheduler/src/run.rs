@@ -16,13 +16,19 @@ use tokio_util::task::TaskTracker;
 
 use crate::plan::{Place, Step, next_step, serves};
 use crate::prefixes::PrefixFiles;
-use crate::worker::{self, Connection, Link, Spawn};
+use crate::worker::{self, Connection, Ended, Link, Spawn};
 use crate::{Answer, Config, KeepAlive, Load, Loaded, ScheduleError};
 
 /// Decides which models are in memory. A clone is the same scheduler.
 #[derive(Clone)]
 pub struct Scheduler {
     shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for Scheduler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scheduler").finish_non_exhaustive()
+    }
 }
 
 struct Shared {
@@ -118,9 +124,8 @@ impl Scheduler {
     /// # Errors
     /// [`ScheduleError`] says why there is no worker for it.
     pub async fn generate(&self, load: Load, work: Generate) -> Result<Answer, ScheduleError> {
-        let (lease, load_time) = self.lease(load).await?;
-        let (request, events) = lease.link.begin(work);
-        Ok(Answer::new(load_time, request, events, lease))
+        let (lease, load_time) = self.lease(load.clone()).await?;
+        Ok(Answer::begin(self.clone(), load, lease, load_time, work))
     }
 
     /// Brings a model into memory, where it stays for its keep-alive.
@@ -168,7 +173,7 @@ impl Scheduler {
         self.shared.tasks.wait().await;
     }
 
-    async fn lease(&self, load: Load) -> Result<(Lease, Duration), ScheduleError> {
+    pub(crate) async fn lease(&self, load: Load) -> Result<(Lease, Duration), ScheduleError> {
         let started = Instant::now();
         let mut waiting = None;
         let mut loading: Option<Arc<OnceLock<String>>> = None;
@@ -293,7 +298,17 @@ impl Shared {
         }
         self.changed.notify_waiters();
         // To its end even when the daemon is closing: the scheduler stops it by its link, and it reaps its process.
-        self.tasks.spawn(serving.run()).await.map_err(|error| error.to_string())
+        let ended = self
+            .tasks
+            .spawn(serving.run(self.config.stuck_after))
+            .await
+            .map_err(|error| error.to_string())?;
+        match ended {
+            Ended::Stopped => {}
+            Ended::Died => tracing::warn!(model = %load.name, "the worker died"),
+            Ended::Stuck => tracing::error!(model = %load.name, "the worker was stuck, and was killed"),
+        }
+        Ok(())
     }
 
     /// Where the worker keeps prefixes. A disk that fails costs no more than the prefixes on it.
