@@ -71,3 +71,24 @@ fn a_daemon_told_to_end_lets_the_running_answer_end_first() {
         "a worker outlived its daemon"
     );
 }
+
+#[test]
+fn a_model_that_keeps_crashing_is_not_loaded_until_it_is_stopped() {
+    let hob = Hob::start();
+    let body = json!({"model": "smollm2", "prompt": "Hi", "stream": false, "options": {"num_predict": 2}});
+    for crash in 1..=3 {
+        assert_eq!(hob.post("/api/generate", &body).status, 200);
+        let workers = hob.workers();
+        kill(Pid::from_raw(workers[0]), Signal::SIGKILL).unwrap();
+        hob.await_log("the worker crashed", crash);
+    }
+
+    let refused = hob.post("/api/generate", &body);
+
+    let error = refused.json()["error"].as_str().unwrap().to_owned();
+    assert_eq!(refused.status, 500);
+    assert!(error.contains("crashed three times") && error.contains("signal: 9"), "{error}");
+    // Nothing is loaded that could be stopped, but that is how its owner says: try again.
+    hob.cli(&["stop", "smollm2"]);
+    assert_eq!(hob.post("/api/generate", &body).status, 200);
+}

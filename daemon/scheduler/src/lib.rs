@@ -4,6 +4,7 @@
 
 mod answer;
 mod error;
+mod health;
 mod keep_alive;
 mod plan;
 mod prefixes;

@@ -14,9 +14,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::health::{Health, Verdict};
 use crate::plan::{Place, Step, next_step, serves};
 use crate::prefixes::PrefixFiles;
-use crate::worker::{self, Connection, Ended, Link, Spawn};
+use crate::worker::{self, Connection, Ended, Failure, Link, Spawn};
 use crate::{Answer, Config, KeepAlive, Load, Loaded, ScheduleError};
 
 /// Decides which models are in memory. A clone is the same scheduler.
@@ -48,6 +49,7 @@ struct Table {
     /// Requests that wait, by what they wait for.
     waiting: HashMap<ModelName, usize>,
     next_id: u64,
+    health: Health,
 }
 
 struct Entry {
@@ -142,6 +144,7 @@ impl Scheduler {
     /// Takes a model out of memory, once its running answers ended; returns at once whether it was there.
     pub async fn unload(&self, name: &ModelName) -> bool {
         let mut table = self.shared.table();
+        table.health.touched(name);
         let Some(entry) = table.models.get_mut(name) else { return false };
         entry.leaving = true;
         // One that is loading goes when it has loaded, and those that wait for it have had their answers.
@@ -175,6 +178,7 @@ impl Scheduler {
 
     pub(crate) async fn lease(&self, load: Load) -> Result<(Lease, Duration), ScheduleError> {
         let started = Instant::now();
+        self.shared.rested(&load).await?;
         let mut waiting = None;
         let mut loading: Option<Arc<OnceLock<String>>> = None;
         loop {
@@ -258,10 +262,13 @@ impl Shared {
             let closing = shared.closing.clone();
             let outcome = tokio::select! {
                 outcome = shared.serve(id, &load, files) => outcome,
-                () = closing.cancelled() => Err("hob is shutting down".into()),
+                () = closing.cancelled() => Err("hob is shutting down".to_owned().into()),
             };
-            if let Err(reason) = outcome {
+            if let Err(Failure { reason, crashed }) = outcome {
                 tracing::warn!(model = %load.name, reason, "model not loaded");
+                if crashed {
+                    shared.crashed(&load, reason.clone());
+                }
                 // Set once, by this task alone.
                 let _already = failed.set(reason);
             }
@@ -272,7 +279,7 @@ impl Shared {
     }
 
     /// Loads a model and serves it until it ends.
-    async fn serve(self: &Arc<Self>, id: u64, load: &Load, mut files: WorkerFiles) -> Result<(), String> {
+    async fn serve(self: &Arc<Self>, id: u64, load: &Load, mut files: WorkerFiles) -> Result<(), Failure> {
         let begun = Instant::now();
         let mut options = load.options.clone();
         options.cache = self.prefixes_of(load, &mut files);
@@ -285,10 +292,10 @@ impl Shared {
             let awaited = table.waiting.contains_key(&load.name);
             let Some(entry) = table.models.get_mut(&load.name).filter(|entry| entry.id == id) else {
                 // The daemon is closing; the process goes with `serving`.
-                return Err("hob is shutting down".into());
+                return Err("hob is shutting down".to_owned().into());
             };
             if entry.leaving && !awaited {
-                return Err("it was unloaded while it was loading".into());
+                return Err("it was unloaded while it was loading".to_owned().into());
             }
             entry.phase = Phase::Ready { link: Arc::clone(&serving.link), facts };
             // Whoever waits for it must find it, even if it is to be kept for no time.
@@ -305,8 +312,8 @@ impl Shared {
             .map_err(|error| error.to_string())?;
         match ended {
             Ended::Stopped => {}
-            Ended::Died => tracing::warn!(model = %load.name, "the worker died"),
-            Ended::Stuck => tracing::error!(model = %load.name, "the worker was stuck, and was killed"),
+            Ended::Died(how) => self.crashed(load, format!("its process ended: {how}")),
+            Ended::Stuck => self.crashed(load, "its process did not respond any more".into()),
         }
         Ok(())
     }
@@ -324,6 +331,25 @@ impl Shared {
             Err(error) => tracing::warn!(%error, "prefixes are not kept on the disk"),
         }
         cache
+    }
+
+    fn crashed(&self, load: &Load, reason: String) {
+        tracing::error!(model = %load.name, reason, "the worker crashed");
+        self.table().health.crashed(&load.name, load.digest, reason, Instant::now());
+    }
+
+    /// Waits until a model that crashed may be loaded again.
+    async fn rested(&self, load: &Load) -> Result<(), ScheduleError> {
+        loop {
+            let verdict = self.table().health.verdict(&load.name, load.digest, Instant::now());
+            match verdict {
+                Verdict::Fit => return Ok(()),
+                Verdict::Rests(until) => tokio::time::sleep_until(until.into()).await,
+                Verdict::Quarantined(reason) => {
+                    return Err(ScheduleError::Quarantined { model: Box::new(load.name.clone()), reason });
+                }
+            }
+        }
     }
 
     /// Unloads what has been idle for long enough.

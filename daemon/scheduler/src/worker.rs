@@ -123,23 +123,38 @@ pub(crate) struct Serving {
     process: Option<Child>,
 }
 
+/// Why a worker did not come to serve.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) reason: String,
+    /// Its process ended without a word, or said nothing for too long.
+    pub(crate) crashed: bool,
+}
+
+impl From<String> for Failure {
+    fn from(reason: String) -> Self {
+        Self { reason, crashed: false }
+    }
+}
+
 /// Sends the load and waits for its end; `Err` says why there is none. `patience` is how long the worker may be silent.
 pub(crate) async fn load(
     connection: Connection,
     options: LoadOptions,
     patience: Duration,
-) -> Result<(Serving, ModelFacts), String> {
+) -> Result<(Serving, ModelFacts), Failure> {
     let gone = |error: io::Error| format!("the worker's socket failed: {error}");
     connection.socket.set_nonblocking(true).map_err(gone)?;
     let (reader, mut writer) = UnixStream::from_std(connection.socket).map_err(gone)?.into_split();
     let mut reader = BufReader::new(reader);
     let hello = frame::encode(&ToWorker::Load(options)).map_err(|error| error.to_string())?;
     writer.write_all(&hello).await.map_err(gone)?;
+    let crashed = |reason| Failure { reason, crashed: true };
     loop {
         let news = tokio::time::timeout(patience, read(&mut reader)).await;
-        match news
-            .map_err(|_| format!("timed out waiting for the worker, it said nothing for {patience:?}"))?
-        {
+        match news.map_err(|_| {
+            crashed(format!("timed out waiting for the worker, it said nothing for {patience:?}"))
+        })? {
             Ok(Some(FromWorker::Loading(_))) => {}
             Ok(Some(FromWorker::Loaded(facts))) => {
                 let (sender, outgoing) = unbounded_channel();
@@ -151,13 +166,13 @@ pub(crate) async fn load(
                 });
                 return Ok((Serving { link, reader, writer, outgoing, process: connection.process }, facts));
             }
-            Ok(Some(FromWorker::LoadFailed { reason })) => return Err(reason),
+            Ok(Some(FromWorker::LoadFailed { reason })) => return Err(reason.into()),
             Ok(Some(
                 FromWorker::Event(..) | FromWorker::Text(..) | FromWorker::Alive | FromWorker::Quantized,
             )) => {
-                return Err("the worker answered before it had loaded".into());
+                return Err("the worker answered before it had loaded".to_owned().into());
             }
-            Ok(None) | Err(_) => return Err(last_words(connection.process).await),
+            Ok(None) | Err(_) => return Err(crashed(last_words(connection.process).await)),
         }
     }
 }
@@ -211,7 +226,7 @@ impl Serving {
                         link.deliver(request, News { event: Event::Text(text), tokens });
                     }
                     Some(Ok(Some(FromWorker::Alive))) => {}
-                    Some(_) => return Ended::Died,
+                    Some(_) => return Ended::Died(String::new()),
                     None => return Ended::Stuck,
                 }
             }
@@ -231,36 +246,38 @@ impl Serving {
                 }
             }
         };
-        let ended = tokio::select! {
+        let mut ended = tokio::select! {
             ended = incoming => ended,
-            () = sending => Ended::Died,
+            () = sending => Ended::Died(String::new()),
             () = link.stop.cancelled() => Ended::Stopped,
         };
         link.fail_all(match ended {
             Ended::Stuck => &GenerateError::WorkerStuck,
-            Ended::Died | Ended::Stopped => &GenerateError::WorkerDied,
+            Ended::Died(_) | Ended::Stopped => &GenerateError::WorkerDied,
         });
         if let Some(mut process) = process {
             drop((reader, writer));
-            // It puts away what it has computed, once it sees that nobody listens.
-            let stopped = ended == Ended::Stopped;
-            let gone = stopped && tokio::time::timeout(FAREWELL, process.wait()).await.is_ok();
-            if !gone {
-                // Already dead is as good.
-                let _killed = process.kill().await;
+            if ended != Ended::Stuck {
+                // One that is told to go puts away what it has computed, once it sees that nobody listens.
+                let gone = tokio::time::timeout(FAREWELL, process.wait()).await;
+                if let (Ended::Died(how), Ok(Ok(status))) = (&mut ended, gone) {
+                    *how = status.to_string();
+                }
             }
+            // Already dead is as good.
+            let _killed = process.kill().await;
         }
         ended
     }
 }
 
 /// How a worker came to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
     /// It was told to go.
     Stopped,
-    /// It went by itself.
-    Died,
+    /// It went by itself, as its process's status tells.
+    Died(String),
     /// It had to be killed.
     Stuck,
 }
