@@ -92,6 +92,8 @@ impl Loop {
             cached: Vec::new(),
             running: None,
             last_used: 0,
+            shared: false,
+            shifted: false,
             spilled: false,
         };
         Self {
@@ -121,6 +123,7 @@ impl Loop {
             if self.start_waiting() {
                 self.make_way(disk);
             }
+            self.shift_full();
             let prompt_tokens = self.fill_batch();
             let mut emitted = match self.decode(prompt_tokens) {
                 Ok(()) => self.sample(),
@@ -229,7 +232,7 @@ impl Loop {
     fn clear(&mut self, at: usize) {
         let sequence = &mut self.sequences[at];
         sequence.cached.clear();
-        sequence.spilled = false;
+        (sequence.shared, sequence.shifted, sequence.spilled) = (false, false, false);
         self.context.forget(sequence.id, 0);
     }
 
@@ -336,6 +339,25 @@ impl Loop {
         sequence.running = Some(running);
     }
 
+    /// Makes room in sequences whose context is full. What moves must be nobody else's; else it is read anew.
+    fn shift_full(&mut self) {
+        let most = self.limits.context_tokens;
+        for sequence in &mut self.sequences {
+            let Some(running) = &mut sequence.running else { continue };
+            while running.tokens.len() > most {
+                let (from, count) = running.shift(most);
+                sequence.shifted = true;
+                if !sequence.shared && sequence.cached.len() >= from + count && self.context.can_shift() {
+                    self.context.shift(sequence.id, from, count);
+                    sequence.cached.drain(from..from + count);
+                } else {
+                    self.context.forget(sequence.id, from);
+                    sequence.cached.truncate(from);
+                }
+            }
+        }
+    }
+
     /// Brings back the first `shared` tokens of a prefix; false if it cannot be used.
     fn restore(&mut self, at: usize, spilled: &Spilled, shared: usize) -> bool {
         self.clear(at);
@@ -366,6 +388,7 @@ impl Loop {
             self.clear(target);
             if shared > 0 {
                 self.context.copy(self.sequences[source].id, self.sequences[target].id, shared);
+                (self.sequences[source].shared, self.sequences[target].shared) = (true, true);
             }
             shared
         };
@@ -388,7 +411,7 @@ impl Loop {
         for sequence in self.sequences.iter_mut().filter(|sequence| sequence.is_decoding()) {
             read(sequence, &mut self.batch, 1);
             if guessing {
-                extra += guess(sequence, &mut self.batch);
+                extra += guess(sequence, &mut self.batch, self.limits.context_tokens);
             }
         }
         // In order of arrival.
@@ -473,7 +496,11 @@ impl Loop {
     fn retire(&mut self, at: usize) -> Option<Running> {
         self.retired += 1;
         self.sequences[at].last_used = self.retired;
-        self.sequences[at].running.take()
+        let running = self.sequences[at].running.take();
+        if self.sequences[at].shifted {
+            self.clear(at);
+        }
+        running
     }
 
     fn running(&self) -> impl Iterator<Item = (usize, &Running)> {
@@ -516,12 +543,13 @@ fn read(sequence: &mut Sequence, batch: &mut Batch, count: usize) {
 }
 
 /// Adds to a sequence's last token in the batch what may follow it; how many tokens.
-fn guess(sequence: &mut Sequence, batch: &mut Batch) -> usize {
+fn guess(sequence: &mut Sequence, batch: &mut Batch, context_tokens: usize) -> usize {
     let Some(running) = &mut sequence.running else { return 0 };
     if running.output.is_none() {
         return 0;
     }
-    let most = running.tokens_left().min(batch.room());
+    let room = context_tokens.saturating_sub(running.tokens.len());
+    let most = running.tokens_left().min(batch.room()).min(room);
     let guess = running.drafter.guess(&running.tokens, most);
     for (ahead, token) in guess.iter().enumerate() {
         let position = sequence.cached.len() + ahead;

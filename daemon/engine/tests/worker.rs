@@ -281,9 +281,30 @@ fn a_prompt_that_is_too_long_is_refused_or_cut_and_never_crashes() {
 #[test]
 fn an_answer_ends_where_the_context_does() {
     let mut worker = Worker::start(64, 1);
-    let (_, done) = worker.answer(raw("1, 2, 3, 4, 5, 6,".into(), greedy(1000), Overflow::Refuse)).unwrap();
+    let options = Options { shift: false, ..greedy(1000) };
+    let (_, done) = worker.answer(raw("1, 2, 3, 4, 5, 6,".into(), options, Overflow::Refuse)).unwrap();
     assert_eq!(done.reason, FinishReason::Length);
     assert_eq!(done.context.len(), 64);
+}
+
+#[test]
+fn an_answer_goes_on_past_its_context_by_forgetting_the_older_half() {
+    let mut worker = Worker::start(64, 2);
+    let counting = || raw("1, 2, 3, 4, 5, 6,".into(), greedy(150), Overflow::Refuse);
+    let requests = [worker.begin(counting()), worker.begin(counting())];
+
+    let answers = worker.all(&requests);
+
+    for (text, done) in answers {
+        assert_eq!((done.generated_tokens, done.reason), (150, FinishReason::Length), "{text}");
+        assert!(done.context.len() <= 64);
+        assert!(text.starts_with(" 7, 8, 9, 10, 11"), "{text}");
+    }
+    let (_, after) = worker.answer(counting()).unwrap();
+    assert_eq!(after.cached_tokens, 0, "what was computed with what is forgotten serves nobody");
+    let endless = Options { num_predict: None, ..greedy(1) };
+    let (_, done) = worker.answer(raw("la la la la".into(), endless, Overflow::Refuse)).unwrap();
+    assert!(done.generated_tokens <= 640);
 }
 
 #[test]

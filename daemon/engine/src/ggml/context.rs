@@ -170,6 +170,24 @@ impl Context {
         self.parts
     }
 
+    /// Whether [`Context::shift`] may be used.
+    pub(crate) fn can_shift(&mut self) -> bool {
+        // SAFETY: only asks.
+        unsafe { sys::llama_memory_can_shift(sys::llama_get_memory(self.raw())) }
+    }
+
+    /// Forgets `count` tokens of a sequence from position `from` on, and moves what follows into their place. Nothing of
+    /// that may be shared with another sequence.
+    pub(crate) fn shift(&mut self, sequence: SequenceId, from: usize, count: usize) {
+        let [from, count] = [from, count].map(|number| i32::try_from(number).unwrap_or(i32::MAX));
+        // SAFETY: the sequence is in range; -1 is "to the end".
+        unsafe {
+            let memory = sys::llama_get_memory(self.raw());
+            sys::llama_memory_seq_rm(memory, sequence.0, from, from + count);
+            sys::llama_memory_seq_add(memory, sequence.0, from + count, -1, -count);
+        }
+    }
+
     /// Gives a sequence that is empty the first `tokens` of another. It costs no memory; what they share is computed once.
     pub(crate) fn copy(&mut self, from: SequenceId, to: SequenceId, tokens: usize) {
         let end = i32::try_from(tokens).unwrap_or(i32::MAX);
