@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use rexpect::session::{PtySession, spawn_command};
@@ -28,7 +28,7 @@ pub struct Hob {
     pub home: TempDir,
     environment: Vec<(String, String)>,
     daemon: Child,
-    log: Arc<Mutex<String>>,
+    log: Arc<Log>,
 }
 
 /// An HTTP answer.
@@ -60,6 +60,22 @@ impl Answer {
         let (done, events): (Vec<_>, Vec<_>) = data.partition(|data| *data == "[DONE]");
         assert_eq!(done.len(), 1, "{self:?}");
         events.into_iter().map(|data| serde_json::from_str(data).unwrap()).collect()
+    }
+}
+
+/// What a daemon said.
+#[derive(Default)]
+struct Log {
+    text: Mutex<String>,
+    grew: Condvar,
+}
+
+impl Log {
+    fn add(&self, line: &str) {
+        let mut text = self.text.lock().unwrap();
+        text.push_str(line);
+        text.push('\n');
+        self.grew.notify_all();
     }
 }
 
@@ -98,7 +114,7 @@ impl Hob {
             .env("HOB_LISTEN", "127.0.0.1:0")
             .envs(environment.iter().map(|(name, value)| (name, value)));
         let mut daemon = command.stderr(Stdio::piped()).spawn().unwrap();
-        let log = Arc::new(Mutex::new(String::new()));
+        let log = Arc::new(Log::default());
         let (heard, listening) = channel();
         let (stderr, kept) = (BufReader::new(daemon.stderr.take().unwrap()), Arc::clone(&log));
         std::thread::spawn(move || {
@@ -106,15 +122,13 @@ impl Hob {
                 if let Some((_, url)) = line.split_once("listening on ") {
                     let _late = heard.send(url.to_owned());
                 }
-                let mut log = kept.lock().unwrap();
-                log.push_str(&line);
-                log.push('\n');
+                kept.add(&line);
             }
         });
         let url = match listening.recv_timeout(PATIENCE) {
             Ok(url) => url,
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                panic!("hob does not listen: {}", log.lock().unwrap())
+                panic!("hob does not listen: {}", log.text.lock().unwrap())
             }
         };
         Self { url, home, environment, daemon, log }
@@ -203,6 +217,14 @@ impl Hob {
         found
     }
 
+    /// Waits until the daemon's log has these words so many times.
+    pub fn await_log(&self, words: &str, times: usize) {
+        let text = self.log.text.lock().unwrap();
+        let lacks = |text: &mut String| text.matches(words).count() < times;
+        let (text, waited) = self.log.grew.wait_timeout_while(text, PATIENCE, lacks).unwrap();
+        assert!(!waited.timed_out(), "{words:?} is not there {times} times: {text}");
+    }
+
     /// The daemon still answers.
     pub fn assert_alive(&self) {
         assert_eq!(self.get("/").text, "Ollama is running");
@@ -216,7 +238,7 @@ impl Hob {
 
     /// What it said so far.
     pub fn log(&self) -> String {
-        self.log.lock().unwrap().clone()
+        self.log.text.lock().unwrap().clone()
     }
 
     /// `hob ARGS...` at a terminal of its own.

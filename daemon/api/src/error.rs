@@ -121,7 +121,9 @@ fn generate_status(error: &GenerateError) -> StatusCode {
         GenerateError::PromptTooLong { .. } | GenerateError::Template { .. } | GenerateError::EmptyPrompt => {
             StatusCode::BAD_REQUEST
         }
-        GenerateError::Engine { .. } | GenerateError::WorkerDied => StatusCode::INTERNAL_SERVER_ERROR,
+        GenerateError::Engine { .. } | GenerateError::WorkerDied | GenerateError::WorkerStuck => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
     }
 }
 

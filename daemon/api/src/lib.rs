@@ -45,6 +45,8 @@ pub struct Config {
     pub sequences: u32,
     /// Milliseconds that a step may take while somebody waits for their next token.
     pub max_step_ms: u32,
+    /// Whether text that repeats itself is guessed ahead.
+    pub speculation: bool,
     /// Compute threads of a worker; `None` is one for each core.
     pub threads: Option<u32>,
 }

@@ -1,6 +1,6 @@
 //! How a model is loaded for a request: what its options say, else what the operator says.
 
-use protocol::{LoadOptions, OptionPatch};
+use protocol::{CacheOptions, LoadOptions, OptionPatch};
 use scheduler::{KeepAlive, Load};
 use store::Model;
 
@@ -35,6 +35,8 @@ fn load_options(options: &OptionPatch, config: &Config) -> LoadOptions {
         batch_tokens: options.num_batch.unwrap_or(BATCH_TOKENS),
         sequences: config.sequences,
         max_step_ms: config.max_step_ms,
+        speculation: config.speculation,
+        cache: CacheOptions::default(),
         threads: options.num_thread.filter(|threads| *threads > 0).or(config.threads),
         gpu_blocks: options.num_gpu.and_then(|blocks| u32::try_from(blocks).ok()),
         mmap: options.use_mmap.unwrap_or(true),
@@ -53,6 +55,7 @@ mod tests {
             context_tokens: 4096,
             sequences: 2,
             max_step_ms: 200,
+            speculation: true,
             threads: Some(3),
         };
         let options =

@@ -52,7 +52,9 @@ impl Drafter {
             self.pause = self.pause.saturating_sub(1);
         } else if right == guessed {
             self.length = (self.length * 2).min(LONGEST);
-        } else if right * 2 < guessed {
+        } else if right * 3 < guessed * 2 {
+            // A guess of which a third is wrong costs as much as it saves.
+
             self.length /= 2;
             if self.length == 0 {
                 (self.length, self.pause) = (FIRST / 2, PAUSE);

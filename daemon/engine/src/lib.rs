@@ -6,12 +6,16 @@ mod cache;
 mod draft;
 mod ggml;
 mod output;
+mod prefix_file;
 mod prompt;
 mod queue;
 mod sequence;
+mod spill;
 mod step;
 mod template;
+mod threads;
 mod watchdog;
 mod worker;
 
-pub use worker::{Files, Measure, ServeError, serve};
+pub use threads::{Accounts, CpuTime};
+pub use worker::{Files, Measure, ServeError, System, serve};

@@ -32,6 +32,7 @@ impl Waiting {
     /// All that is to be in the KV cache before its next token.
     pub(crate) fn tokens(&self) -> &[i32] {
         match self {
+            // What was told of an answer follows it, and is seldom worth a comparison.
             Self::New(admission) => &admission.prompt.tokens,
             Self::Paused(running) => &running.tokens,
         }

@@ -19,6 +19,12 @@ pub(crate) struct Sequence {
     /// What the KV cache holds, position by position.
     pub(crate) cached: Vec<Token>,
     pub(crate) running: Option<Running>,
+    /// It may have tokens in common with another one in the KV cache.
+    pub(crate) shared: bool,
+    /// Older tokens were forgotten, and those that follow were computed with them: it serves no other prompt.
+    pub(crate) shifted: bool,
+    /// What it holds was given to be kept elsewhere.
+    pub(crate) spilled: bool,
     /// When it last ended, to give up the coldest prefix first.
     pub(crate) last_used: u64,
 }
@@ -37,6 +43,9 @@ pub(crate) struct Running {
     /// Since when it has had its place.
     pub(crate) since: Instant,
     text: TextStream,
+    /// Tokens at the start that are never forgotten.
+    keep: usize,
+    generated: usize,
     prompt_tokens: usize,
     cached_tokens: usize,
     limit: usize,
@@ -66,6 +75,9 @@ impl Sequence {
     }
 }
 
+/// An answer without a limit of its own ends after so many contexts, as Ollama's do.
+const CONTEXTS: usize = 10;
+
 impl Running {
     pub(crate) fn new(
         admission: Admission,
@@ -74,11 +86,24 @@ impl Running {
         context_tokens: usize,
         now: Instant,
     ) -> Self {
-        let Admission { request, work, prompt, arrived } = admission;
-        let mut sampler = Sampler::new(model, &work.options, context_tokens as u32);
-        sampler.accept_prompt(&prompt.tokens);
+        let Admission { request, work, prompt, told, arrived } = admission;
         let prompt_tokens = prompt.tokens.len();
+        let stops = work.options.stop.iter().cloned().chain(prompt.stops);
+        let mut text = TextStream::new(stops);
+        for token in &told {
+            model.append_piece(*token, text.held());
+            // Said already, as far as it could be.
+            let _said = text.advance();
+        }
+        let tokens = [prompt.tokens, told].concat();
+        let mut sampler = Sampler::new(model, &work.options, context_tokens as u32);
+        sampler.accept_prompt(&tokens);
+        sampler.skip(tokens.len() - prompt_tokens);
         let asked = work.options.num_predict.map_or(usize::MAX, |limit| limit as usize);
+        let most = match work.options.shift && model.keeps_parts() {
+            true => context_tokens * CONTEXTS,
+            false => context_tokens.saturating_sub(prompt_tokens),
+        };
         Self {
             request,
             owner: work.owner,
@@ -87,11 +112,13 @@ impl Running {
             guess: Vec::new(),
             drafter: Drafter::new(),
             since: now,
-            text: TextStream::new(work.options.stop.into_iter().chain(prompt.stops)),
+            text,
             prompt_tokens,
             cached_tokens,
-            limit: asked.min(context_tokens.saturating_sub(prompt_tokens)).max(1),
-            tokens: prompt.tokens,
+            limit: asked.min(most).max(1),
+            keep: (work.options.num_keep as usize).min(context_tokens / 2),
+            generated: tokens.len() - prompt_tokens,
+            tokens,
             admitted: arrived,
             first_token: None,
         }
@@ -104,10 +131,11 @@ impl Running {
             return Sampled::End(self.text.finish(), self.done(FinishReason::Stop, now));
         }
         self.tokens.push(token);
+        self.generated += 1;
         model.append_piece(token, self.text.held());
         match self.text.advance() {
             Flow::Stopped(text) => Sampled::End(text, self.done(FinishReason::Stop, now)),
-            Flow::Text(text) if self.generated() >= self.limit => {
+            Flow::Text(text) if self.generated >= self.limit => {
                 Sampled::End(text + &self.text.finish(), self.done(FinishReason::Length, now))
             }
             Flow::Text(text) => Sampled::Text(text),
@@ -116,11 +144,15 @@ impl Running {
 
     /// Tokens that may still come after the next one.
     pub(crate) fn tokens_left(&self) -> usize {
-        self.limit.saturating_sub(self.generated() + 1)
+        self.limit.saturating_sub(self.generated + 1)
     }
 
-    fn generated(&self) -> usize {
-        self.tokens.len() - self.prompt_tokens
+    /// Forgets the older half of a full context, but for its beginning: the first of the forgotten, and how many.
+    pub(crate) fn shift(&mut self, context_tokens: usize) -> (usize, usize) {
+        let count = (context_tokens - self.keep) / 2;
+        self.tokens.drain(self.keep..self.keep + count);
+        self.drafter = Drafter::new();
+        (self.keep, count)
     }
 
     fn done(&self, reason: FinishReason, now: Instant) -> Done {
@@ -129,7 +161,7 @@ impl Running {
             reason,
             prompt_tokens: self.prompt_tokens as u32,
             cached_tokens: self.cached_tokens as u32,
-            generated_tokens: self.generated() as u32,
+            generated_tokens: self.generated as u32,
             prompt_time: first.saturating_duration_since(self.admitted),
             generate_time: now.saturating_duration_since(first).max(Duration::from_nanos(1)),
             context: self.tokens.clone(),
@@ -142,5 +174,7 @@ pub(crate) struct Admission {
     pub(crate) request: RequestId,
     pub(crate) work: Generate,
     pub(crate) prompt: Prompt,
+    /// Tokens of the answer that were told already.
+    pub(crate) told: Vec<Token>,
     pub(crate) arrived: Instant,
 }

@@ -1,16 +1,18 @@
 //! The batch loop: take what arrived, fill a batch, decode, sample, emit. One thread owns the context and runs this.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::time::{Duration, Instant};
 
 use protocol::{Event, GenerateError, Owner, RequestId};
 
 use crate::budget::{Reading, StepBudget, shares};
-use crate::cache::{self, View};
+use crate::cache::{self, Placement, View};
 use crate::ggml::{Batch, Context, DecodeError, Model, Output};
 use crate::queue::{Queue, Waiting};
 use crate::sequence::{Admission, Running, Sampled, Sequence};
+use crate::spill::{Spill, Spilled};
+use crate::threads::{Accounts, Threads};
 use crate::worker::{Cancellations, Outbox};
 
 /// What reaches the loop.
@@ -31,17 +33,41 @@ pub(crate) struct Loop {
     queue: Queue,
     limits: Limits,
     budget: StepBudget,
+    threads: Threads,
     /// Counts retirements; the clock of `Sequence::last_used`.
     retired: u64,
     cancellations: Arc<Cancellations>,
     outbox: Outbox,
+    spill: Arc<Spill>,
 }
+
+/// Where prefixes go that are to outlive the worker.
+type ToDisk<'a> = Option<&'a Sender<Arc<Spilled>>>;
+
+/// How often the daemon is told that the loop goes round.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// Without a request for so long, there is time to spill.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// Tokens of others that a running sequence may have beside it in the KV cache. All are looked at for each token it makes.
+const IDLE_TOKENS: usize = 256;
+
+/// The same, where they would first have to be spilled, which takes longer than to forget them.
+const UNSPILLED_TOKENS: usize = 512;
+
+/// Fewer tokens are computed as fast as they are restored.
+const WORTH_RESTORING: usize = 32;
 
 /// What the loop keeps to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// Of one request.
     pub(crate) context_tokens: usize,
+    pub(crate) speculation: bool,
+    /// Compute threads at most.
+    pub(crate) threads: u32,
+    pub(crate) accounts: Accounts,
     /// Requests that run at once; there may be more sequences, which keep prefixes.
     pub(crate) running: usize,
     /// What a step may take while somebody waits for their next token.
@@ -58,9 +84,18 @@ impl Loop {
         limits: Limits,
         cancellations: Arc<Cancellations>,
         outbox: Outbox,
+        spill: Arc<Spill>,
     ) -> Self {
-        let sequence =
-            |id| Sequence { id, owner: Owner::default(), cached: Vec::new(), running: None, last_used: 0 };
+        let sequence = |id| Sequence {
+            id,
+            owner: Owner::default(),
+            cached: Vec::new(),
+            running: None,
+            last_used: 0,
+            shared: false,
+            shifted: false,
+            spilled: false,
+        };
         Self {
             model,
             batch: context.batch(),
@@ -69,25 +104,35 @@ impl Loop {
             queue: Queue::default(),
             limits,
             budget: StepBudget::new(limits.step),
+            threads: Threads::new(limits.threads, limits.accounts),
             retired: 0,
             cancellations,
             outbox,
+            spill,
         }
     }
 
     /// Runs until the daemon hangs up.
-    pub(crate) fn run(mut self, intake: &Receiver<Intake>) -> HungUp {
+    pub(crate) fn run(&mut self, intake: &Receiver<Intake>, disk: ToDisk<'_>) -> HungUp {
+        let mut beat = Instant::now();
         loop {
-            if let Err(hung_up) = self.take_in(intake) {
+            if let Err(hung_up) = self.take_in(intake, disk) {
                 return hung_up;
             }
             self.drop_cancelled();
-            self.start_waiting();
+            if self.start_waiting() {
+                self.make_way(disk);
+            }
+            self.shift_full();
             let prompt_tokens = self.fill_batch();
-            let emitted = match self.decode(prompt_tokens) {
+            let mut emitted = match self.decode(prompt_tokens) {
                 Ok(()) => self.sample(),
                 Err(error) => self.give_up(&error),
             };
+            if beat.elapsed() >= HEARTBEAT {
+                beat = Instant::now();
+                emitted = emitted.and_then(|()| self.outbox.alive());
+            }
             if emitted.and_then(|()| self.outbox.flush()).is_err() {
                 return HungUp;
             }
@@ -95,10 +140,11 @@ impl Loop {
     }
 
     /// Takes all that arrived; waits for something when there is nothing to do.
-    fn take_in(&mut self, intake: &Receiver<Intake>) -> Result<(), HungUp> {
+    fn take_in(&mut self, intake: &Receiver<Intake>, disk: ToDisk<'_>) -> Result<(), HungUp> {
         if self.queue.is_empty() && self.sequences.iter().all(|sequence| sequence.running.is_none()) {
-            let first = intake.recv().map_err(|_| HungUp)?;
+            let first = self.wait(intake, disk)?;
             self.note(first);
+            self.threads.wake();
         }
         loop {
             match intake.try_recv() {
@@ -107,6 +153,87 @@ impl Loop {
                 Err(TryRecvError::Disconnected) => return Err(HungUp),
             }
         }
+    }
+
+    /// Waits for something to do, and spills in the meantime what is in the KV cache alone.
+    fn wait(&mut self, intake: &Receiver<Intake>, disk: ToDisk<'_>) -> Result<Intake, HungUp> {
+        let mut patience = QUIET;
+        while let Some(at) = self.unspilled() {
+            match intake.recv_timeout(patience) {
+                Ok(news) => return Ok(news),
+                Err(RecvTimeoutError::Disconnected) => return Err(HungUp),
+                Err(RecvTimeoutError::Timeout) => self.spill_one(at, disk),
+            }
+            patience = Duration::ZERO;
+        }
+        intake.recv().map_err(|_| HungUp)
+    }
+
+    /// Spills all that is idle. For the end.
+    pub(crate) fn spill_all(&mut self, disk: ToDisk<'_>) {
+        for at in 0..self.sequences.len() {
+            self.retire(at);
+        }
+        while let Some(at) = self.unspilled() {
+            self.spill_one(at, disk);
+        }
+    }
+
+    /// An idle sequence whose tokens are in the KV cache alone.
+    fn unspilled(&self) -> Option<usize> {
+        let parts = self.context.keeps_parts();
+        let unspilled = |sequence: &Sequence| {
+            sequence.running.is_none()
+                && sequence.cached.len() >= WORTH_RESTORING
+                && !sequence.spilled
+                && !self.spill.has(sequence.owner, &sequence.cached, parts)
+        };
+        self.spill.is_on().then(|| self.sequences.iter().position(unspilled)).flatten()
+    }
+
+    fn spill_one(&mut self, at: usize, disk: ToDisk<'_>) {
+        let sequence = &mut self.sequences[at];
+        // Once, even if it does not fit.
+        sequence.spilled = true;
+        let state = self.context.save(sequence.id);
+        if state.is_empty() {
+            return;
+        }
+        let spilled = Arc::new(Spilled { owner: sequence.owner, tokens: sequence.cached.clone(), state });
+        self.spill.put(Arc::clone(&spilled), self.context.keeps_parts());
+        // A disk that failed has said so.
+        let _unkept = disk.map(|disk| disk.send(spilled));
+    }
+
+    /// Leaves those that run few idle tokens in the KV cache: forgets the coldest, which are elsewhere or go there first.
+    fn make_way(&mut self, disk: ToDisk<'_>) {
+        let parts = self.context.keeps_parts();
+        if !self.spill.is_on() || !parts {
+            return;
+        }
+        loop {
+            let idle = self.sequences.iter().enumerate().filter(|(_, sequence)| sequence.running.is_none());
+            let tokens: usize = idle.clone().map(|(_, sequence)| sequence.cached.len()).sum();
+            let coldest = idle.filter(|(_, it)| !it.cached.is_empty()).min_by_key(|(_, it)| it.last_used);
+            let Some((at, coldest)) = coldest.filter(|_| tokens > IDLE_TOKENS) else { return };
+            if !self.spill.has(coldest.owner, &coldest.cached, parts)
+                && coldest.cached.len() >= WORTH_RESTORING
+            {
+                if tokens <= UNSPILLED_TOKENS {
+                    return;
+                }
+                self.spill_one(at, disk);
+            }
+            self.clear(at);
+        }
+    }
+
+    /// Makes a sequence empty.
+    fn clear(&mut self, at: usize) {
+        let sequence = &mut self.sequences[at];
+        sequence.cached.clear();
+        (sequence.shared, sequence.shifted, sequence.spilled) = (false, false, false);
+        self.context.forget(sequence.id, 0);
     }
 
     fn note(&mut self, news: Intake) {
@@ -129,9 +256,9 @@ impl Loop {
         }
     }
 
-    /// Gives places to waiting requests, while there are any.
-    fn start_waiting(&mut self) {
-        let now = Instant::now();
+    /// Gives places to waiting requests, while there are any; whether one began.
+    fn start_waiting(&mut self) -> bool {
+        let (now, mut began) = (Instant::now(), false);
         while !self.queue.is_empty() {
             let running: Vec<Owner> = self.running().map(|(_, running)| running.owner).collect();
             let of = |owner: Owner| running.iter().filter(|running| **running == owner).count();
@@ -141,17 +268,19 @@ impl Loop {
                 self.queue = queue;
                 match next {
                     Some(waiting) => self.start(waiting, now),
-                    None => return,
+                    None => return began,
                 }
+                began = true;
             } else if self.queue.is_anyone_without(of)
                 && let Some(at) = self.to_pause(of, now)
                 && let Some(paused) = self.retire(at)
             {
                 self.queue.push_front(Waiting::Paused(Box::new(paused)));
             } else {
-                return;
+                return began;
             }
         }
+        began
     }
 
     /// Whose place an owner without one gets: the newest of an owner with several, or else that of the one who has had
@@ -191,18 +320,10 @@ impl Loop {
             self.queue.push_front(waiting);
             return;
         };
-        let mut kept = place.shared;
-        if place.target == place.source {
-            kept = if self.context.forget(self.sequences[place.target].id, kept) { kept } else { 0 };
-            self.sequences[place.target].cached.truncate(kept);
-        } else {
-            let (source, target) = (self.sequences[place.source].id, self.sequences[place.target].id);
-            self.context.forget(target, 0);
-            if kept > 0 {
-                self.context.copy(source, target, kept);
-            }
-            self.sequences[place.target].cached = self.sequences[place.source].cached[..kept].to_vec();
-        }
+        let kept = match self.spill.best(owner, waiting.tokens(), parts, place.shared + WORTH_RESTORING) {
+            Some((spilled, shared)) if self.restore(place.target, &spilled, shared) => shared,
+            _ => self.take_over(place),
+        };
         let running = match waiting {
             Waiting::New(admission) => {
                 Running::new(*admission, &self.model, kept, self.limits.context_tokens, now)
@@ -214,7 +335,65 @@ impl Loop {
         };
         let sequence = &mut self.sequences[place.target];
         sequence.owner = owner;
+        sequence.spilled = false;
         sequence.running = Some(running);
+    }
+
+    /// Makes room in sequences whose context is full. What moves must be nobody else's; else it is read anew.
+    fn shift_full(&mut self) {
+        let most = self.limits.context_tokens;
+        for sequence in &mut self.sequences {
+            let Some(running) = &mut sequence.running else { continue };
+            while running.tokens.len() > most {
+                let (from, count) = running.shift(most);
+                sequence.shifted = true;
+                if !sequence.shared && sequence.cached.len() >= from + count && self.context.can_shift() {
+                    self.context.shift(sequence.id, from, count);
+                    sequence.cached.drain(from..from + count);
+                } else {
+                    self.context.forget(sequence.id, from);
+                    sequence.cached.truncate(from);
+                }
+            }
+        }
+    }
+
+    /// Brings back the first `shared` tokens of a prefix; false if it cannot be used.
+    fn restore(&mut self, at: usize, spilled: &Spilled, shared: usize) -> bool {
+        self.clear(at);
+        let id = self.sequences[at].id;
+        let taken = |sequences: &[Sequence]| sequences.iter().map(|it| it.cached.len()).sum::<usize>();
+        while taken(&self.sequences) + spilled.tokens.len() > self.context.capacity() {
+            if !self.evict() {
+                return false;
+            }
+        }
+        if !self.context.restore(id, &spilled.state) {
+            return false;
+        }
+        self.sequences[at].cached = spilled.tokens[..shared].to_vec();
+        shared == spilled.tokens.len() || self.context.forget(id, shared)
+    }
+
+    /// Takes the beginning of a prompt from the KV cache itself; its tokens.
+    fn take_over(&mut self, place: Placement) -> usize {
+        let Placement { source, target, shared } = place;
+        // A prefix that could not be restored may have had to make room for the attempt.
+        let shared = shared.min(self.sequences[source].cached.len());
+        let sequence = &mut self.sequences[target];
+        let kept = if target == source {
+            sequence.cached.truncate(shared);
+            if self.context.forget(sequence.id, shared) { shared } else { 0 }
+        } else {
+            self.clear(target);
+            if shared > 0 {
+                self.context.copy(self.sequences[source].id, self.sequences[target].id, shared);
+                (self.sequences[source].shared, self.sequences[target].shared) = (true, true);
+            }
+            shared
+        };
+        self.sequences[target].cached = self.sequences[source].cached[..kept].to_vec();
+        kept
     }
 
     /// Every decoding sequence's token first, with guesses if the step has room for them in time, then prompt tokens;
@@ -224,13 +403,15 @@ impl Loop {
         let decoding = self.sequences.iter().filter(|sequence| sequence.is_decoding()).count();
         let mut prompts: Vec<usize> =
             (0..self.sequences.len()).filter(|at| self.sequences[*at].reading().is_some()).collect();
-        let guessing =
-            self.context.keeps_parts() && prompts.is_empty() && decoding * 2 <= self.limits.running.max(2);
+        let guessing = self.limits.speculation
+            && self.context.keeps_parts()
+            && prompts.is_empty()
+            && decoding * 2 <= self.limits.running.max(2);
         let mut extra = 0;
         for sequence in self.sequences.iter_mut().filter(|sequence| sequence.is_decoding()) {
             read(sequence, &mut self.batch, 1);
             if guessing {
-                extra += guess(sequence, &mut self.batch);
+                extra += guess(sequence, &mut self.batch, self.limits.context_tokens);
             }
         }
         // In order of arrival.
@@ -258,15 +439,18 @@ impl Loop {
         };
         self.cancellations.end_step();
         self.budget.learn(prompt_tokens, begun.elapsed());
+        if let Some(threads) = self.threads.review() {
+            self.context.set_threads(threads);
+        }
         result
     }
 
     /// Gives up the coldest prefix that nobody is growing; false if there is none.
     fn evict(&mut self) -> bool {
-        let idle = self.sequences.iter_mut().filter(|it| it.running.is_none() && !it.cached.is_empty());
-        let Some(coldest) = idle.min_by_key(|sequence| sequence.last_used) else { return false };
-        coldest.cached.clear();
-        self.context.forget(coldest.id, 0);
+        let idle = self.sequences.iter().enumerate();
+        let idle = idle.filter(|(_, it)| it.running.is_none() && !it.cached.is_empty());
+        let Some((at, _)) = idle.min_by_key(|(_, sequence)| sequence.last_used) else { return false };
+        self.clear(at);
         true
     }
 
@@ -277,9 +461,10 @@ impl Loop {
             let Some(running) = &mut sequence.running else { continue };
             let Some(first) = running.output.take() else { continue };
             let guess = std::mem::take(&mut running.guess);
-            let (mut right, mut said, mut end) = (0, String::new(), None);
+            let (mut right, mut said, mut sampled, mut end) = (0, String::new(), Vec::new(), None);
             while let Some(row) = self.batch.row(first + right) {
                 let token = running.sampler.sample(&mut self.context, row);
+                sampled.push(token);
                 match running.advance(token, &self.model, now) {
                     Sampled::Text(text) => said += &text,
                     Sampled::End(text, done) => {
@@ -298,7 +483,7 @@ impl Loop {
             if right < guess.len() {
                 self.context.forget(sequence.id, sequence.cached.len());
             }
-            self.outbox.text(running.request, said)?;
+            self.outbox.text(running.request, said, sampled)?;
             if let Some(done) = end {
                 self.outbox.event(running.request, Event::Done(done))?;
                 self.retire(at);
@@ -311,7 +496,11 @@ impl Loop {
     fn retire(&mut self, at: usize) -> Option<Running> {
         self.retired += 1;
         self.sequences[at].last_used = self.retired;
-        self.sequences[at].running.take()
+        let running = self.sequences[at].running.take();
+        if self.sequences[at].shifted {
+            self.clear(at);
+        }
+        running
     }
 
     fn running(&self) -> impl Iterator<Item = (usize, &Running)> {
@@ -354,12 +543,13 @@ fn read(sequence: &mut Sequence, batch: &mut Batch, count: usize) {
 }
 
 /// Adds to a sequence's last token in the batch what may follow it; how many tokens.
-fn guess(sequence: &mut Sequence, batch: &mut Batch) -> usize {
+fn guess(sequence: &mut Sequence, batch: &mut Batch, context_tokens: usize) -> usize {
     let Some(running) = &mut sequence.running else { return 0 };
     if running.output.is_none() {
         return 0;
     }
-    let most = running.tokens_left().min(batch.room());
+    let room = context_tokens.saturating_sub(running.tokens.len());
+    let most = running.tokens_left().min(batch.room()).min(room);
     let guess = running.drafter.guess(&running.tokens, most);
     for (ahead, token) in guess.iter().enumerate() {
         let position = sequence.cached.len() + ahead;

@@ -6,20 +6,23 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Seek, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use protocol::{
-    Event, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts, Quantization, RequestId,
-    ToWorker, frame,
+    Event, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts, Owner, Quantization,
+    RequestId, ToWorker, frame,
 };
 
 use crate::ggml::{self, Adapter, Context, ContextOptions, LoadError, Model, ModelOptions};
+use crate::prefix_file::PrefixFile;
 use crate::prompt::PromptBuilder;
 use crate::sequence::Admission;
+use crate::spill::{Spill, Spilled};
 use crate::step::{HungUp, Intake, Limits, Loop, StepRequests};
 use crate::template::GoTemplate;
+use crate::threads::Accounts;
 
 /// Why a worker ended before the daemon hung up.
 #[derive(Debug, thiserror::Error)]
@@ -42,16 +45,28 @@ pub struct Files {
     pub adapters: Vec<File>,
     /// Where it is packed to, if that is what is wanted.
     pub output: Option<File>,
+    /// Where prefixes are kept that outlive the worker.
+    pub prefixes: Option<File>,
 }
 
 /// Tells how many bytes this process takes, if the system says so.
 pub type Measure = fn() -> Option<u64>;
 
+/// What the system tells, and is not asked here.
+#[derive(Clone, Copy, Debug)]
+pub struct System {
+    /// Of processors.
+    pub accounts: Accounts,
+    /// Of memory.
+    pub measure: Measure,
+}
+
 /// Loads the model file and answers requests until the daemon hangs up; or packs it. Blocks.
 ///
 /// # Errors
 /// [`ServeError`]; a model that cannot be loaded is no error here, the daemon is told.
-pub fn serve(socket: UnixStream, files: Files, measure: Measure) -> Result<(), ServeError> {
+pub fn serve(socket: UnixStream, mut files: Files, system: System) -> Result<(), ServeError> {
+    let prefixes = files.prefixes.take();
     let mut reader = BufReader::new(socket.try_clone().map_err(FrameError::Io)?);
     let outbox = Outbox::new(socket);
     let options = match frame::read(&mut reader)? {
@@ -66,7 +81,7 @@ pub fn serve(socket: UnixStream, files: Files, measure: Measure) -> Result<(), S
         Some(_) => return Err(ServeError::OutOfOrder("a request")),
         None => return Ok(()),
     };
-    let loaded = match Loaded::load(files, &options, measure, &outbox) {
+    let loaded = match Loaded::load(files, &options, system.measure, &outbox) {
         Ok(loaded) => loaded,
         Err(reason) => {
             outbox.send(&FromWorker::LoadFailed { reason })?;
@@ -76,16 +91,79 @@ pub fn serve(socket: UnixStream, files: Files, measure: Measure) -> Result<(), S
     outbox.send(&FromWorker::Loaded(loaded.facts.clone()))?;
 
     let (intake, arrivals) = channel();
-    let cancellations = Arc::clone(&loaded.cancellations);
-    let listener = Listener { prompts: loaded.prompts, cancellations, intake, outbox: outbox.clone() };
+    let spill = Arc::new(Spill::new(usize::try_from(options.cache.bytes).unwrap_or(usize::MAX)));
+    let parts = loaded.context.keeps_parts();
+    let shelf = prefixes.and_then(|file| Shelf::open(file, &options, parts));
+    let listener = Listener {
+        prompts: loaded.prompts,
+        cancellations: Arc::clone(&loaded.cancellations),
+        intake,
+        outbox: outbox.clone(),
+        spill: Arc::clone(&spill),
+        shelf: shelf.clone(),
+    };
     std::thread::spawn(move || listener.run(reader));
     let limits = Limits {
         context_tokens: loaded.facts.context_tokens as usize,
+        threads: options.threads.unwrap_or_else(cores),
+        accounts: system.accounts,
+        speculation: options.speculation,
         running: options.sequences as usize,
         step: Duration::from_millis(options.max_step_ms.into()),
     };
-    let HungUp = Loop::new(loaded.model, loaded.context, limits, loaded.cancellations, outbox).run(&arrivals);
+    let mut batch_loop = Loop::new(loaded.model, loaded.context, limits, loaded.cancellations, outbox, spill);
+    match shelf {
+        Some(shelf) => std::thread::scope(|scope| {
+            let (sender, spilled) = channel();
+            scope.spawn(move || shelf.keep_all(&spilled));
+            let HungUp = batch_loop.run(&arrivals, Some(&sender));
+            batch_loop.spill_all(Some(&sender));
+        }),
+        None => {
+            let HungUp = batch_loop.run(&arrivals, None);
+        }
+    }
     Ok(())
+}
+
+/// The file of prefixes, read by one thread and written by another.
+#[derive(Clone)]
+struct Shelf {
+    file: Arc<Mutex<PrefixFile>>,
+    parts: bool,
+}
+
+impl Shelf {
+    /// `None` if the file cannot be used; everything goes on without it.
+    fn open(file: File, options: &LoadOptions, parts: bool) -> Option<Self> {
+        let opened =
+            PrefixFile::open(file, &options.cache.secret.0, ggml::CACHE_KIND, options.cache.file_bytes);
+        let warn = |error: &std::io::Error| tell(&format!("prefixes on the disk are not used: {error}"));
+        let file = opened.inspect_err(warn).ok()?;
+        Some(Self { file: Arc::new(Mutex::new(file)), parts })
+    }
+
+    fn fetch(&self, owner: Owner, prompt: &[i32], have: usize) -> Option<Arc<Spilled>> {
+        self.lock().fetch(owner, prompt, self.parts, have)
+    }
+
+    fn keep_all(&self, spilled: &Receiver<Arc<Spilled>>) {
+        for prefix in spilled {
+            if let Err(error) = self.lock().keep(&prefix, self.parts) {
+                tell(&format!("a prefix was not kept on the disk: {error}"));
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, PrefixFile> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// To standard error, which the daemon logs.
+fn tell(words: &str) {
+    // Nowhere is left to report a failure to log.
+    let _unwritten = writeln!(std::io::stderr(), "{words}");
 }
 
 /// # Errors
@@ -187,19 +265,25 @@ fn cores() -> u32 {
     std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1))
 }
 
+/// Fewer tokens are computed as fast.
+const WORTH_FETCHING: usize = 32;
+
 /// Reads the socket, so that a cancellation is heard while the loop computes.
 struct Listener {
     prompts: PromptBuilder,
     cancellations: Arc<Cancellations>,
     intake: Sender<Intake>,
     outbox: Outbox,
+    spill: Arc<Spill>,
+    shelf: Option<Shelf>,
 }
 
 impl Listener {
     fn run(self, mut socket: BufReader<UnixStream>) {
         while let Ok(Some(news)) = frame::read(&mut socket) {
             let heard = match news {
-                ToWorker::Generate(request, work) => self.admit(request, *work),
+                ToWorker::Generate(request, work) => self.admit(request, *work, Vec::new()),
+                ToWorker::Resume(request, work, told) => self.admit(request, *work, told),
                 ToWorker::Cancel(request) => {
                     self.cancellations.add(request);
                     self.intake.send(Intake::Cancelled).map_err(|_| HungUp)
@@ -214,14 +298,24 @@ impl Listener {
         self.cancellations.abort.store(true, Ordering::Relaxed);
     }
 
-    fn admit(&self, request: RequestId, work: Generate) -> Result<(), HungUp> {
+    fn admit(&self, request: RequestId, work: Generate, told: Vec<i32>) -> Result<(), HungUp> {
         let arrived = Instant::now();
         match self.prompts.build(&work) {
             Ok(prompt) => {
-                let admission = Box::new(Admission { request, work, prompt, arrived });
+                self.fetch(work.owner, &prompt.tokens);
+                let admission = Box::new(Admission { request, work, prompt, told, arrived });
                 self.intake.send(Intake::Admit(admission)).map_err(|_| HungUp)
             }
             Err(error) => self.refuse(request, error),
+        }
+    }
+
+    /// Brings from the disk what the loop had better have in memory.
+    fn fetch(&self, owner: Owner, prompt: &[i32]) {
+        let Some(shelf) = &self.shelf else { return };
+        let have = self.spill.best(owner, prompt, shelf.parts, 0).map_or(0, |(_, saved)| saved);
+        if let Some(spilled) = shelf.fetch(owner, prompt, have + WORTH_FETCHING) {
+            self.spill.put(spilled, shelf.parts);
         }
     }
 
@@ -281,13 +375,21 @@ impl Outbox {
         Self(Arc::new(Mutex::new(BufWriter::new(socket))))
     }
 
-    /// Text that is not empty.
-    pub(crate) fn text(&self, request: RequestId, text: String) -> Result<(), HungUp> {
-        if text.is_empty() { Ok(()) } else { self.event(request, Event::Text(text)) }
+    pub(crate) fn text(&self, request: RequestId, text: String, tokens: Vec<i32>) -> Result<(), HungUp> {
+        self.write(&FromWorker::Text(request, text, tokens))
     }
 
     pub(crate) fn event(&self, request: RequestId, event: Event) -> Result<(), HungUp> {
-        frame::write(&mut *self.lock(), &FromWorker::Event(request, event)).map_err(|_| HungUp)
+        self.write(&FromWorker::Event(request, event))
+    }
+
+    /// That the loop is at work.
+    pub(crate) fn alive(&self) -> Result<(), HungUp> {
+        self.write(&FromWorker::Alive)
+    }
+
+    fn write(&self, message: &FromWorker) -> Result<(), HungUp> {
+        frame::write(&mut *self.lock(), message).map_err(|_| HungUp)
     }
 
     pub(crate) fn flush(&self) -> Result<(), HungUp> {

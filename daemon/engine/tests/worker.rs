@@ -8,8 +8,8 @@ use std::thread::JoinHandle;
 
 use protocol::request::Overflow;
 use protocol::{
-    Done, Event, FinishReason, FromWorker, Generate, GenerateError, Input, LoadOptions, Message, Options,
-    Owner, RequestId, Role, ToWorker, frame,
+    CacheOptions, Done, Event, FinishReason, FromWorker, Generate, GenerateError, Input, LoadOptions,
+    Message, Options, Owner, RequestId, Role, Secret, ToWorker, frame,
 };
 
 const ME: Owner = Owner(1);
@@ -34,11 +34,18 @@ impl Worker {
     }
 
     fn load(options: LoadOptions) -> Result<Self, String> {
+        Self::load_with(options, None)
+    }
+
+    /// With a file for prefixes.
+    fn load_with(options: LoadOptions, prefixes: Option<File>) -> Result<Self, String> {
         let context_tokens = options.context_tokens;
         let (socket, theirs) = UnixStream::pair().unwrap();
         let model = File::open(model_path()).expect("the test model is missing: run scripts/fetch-models");
-        let files = engine::Files { model, adapters: Vec::new(), output: None };
-        let thread = std::thread::spawn(move || engine::serve(theirs, files, || None).unwrap());
+        let files = engine::Files { model, adapters: Vec::new(), output: None, prefixes };
+        let thread = std::thread::spawn(move || {
+            engine::serve(theirs, files, engine::System { accounts: || None, measure: || None }).unwrap()
+        });
         frame::write(&socket, &ToWorker::Load(options)).unwrap();
         loop {
             match frame::read(&socket).unwrap().unwrap() {
@@ -67,6 +74,8 @@ impl Worker {
     fn next_event(&self) -> (RequestId, Event) {
         match frame::read(&self.socket).unwrap().unwrap() {
             FromWorker::Event(request, event) => (request, event),
+            FromWorker::Text(request, text, _) => (request, Event::Text(text)),
+            FromWorker::Alive => self.next_event(),
             other => panic!("instead of an event: {other:?}"),
         }
     }
@@ -125,7 +134,9 @@ fn options(context_tokens: u32, sequences: u32, template: Option<String>) -> Loa
         batch_tokens: 512,
         sequences,
         max_step_ms: 200,
-        threads: Some(2),
+        speculation: true,
+        cache: CacheOptions::default(),
+        threads: Some(1),
         gpu_blocks: None,
         mmap: true,
         template,
@@ -272,9 +283,30 @@ fn a_prompt_that_is_too_long_is_refused_or_cut_and_never_crashes() {
 #[test]
 fn an_answer_ends_where_the_context_does() {
     let mut worker = Worker::start(64, 1);
-    let (_, done) = worker.answer(raw("1, 2, 3, 4, 5, 6,".into(), greedy(1000), Overflow::Refuse)).unwrap();
+    let options = Options { shift: false, ..greedy(1000) };
+    let (_, done) = worker.answer(raw("1, 2, 3, 4, 5, 6,".into(), options, Overflow::Refuse)).unwrap();
     assert_eq!(done.reason, FinishReason::Length);
     assert_eq!(done.context.len(), 64);
+}
+
+#[test]
+fn an_answer_goes_on_past_its_context_by_forgetting_the_older_half() {
+    let mut worker = Worker::start(64, 2);
+    let counting = || raw("1, 2, 3, 4, 5, 6,".into(), greedy(150), Overflow::Refuse);
+    let requests = [worker.begin(counting()), worker.begin(counting())];
+
+    let answers = worker.all(&requests);
+
+    for (text, done) in answers {
+        assert_eq!((done.generated_tokens, done.reason), (150, FinishReason::Length), "{text}");
+        assert!(done.context.len() <= 64);
+        assert!(text.starts_with(" 7, 8, 9, 10, 11"), "{text}");
+    }
+    let (_, after) = worker.answer(counting()).unwrap();
+    assert_eq!(after.cached_tokens, 0, "what was computed with what is forgotten serves nobody");
+    let endless = Options { num_predict: None, ..greedy(1) };
+    let (_, done) = worker.answer(raw("la la la la".into(), endless, Overflow::Refuse)).unwrap();
+    assert!(done.generated_tokens <= 640);
 }
 
 #[test]
@@ -403,4 +435,73 @@ fn guesses_change_nothing_but_the_time() {
     assert_eq!(text.trim_start()[..list.len() / 6], list[..list.len() / 6]);
     assert_eq!(done.generated_tokens, 64);
     assert!(pieces < 40, "64 tokens came in {pieces} pieces");
+    let plain = LoadOptions { speculation: false, ..options(2048, 1, None) };
+    assert_eq!(Worker::load(plain).unwrap().answer(asked()).unwrap().0, text);
+}
+
+#[test]
+fn a_prefix_that_left_the_cache_comes_back() {
+    let cache = CacheOptions { bytes: 100 << 20, ..Default::default() };
+    let mut worker = Worker::load(LoadOptions { cache, ..options(1024, 1, None) }).unwrap();
+    let about = |what: &str| raw(format!("All about the {what}. ").repeat(100), greedy(8), Overflow::Refuse);
+    let (text, first) = worker.answer(about("moon")).unwrap();
+    // Each of them takes most of the cache.
+    worker.answer(about("sun")).unwrap();
+    worker.answer(about("sea")).unwrap();
+
+    let (again, warm) = worker.answer(about("moon")).unwrap();
+
+    assert_eq!((first.cached_tokens, warm.cached_tokens), (0, warm.prompt_tokens - 1));
+    assert_eq!(again, text);
+}
+
+#[test]
+fn a_prefix_on_the_disk_outlives_the_worker() {
+    let file = tempfile::tempfile().unwrap();
+    let cache = CacheOptions { bytes: 100 << 20, file_bytes: 100 << 20, secret: Secret(vec![7; 32]) };
+    let start = || {
+        let options = LoadOptions { cache: cache.clone(), ..options(1024, 1, None) };
+        Worker::load_with(options, Some(file.try_clone().unwrap())).unwrap()
+    };
+    let about = || raw("All about the moon. ".repeat(100), greedy(8), Overflow::Refuse);
+    let (text, first) = start().answer(about()).unwrap();
+
+    let (again, warm) = start().answer(about()).unwrap();
+
+    assert_eq!((first.cached_tokens, warm.cached_tokens), (0, warm.prompt_tokens - 1));
+    assert_eq!(again, text);
+    let other = Secret(vec![8; 32]);
+    let cache = CacheOptions { secret: other, ..cache.clone() };
+    let options = LoadOptions { cache, ..options(1024, 1, None) };
+    let mut stranger = Worker::load_with(options, Some(file.try_clone().unwrap())).unwrap();
+    assert_eq!(stranger.answer(about()).unwrap().1.cached_tokens, 0, "it is sealed by another box");
+}
+
+#[test]
+fn another_worker_goes_on_from_any_token() {
+    let greedy = || chat("Tell me a story about a fox.", greedy(24));
+    let seeded = Options { seed: Some(5), temperature: 1.2, ..self::greedy(24) };
+    let seeded = || chat("Tell me a story about a fox.", seeded.clone());
+    let mut worker = Worker::load(LoadOptions { speculation: false, ..options(512, 1, None) }).unwrap();
+    for work in [&greedy as &dyn Fn() -> Generate, &seeded] {
+        let request = worker.begin(work());
+        let mut pieces: Vec<(String, Vec<i32>)> = Vec::new();
+        let whole = loop {
+            match frame::read(&worker.socket).unwrap().unwrap() {
+                FromWorker::Text(_, text, tokens) => pieces.push((text, tokens)),
+                FromWorker::Event(_, Event::Done(done)) => break done,
+                FromWorker::Alive => {}
+                other => panic!("{other:?}"),
+            }
+        };
+        for told in [1, 7, 23] {
+            let tokens: Vec<i32> = pieces[..told].iter().flat_map(|(_, tokens)| tokens.clone()).collect();
+            let rest: String = pieces[told..].iter().map(|(text, _)| text.as_str()).collect();
+            let resumed = RequestId(request.0 * 1000 + told as u64);
+            frame::write(&worker.socket, &ToWorker::Resume(resumed, Box::new(work()), tokens)).unwrap();
+            let (text, done) = worker.all(&[resumed]).remove(0);
+            assert_eq!((text, done.context), (rest, whole.context.clone()), "after {told} tokens");
+            assert_eq!(done.generated_tokens, whole.generated_tokens);
+        }
+    }
 }

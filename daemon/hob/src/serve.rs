@@ -21,6 +21,9 @@ pub(crate) struct Arguments {}
 /// How long running answers get to end.
 const DRAIN: Duration = Duration::from_secs(30);
 
+/// A worker at work says so every second; the slowest machine does not need so long for a step.
+const STUCK_AFTER: Duration = Duration::from_secs(60);
+
 /// Serves until SIGTERM or SIGINT.
 ///
 /// # Errors
@@ -61,12 +64,16 @@ impl Hob {
             keep_alive: settings.keep_alive,
             max_queue: settings.max_queue,
             load_timeout: settings.load_timeout,
+            stuck_after: STUCK_AFTER,
+            cache_bytes: settings.cache_ram,
+            cache_disk: settings.cache_disk.clone(),
         });
         let config = api::Config {
             version: env!("CARGO_PKG_VERSION").into(),
             context_tokens: settings.context_tokens,
             sequences: settings.sequences,
             max_step_ms: settings.max_step_ms,
+            speculation: settings.speculation,
             threads: settings.threads,
         };
         let app = api::router(api::Api::new(store, registry, scheduler.clone(), config));

@@ -1,6 +1,7 @@
 //! `hob worker`: one model, on what this process was born with. Reads no setting and no environment.
 
 use anyhow::Context as _;
+use platform::process::WorkerFiles;
 
 /// Serves one model until the daemon hangs up.
 ///
@@ -10,8 +11,13 @@ pub(crate) fn run() -> anyhow::Result<()> {
     check_processor()?;
     let (socket, files) =
         platform::process::inherited().context("hob worker is started by hob serve alone")?;
-    let files = engine::Files { model: files.model, adapters: files.adapters, output: files.output };
-    Ok(engine::serve(socket, files, platform::memory::taken_bytes)?)
+    let WorkerFiles { model, adapters, output, prefixes } = files;
+    let files = engine::Files { model, adapters, output, prefixes };
+    let accounts = || {
+        let platform::cpu::CpuTime { ran, waited, unused } = platform::cpu::time()?;
+        Some(engine::CpuTime { ran, waited, unused })
+    };
+    Ok(engine::serve(socket, files, engine::System { accounts, measure: platform::memory::taken_bytes })?)
 }
 
 /// The engine's code is compiled for these; without them it would die of an illegal instruction.

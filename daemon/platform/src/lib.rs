@@ -2,6 +2,7 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 
 pub mod boot;
+pub mod cpu;
 pub mod directories;
 pub mod disk;
 pub mod durable;

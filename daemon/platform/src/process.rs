@@ -46,8 +46,9 @@ pub struct Worker {
 const SOCKET_FD: i32 = 3;
 const MODEL_FD: i32 = 4;
 const OUTPUT_FD: i32 = 5;
+const PREFIXES_FD: i32 = 6;
 /// From here on, one beside the other.
-const ADAPTERS_FD: i32 = 6;
+const ADAPTERS_FD: i32 = 7;
 
 /// What a worker may read, and what it may write, if anything.
 #[derive(Debug)]
@@ -58,6 +59,8 @@ pub struct WorkerFiles {
     pub adapters: Vec<File>,
     /// Where it is packed to.
     pub output: Option<File>,
+    /// Where prefixes are kept that outlive the worker.
+    pub prefixes: Option<File>,
 }
 
 /// Starts a worker with a socket to it and its open files, an almost empty environment, and nothing else.
@@ -69,6 +72,7 @@ pub fn spawn(worker: &WorkerProgram, files: WorkerFiles) -> io::Result<Worker> {
     let (ours, theirs) = UnixStream::pair()?;
     let mut given = vec![(OwnedFd::from(theirs), SOCKET_FD), (files.model.into(), MODEL_FD)];
     given.extend(files.output.map(|output| (output.into(), OUTPUT_FD)));
+    given.extend(files.prefixes.map(|prefixes| (prefixes.into(), PREFIXES_FD)));
     given.extend((ADAPTERS_FD..).zip(files.adapters).map(|(number, adapter)| (adapter.into(), number)));
     // Above the target numbers, so that no dup2 overwrites another's source.
     let above = given.iter().map(|(_, number)| number + 1).max().unwrap_or(0);
@@ -139,8 +143,9 @@ pub fn inherited() -> io::Result<(UnixStream, WorkerFiles)> {
     let take = |number| unsafe { born_with(number) };
     let (socket, model) = (take(SOCKET_FD)?, take(MODEL_FD)?);
     let output = take(OUTPUT_FD).ok().map(File::from);
+    let prefixes = take(PREFIXES_FD).ok().map(File::from);
     let adapters = (ADAPTERS_FD..).map_while(|number| take(number).ok().map(File::from)).collect();
-    Ok((socket.into(), WorkerFiles { model: model.into(), adapters, output }))
+    Ok((socket.into(), WorkerFiles { model: model.into(), adapters, output, prefixes }))
 }
 
 /// What this process was given at a number; an error if it was not. What the daemon itself has open is closed by exec.

@@ -37,4 +37,7 @@ pub enum GenerateError {
          check hob server logs for details"
     )]
     WorkerDied,
+    /// The worker computed without an end, and was ended.
+    #[error("the model stopped responding and was ended; the next request loads it anew")]
+    WorkerStuck,
 }

@@ -25,6 +25,8 @@ pub enum ToWorker {
     Generate(RequestId, Box<Generate>),
     /// Stop an answer; unknown and finished ones are ignored. Nothing is sent for it afterwards.
     Cancel(RequestId),
+    /// A generation that another worker began: these tokens of its answer were told already, and are not told again.
+    Resume(RequestId, Box<Generate>, Vec<i32>),
 }
 
 /// What a worker tells the daemon.
@@ -41,8 +43,12 @@ pub enum FromWorker {
         /// What ggml said.
         reason: String,
     },
-    /// News of a request.
+    /// Tokens of an answer, and what they add to its text; perhaps nothing yet.
+    Text(RequestId, String, Vec<i32>),
+    /// The end of an answer.
     Event(RequestId, Event),
+    /// It works, and has nothing else to say; told every second or so.
+    Alive,
 }
 
 /// How a model is loaded. A change of any of these needs another load.
@@ -56,6 +62,10 @@ pub struct LoadOptions {
     pub sequences: u32,
     /// Milliseconds that a step may take while somebody waits for their next token.
     pub max_step_ms: u32,
+    /// Whether text that repeats itself is guessed ahead.
+    pub speculation: bool,
+    /// Where prefixes go that leave the KV cache; the scheduler's to say.
+    pub cache: CacheOptions,
     /// Compute threads; `None` is one for each core.
     pub threads: Option<u32>,
     /// Model blocks on GPUs; `None` is as many as there are.
@@ -64,6 +74,27 @@ pub struct LoadOptions {
     pub mmap: bool,
     /// The Modelfile's TEMPLATE as it was written; only the worker reads it.
     pub template: Option<String>,
+}
+
+/// Where prefixes go that leave the KV cache.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct CacheOptions {
+    /// Bytes of memory for them; 0 keeps none.
+    pub bytes: u64,
+    /// Bytes of the file for them that the worker was born with, if it was.
+    pub file_bytes: u64,
+    /// For that file's seals.
+    pub secret: Secret,
+}
+
+/// Bytes that are not to be seen, in a log least of all.
+#[derive(Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Secret(pub Vec<u8>);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 /// What a worker found out about its model.
@@ -161,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_frame_comes_back_as_it_was_sent() {
-        let sent = FromWorker::Event(RequestId(7), Event::Text("blue — ☁".into()));
+        let sent = FromWorker::Text(RequestId(7), "blue — ☁".into(), vec![1, -1]);
         let mut wire = Vec::new();
         write(&mut wire, &sent).unwrap();
 

@@ -11,7 +11,7 @@ pub mod request;
 
 pub use error::GenerateError;
 pub use event::{Done, Event, FinishReason};
-pub use frame::{FrameError, FromWorker, LoadOptions, ModelFacts, RequestId, ToWorker};
+pub use frame::{CacheOptions, FrameError, FromWorker, LoadOptions, ModelFacts, RequestId, Secret, ToWorker};
 pub use options::{InvalidOption, OptionPatch, Options};
 pub use quantization::{InvalidQuantization, Quantization};
 pub use request::{Generate, Input, Message, Overflow, Owner, Role};

@@ -33,6 +33,8 @@ pub struct Options {
     pub num_predict: Option<u32>,
     /// Tokens at the start that truncation spares.
     pub num_keep: u32,
+    /// Whether an answer goes on when the context is full, which forgets the older half of it.
+    pub shift: bool,
 }
 
 impl Default for Options {
@@ -51,6 +53,7 @@ impl Default for Options {
             stop: Vec::new(),
             num_predict: None,
             num_keep: 4,
+            shift: true,
         }
     }
 }
@@ -247,6 +250,7 @@ impl OptionPatch {
             stop: self.stop.clone().unwrap_or_default(),
             num_predict: self.num_predict.and_then(|n| u32::try_from(n).ok()),
             num_keep: self.num_keep.unwrap_or(default.num_keep),
+            shift: default.shift,
         }
     }
 }

@@ -45,6 +45,17 @@ pub enum ScheduleError {
         /// How many there may be.
         max_loaded: usize,
     },
+    /// Its worker crashed again and again.
+    #[error(
+        "model '{model}' crashed three times in ten minutes and is not loaded any more; the last time, {reason}. \
+         To let it try again: hob stop {model}"
+    )]
+    Quarantined {
+        /// The model.
+        model: Box<ModelName>,
+        /// Why it crashed last.
+        reason: String,
+    },
     /// The weights could not be packed.
     #[error("cannot quantize the model: {reason}")]
     Quantize {

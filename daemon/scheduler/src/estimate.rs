@@ -32,6 +32,8 @@ pub struct Estimate {
     pub cache_bytes: u64,
     /// One step of the computation.
     pub compute_bytes: u64,
+    /// Prefixes outside the KV cache.
+    pub prefix_bytes: u64,
     /// The process itself, the vocabulary and the last logits.
     pub process_bytes: u64,
 }
@@ -87,6 +89,7 @@ impl Shape {
             compute_bytes: masks
                 .saturating_add(step_tokens * self.numbers_per_token * NUMBER_BYTES)
                 .saturating_add(logits * (GUESS_TOKENS + sequences)),
+            prefix_bytes: options.cache.bytes,
             process_bytes: PROCESS_BYTES
                 + self.vocabulary * TOKEN_BYTES
                 + logits * (SPARE_SEQUENCES + sequences),
@@ -105,7 +108,7 @@ impl Shape {
 impl Estimate {
     /// Bytes of all of it.
     pub fn total_bytes(&self) -> u64 {
-        [self.weights_bytes, self.cache_bytes, self.compute_bytes, self.process_bytes]
+        [self.weights_bytes, self.cache_bytes, self.compute_bytes, self.prefix_bytes, self.process_bytes]
             .into_iter()
             .fold(0, u64::saturating_add)
     }
@@ -242,6 +245,8 @@ mod tests {
         batch_tokens: 512,
         sequences: 4,
         max_step_ms: 200,
+        speculation: true,
+        cache: protocol::CacheOptions { bytes: 0, file_bytes: 0, secret: protocol::Secret(Vec::new()) },
         threads: None,
         gpu_blocks: None,
         mmap: true,

@@ -6,8 +6,10 @@ mod answer;
 mod budget;
 mod error;
 mod estimate;
+mod health;
 mod keep_alive;
 mod plan;
+mod prefixes;
 mod quantize;
 mod run;
 mod table;
@@ -43,6 +45,12 @@ pub struct Config {
     pub max_queue: usize,
     /// A load that says nothing for this long is given up.
     pub load_timeout: Duration,
+    /// A worker that says nothing for this long, although somebody waits, is killed.
+    pub stuck_after: Duration,
+    /// Bytes of memory that a worker may have for prefixes outside its KV cache.
+    pub cache_bytes: u64,
+    /// The folder and the bytes for prefixes that outlive workers, if they are to be kept.
+    pub cache_disk: Option<(PathBuf, u64)>,
 }
 
 /// A model that a request wants in memory, and how.

@@ -1,19 +1,22 @@
 //! The scheduler: the tasks that load, serve and expire what is in the `table`. Each rule is in `plan`.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use platform::process::WorkerFiles;
-use protocol::Generate;
+use protocol::{CacheOptions, Generate, LoadOptions};
 use store::ModelName;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::health::Verdict;
 use crate::plan::{Place, Refusal, Room, Size, Step, longest_context, next_step};
+use crate::prefixes::PrefixFiles;
 use crate::table::{Phase, Table};
-use crate::worker::{self, Link};
+use crate::worker::{self, Ended, Failure, Link};
 use crate::world::{self, World};
 use crate::{Answer, Config, KeepAlive, Load, Loaded, ScheduleError, Shape};
 
@@ -23,9 +26,16 @@ pub struct Scheduler {
     pub(crate) shared: Arc<Shared>,
 }
 
+impl std::fmt::Debug for Scheduler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scheduler").finish_non_exhaustive()
+    }
+}
+
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) world: World,
+    prefixes: Option<PrefixFiles>,
     table: Mutex<Table>,
     /// Something in the table changed.
     changed: Notify,
@@ -67,9 +77,15 @@ impl Scheduler {
     }
 
     pub(crate) fn in_world(config: Config, world: World) -> Self {
+        let open = |(folder, bytes): &(PathBuf, u64)| {
+            let warn = |error: &std::io::Error| tracing::warn!(%error, folder = %folder.display(), "prefixes are not kept on the disk");
+            PrefixFiles::open(folder, *bytes).inspect_err(warn).ok()
+        };
+        let prefixes = config.cache_disk.as_ref().and_then(open);
         let shared = Arc::new(Shared {
             config,
             world,
+            prefixes,
             table: Mutex::default(),
             changed: Notify::new(),
             tasks: TaskTracker::new(),
@@ -86,9 +102,8 @@ impl Scheduler {
     /// # Errors
     /// [`ScheduleError`] says why there is no worker for it.
     pub async fn generate(&self, load: Load, work: Generate) -> Result<Answer, ScheduleError> {
-        let (lease, load_time) = self.lease(load).await?;
-        let (request, events) = lease.link.begin(work);
-        Ok(Answer::new(load_time, request, events, lease))
+        let (lease, load_time) = self.lease(load.clone()).await?;
+        Ok(Answer::begin(self.clone(), load, lease, load_time, work))
     }
 
     /// Brings a model into memory, where it stays for its keep-alive.
@@ -102,6 +117,7 @@ impl Scheduler {
     /// Takes a model out of memory, once its running answers ended; returns at once whether it was there.
     pub async fn unload(&self, name: &ModelName) -> bool {
         let mut table = self.shared.table();
+        table.health.touched(name);
         let Some(entry) = table.models.get_mut(name) else { return false };
         entry.leaving = true;
         // One that is loading goes when it has loaded, and those that wait for it have had their answers.
@@ -135,8 +151,10 @@ impl Scheduler {
         self.shared.tasks.wait().await;
     }
 
-    async fn lease(&self, load: Load) -> Result<(Lease, Duration), ScheduleError> {
+    pub(crate) async fn lease(&self, mut load: Load) -> Result<(Lease, Duration), ScheduleError> {
         let started = Instant::now();
+        self.shared.rested(&load).await?;
+        load.options.cache = CacheOptions { bytes: self.shared.config.cache_bytes, ..Default::default() };
         let mut visit = Visit { load: Arc::new(load), shape: None, loading: None, waiting: None };
         loop {
             let mut changed = std::pin::pin!(self.shared.changed.notified());
@@ -262,10 +280,13 @@ impl Shared {
             let closing = shared.closing.clone();
             let outcome = tokio::select! {
                 outcome = shared.serve(id, &load, &shape, files) => outcome,
-                () = closing.cancelled() => Err("hob is shutting down".into()),
+                () = closing.cancelled() => Err("hob is shutting down".to_owned().into()),
             };
-            if let Err(reason) = outcome {
+            if let Err(Failure { reason, crashed }) = outcome {
                 tracing::warn!(model = %load.name, reason, "model not loaded");
+                if crashed {
+                    shared.crashed(&load, reason.clone());
+                }
                 // Set once, by this task alone.
                 let _already = failed.set(reason);
             }
@@ -281,19 +302,20 @@ impl Shared {
         id: u64,
         load: &Load,
         shape: &Shape,
-        files: WorkerFiles,
-    ) -> Result<(), String> {
+        mut files: WorkerFiles,
+    ) -> Result<(), Failure> {
         let begun = Instant::now();
         let gone = || "hob is shutting down".to_owned();
+        let cache = self.prefixes_of(load, &mut files);
         let connection =
             (self.world.spawn)(files).map_err(|error| format!("a worker cannot be started: {error}"))?;
         let options = {
             let mut table = self.table();
             let entry = table.entry(&load.name, id).ok_or_else(gone)?;
             entry.taken.process = connection.process.as_ref().and_then(|process| process.id());
-            entry.options()
+            LoadOptions { cache, ..entry.options() }
         };
-        let compute_bytes = shape.estimate(&options).compute_bytes;
+        let later_bytes = shape.estimate(&options).compute_bytes.saturating_add(options.cache.bytes);
         let (serving, facts) = worker::load(connection, options, self.config.load_timeout).await?;
         tracing::info!(model = %load.name, context = facts.context_tokens, elapsed = ?begun.elapsed(), "model loaded");
         {
@@ -302,9 +324,9 @@ impl Shared {
             // Without an entry the daemon is closing; the process goes with `serving`.
             let entry = table.entry(&load.name, id).ok_or_else(gone)?;
             if entry.leaving && !awaited {
-                return Err("it was unloaded while it was loading".into());
+                return Err("it was unloaded while it was loading".to_owned().into());
             }
-            let bytes = facts.resident_bytes.saturating_add(compute_bytes);
+            let bytes = facts.resident_bytes.saturating_add(later_bytes);
             entry.phase = Phase::Ready { link: Arc::clone(&serving.link), facts };
             // Whoever waits for it must find it, even if it is to be kept for no time.
             entry.rest(self.config.keep_alive);
@@ -315,7 +337,51 @@ impl Shared {
         }
         self.changed.notify_waiters();
         // To its end even when the daemon is closing: the scheduler stops it by its link, and it reaps its process.
-        self.tasks.spawn(serving.run()).await.map_err(|error| error.to_string())
+        let ended = self
+            .tasks
+            .spawn(serving.run(self.config.stuck_after))
+            .await
+            .map_err(|error| error.to_string())?;
+        match ended {
+            Ended::Stopped => {}
+            Ended::Died(how) => self.crashed(load, format!("its process ended: {how}")),
+            Ended::Stuck => self.crashed(load, "its process did not respond any more".into()),
+        }
+        Ok(())
+    }
+
+    /// Where the worker keeps prefixes. A disk that fails costs no more than the prefixes on it.
+    fn prefixes_of(&self, load: &Load, files: &mut WorkerFiles) -> CacheOptions {
+        let mut cache = load.options.cache.clone();
+        let Some(prefixes) = &self.prefixes else { return cache };
+        let parts = std::iter::once(&load.weights).chain(&load.adapters);
+        match prefixes.of_model(parts.map(PathBuf::as_path)) {
+            Ok((file, bytes)) => {
+                files.prefixes = Some(file);
+                (cache.file_bytes, cache.secret) = (bytes, prefixes.secret());
+            }
+            Err(error) => tracing::warn!(%error, "prefixes are not kept on the disk"),
+        }
+        cache
+    }
+
+    fn crashed(&self, load: &Load, reason: String) {
+        tracing::error!(model = %load.name, reason, "the worker crashed");
+        self.table().health.crashed(&load.name, load.digest, reason, Instant::now().into_std());
+    }
+
+    /// Waits until a model that crashed may be loaded again.
+    async fn rested(&self, load: &Load) -> Result<(), ScheduleError> {
+        loop {
+            let verdict = self.table().health.verdict(&load.name, load.digest, Instant::now().into_std());
+            match verdict {
+                Verdict::Fit => return Ok(()),
+                Verdict::Rests(until) => tokio::time::sleep_until(until.into()).await,
+                Verdict::Quarantined(reason) => {
+                    return Err(ScheduleError::Quarantined { model: Box::new(load.name.clone()), reason });
+                }
+            }
+        }
     }
 
     /// Unloads idle models while all together take too much.

@@ -9,6 +9,7 @@ use protocol::{LoadOptions, ModelFacts};
 use store::{Digest, ModelName};
 use tokio::time::Instant;
 
+use crate::health::Health;
 use crate::plan::{Have, Hold, Place, Size, Standing, serves, sizes};
 use crate::worker::Link;
 use crate::{KeepAlive, Load, Loaded, Shape};
@@ -24,6 +25,7 @@ pub(crate) struct Table {
     /// What a worker took that was loaded so.
     measured: HashMap<(Digest, LoadOptions), u64>,
     next_id: u64,
+    pub(crate) health: Health,
 }
 
 pub(crate) struct Entry {
@@ -92,7 +94,10 @@ impl Table {
         let Some(entry) = self.models.get(&load.name) else { return Place::Empty };
         match entry.phase {
             Phase::Loading(_) => Place::Loading,
-            Phase::Ready { .. } => Place::Ready { serves: entry.serves(load), busy: entry.leases > 0 },
+            // Whoever it was loaded for must come to use it, or two that want it differently unload it in turn forever.
+            Phase::Ready { .. } => {
+                Place::Ready { serves: entry.serves(load), busy: entry.leases > 0 || self.is_awaited(entry) }
+            }
         }
     }
 
@@ -108,13 +113,16 @@ impl Table {
     }
 
     fn hold(&self, entry: &Entry) -> Hold {
-        // One that somebody waits for is as good as in use.
-        let awaited = || self.waiting.values().any(|load| load.name == entry.load.name && entry.serves(load));
         match entry.keep_alive {
             Some(KeepAlive::Forever) if !entry.leaving => Hold::Pin,
-            _ if entry.is_idle() && !awaited() => Hold::Idle,
+            // One that somebody waits for is as good as in use.
+            _ if entry.is_idle() && !self.is_awaited(entry) => Hold::Idle,
             _ => Hold::Use,
         }
+    }
+
+    fn is_awaited(&self, entry: &Entry) -> bool {
+        self.waiting.values().any(|load| load.name == entry.load.name && entry.serves(load))
     }
 
     /// Our workers' processes.

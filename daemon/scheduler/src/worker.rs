@@ -27,25 +27,44 @@ pub(crate) struct Connection {
 /// Starts a worker on open files.
 pub(crate) type Spawn = dyn Fn(WorkerFiles) -> io::Result<Connection> + Send + Sync;
 
+/// One step of an answer.
+#[derive(Debug)]
+pub(crate) struct News {
+    pub(crate) event: Event,
+    /// The tokens that led to it.
+    pub(crate) tokens: Vec<i32>,
+}
+
+impl From<Event> for News {
+    fn from(event: Event) -> Self {
+        Self { event, tokens: Vec::new() }
+    }
+}
+
 /// What the scheduler holds of a worker.
 #[derive(Debug)]
 pub(crate) struct Link {
     outgoing: UnboundedSender<ToWorker>,
-    pending: Mutex<Option<HashMap<RequestId, UnboundedSender<Event>>>>,
+    pending: Mutex<Option<HashMap<RequestId, UnboundedSender<News>>>>,
     next: AtomicU64,
     stop: CancellationToken,
 }
 
 impl Link {
-    /// Begins a generation. On a dead worker the answer is that it died.
-    pub(crate) fn begin(&self, work: Generate) -> (RequestId, UnboundedReceiver<Event>) {
+    /// Begins a generation, or goes on with one of whose answer these tokens were told. On a dead worker the answer is
+    /// that it died.
+    pub(crate) fn begin(&self, work: Generate, told: Vec<i32>) -> (RequestId, UnboundedReceiver<News>) {
         let request = RequestId(self.next.fetch_add(1, Ordering::Relaxed));
         let (sender, events) = unbounded_channel();
         match &mut *self.pending() {
             Some(pending) => drop(pending.insert(request, sender)),
-            None => drop(sender.send(Event::Failed(GenerateError::WorkerDied))),
+            None => drop(sender.send(Event::Failed(GenerateError::WorkerDied).into())),
         }
-        self.send(ToWorker::Generate(request, Box::new(work)));
+        let work = Box::new(work);
+        self.send(match told.is_empty() {
+            true => ToWorker::Generate(request, work),
+            false => ToWorker::Resume(request, work, told),
+        });
         (request, events)
     }
 
@@ -70,22 +89,27 @@ impl Link {
         self.stop.cancel();
     }
 
-    fn deliver(&self, request: RequestId, event: Event) {
+    fn deliver(&self, request: RequestId, news: News) {
         if let Some(pending) = &mut *self.pending() {
-            let last = !matches!(event, Event::Text(_));
+            let last = !matches!(news.event, Event::Text(_));
             let sender = if last { pending.remove(&request) } else { pending.get(&request).cloned() };
             // Nobody listens to a cancelled request.
-            let _undelivered = sender.map(|sender| sender.send(event));
+            let _undelivered = sender.map(|sender| sender.send(news));
         }
     }
 
-    fn fail_all(&self) {
+    fn fail_all(&self, error: &GenerateError) {
         for (_, sender) in self.pending().take().into_iter().flatten() {
-            let _undelivered = sender.send(Event::Failed(GenerateError::WorkerDied));
+            let _undelivered = sender.send(Event::Failed(error.clone()).into());
         }
     }
 
-    fn pending(&self) -> MutexGuard<'_, Option<HashMap<RequestId, UnboundedSender<Event>>>> {
+    /// Somebody waits for an answer.
+    fn is_busy(&self) -> bool {
+        self.pending().as_ref().is_some_and(|pending| !pending.is_empty())
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Option<HashMap<RequestId, UnboundedSender<News>>>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -99,23 +123,38 @@ pub(crate) struct Serving {
     process: Option<Child>,
 }
 
+/// Why a worker did not come to serve.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) reason: String,
+    /// Its process ended without a word, or said nothing for too long.
+    pub(crate) crashed: bool,
+}
+
+impl From<String> for Failure {
+    fn from(reason: String) -> Self {
+        Self { reason, crashed: false }
+    }
+}
+
 /// Sends the load and waits for its end; `Err` says why there is none. `patience` is how long the worker may be silent.
 pub(crate) async fn load(
     connection: Connection,
     options: LoadOptions,
     patience: Duration,
-) -> Result<(Serving, ModelFacts), String> {
+) -> Result<(Serving, ModelFacts), Failure> {
     let gone = |error: io::Error| format!("the worker's socket failed: {error}");
     connection.socket.set_nonblocking(true).map_err(gone)?;
     let (reader, mut writer) = UnixStream::from_std(connection.socket).map_err(gone)?.into_split();
     let mut reader = BufReader::new(reader);
     let hello = frame::encode(&ToWorker::Load(options)).map_err(|error| error.to_string())?;
     writer.write_all(&hello).await.map_err(gone)?;
+    let crashed = |reason| Failure { reason, crashed: true };
     loop {
         let news = tokio::time::timeout(patience, read(&mut reader)).await;
-        match news
-            .map_err(|_| format!("timed out waiting for the worker, it said nothing for {patience:?}"))?
-        {
+        match news.map_err(|_| {
+            crashed(format!("timed out waiting for the worker, it said nothing for {patience:?}"))
+        })? {
             Ok(Some(FromWorker::Loading(_))) => {}
             Ok(Some(FromWorker::Loaded(facts))) => {
                 let (sender, outgoing) = unbounded_channel();
@@ -127,11 +166,13 @@ pub(crate) async fn load(
                 });
                 return Ok((Serving { link, reader, writer, outgoing, process: connection.process }, facts));
             }
-            Ok(Some(FromWorker::LoadFailed { reason })) => return Err(reason),
-            Ok(Some(FromWorker::Event(..) | FromWorker::Quantized)) => {
-                return Err("the worker answered before it had loaded".into());
+            Ok(Some(FromWorker::LoadFailed { reason })) => return Err(reason.into()),
+            Ok(Some(
+                FromWorker::Event(..) | FromWorker::Text(..) | FromWorker::Alive | FromWorker::Quantized,
+            )) => {
+                return Err("the worker answered before it had loaded".to_owned().into());
             }
-            Ok(None) | Err(_) => return Err(last_words(connection.process).await),
+            Ok(None) | Err(_) => return Err(crashed(last_words(connection.process).await)),
         }
     }
 }
@@ -169,13 +210,25 @@ async fn last_words(process: Option<Child>) -> String {
     }
 }
 
+/// How long a worker that is told to go may take.
+const FAREWELL: Duration = Duration::from_secs(3);
+
 impl Serving {
     /// Carries frames both ways until the worker ends or is stopped; then fails what still waits.
-    pub(crate) async fn run(self) {
+    /// One that has requests and says nothing for `stuck_after` is stuck.
+    pub(crate) async fn run(self, stuck_after: Duration) -> Ended {
         let Self { link, mut reader, mut writer, mut outgoing, process } = self;
         let incoming = async {
-            while let Ok(Some(FromWorker::Event(request, event))) = read(&mut reader).await {
-                link.deliver(request, event);
+            loop {
+                match heard(&mut reader, &link, stuck_after).await {
+                    Some(Ok(Some(FromWorker::Event(request, event)))) => link.deliver(request, event.into()),
+                    Some(Ok(Some(FromWorker::Text(request, text, tokens)))) => {
+                        link.deliver(request, News { event: Event::Text(text), tokens });
+                    }
+                    Some(Ok(Some(FromWorker::Alive))) => {}
+                    Some(_) => return Ended::Died(String::new()),
+                    None => return Ended::Stuck,
+                }
             }
         };
         let sending = async {
@@ -183,7 +236,7 @@ impl Serving {
                 let Ok(bytes) = frame::encode(&message) else {
                     if let ToWorker::Generate(request, _) = message {
                         let reason = "the request is too long for a frame".into();
-                        link.deliver(request, Event::Failed(GenerateError::Engine { reason }));
+                        link.deliver(request, Event::Failed(GenerateError::Engine { reason }).into());
                     }
                     continue;
                 };
@@ -193,15 +246,56 @@ impl Serving {
                 }
             }
         };
-        tokio::select! {
-            () = incoming => {}
-            () = sending => {}
-            () = link.stop.cancelled() => {}
-        }
-        link.fail_all();
+        let mut ended = tokio::select! {
+            ended = incoming => ended,
+            () = sending => Ended::Died(String::new()),
+            () = link.stop.cancelled() => Ended::Stopped,
+        };
+        link.fail_all(match ended {
+            Ended::Stuck => &GenerateError::WorkerStuck,
+            Ended::Died(_) | Ended::Stopped => &GenerateError::WorkerDied,
+        });
         if let Some(mut process) = process {
+            drop((reader, writer));
+            if ended != Ended::Stuck {
+                // One that is told to go puts away what it has computed, once it sees that nobody listens.
+                let gone = tokio::time::timeout(FAREWELL, process.wait()).await;
+                if let (Ended::Died(how), Ok(Ok(status))) = (&mut ended, gone) {
+                    *how = status.to_string();
+                }
+            }
             // Already dead is as good.
             let _killed = process.kill().await;
+        }
+        ended
+    }
+}
+
+/// How a worker came to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It was told to go.
+    Stopped,
+    /// It went by itself, as its process's status tells.
+    Died(String),
+    /// It had to be killed.
+    Stuck,
+}
+
+/// The next that the worker says; `None` if it says nothing although somebody waits.
+async fn heard(
+    reader: &mut BufReader<OwnedReadHalf>,
+    link: &Link,
+    stuck_after: Duration,
+) -> Option<Result<Option<FromWorker>, FrameError>> {
+    let mut reading = std::pin::pin!(read(reader));
+    let mut was_busy = false;
+    loop {
+        match tokio::time::timeout(stuck_after, &mut reading).await {
+            Ok(said) => return Some(said),
+            // Whoever waits may have come just now.
+            Err(_) if was_busy && link.is_busy() => return None,
+            Err(_) => was_busy = link.is_busy(),
         }
     }
 }

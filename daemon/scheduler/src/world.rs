@@ -34,7 +34,7 @@ impl World {
 /// The files of a worker, opened before it is started, which has no right to open anything.
 pub(crate) fn open(load: &Load) -> Result<WorkerFiles, ScheduleError> {
     let adapters = load.adapters.iter().map(|path| open_one(path)).collect::<Result<_, _>>()?;
-    Ok(WorkerFiles { model: open_one(&load.weights)?, adapters, output: None })
+    Ok(WorkerFiles { model: open_one(&load.weights)?, adapters, output: None, prefixes: None })
 }
 
 fn open_one(path: &Path) -> Result<File, ScheduleError> {

@@ -1,7 +1,7 @@
 //! This family's requests, from JSON to the vocabulary. What a request means for a model is decided here; running it is
 //! not.
 
-use protocol::{Generate, Input, Message, OptionPatch, Overflow, Owner, Role};
+use protocol::{Generate, Input, Message, OptionPatch, Options, Overflow, Owner, Role};
 use scheduler::KeepAlive;
 use serde_json::Value;
 use store::Model;
@@ -22,6 +22,7 @@ pub(super) struct Request {
     pub(super) options: OptionPatch,
     pub(super) task: Task,
     overflow: Overflow,
+    shift: bool,
 }
 
 /// How the answer is sent.
@@ -100,6 +101,7 @@ impl Request {
                 Some(false) => Overflow::Refuse,
                 _ => Overflow::Truncate,
             },
+            shift: fields.flag("shift")?.unwrap_or(true),
             task: task(keep_alive.as_ref()),
             keep_alive,
         })
@@ -121,7 +123,8 @@ impl Request {
             }
         };
         let owner = Owner::default();
-        Some(Generate { owner, input, options: options.options(), overflow: self.overflow })
+        let options = Options { shift: self.shift, ..options.options() };
+        Some(Generate { owner, input, options, overflow: self.overflow })
     }
 }
 

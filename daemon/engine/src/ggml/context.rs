@@ -123,6 +123,12 @@ impl Context {
         (0..self.sequences as i32).map(SequenceId)
     }
 
+    /// Tokens of all sequences together.
+    pub(crate) fn capacity(&self) -> usize {
+        // SAFETY: the context is ours.
+        unsafe { sys::llama_n_ctx(self.raw.as_ptr()) as usize }
+    }
+
     /// An empty batch of the largest size that [`Context::decode`] takes.
     pub(crate) fn batch(&self) -> Batch {
         Batch::with_room(self.batch_tokens)
@@ -152,9 +158,34 @@ impl Context {
         row.index
     }
 
+    /// From the next decode on.
+    pub(crate) fn set_threads(&mut self, threads: u32) {
+        let threads = i32::try_from(threads).unwrap_or(i32::MAX);
+        // SAFETY: the context is ours, and nothing of it computes now.
+        unsafe { sys::llama_set_n_threads(self.raw(), threads, threads) };
+    }
+
     /// Whether a sequence can be cut and copied in part.
     pub(crate) fn keeps_parts(&self) -> bool {
         self.parts
+    }
+
+    /// Whether [`Context::shift`] may be used.
+    pub(crate) fn can_shift(&mut self) -> bool {
+        // SAFETY: only asks.
+        unsafe { sys::llama_memory_can_shift(sys::llama_get_memory(self.raw())) }
+    }
+
+    /// Forgets `count` tokens of a sequence from position `from` on, and moves what follows into their place. Nothing of
+    /// that may be shared with another sequence.
+    pub(crate) fn shift(&mut self, sequence: SequenceId, from: usize, count: usize) {
+        let [from, count] = [from, count].map(|number| i32::try_from(number).unwrap_or(i32::MAX));
+        // SAFETY: the sequence is in range; -1 is "to the end".
+        unsafe {
+            let memory = sys::llama_get_memory(self.raw());
+            sys::llama_memory_seq_rm(memory, sequence.0, from, from + count);
+            sys::llama_memory_seq_add(memory, sequence.0, from + count, -1, -count);
+        }
     }
 
     /// Gives a sequence that is empty the first `tokens` of another. It costs no memory; what they share is computed once.
@@ -162,6 +193,30 @@ impl Context {
         let end = i32::try_from(tokens).unwrap_or(i32::MAX);
         // SAFETY: both are in range, and the KV cache is one for all sequences, of which any part may be shared.
         unsafe { sys::llama_memory_seq_cp(sys::llama_get_memory(self.raw()), from.0, to.0, 0, end) };
+    }
+
+    /// All that is kept of a sequence, for [`Context::restore`].
+    pub(crate) fn save(&mut self, sequence: SequenceId) -> Vec<u8> {
+        // SAFETY: the sequence is in range.
+        let most = unsafe { sys::llama_state_seq_get_size(self.raw(), sequence.0) };
+        let mut state = vec![0; most];
+        // SAFETY: the buffer is as long as said.
+        let written =
+            unsafe { sys::llama_state_seq_get_data(self.raw(), state.as_mut_ptr(), most, sequence.0) };
+        state.truncate(written);
+        state
+    }
+
+    /// Puts back what [`Context::save`] gave, for this model and this kind of cache. False if there is no room for it, or if
+    /// it is damaged; the sequence is empty then.
+    pub(crate) fn restore(&mut self, sequence: SequenceId, state: &[u8]) -> bool {
+        // SAFETY: the buffer is as long as said, and only read.
+        let read =
+            unsafe { sys::llama_state_seq_set_data(self.raw(), state.as_ptr(), state.len(), sequence.0) };
+        if read == 0 {
+            self.forget(sequence, 0);
+        }
+        read > 0
     }
 
     /// Forgets a sequence's tokens from position `from` on; false if this model's memory can only forget all of them,

@@ -19,6 +19,10 @@ pub(crate) use quantize::quantize;
 pub(crate) use sampler::Sampler;
 pub(crate) use vocab::Edges;
 
+/// What the state of a sequence depends on, besides its model: this build, and the kind of the KV cache.
+pub(crate) const CACHE_KIND: &str =
+    concat!("llama-cpp-sys-2 0.1.161, hob ", env!("CARGO_PKG_VERSION"), ", f16");
+
 /// A token of the model's vocabulary.
 pub(crate) type Token = i32;
 

@@ -59,6 +59,21 @@ impl Sampler {
         }
     }
 
+    /// Draws so often in vain, as if so many tokens had been sampled.
+    pub(crate) fn skip(&mut self, draws: usize) {
+        let mut candidate = sys::llama_token_data { id: 0, logit: 0.0, p: 1.0 };
+        for _ in 0..draws {
+            let mut candidates =
+                sys::llama_token_data_array { data: &raw mut candidate, size: 1, selected: -1, sorted: true };
+            // SAFETY: the last of the chain draws, or is greedy; the chain is ours and never empty, and the array is one long.
+            unsafe {
+                let last = sys::llama_sampler_chain_n(self.chain.as_ptr()) - 1;
+                let draw = sys::llama_sampler_chain_get(self.chain.as_ptr(), last);
+                sys::llama_sampler_apply(draw, &raw mut candidates);
+            }
+        }
+    }
+
     /// Draws the next token and remembers it.
     pub(crate) fn sample(&mut self, context: &mut Context, row: LogitsRow) -> Token {
         // SAFETY: a row is only made by a decode that computed its logits, and `take_row` checked that it was the last one.

@@ -38,7 +38,13 @@ pub(crate) struct Settings {
     pub(crate) load_timeout: Duration,
     /// Milliseconds that a step may take while somebody waits for their next token.
     pub(crate) max_step_ms: u32,
+    /// Text that repeats itself is guessed ahead.
+    pub(crate) speculation: bool,
     pub(crate) threads: Option<u32>,
+    /// Bytes of memory of a worker for prefixes outside its KV cache.
+    pub(crate) cache_ram: u64,
+    /// Folder and bytes for prefixes that outlive workers.
+    pub(crate) cache_disk: Option<(PathBuf, u64)>,
     /// What nobody names is removed at start.
     pub(crate) prune: bool,
     /// Bytes of the disk that pulls leave free.
@@ -105,6 +111,7 @@ impl Settings {
                 KeepAlive::For(Duration::ZERO) | KeepAlive::Forever => LONGEST_LOAD,
                 KeepAlive::For(time) => time,
             };
+        let cache_disk = size("cache.disk", raw.cache.disk.as_deref().unwrap_or("0"))?;
         let target = if environment.journal { LogTarget::Journal } else { LogTarget::StandardError };
         Ok(Self {
             listen: addresses(raw.listen.as_deref())?,
@@ -125,7 +132,10 @@ impl Settings {
             max_queue: ranged("models.max_queue", raw.models.max_queue, 512, 1, 1 << 16)? as usize,
             load_timeout,
             max_step_ms: ranged("engine.max_step_ms", raw.engine.max_step_ms, 200, 1, 60_000)?,
+            speculation: raw.engine.speculation.unwrap_or(true),
             threads: raw.engine.threads.map(|n| ranged("engine.threads", Some(n), 1, 1, 1024)).transpose()?,
+            cache_ram: size("cache.ram", raw.cache.ram.as_deref().unwrap_or("256MiB"))?,
+            cache_disk: (cache_disk > 0).then(|| (state.join("cache"), cache_disk)),
             keep_free: size("models.keep_free", raw.models.keep_free.as_deref().unwrap_or("1GiB"))?,
             prune: raw.models.prune.unwrap_or(true),
             registry: registry_settings(raw.registry)?,

@@ -18,6 +18,7 @@ pub(super) struct Raw {
     pub(super) models: Models,
     pub(super) memory: Memory,
     pub(super) engine: Engine,
+    pub(super) cache: Cache,
     pub(super) registry: Registry,
     pub(super) log: Log,
     pub(super) cli: Cli,
@@ -57,7 +58,15 @@ pub(super) struct Registry {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Engine {
     pub(super) max_step_ms: Option<u32>,
+    pub(super) speculation: Option<bool>,
     pub(super) threads: Option<u32>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Cache {
+    pub(super) ram: Option<String>,
+    pub(super) disk: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -1,5 +1,7 @@
 //! The rules, one by one.
 
+use protocol::{CacheOptions, Secret};
+
 use super::*;
 
 const WANTED: LoadOptions = LoadOptions {
@@ -7,6 +9,8 @@ const WANTED: LoadOptions = LoadOptions {
     batch_tokens: 512,
     sequences: 4,
     max_step_ms: 200,
+    speculation: true,
+    cache: CacheOptions { bytes: 0, file_bytes: 0, secret: Secret(Vec::new()) },
     threads: None,
     gpu_blocks: None,
     mmap: true,
@@ -112,15 +116,6 @@ fn a_model_that_is_there_is_used_whatever_else_there_is() {
 }
 
 #[test]
-fn what_will_come_of_a_request_is_known_beforehand() {
-    let others = [(9, Hold::Idle), (9, Hold::Idle), (4, Hold::Leaving)];
-    let (step, evicted) = foresee(Place::Empty, &want(), room(26, &others));
-    assert_loads(step, 4096, 1);
-    assert_eq!(evicted, 1);
-    assert_eq!(foresee(Place::Empty, &want(), room(20, &[(9, Hold::Use)])), (Step::Wait, 0));
-}
-
-#[test]
 fn an_idle_model_goes_when_another_took_more_than_was_thought() {
     assert_eq!(room(20, &[(10, Hold::Use), (11, Hold::Idle)]).excess(), Some(1));
     assert_eq!(room(20, &[(10, Hold::Use), (10, Hold::Idle)]).excess(), None);
@@ -138,7 +133,8 @@ fn the_longest_context_that_fits_is_found() {
 
 #[test]
 fn a_smaller_context_never_reloads_and_a_larger_one_does() {
-    let have = |size: Size| Have { wanted: &WANTED, size };
+    let wanted = WANTED;
+    let have = |size: Size| Have { wanted: &wanted, size };
     let whole = want()[0];
     let asked = |context_tokens| LoadOptions { context_tokens, ..WANTED };
     assert!(serves(have(whole), &asked(2048), 2048));

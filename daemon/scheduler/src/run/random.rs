@@ -136,7 +136,7 @@ async fn work(theirs: Socket, model: usize, workers: Arc<Workers>) -> io::Result
                 pass(Duration::from_secs(2)).await;
                 FromWorker::Event(request, Event::Done(done()))
             }
-            ToWorker::Cancel(RequestId(_)) | ToWorker::Quantize(_) => continue,
+            ToWorker::Cancel(RequestId(_)) | ToWorker::Quantize(_) | ToWorker::Resume(..) => continue,
         };
         socket.write_all(&frame::encode(&answer).unwrap()).await?;
     }
@@ -193,6 +193,9 @@ fn scheduler(workers: &Arc<Workers>) -> Scheduler {
         keep_alive: KeepAlive::Forever,
         max_queue: 512,
         load_timeout: Duration::from_secs(60),
+        stuck_after: PATIENCE,
+        cache_bytes: 0,
+        cache_disk: None,
     };
     Scheduler::in_world(config, world)
 }
@@ -209,6 +212,8 @@ fn load(folder: &TempDir, arrival: &Arrival) -> Load {
             batch_tokens: 512,
             sequences: 4,
             max_step_ms: 200,
+            speculation: true,
+            cache: CacheOptions::default(),
             threads: None,
             gpu_blocks: None,
             mmap: true,

@@ -8,7 +8,8 @@ use std::sync::mpsc::{Receiver, channel};
 use platform::process::WorkerProgram;
 use protocol::request::Overflow;
 use protocol::{
-    Event, FromWorker, GenerateError, Input, LoadOptions, ModelFacts, Options, Owner, ToWorker, frame,
+    CacheOptions, Event, FromWorker, GenerateError, Input, LoadOptions, ModelFacts, Options, Owner, ToWorker,
+    frame,
 };
 use store::Digest;
 
@@ -37,6 +38,9 @@ fn scheduler(max_queue: usize) -> (Scheduler, Receiver<UnixStream>) {
         keep_alive: KeepAlive::Forever,
         max_queue,
         load_timeout: Duration::from_secs(5),
+        stuck_after: Duration::from_millis(200),
+        cache_bytes: 0,
+        cache_disk: None,
     };
     (Scheduler::in_world(config, world), workers)
 }
@@ -52,6 +56,8 @@ fn a_load(name: &str) -> Load {
             batch_tokens: 64,
             sequences: 2,
             max_step_ms: 200,
+            speculation: true,
+            cache: CacheOptions::default(),
             threads: None,
             gpu_blocks: None,
             mmap: true,
@@ -277,4 +283,44 @@ async fn is_pending<F: Future>(mut future: std::pin::Pin<&mut F>) -> bool {
 async fn more_requests_than_may_wait_are_refused() {
     let (scheduler, _workers) = scheduler(0);
     assert!(matches!(scheduler.load(a_load("m")).await, Err(ScheduleError::Busy)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_falls_silent_is_ended_and_one_that_works_is_not() {
+    let (scheduler, workers) = scheduler(8);
+    let asked = tokio::spawn(async move { scheduler.generate(a_load("m"), a_question()).await.unwrap() });
+    let (worker, _workers) = loaded_worker(workers).await;
+    let mut answer = asked.await.unwrap();
+    let Some(ToWorker::Generate(request, _)) = hear(&worker).await else { panic!("no request") };
+
+    for _ in 0..8 {
+        tokio::time::sleep_until(Instant::now() + Duration::from_millis(80)).await;
+        frame::write(&worker, &FromWorker::Alive).unwrap();
+    }
+    frame::write(&worker, &FromWorker::Text(request, "Well".into(), vec![1])).unwrap();
+
+    assert_eq!(answer.next().await, Some(Event::Text("Well".into())));
+    assert_eq!(answer.next().await, Some(Event::Failed(GenerateError::WorkerStuck)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certain_answer_is_gone_on_with_by_the_next_worker() {
+    let (scheduler, workers) = scheduler(8);
+    let greedy = Generate { options: Options { temperature: 0.0, ..Options::default() }, ..a_question() };
+    let asked = tokio::spawn(async move { scheduler.generate(a_load("m"), greedy).await.unwrap() });
+    let (worker, workers) = loaded_worker(workers).await;
+    let mut answer = asked.await.unwrap();
+    let Some(ToWorker::Generate(request, _)) = hear(&worker).await else { panic!("no request") };
+    frame::write(&worker, &FromWorker::Text(request, "Well".into(), vec![1])).unwrap();
+    frame::write(&worker, &FromWorker::Text(request, String::new(), vec![2, 3])).unwrap();
+    assert_eq!(answer.next().await, Some(Event::Text("Well".into())));
+
+    drop(worker);
+    let rest = tokio::spawn(async move { answer.next().await });
+    let (second, _workers) = loaded_worker(workers).await;
+    let Some(ToWorker::Resume(request, _, told)) = hear(&second).await else { panic!("nothing is resumed") };
+    frame::write(&second, &FromWorker::Text(request, "!".into(), vec![4])).unwrap();
+
+    assert_eq!(told, [1, 2, 3]);
+    assert_eq!(rest.await.unwrap(), Some(Event::Text("!".into())));
 }

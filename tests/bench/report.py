@@ -1,0 +1,48 @@
+"""Rounds of figures as a table, and as lines of a history."""
+import datetime, json, os, pathlib, platform, statistics, subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+HISTORY = ROOT / "tests/bench/history.jsonl"
+
+
+def summary(rounds, peer):
+    """Rows of medians, and of the rounds' ratios their median: one noisy round spoils none of them."""
+    rows = []
+    for name, better in {name: row[1] for one in rounds for name, row in one["hob"].items()}.items():
+        ours = [one["hob"][name][0] for one in rounds]
+        theirs = [one[peer][name][0] for one in rounds if name in one[peer]]
+        ratio = statistics.median(a / b for a, b in zip(ours, theirs)) if theirs else None
+        rows.append({"name": name, "better": better, "hob": statistics.median(ours),
+                     "peer": statistics.median(theirs) if theirs else None, "of": peer, "ratio": ratio})
+    return rows
+
+
+def show(rows, peer):
+    print(f"{'':44}{'hob':>10}{peer:>22}{'ratio':>8}")
+    for row in rows:
+        peer = f"{row['peer']:22.1f}{row['ratio']:8.2f}" if row["ratio"] else ""
+        print(f"{row['name']:44}{row['hob']:10.1f}{peer}   {row['better']} is better")
+
+
+def markdown(rows):
+    yield "| | Hob | llama-server (for guessing: Hob without) | ratio |"
+    yield "|---|---|---|---|"
+    for row in rows:
+        peer = f"{row['peer']:.1f} | {row['ratio']:.2f}" if row["ratio"] else "| "
+        yield f"| {row['name']} | {row['hob']:.1f} | {peer} |"
+
+
+def record(model, count, rows):
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    return {"date": datetime.date.today().isoformat(), "commit": commit.stdout.strip(), "cores": os.cpu_count(),
+            "machine": platform.machine(), "model": model, "rounds": count, "rows": rows}
+
+
+def keep(line):
+    with HISTORY.open("a") as history:
+        history.write(json.dumps(line) + "\n")
+
+
+def newest(model):
+    lines = [json.loads(line) for line in HISTORY.read_text().splitlines()]
+    return [line for line in lines if line["model"] == model][-1]

@@ -1,0 +1,104 @@
+"""What is measured. Each scenario is a function of one server that returns rows: a name, a figure, and which way is better."""
+import json, random, statistics, threading, time
+
+WORDS = ("the moon pulls sea wind and an old house by river where people read long letters of ships that came from far "
+         "away with salt bread tea silk maps stars rain songs lamps stones bridges gardens winter summer night day").split()
+
+
+def text(seed, words):
+    """Words that no other seed begins with, so that no cache helps by accident."""
+    random_words = random.Random(seed)
+    return f"{seed}: " + " ".join(random_words.choice(WORDS) for _ in range(words))
+
+
+def percentile(values, part):
+    values = sorted(values)
+    return values[min(len(values) - 1, int(len(values) * part))]
+
+
+def stream(server, turn):
+    """One client: reading, answering, and the wait for the first word of a prompt that was read before."""
+    cold = server.ask(text(f"stream {turn}", 600), 1)
+    question = "Why is the sky blue?"
+    answer = [server.ask(question, 128) for _ in range(2)][1]
+    first = statistics.median(server.ask(question, 1).first for _ in range(5))
+    yield "decode, tokens/s", answer.rate, "more"
+    yield "prompt, tokens/s", cold.prompt_tokens / cold.first, "more"
+    yield "warm first token, ms", first * 1000, "less"
+
+
+def clients(server, turn):
+    """Many clients with prompts of 20 to 300 words each, all at once."""
+    for count in (1, 2, 4, 8, 16):
+        lengths = random.Random(count).choices((20, 60, 120, 300), k=count)
+        prompts = [text(f"clients {turn} {count} {at}", words) for at, words in enumerate(lengths)]
+        answers, seconds = server.ask_all(prompts, 48)
+        gaps = [gap for answer in answers for gap in answer.gaps]
+        yield f"{count} clients, tokens/s", sum(answer.tokens for answer in answers) / seconds, "more"
+        yield f"{count} clients, first token p50, ms", percentile([a.first for a in answers], 0.5) * 1000, "less"
+        yield f"{count} clients, gap p50, ms", percentile(gaps, 0.5) * 1000, "less"
+        yield f"{count} clients, gap p99, ms", percentile(gaps, 0.99) * 1000, "less"
+
+
+def intruder(server, turn):
+    """The longest silence in an answer while a prompt of 4,000 tokens arrives."""
+    long = text(f"intruder {turn}", 3500)
+    thread = threading.Thread(target=lambda: server.ask(long, 1))
+    answer = server.ask(text(f"beside {turn}", 20), 160, on_first=thread.start)
+    thread.join()
+    yield "4k prompt beside a stream, worst gap, ms", max(answer.gaps) * 1000, "less"
+
+
+def prefix(server, turn):
+    """A beginning of 2,000 tokens that the second request shares: at once, after unloading, after a restart."""
+    shared = text(f"prefix {turn}", 1800)
+    cold = server.ask(shared + " First?", 4)
+    warm = server.ask(shared + " And second?", 4)
+    yield "2k prefix, cold, first token, ms", cold.first * 1000, "less"
+    yield "2k prefix, shared, first token, ms", warm.first * 1000, "less"
+    for name, interrupt in (("unload", server.unload), ("restart", server.restart)):
+        # Time to put away what it has, which is not the request's.
+        time.sleep(1)
+        interrupt()
+        # The model's own loading is not what is measured.
+        server.ask("Hello.", 1)
+        again = server.ask(shared + f" After the {name}?", 4)
+        yield f"2k prefix, after {name}, first token, ms", again.first * 1000, "less"
+
+
+SENTENCES = ("The ferry leaves the harbour at nine and comes back before the rain. An old man sells bread and tea on deck. "
+             "Children count the gulls, and the captain tells them where the wrecks lie. Nobody is in a hurry here. ")
+
+
+def rewrite(server, turn):
+    """A text that is written again with an edit or two, and one that is made up: with guessing, and without."""
+    edited = SENTENCES.replace("nine", ("ten", "noon", "dawn")[turn % 3])
+    again = server.go_on(f"{SENTENCES}\n\n{SENTENCES}\n\n{edited}\n\n{edited}\n\n{edited[:60]}", 120)
+    free = server.go_on(f"{turn}. Once upon a time, in a house by the river, there lived", 160)
+    yield "rewriting, tokens/s", again.rate, "more"
+    yield "free text, tokens/s", free.rate, "more"
+    server.said = getattr(server, "said", []) + [again.text, free.text]
+
+
+def overhead(server, turn):
+    """A request of one token, beyond what the engine itself took for it."""
+    if server.name != "hob":
+        return
+    beyond = []
+    for _ in range(200):
+        begun = time.monotonic()
+        body = {"model": "bench", "prompt": "Hello.", "raw": True, "stream": False, "options": {"num_predict": 1}}
+        answer = json.load(server.request("POST", "/api/generate", body))
+        engine = answer["prompt_eval_duration"] + answer["eval_duration"]
+        beyond.append((time.monotonic() - begun) * 1000 - engine / 1e6)
+    yield "a request beyond the engine, p50, ms", percentile(beyond, 0.5), "less"
+
+
+ALL = {
+    "stream": (stream, 1, 4096),
+    "clients": (clients, 8, 1024),
+    "intruder": (intruder, 2, 8192),
+    "prefix": (prefix, 1, 4096),
+    "rewrite": (rewrite, 1, 4096),
+    "overhead": (overhead, 1, 4096),
+}
