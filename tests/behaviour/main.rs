@@ -9,6 +9,7 @@ mod clients;
 mod command_line;
 mod console;
 mod faults;
+mod memory;
 mod models;
 mod power_cut;
 mod readme;

@@ -12,12 +12,18 @@ use crate::budget::Gauge;
 use crate::worker::{Connection, Spawn};
 use crate::{Load, ScheduleError, Shape};
 
+/// Reads a model's headers.
+type ReadShape = dyn Fn(&Load) -> Result<Shape, ScheduleError> + Send + Sync;
+
+/// Reads the system's figures, given our workers' processes.
+type ReadGauge = dyn Fn(&[u32]) -> Gauge + Send + Sync;
+
 pub(crate) struct World {
     pub(crate) spawn: Box<Spawn>,
     /// Blocks on the disk.
-    pub(crate) shape: Box<dyn Fn(&Load) -> Result<Shape, ScheduleError> + Send + Sync>,
+    pub(crate) shape: Box<ReadShape>,
     /// Given our workers' processes.
-    pub(crate) gauge: Box<dyn Fn(&[u32]) -> Gauge + Send + Sync>,
+    pub(crate) gauge: Box<ReadGauge>,
 }
 
 impl World {
