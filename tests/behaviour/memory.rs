@@ -45,3 +45,20 @@ fn a_context_that_nobody_asked_for_shrinks_and_one_that_was_asked_for_is_refused
     assert!(error.starts_with("model requires more system memory (") && error.contains("num_ctx"), "{error}");
     assert_eq!(ask(&hob, "smollm2", &json!({"num_ctx": 1024})).status, 200, "what fits is loaded still");
 }
+
+#[test]
+fn what_a_model_would_take_is_told_before_it_is_loaded() {
+    let hob = limited("400MiB");
+    let fit = hob.get("/admin/api/fit?model=smollm2").json();
+    let told = String::from_utf8(hob.cli(&["show", "smollm2", "--fit"]).stdout).unwrap();
+    assert!(told.contains("weights") && told.contains("4096 tokens"), "{told}");
+    assert!(loaded(&hob).is_empty());
+
+    assert_eq!(ask(&hob, "smollm2", &json!({})).status, 200);
+
+    let taken = loaded(&hob)[0]["size"].as_f64().unwrap();
+    let ratio = fit["total_bytes"].as_f64().unwrap() / taken;
+    assert!((0.9..1.4).contains(&ratio), "estimated {fit}, taken {taken}");
+    let again = hob.get("/admin/api/fit?model=smollm2").json();
+    assert_eq!(again["total_bytes"].as_f64(), Some(taken), "the second time, it is known");
+}

@@ -6,6 +6,7 @@ mod answer;
 mod budget;
 mod error;
 mod estimate;
+mod fit;
 mod health;
 mod keep_alive;
 mod plan;
@@ -20,6 +21,7 @@ pub use answer::Answer;
 pub use budget::MemoryLimit;
 pub use error::ScheduleError;
 pub use estimate::{Estimate, Shape};
+pub use fit::Fit;
 pub use keep_alive::{InvalidKeepAlive, KeepAlive};
 pub use run::Scheduler;
 

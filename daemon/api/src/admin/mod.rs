@@ -1,5 +1,6 @@
 //! The page's and the command line's own API, under `/admin/api`: what no other family has. It only translates.
 
+mod fit;
 mod store;
 
 use axum::{
@@ -12,6 +13,7 @@ use crate::Api;
 /// Everything under `/admin/api`.
 pub(crate) fn router() -> Router<Api> {
     Router::new()
+        .route("/admin/api/fit", get(fit::fit))
         .route("/admin/api/store/blobs", post(store::add_blob))
         .route("/admin/api/store/scrub", post(store::scrub))
         .route("/admin/api/store/prune", post(store::prune))

@@ -24,6 +24,9 @@ pub(crate) struct Arguments {
     /// Only the system message.
     #[arg(long)]
     system: bool,
+    /// What it would take in memory, and how it would be loaded.
+    #[arg(long)]
+    fit: bool,
     /// Metadata and tensors as well.
     #[arg(long)]
     verbose: bool,
@@ -50,10 +53,36 @@ impl Arguments {
 
 pub(crate) async fn run(arguments: Arguments, client: &Client) -> anyhow::Result<()> {
     let part = arguments.part()?;
+    if arguments.fit {
+        say(&fit(&arguments.model, client).await?);
+        return Ok(());
+    }
     let body = json!({"model": arguments.model, "verbose": arguments.verbose});
     let shown = client.post("/api/show", &body).await?;
     say(text(&shown, part).trim_end_matches('\n'));
     Ok(())
+}
+
+/// What a model would take in memory, line by line.
+pub(crate) async fn fit(model: &str, client: &Client) -> anyhow::Result<String> {
+    let mut path = String::from("/admin/api/fit?");
+    path.push_str(
+        reqwest::Url::parse_with_params("http://hob/", [("model", model)])?.query().unwrap_or_default(),
+    );
+    let fit = client.get(&path).await?;
+    let bytes = |name: &str| human::size(fit[name].as_u64().unwrap_or_default());
+    let row = |name: &str, figure: String| vec![name.to_owned(), figure];
+    Ok(table(&[
+        row("weights", bytes("weights_bytes")),
+        row("KV cache", bytes("kv_cache_bytes")),
+        row("computation", bytes("compute_bytes")),
+        row("kept prefixes, at most", bytes("prefix_bytes")),
+        row("process", bytes("process_bytes")),
+        row("total", bytes("total_bytes")),
+        row("budget of all models", bytes("budget_bytes")),
+        row("context", format!("{} tokens", fit["context_tokens"])),
+        row("answers at once", fit["parallel"].to_string()),
+    ]))
 }
 
 /// One part of the answer of `/api/show`, as the user reads it.
