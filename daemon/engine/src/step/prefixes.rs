@@ -117,7 +117,8 @@ impl Loop {
             return false;
         }
         self.sequences[at].cached = spilled.tokens[..shared].to_vec();
-        shared == spilled.tokens.len() || self.context.forget(id, shared)
+        // Even if it is all of it: guesses that nobody came to check may follow.
+        !self.context.keeps_parts() || self.context.forget(id, shared)
     }
 
     /// Takes the beginning of a prompt from the KV cache itself; its tokens.
