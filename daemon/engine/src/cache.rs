@@ -30,7 +30,8 @@ impl<'a> From<&'a Sequence> for View<'a> {
     fn from(sequence: &'a Sequence) -> Self {
         Self {
             owner: sequence.owner,
-            cached: &sequence.cached,
+            // What was computed with tokens that are forgotten is for its own request alone.
+            cached: if sequence.shifted { &[] } else { &sequence.cached },
             idle: sequence.running.is_none(),
             last_used: sequence.last_used,
         }
