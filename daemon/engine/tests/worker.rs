@@ -353,7 +353,9 @@ fn a_beginning_that_many_share_is_read_once() {
     let together = worker.all(&requests);
 
     let read: u32 = together.iter().map(|(_, done)| done.prompt_tokens - done.cached_tokens).sum();
-    assert!(read < together[0].1.prompt_tokens + 60, "{read} tokens were read");
+    // One that comes when the first is nearly through reads the little that is left by itself.
+    let whole = together[0].1.prompt_tokens;
+    assert!(read < whole + 3 * 70, "{read} tokens were read of {whole}");
     let mut alone = Worker::start(2048, 1);
     for (last, (text, _)) in questions.iter().zip(together) {
         assert_eq!(alone.answer(asked(last)).unwrap().0[..8], text[..8], "{last}");
