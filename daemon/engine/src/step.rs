@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::time::{Duration, Instant};
 
-use protocol::{Event, GenerateError, Owner, RequestId};
+use protocol::{GenerateError, Owner, RequestId};
 
 use self::prefixes::WORTH_RESTORING;
 use crate::budget::{Reading, StepBudget, shares};
@@ -346,10 +346,12 @@ impl Loop {
             if right < guess.len() {
                 self.context.forget(sequence.id, sequence.cached.len());
             }
-            self.outbox.text(running.request, said, sampled)?;
-            if let Some(done) = end {
-                self.outbox.event(running.request, Event::Done(done))?;
-                self.retire(at);
+            match end {
+                None => self.outbox.text(running.request, said, sampled)?,
+                Some(done) => {
+                    self.outbox.done(running.request, said, done)?;
+                    self.retire(at);
+                }
             }
         }
         Ok(())
@@ -379,8 +381,8 @@ impl Loop {
             sequence.cached.clear();
             self.context.forget(sequence.id, 0);
             if *error != DecodeError::Aborted {
-                let failed = Event::Failed(GenerateError::Engine { reason: reason.clone() });
-                self.outbox.event(running.request, failed)?;
+                let error = GenerateError::Engine { reason: reason.clone() };
+                self.outbox.failed(running.request, error)?;
             }
         }
         Ok(())

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use protocol::{
-    Event, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts, Owner, Quantization,
+    Done, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts, Owner, Quantization,
     RequestId, ToWorker, frame,
 };
 
@@ -320,7 +320,7 @@ impl Listener {
     }
 
     fn refuse(&self, request: RequestId, error: GenerateError) -> Result<(), HungUp> {
-        self.outbox.event(request, Event::Failed(error))?;
+        self.outbox.failed(request, error)?;
         self.outbox.flush()
     }
 }
@@ -379,8 +379,12 @@ impl Outbox {
         self.write(&FromWorker::Text(request, text, tokens))
     }
 
-    pub(crate) fn event(&self, request: RequestId, event: Event) -> Result<(), HungUp> {
-        self.write(&FromWorker::Event(request, event))
+    pub(crate) fn done(&self, request: RequestId, text: String, done: Done) -> Result<(), HungUp> {
+        self.write(&FromWorker::Done(request, text, done))
+    }
+
+    pub(crate) fn failed(&self, request: RequestId, error: GenerateError) -> Result<(), HungUp> {
+        self.write(&FromWorker::Failed(request, error))
     }
 
     /// That the loop is at work.

@@ -1,6 +1,7 @@
 //! The worker's half of the protocol, driven over a socketpair with a real model.
 #![expect(clippy::unwrap_used, reason = "a step that fails is a failed test")]
 
+use std::cell::Cell;
 use std::fs::File;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -20,6 +21,8 @@ struct Worker {
     socket: UnixStream,
     thread: Option<JoinHandle<()>>,
     next: u64,
+    /// An end whose text was taken.
+    end: Cell<Option<(RequestId, Done)>>,
 }
 
 impl Worker {
@@ -52,7 +55,7 @@ impl Worker {
                 FromWorker::Loading(_) => {}
                 FromWorker::Loaded(facts) => {
                     assert_eq!(facts.context_tokens, context_tokens);
-                    return Ok(Self { socket, thread: Some(thread), next: 0 });
+                    return Ok(Self { socket, thread: Some(thread), next: 0, end: Cell::default() });
                 }
                 FromWorker::LoadFailed { reason } => return Err(reason),
                 other => panic!("instead of a loaded model: {other:?}"),
@@ -72,9 +75,16 @@ impl Worker {
     }
 
     fn next_event(&self) -> (RequestId, Event) {
+        if let Some((request, done)) = self.end.take() {
+            return (request, Event::Done(done));
+        }
         match frame::read(&self.socket).unwrap().unwrap() {
-            FromWorker::Event(request, event) => (request, event),
             FromWorker::Text(request, text, _) => (request, Event::Text(text)),
+            FromWorker::Done(request, text, done) => {
+                self.end.set(Some((request, done)));
+                (request, Event::Text(text))
+            }
+            FromWorker::Failed(request, error) => (request, Event::Failed(error)),
             FromWorker::Alive => self.next_event(),
             other => panic!("instead of an event: {other:?}"),
         }
@@ -482,31 +492,60 @@ fn a_prefix_on_the_disk_outlives_the_worker() {
     assert_eq!(stranger.answer(about()).unwrap().1.cached_tokens, 0, "it is sealed by another box");
 }
 
-#[test]
-fn another_worker_goes_on_from_any_token() {
-    let greedy = || chat("Tell me a story about a fox.", greedy(24));
-    let seeded = Options { seed: Some(5), temperature: 1.2, ..self::greedy(24) };
-    let seeded = || chat("Tell me a story about a fox.", seeded.clone());
-    let mut worker = Worker::load(LoadOptions { speculation: false, ..options(512, 1, None) }).unwrap();
-    for work in [&greedy as &dyn Fn() -> Generate, &seeded] {
-        let request = worker.begin(work());
-        let mut pieces: Vec<(String, Vec<i32>)> = Vec::new();
-        let whole = loop {
-            match frame::read(&worker.socket).unwrap().unwrap() {
-                FromWorker::Text(_, text, tokens) => pieces.push((text, tokens)),
-                FromWorker::Event(_, Event::Done(done)) => break done,
-                FromWorker::Alive => {}
-                other => panic!("{other:?}"),
-            }
-        };
-        for told in [1, 7, 23] {
-            let tokens: Vec<i32> = pieces[..told].iter().flat_map(|(_, tokens)| tokens.clone()).collect();
-            let rest: String = pieces[told..].iter().map(|(text, _)| text.as_str()).collect();
-            let resumed = RequestId(request.0 * 1000 + told as u64);
-            frame::write(&worker.socket, &ToWorker::Resume(resumed, Box::new(work()), tokens)).unwrap();
-            let (text, done) = worker.all(&[resumed]).remove(0);
-            assert_eq!((text, done.context), (rest, whole.context.clone()), "after {told} tokens");
-            assert_eq!(done.generated_tokens, whole.generated_tokens);
+/// What a worker tells of one answer, piece by piece, and its last piece with its end.
+fn told(worker: &mut Worker, work: Generate) -> (Vec<(String, Vec<i32>)>, String, Done) {
+    worker.begin(work);
+    let mut pieces = Vec::new();
+    loop {
+        match frame::read(&worker.socket).unwrap().unwrap() {
+            FromWorker::Text(_, text, tokens) => pieces.push((text, tokens)),
+            FromWorker::Done(_, last, done) => return (pieces, last, done),
+            FromWorker::Alive => {}
+            other => panic!("{other:?}"),
         }
     }
+}
+
+/// The rest of an answer of which another worker told these tokens.
+fn rest(worker: &mut Worker, work: Generate, told: Vec<i32>) -> (String, Done) {
+    worker.next += 1;
+    let request = RequestId(worker.next);
+    frame::write(&worker.socket, &ToWorker::Resume(request, Box::new(work), told)).unwrap();
+    worker.all(&[request]).remove(0)
+}
+
+#[test]
+fn another_worker_goes_on_from_any_token() {
+    let story = |options| chat("Tell me a story about a fox. Use emoji.", options);
+    let seeded = Options { seed: Some(5), temperature: 1.2, repeat_penalty: 1.3, ..greedy(24) };
+    let stopped = Options { stop: vec![" who lived".into(), ". ".into()], ..greedy(40) };
+    for options in [greedy(24), seeded, stopped] {
+        // One at a time, or a guess that was checked with it may round a token the other way.
+        let load = || LoadOptions { speculation: false, ..self::options(512, 1, None) };
+        let (pieces, last, whole) = told(&mut Worker::load(load()).unwrap(), story(options.clone()));
+        let mut worker = Worker::load(load()).unwrap();
+        for said in 1..=pieces.len() {
+            let tokens: Vec<i32> = pieces[..said].iter().flat_map(|(_, tokens)| tokens.clone()).collect();
+            let left: String = pieces[said..].iter().map(|(text, _)| text.as_str()).chain([&*last]).collect();
+
+            let (text, done) = rest(&mut worker, story(options.clone()), tokens);
+
+            assert_eq!((text, &done.context), (left, &whole.context), "after {said} pieces of {options:?}");
+            assert_eq!((done.generated_tokens, done.reason), (whole.generated_tokens, whole.reason));
+            assert_eq!(done.prompt_tokens, whole.prompt_tokens);
+        }
+    }
+}
+
+#[test]
+fn another_worker_goes_on_with_what_is_longer_than_its_context() {
+    let mut worker = Worker::start(64, 1);
+    let counting = || raw("1, 2, 3, 4, 5, 6,".into(), greedy(150), Overflow::Refuse);
+    let (pieces, _, whole) = told(&mut worker, counting());
+    let tokens: Vec<i32> = pieces.into_iter().flat_map(|(_, tokens)| tokens).take(120).collect();
+
+    let (_, done) = rest(&mut worker, counting(), tokens);
+
+    assert_eq!((done.generated_tokens, done.prompt_tokens), (150, whole.prompt_tokens));
+    assert_eq!(done.context.len(), whole.context.len());
 }

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{Event, Generate, Quantization};
+use crate::{Done, Generate, GenerateError, Quantization};
 
 /// Longer frames are refused by both ends.
 pub const MAX_FRAME_BYTES: usize = 16 << 20;
@@ -45,8 +45,10 @@ pub enum FromWorker {
     },
     /// Tokens of an answer, and what they add to its text; perhaps nothing yet.
     Text(RequestId, String, Vec<i32>),
-    /// The end of an answer.
-    Event(RequestId, Event),
+    /// The last of an answer's text, and its end. In one frame: whoever has the text knows that nothing follows it.
+    Done(RequestId, String, Done),
+    /// The end of a request that failed.
+    Failed(RequestId, GenerateError),
     /// It works, and has nothing else to say; told every second or so.
     Alive,
 }

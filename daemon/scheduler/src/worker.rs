@@ -89,6 +89,26 @@ impl Link {
         self.stop.cancel();
     }
 
+    /// Passes on what the worker said; false if it is nothing that a loaded worker says.
+    fn take_in(&self, said: FromWorker) -> bool {
+        match said {
+            FromWorker::Text(request, text, tokens) => {
+                self.deliver(request, News { event: Event::Text(text), tokens });
+            }
+            FromWorker::Done(request, text, done) => {
+                self.deliver(request, Event::Text(text).into());
+                self.deliver(request, Event::Done(done).into());
+            }
+            FromWorker::Failed(request, error) => self.deliver(request, Event::Failed(error).into()),
+            FromWorker::Alive => {}
+            FromWorker::Loading(_)
+            | FromWorker::Loaded(_)
+            | FromWorker::LoadFailed { .. }
+            | FromWorker::Quantized => return false,
+        }
+        true
+    }
+
     fn deliver(&self, request: RequestId, news: News) {
         if let Some(pending) = &mut *self.pending() {
             let last = !matches!(news.event, Event::Text(_));
@@ -167,11 +187,7 @@ pub(crate) async fn load(
                 return Ok((Serving { link, reader, writer, outgoing, process: connection.process }, facts));
             }
             Ok(Some(FromWorker::LoadFailed { reason })) => return Err(reason.into()),
-            Ok(Some(
-                FromWorker::Event(..) | FromWorker::Text(..) | FromWorker::Alive | FromWorker::Quantized,
-            )) => {
-                return Err("the worker answered before it had loaded".to_owned().into());
-            }
+            Ok(Some(_)) => return Err("the worker answered before it had loaded".to_owned().into()),
             Ok(None) | Err(_) => return Err(crashed(last_words(connection.process).await)),
         }
     }
@@ -221,11 +237,11 @@ impl Serving {
         let incoming = async {
             loop {
                 match heard(&mut reader, &link, stuck_after).await {
-                    Some(Ok(Some(FromWorker::Event(request, event)))) => link.deliver(request, event.into()),
-                    Some(Ok(Some(FromWorker::Text(request, text, tokens)))) => {
-                        link.deliver(request, News { event: Event::Text(text), tokens });
+                    Some(Ok(Some(said))) => {
+                        if !link.take_in(said) {
+                            return Ended::Died(String::new());
+                        }
                     }
-                    Some(Ok(Some(FromWorker::Alive))) => {}
                     Some(_) => return Ended::Died(String::new()),
                     None => return Ended::Stuck,
                 }

@@ -134,7 +134,7 @@ async fn work(theirs: Socket, model: usize, workers: Arc<Workers>) -> io::Result
             }
             ToWorker::Generate(request, _) => {
                 pass(Duration::from_secs(2)).await;
-                FromWorker::Event(request, Event::Done(done()))
+                FromWorker::Done(request, String::new(), done())
             }
             ToWorker::Cancel(RequestId(_)) | ToWorker::Quantize(_) | ToWorker::Resume(..) => continue,
         };

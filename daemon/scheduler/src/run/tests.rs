@@ -8,8 +8,8 @@ use std::sync::mpsc::{Receiver, channel};
 use platform::process::WorkerProgram;
 use protocol::request::Overflow;
 use protocol::{
-    CacheOptions, Event, FromWorker, GenerateError, Input, LoadOptions, ModelFacts, Options, Owner, ToWorker,
-    frame,
+    CacheOptions, Done, Event, FinishReason, FromWorker, GenerateError, Input, LoadOptions, ModelFacts,
+    Options, Owner, ToWorker, frame,
 };
 use store::Digest;
 
@@ -71,6 +71,18 @@ fn a_load(name: &str) -> Load {
 fn a_question() -> Generate {
     let input = Input::Raw("why?".into());
     Generate { owner: Owner(1), input, options: Options::default(), overflow: Overflow::Refuse }
+}
+
+fn the_end(generated_tokens: u32) -> Done {
+    Done {
+        reason: FinishReason::Stop,
+        prompt_tokens: 2,
+        cached_tokens: 0,
+        generated_tokens,
+        prompt_time: Duration::from_millis(1),
+        generate_time: Duration::from_millis(1),
+        context: Vec::new(),
+    }
 }
 
 /// The worker's half of a load.
@@ -301,6 +313,21 @@ async fn a_worker_that_falls_silent_is_ended_and_one_that_works_is_not() {
 
     assert_eq!(answer.next().await, Some(Event::Text("Well".into())));
     assert_eq!(answer.next().await, Some(Event::Failed(GenerateError::WorkerStuck)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_an_answer_comes_after_its_last_text() {
+    let (scheduler, workers) = scheduler(8);
+    let asked = tokio::spawn(async move { scheduler.generate(a_load("m"), a_question()).await.unwrap() });
+    let (worker, _workers) = loaded_worker(workers).await;
+    let mut answer = asked.await.unwrap();
+    let Some(ToWorker::Generate(request, _)) = hear(&worker).await else { panic!("no request") };
+
+    frame::write(&worker, &FromWorker::Done(request, "Well".into(), the_end(1))).unwrap();
+
+    assert_eq!(answer.next().await, Some(Event::Text("Well".into())));
+    assert_eq!(answer.next().await, Some(Event::Done(the_end(1))));
+    assert_eq!(answer.next().await, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
