@@ -21,9 +21,6 @@ pub(crate) struct Arguments {}
 /// How long running answers get to end.
 const DRAIN: Duration = Duration::from_secs(30);
 
-/// A worker at work says so every second; the slowest machine does not need so long for a step.
-const STUCK_AFTER: Duration = Duration::from_secs(60);
-
 /// Serves until SIGTERM or SIGINT.
 ///
 /// # Errors
@@ -64,7 +61,7 @@ impl Hob {
             keep_alive: settings.keep_alive,
             max_queue: settings.max_queue,
             load_timeout: settings.load_timeout,
-            stuck_after: STUCK_AFTER,
+            stuck_after: settings.stuck_after,
             cache_bytes: settings.cache_ram,
             cache_disk: settings.cache_disk.clone(),
         });

@@ -38,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) load_timeout: Duration,
     /// Milliseconds that a step may take while somebody waits for their next token.
     pub(crate) max_step_ms: u32,
+    /// How long a worker at work, which says so every second, may say nothing.
+    pub(crate) stuck_after: Duration,
     /// Text that repeats itself is guessed ahead.
     pub(crate) speculation: bool,
     pub(crate) threads: Option<u32>,
@@ -88,7 +90,7 @@ pub(crate) enum LogTarget {
 }
 
 /// A time-out that is "never" is a day.
-const LONGEST_LOAD: Duration = Duration::from_secs(24 * 3600);
+const LONGEST_PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
 impl Settings {
     /// Reads all layers: the machine's files, the user's file, Ollama's variables, Hob's own.
@@ -106,11 +108,6 @@ impl Settings {
     fn check(raw: Raw, directories: &Directories, environment: &Environment) -> anyhow::Result<Self> {
         let state = environment.state_directory.as_ref().map_or(directories.state.clone(), PathBuf::from);
         let models_dir = raw.models.dir.unwrap_or_else(|| state.join("models"));
-        let load_timeout =
-            match time("models.load_timeout", raw.models.load_timeout.as_deref().unwrap_or("5m"))? {
-                KeepAlive::For(Duration::ZERO) | KeepAlive::Forever => LONGEST_LOAD,
-                KeepAlive::For(time) => time,
-            };
         let cache_disk = size("cache.disk", raw.cache.disk.as_deref().unwrap_or("0"))?;
         let target = if environment.journal { LogTarget::Journal } else { LogTarget::StandardError };
         Ok(Self {
@@ -130,8 +127,12 @@ impl Settings {
             max_loaded: max_loaded(raw.models.max_loaded)?,
             memory: memory_limit(&raw.memory)?,
             max_queue: ranged("models.max_queue", raw.models.max_queue, 512, 1, 1 << 16)? as usize,
-            load_timeout,
+            load_timeout: patience(
+                "models.load_timeout",
+                raw.models.load_timeout.as_deref().unwrap_or("5m"),
+            )?,
             max_step_ms: ranged("engine.max_step_ms", raw.engine.max_step_ms, 200, 1, 60_000)?,
+            stuck_after: patience("engine.stuck_after", raw.engine.stuck_after.as_deref().unwrap_or("60s"))?,
             speculation: raw.engine.speculation.unwrap_or(true),
             threads: raw.engine.threads.map(|n| ranged("engine.threads", Some(n), 1, 1, 1024)).transpose()?,
             cache_ram: size("cache.ram", raw.cache.ram.as_deref().unwrap_or("256MiB"))?,
@@ -191,6 +192,14 @@ fn size(name: &str, text: &str) -> anyhow::Result<u64> {
     bytes
         .filter(|_| unit > 0)
         .with_context(|| format!("setting {name}: \"{text}\" is no size; write it like 8GiB or 500MB"))
+}
+
+/// A time after which something is given up; 0 and negative ones are never.
+fn patience(name: &str, text: &str) -> anyhow::Result<Duration> {
+    Ok(match time(name, text)? {
+        KeepAlive::For(Duration::ZERO) | KeepAlive::Forever => LONGEST_PATIENCE,
+        KeepAlive::For(time) => time.min(LONGEST_PATIENCE),
+    })
 }
 
 fn time(name: &str, text: &str) -> anyhow::Result<KeepAlive> {
@@ -272,6 +281,14 @@ mod tests {
         let settings = settings.unwrap();
         assert_eq!(settings.models_dir, Path::new("/new"));
         assert_eq!(settings.keep_alive, KeepAlive::Forever);
+    }
+
+    #[test]
+    fn patience_may_be_endless() {
+        let stuck_after = |text| settings(&[("HOB_ENGINE__STUCK_AFTER", text)]).unwrap().stuck_after;
+        assert_eq!(settings(&[]).unwrap().stuck_after, Duration::from_secs(60));
+        assert_eq!(stuck_after("10m"), Duration::from_secs(600));
+        assert_eq!((stuck_after("0"), stuck_after("-1")), (LONGEST_PATIENCE, LONGEST_PATIENCE));
     }
 
     #[test]

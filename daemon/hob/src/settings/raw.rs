@@ -58,6 +58,7 @@ pub(super) struct Registry {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Engine {
     pub(super) max_step_ms: Option<u32>,
+    pub(super) stuck_after: Option<String>,
     pub(super) speculation: Option<bool>,
     pub(super) threads: Option<u32>,
 }
