@@ -25,7 +25,7 @@ pub struct Options {
     pub presence_penalty: f32,
     /// Taken off the logit of a seen token, for each time seen.
     pub frequency_penalty: f32,
-    /// `None` draws one.
+    /// `None` draws one, and so does llama.cpp for the last of all numbers, which is none here.
     pub seed: Option<u32>,
     /// Strings that end the answer; never part of it.
     pub stop: Vec<String>,
@@ -246,7 +246,11 @@ impl OptionPatch {
             repeat_penalty: self.repeat_penalty.unwrap_or(default.repeat_penalty),
             presence_penalty: self.presence_penalty.unwrap_or(default.presence_penalty),
             frequency_penalty: self.frequency_penalty.unwrap_or(default.frequency_penalty),
-            seed: self.seed.and_then(|seed| u64::try_from(seed).ok()).map(|seed| seed as u32),
+            seed: self
+                .seed
+                .and_then(|seed| u64::try_from(seed).ok())
+                .map(|seed| seed as u32)
+                .filter(|seed| *seed != u32::MAX),
             stop: self.stop.clone().unwrap_or_default(),
             num_predict: self.num_predict.and_then(|n| u32::try_from(n).ok()),
             num_keep: self.num_keep.unwrap_or(default.num_keep),
@@ -379,6 +383,13 @@ mod tests {
         );
         assert_eq!(wrong(&mut patch, "nothing", 1.into()), "unknown parameter 'nothing'");
         assert_eq!(patch.set_text("num_ctx", "x").unwrap_err().to_string(), "invalid int value [x]");
+    }
+
+    #[test]
+    fn a_seed_that_draws_another_is_none() {
+        let seed = |seed: i64| OptionPatch { seed: Some(seed), ..Default::default() }.options().seed;
+        assert_eq!((seed(0), seed(7), seed((1 << 32) + 7)), (Some(0), Some(7), Some(7)));
+        assert_eq!((seed(-1), seed(u32::MAX.into())), (None, None));
     }
 
     #[test]
