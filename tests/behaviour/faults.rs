@@ -26,6 +26,23 @@ fn a_worker_killed_in_mid_answer_is_told_and_the_next_request_works() {
 }
 
 #[test]
+fn a_worker_that_is_stuck_is_told_and_the_next_request_works() {
+    let hob = Hob::start_with(&[("HOB_ENGINE__STUCK_AFTER", "5s")]);
+    let options = json!({"num_predict": 4000, "temperature": 0});
+    let body = json!({"model": "smollm2", "prompt": "Count to a million.", "raw": true, "options": options});
+    let mut lines = hob.stream("/api/generate", &body).lines();
+    lines.next().unwrap().unwrap();
+    let [worker] = hob.workers()[..] else { panic!("one model is one worker") };
+
+    kill(Pid::from_raw(worker), Signal::SIGSTOP).unwrap();
+
+    let last: Value = serde_json::from_str(&lines.map_while(Result::ok).last().unwrap()).unwrap();
+    assert!(last["error"].as_str().unwrap().contains("stopped responding"), "{last}");
+    assert_eq!(hob.ask("Hi", 3)["eval_count"], 3);
+    assert!(!hob.workers().contains(&worker), "it is still there");
+}
+
+#[test]
 fn a_certain_answer_goes_on_when_its_worker_is_killed() {
     let hob = Hob::start_with(&[("HOB_ENGINE__SPECULATION", "false"), ("HOB_ENGINE__THREADS", "1")]);
     for options in [json!({"num_predict": 60, "temperature": 0}), json!({"num_predict": 60, "seed": 7})] {

@@ -300,7 +300,7 @@ impl Shared {
     async fn serve(
         self: &Arc<Self>,
         id: u64,
-        load: &Load,
+        load: &Arc<Load>,
         shape: &Shape,
         mut files: WorkerFiles,
     ) -> Result<(), Failure> {
@@ -336,18 +336,15 @@ impl Shared {
             self.shed(&mut table);
         }
         self.changed.notify_waiters();
+        let (shared, asked) = (Arc::clone(self), Arc::clone(load));
+        let note = move |ended: &Ended| {
+            if let Some(reason) = ended.crash() {
+                shared.crashed(&asked, reason.to_owned());
+            }
+        };
         // To its end even when the daemon is closing: the scheduler stops it by its link, and it reaps its process.
-        let ended = self
-            .tasks
-            .spawn(serving.run(self.config.stuck_after))
-            .await
-            .map_err(|error| error.to_string())?;
-        match ended {
-            Ended::Stopped => {}
-            Ended::Died(how) => self.crashed(load, format!("its process ended: {how}")),
-            Ended::Stuck => self.crashed(load, "its process did not respond any more".into()),
-        }
-        Ok(())
+        let serving = self.tasks.spawn(serving.run(self.config.stuck_after, note));
+        serving.await.map_err(|error| error.to_string().into())
     }
 
     /// Where the worker keeps prefixes. A disk that fails costs no more than the prefixes on it.

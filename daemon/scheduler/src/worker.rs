@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::process::ExitStatus;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::process::Child;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// A worker that was started: a socket, and the process at its other end. Tests have none.
@@ -45,9 +47,17 @@ impl From<Event> for News {
 #[derive(Debug)]
 pub(crate) struct Link {
     outgoing: UnboundedSender<ToWorker>,
-    pending: Mutex<Option<HashMap<RequestId, UnboundedSender<News>>>>,
+    pending: Mutex<Option<Pending>>,
     next: AtomicU64,
     stop: CancellationToken,
+}
+
+/// Who waits for a worker.
+#[derive(Debug)]
+struct Pending {
+    requests: HashMap<RequestId, UnboundedSender<News>>,
+    /// Since when somebody has.
+    since: Instant,
 }
 
 impl Link {
@@ -57,7 +67,7 @@ impl Link {
         let request = RequestId(self.next.fetch_add(1, Ordering::Relaxed));
         let (sender, events) = unbounded_channel();
         match &mut *self.pending() {
-            Some(pending) => drop(pending.insert(request, sender)),
+            Some(pending) => pending.add(request, sender),
             None => drop(sender.send(Event::Failed(GenerateError::WorkerDied).into())),
         }
         let work = Box::new(work);
@@ -75,7 +85,7 @@ impl Link {
 
     pub(crate) fn forget(&self, request: RequestId) {
         if let Some(pending) = &mut *self.pending() {
-            pending.remove(&request);
+            pending.requests.remove(&request);
         }
     }
 
@@ -112,25 +122,47 @@ impl Link {
     fn deliver(&self, request: RequestId, news: News) {
         if let Some(pending) = &mut *self.pending() {
             let last = !matches!(news.event, Event::Text(_));
-            let sender = if last { pending.remove(&request) } else { pending.get(&request).cloned() };
+            let requests = &mut pending.requests;
+            let sender = if last { requests.remove(&request) } else { requests.get(&request).cloned() };
             // Nobody listens to a cancelled request.
             let _undelivered = sender.map(|sender| sender.send(news));
         }
     }
 
     fn fail_all(&self, error: &GenerateError) {
-        for (_, sender) in self.pending().take().into_iter().flatten() {
+        for (_, sender) in self.pending().take().into_iter().flat_map(|pending| pending.requests) {
             let _undelivered = sender.send(Event::Failed(error.clone()).into());
         }
     }
 
-    /// Somebody waits for an answer.
-    fn is_busy(&self) -> bool {
-        self.pending().as_ref().is_some_and(|pending| !pending.is_empty())
+    /// Fails a request that is too long for a frame.
+    fn refuse(&self, message: &ToWorker) {
+        if let ToWorker::Generate(request, _) | ToWorker::Resume(request, ..) = message {
+            let reason = "the request is too long for a frame".into();
+            self.deliver(*request, Event::Failed(GenerateError::Engine { reason }).into());
+        }
     }
 
-    fn pending(&self) -> MutexGuard<'_, Option<HashMap<RequestId, UnboundedSender<News>>>> {
+    /// Since when somebody has waited for an answer, if anybody does.
+    fn awaited_since(&self) -> Option<Instant> {
+        self.pending().as_ref().filter(|pending| !pending.requests.is_empty()).map(|pending| pending.since)
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Option<Pending>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pending {
+    fn none() -> Self {
+        Self { requests: HashMap::new(), since: Instant::now() }
+    }
+
+    fn add(&mut self, request: RequestId, sender: UnboundedSender<News>) {
+        if self.requests.is_empty() {
+            self.since = Instant::now();
+        }
+        self.requests.insert(request, sender);
     }
 }
 
@@ -180,7 +212,7 @@ pub(crate) async fn load(
                 let (sender, outgoing) = unbounded_channel();
                 let link = Arc::new(Link {
                     outgoing: sender,
-                    pending: Mutex::new(Some(HashMap::new())),
+                    pending: Mutex::new(Some(Pending::none())),
                     next: AtomicU64::new(1),
                     stop: CancellationToken::new(),
                 });
@@ -230,61 +262,70 @@ async fn last_words(process: Option<Child>) -> String {
 const FAREWELL: Duration = Duration::from_secs(3);
 
 impl Serving {
-    /// Carries frames both ways until the worker ends or is stopped; then fails what still waits.
-    /// One that has requests and says nothing for `stuck_after` is stuck.
-    pub(crate) async fn run(self, stuck_after: Duration) -> Ended {
-        let Self { link, mut reader, mut writer, mut outgoing, process } = self;
+    /// Carries frames both ways until the worker ends or is stopped. Then `note` is told how, and what still waits is
+    /// failed, in this order: whoever asks again finds it noted.
+    pub(crate) async fn run(mut self, stuck_after: Duration, note: impl FnOnce(&Ended)) {
+        let mut ended = self.carry(stuck_after).await;
+        let Self { link, reader, writer, mut process, .. } = self;
+        drop((reader, writer));
+        if let Ended::Died(how) = &mut ended
+            && let Some(status) = farewell(&mut process).await
+        {
+            *how = format!("its process ended: {status}");
+        }
+        note(&ended);
+        link.fail_all(match ended {
+            Ended::Stuck => &GenerateError::WorkerStuck,
+            Ended::Died(_) | Ended::Stopped => &GenerateError::WorkerDied,
+        });
+        if ended == Ended::Stopped {
+            farewell(&mut process).await;
+        }
+        if let Some(process) = &mut process {
+            // Already dead is as good.
+            let _killed = process.kill().await;
+        }
+    }
+
+    /// Until the worker ends, is stopped, or is found stuck: it has requests and said nothing for `stuck_after`.
+    async fn carry(&mut self, stuck_after: Duration) -> Ended {
+        let Self { link, reader, writer, outgoing, .. } = self;
         let incoming = async {
             loop {
-                match heard(&mut reader, &link, stuck_after).await {
+                match heard(reader, link, stuck_after).await {
                     Some(Ok(Some(said))) => {
                         if !link.take_in(said) {
-                            return Ended::Died(String::new());
+                            return Ended::Died("it said what only a loading worker says".into());
                         }
                     }
-                    Some(_) => return Ended::Died(String::new()),
+                    Some(Ok(None)) => return Ended::Died("it hung up".into()),
+                    Some(Err(error)) => return Ended::Died(error.to_string()),
                     None => return Ended::Stuck,
                 }
             }
         };
         let sending = async {
             while let Some(message) = outgoing.recv().await {
-                let Ok(bytes) = frame::encode(&message) else {
-                    if let ToWorker::Generate(request, _) = message {
-                        let reason = "the request is too long for a frame".into();
-                        link.deliver(request, Event::Failed(GenerateError::Engine { reason }).into());
-                    }
-                    continue;
-                };
-                if writer.write_all(&bytes).await.is_err() {
-                    // The reader sees the end as well, and knows what was said before it.
-                    std::future::pending::<()>().await;
+                match frame::encode(&message) {
+                    Ok(bytes) if writer.write_all(&bytes).await.is_err() => break,
+                    Ok(_) => {}
+                    Err(_) => link.refuse(&message),
                 }
             }
+            // The reader sees the end as well, and knows what was said before it.
+            std::future::pending().await
         };
-        let mut ended = tokio::select! {
+        tokio::select! {
             ended = incoming => ended,
-            () = sending => Ended::Died(String::new()),
+            ended = sending => ended,
             () = link.stop.cancelled() => Ended::Stopped,
-        };
-        link.fail_all(match ended {
-            Ended::Stuck => &GenerateError::WorkerStuck,
-            Ended::Died(_) | Ended::Stopped => &GenerateError::WorkerDied,
-        });
-        if let Some(mut process) = process {
-            drop((reader, writer));
-            if ended != Ended::Stuck {
-                // One that is told to go puts away what it has computed, once it sees that nobody listens.
-                let gone = tokio::time::timeout(FAREWELL, process.wait()).await;
-                if let (Ended::Died(how), Ok(Ok(status))) = (&mut ended, gone) {
-                    *how = status.to_string();
-                }
-            }
-            // Already dead is as good.
-            let _killed = process.kill().await;
         }
-        ended
     }
+}
+
+/// Waits a little for a process that sees that nobody listens, and puts away what it has computed.
+async fn farewell(process: &mut Option<Child>) -> Option<ExitStatus> {
+    tokio::time::timeout(FAREWELL, process.as_mut()?.wait()).await.ok()?.ok()
 }
 
 /// How a worker came to its end.
@@ -292,26 +333,39 @@ impl Serving {
 pub(crate) enum Ended {
     /// It was told to go.
     Stopped,
-    /// It went by itself, as its process's status tells.
+    /// It went by itself: how.
     Died(String),
     /// It had to be killed.
     Stuck,
 }
 
-/// The next that the worker says; `None` if it says nothing although somebody waits.
+impl Ended {
+    /// What happened, if that was a crash.
+    pub(crate) fn crash(&self) -> Option<&str> {
+        match self {
+            Self::Stopped => None,
+            Self::Died(how) => Some(how),
+            Self::Stuck => Some("its process did not respond any more"),
+        }
+    }
+}
+
+/// The next that the worker says; `None` if somebody waits and it says nothing for so long.
 async fn heard(
     reader: &mut BufReader<OwnedReadHalf>,
     link: &Link,
     stuck_after: Duration,
 ) -> Option<Result<Option<FromWorker>, FrameError>> {
     let mut reading = std::pin::pin!(read(reader));
-    let mut was_busy = false;
+    let mut silent_since = Instant::now();
     loop {
-        match tokio::time::timeout(stuck_after, &mut reading).await {
+        match tokio::time::timeout_at(silent_since + stuck_after, &mut reading).await {
             Ok(said) => return Some(said),
-            // Whoever waits may have come just now.
-            Err(_) if was_busy && link.is_busy() => return None,
-            Err(_) => was_busy = link.is_busy(),
+            Err(_) => match link.awaited_since() {
+                Some(since) if since <= silent_since => return None,
+                // While nobody waited, it had nothing to say.
+                since => silent_since = since.unwrap_or_else(Instant::now),
+            },
         }
     }
 }

@@ -18,6 +18,8 @@ use crate::MemoryLimit;
 use crate::budget::Gauge;
 use crate::worker::Connection;
 
+const STUCK_AFTER: Duration = Duration::from_secs(60);
+
 /// A scheduler, and the far end of each worker that it starts, in order.
 fn scheduler(max_queue: usize) -> (Scheduler, Receiver<UnixStream>) {
     let (started, workers) = channel();
@@ -38,7 +40,7 @@ fn scheduler(max_queue: usize) -> (Scheduler, Receiver<UnixStream>) {
         keep_alive: KeepAlive::Forever,
         max_queue,
         load_timeout: Duration::from_secs(5),
-        stuck_after: Duration::from_millis(200),
+        stuck_after: STUCK_AFTER,
         cache_bytes: 0,
         cache_disk: None,
     };
@@ -297,22 +299,105 @@ async fn more_requests_than_may_wait_are_refused() {
     assert!(matches!(scheduler.load(a_load("m")).await, Err(ScheduleError::Busy)));
 }
 
-#[tokio::test(flavor = "multi_thread")]
+/// Lets time pass on the fake clock, and tasks see it.
+#[expect(clippy::disallowed_methods, reason = "on the fake clock, it is an event")]
+async fn pass(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
+#[tokio::test]
 async fn a_worker_that_falls_silent_is_ended_and_one_that_works_is_not() {
     let (scheduler, workers) = scheduler(8);
-    let asked = tokio::spawn(async move { scheduler.generate(a_load("m"), a_question()).await.unwrap() });
+    let asking = scheduler.clone();
+    let asked = tokio::spawn(async move { asking.generate(a_load("m"), a_question()).await.unwrap() });
     let (worker, _workers) = loaded_worker(workers).await;
     let mut answer = asked.await.unwrap();
     let Some(ToWorker::Generate(request, _)) = hear(&worker).await else { panic!("no request") };
+    tokio::time::pause();
 
     for _ in 0..8 {
-        tokio::time::sleep_until(Instant::now() + Duration::from_millis(80)).await;
+        pass(STUCK_AFTER / 3 * 2).await;
         frame::write(&worker, &FromWorker::Alive).unwrap();
     }
     frame::write(&worker, &FromWorker::Text(request, "Well".into(), vec![1])).unwrap();
-
     assert_eq!(answer.next().await, Some(Event::Text("Well".into())));
+    let silent = Instant::now();
     assert_eq!(answer.next().await, Some(Event::Failed(GenerateError::WorkerStuck)));
+
+    let waited = silent.elapsed();
+    assert!((STUCK_AFTER / 2..STUCK_AFTER * 2).contains(&waited), "{waited:?}");
+    assert!(scheduler.loaded().await.is_empty(), "the next request gets another worker");
+}
+
+#[tokio::test]
+async fn a_worker_of_which_nobody_wants_anything_may_be_silent() {
+    let (scheduler, workers) = scheduler(8);
+    let asking = scheduler.clone();
+    let asked = tokio::spawn(async move { asking.load(a_load("m")).await });
+    let (_worker, _workers) = loaded_worker(workers).await;
+    asked.await.unwrap().unwrap();
+    tokio::time::pause();
+
+    pass(STUCK_AFTER * 10).await;
+    let mut answer = scheduler.generate(a_load("m"), a_question()).await.unwrap();
+    let begun = Instant::now();
+
+    assert_eq!(answer.next().await, Some(Event::Failed(GenerateError::WorkerStuck)));
+    assert!((STUCK_AFTER..STUCK_AFTER + Duration::from_secs(1)).contains(&begun.elapsed()));
+}
+
+/// The next worker that is started, however long that takes on the fake clock.
+async fn started(workers: &Receiver<UnixStream>) -> UnixStream {
+    loop {
+        match workers.try_recv() {
+            Ok(worker) => return worker,
+            Err(_) => pass(Duration::from_millis(10)).await,
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_keeps_crashing_waits_and_is_then_not_loaded_until_it_is_unloaded() {
+    let (scheduler, workers) = scheduler(8);
+    let load = || {
+        let scheduler = scheduler.clone();
+        tokio::spawn(async move { scheduler.load(a_load("m")).await })
+    };
+    let mut rests = Vec::new();
+    for _ in 0..3 {
+        let (asked, begun) = (load(), Instant::now());
+        drop(started(&workers).await);
+        rests.push(begun.elapsed().as_secs());
+        assert!(matches!(asked.await.unwrap(), Err(ScheduleError::LoadFailed { .. })));
+    }
+    assert_eq!(rests, [0, 0, 1]);
+
+    let refused = load().await.unwrap().unwrap_err();
+    assert!(workers.try_recv().is_err(), "a worker was started");
+    let told = "model 'm:latest' crashed three times in ten minutes and is not loaded any more; the last time, the worker \
+                hung up. To let it try again: hob stop m:latest";
+    assert_eq!(refused.to_string(), told);
+
+    scheduler.unload(&a_load("m").name).await;
+    let asked = load();
+    let (_worker, _workers) = loaded_worker(workers).await;
+    asked.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_is_refused_for_a_reason_has_not_crashed() {
+    let (scheduler, workers) = scheduler(8);
+    let refusing = tokio::task::spawn_blocking(move || {
+        for worker in workers.iter().take(4) {
+            let _load: Option<ToWorker> = frame::read(&worker).unwrap();
+            frame::write(&worker, &FromWorker::LoadFailed { reason: "bad magic".into() }).unwrap();
+        }
+    });
+    for _ in 0..4 {
+        let refused = scheduler.load(a_load("m")).await;
+        assert!(matches!(refused, Err(ScheduleError::LoadFailed { .. })), "{refused:?}");
+    }
+    refusing.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
