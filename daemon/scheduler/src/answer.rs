@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use protocol::{Event, Generate, GenerateError, RequestId, ToWorker};
+use protocol::{Done, Event, Generate, GenerateError, RequestId, ToWorker};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::Instant;
 
 use crate::run::Lease;
 use crate::worker::News;
@@ -25,11 +26,15 @@ pub struct Answer {
     work: Generate,
     /// Tokens that were told.
     told: Vec<i32>,
-    workers_left: u32,
+    begun: Instant,
+    /// When the first of them came.
+    first: Option<Instant>,
+    /// How many had been told when each other worker took over.
+    resumed: Vec<usize>,
 }
 
-/// Workers that one answer may cost.
-const MOST_WORKERS: u32 = 3;
+/// How often an answer goes on.
+const MOST_RESUMED: usize = 2;
 
 impl Answer {
     pub(crate) fn begin(
@@ -40,24 +45,41 @@ impl Answer {
         work: Generate,
     ) -> Self {
         let (request, events) = lease.link().begin(work.clone(), Vec::new());
-        let (told, workers_left) = (Vec::new(), MOST_WORKERS - 1);
-        Self { load_time, request, events, lease, ended: false, scheduler, load, work, told, workers_left }
+        Self {
+            load_time,
+            request,
+            events,
+            lease,
+            ended: false,
+            scheduler,
+            load,
+            work,
+            told: Vec::new(),
+            begun: Instant::now(),
+            first: None,
+            resumed: Vec::new(),
+        }
     }
 
     /// The next event; [`Event::Done`] or [`Event::Failed`] is the last, and `None` comes after it.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
             let News { event, tokens } = self.events.recv().await?;
-            self.told.extend(tokens);
-            match event {
-                Event::Text(text) if text.is_empty() => {}
-                Event::Text(text) => return Some(Event::Text(text)),
-                Event::Failed(GenerateError::WorkerDied) if self.is_certain() && self.resume().await => {}
-                last => {
-                    self.ended = true;
-                    return Some(last);
-                }
+            if !tokens.is_empty() {
+                self.first.get_or_insert_with(Instant::now);
+                self.told.extend(tokens);
             }
+            let last = match event {
+                Event::Text(text) if text.is_empty() => continue,
+                Event::Text(text) => return Some(Event::Text(text)),
+                Event::Failed(GenerateError::WorkerDied) if self.may_resume() && self.resume().await => {
+                    continue;
+                }
+                Event::Done(done) if !self.resumed.is_empty() => Event::Done(self.as_a_whole(done)),
+                last => last,
+            };
+            self.ended = true;
+            return Some(last);
         }
     }
 
@@ -66,17 +88,30 @@ impl Answer {
         self.work.options.temperature <= 0.0 || self.work.options.seed.is_some()
     }
 
-    /// Has another worker go on; false if none can be had.
+    /// Not again at the same place: what kills a worker there would kill them all.
+    fn may_resume(&self) -> bool {
+        let got_on = self.resumed.last().is_none_or(|told| *told < self.told.len());
+        self.is_certain() && got_on && self.resumed.len() < MOST_RESUMED
+    }
+
+    /// Has another worker go on; false if none can be had, or none that reads the same prompt.
     async fn resume(&mut self) -> bool {
-        if self.workers_left == 0 {
-            return false;
-        }
-        self.workers_left -= 1;
         tracing::warn!(model = %self.load.name, tokens = self.told.len(), "the worker died; another one goes on");
         let Ok((lease, _)) = self.scheduler.lease(self.load.clone()).await else { return false };
+        if lease.link().context_tokens != self.lease.link().context_tokens {
+            return false;
+        }
+        self.resumed.push(self.told.len());
         (self.request, self.events) = lease.link().begin(self.work.clone(), self.told.clone());
         self.lease = lease;
         true
+    }
+
+    /// The last worker's end of an answer that took several: its times are those of all of them.
+    fn as_a_whole(&self, done: Done) -> Done {
+        let now = Instant::now();
+        let first = self.first.unwrap_or(now);
+        Done { prompt_time: first - self.begun, generate_time: now - first, ..done }
     }
 }
 

@@ -46,6 +46,8 @@ impl From<Event> for News {
 /// What the scheduler holds of a worker.
 #[derive(Debug)]
 pub(crate) struct Link {
+    /// Of one request, as the worker loaded.
+    pub(crate) context_tokens: u32,
     outgoing: UnboundedSender<ToWorker>,
     pending: Mutex<Option<Pending>>,
     next: AtomicU64,
@@ -211,6 +213,7 @@ pub(crate) async fn load(
             Ok(Some(FromWorker::Loaded(facts))) => {
                 let (sender, outgoing) = unbounded_channel();
                 let link = Arc::new(Link {
+                    context_tokens: facts.context_tokens,
                     outgoing: sender,
                     pending: Mutex::new(Some(Pending::none())),
                     next: AtomicU64::new(1),

@@ -9,7 +9,7 @@ use platform::process::WorkerProgram;
 use protocol::request::Overflow;
 use protocol::{
     CacheOptions, Done, Event, FinishReason, FromWorker, GenerateError, Input, LoadOptions, ModelFacts,
-    Options, Owner, ToWorker, frame,
+    Options, Owner, RequestId, ToWorker, frame,
 };
 use store::Digest;
 
@@ -415,24 +415,83 @@ async fn the_end_of_an_answer_comes_after_its_last_text() {
     assert_eq!(answer.next().await, None);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+/// The next worker, with its model loaded.
+async fn ready(workers: &Receiver<UnixStream>) -> UnixStream {
+    let worker = started(workers).await;
+    let loading = tokio::task::spawn_blocking(move || {
+        accept_load(&worker);
+        worker
+    });
+    loading.await.unwrap()
+}
+
+/// The next worker, the answer that it is to go on with, and which tokens of it were told.
+async fn resumed(workers: &Receiver<UnixStream>) -> (UnixStream, RequestId, Vec<i32>) {
+    let worker = ready(workers).await;
+    match hear(&worker).await {
+        Some(ToWorker::Resume(request, _, told)) => (worker, request, told),
+        other => panic!("nothing is resumed: {other:?}"),
+    }
+}
+
+fn a_greedy_question() -> Generate {
+    Generate { options: Options { temperature: 0.0, ..Options::default() }, ..a_question() }
+}
+
+/// All of an answer's text, and its end.
+async fn whole(mut answer: Answer) -> (String, Event) {
+    let mut text = String::new();
+    loop {
+        match answer.next().await.unwrap() {
+            Event::Text(more) => text += &more,
+            end => return (text, end),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_certain_answer_is_gone_on_with_by_the_next_worker() {
     let (scheduler, workers) = scheduler(8);
-    let greedy = Generate { options: Options { temperature: 0.0, ..Options::default() }, ..a_question() };
-    let asked = tokio::spawn(async move { scheduler.generate(a_load("m"), greedy).await.unwrap() });
-    let (worker, workers) = loaded_worker(workers).await;
-    let mut answer = asked.await.unwrap();
+    let asked =
+        tokio::spawn(async move { scheduler.generate(a_load("m"), a_greedy_question()).await.unwrap() });
+    let worker = ready(&workers).await;
+    let answer = tokio::spawn(whole(asked.await.unwrap()));
     let Some(ToWorker::Generate(request, _)) = hear(&worker).await else { panic!("no request") };
     frame::write(&worker, &FromWorker::Text(request, "Well".into(), vec![1])).unwrap();
     frame::write(&worker, &FromWorker::Text(request, String::new(), vec![2, 3])).unwrap();
-    assert_eq!(answer.next().await, Some(Event::Text("Well".into())));
-
     drop(worker);
-    let rest = tokio::spawn(async move { answer.next().await });
-    let (second, _workers) = loaded_worker(workers).await;
-    let Some(ToWorker::Resume(request, _, told)) = hear(&second).await else { panic!("nothing is resumed") };
-    frame::write(&second, &FromWorker::Text(request, "!".into(), vec![4])).unwrap();
-
+    let (worker, request, told) = resumed(&workers).await;
     assert_eq!(told, [1, 2, 3]);
-    assert_eq!(rest.await.unwrap(), Some(Event::Text("!".into())));
+    frame::write(&worker, &FromWorker::Text(request, ", wel".into(), vec![4])).unwrap();
+    drop(worker);
+    let crashed = Instant::now();
+    let (worker, request, told) = resumed(&workers).await;
+    assert_eq!(told, [1, 2, 3, 4]);
+    assert!(crashed.elapsed() >= Duration::from_secs(1), "the second crash was noted before it was told");
+    frame::write(&worker, &FromWorker::Done(request, "l.".into(), the_end(5))).unwrap();
+
+    let (text, end) = answer.await.unwrap();
+
+    assert_eq!(text, "Well, well.");
+    let Event::Done(done) = end else { panic!("{end:?}") };
+    assert_eq!((done.prompt_tokens, done.generated_tokens), (2, 5));
+    assert!(done.generate_time >= Duration::from_secs(1), "the time of all workers: {done:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_kills_two_workers_at_one_place_gets_no_third() {
+    let (scheduler, workers) = scheduler(8);
+    let asked =
+        tokio::spawn(async move { scheduler.generate(a_load("m"), a_greedy_question()).await.unwrap() });
+    let worker = ready(&workers).await;
+    let answer = tokio::spawn(whole(asked.await.unwrap()));
+    let Some(ToWorker::Generate(request, _)) = hear(&worker).await else { panic!("no request") };
+    frame::write(&worker, &FromWorker::Text(request, "Well".into(), vec![1])).unwrap();
+    drop(worker);
+    let (worker, _, told) = resumed(&workers).await;
+    assert_eq!(told, [1]);
+    drop(worker);
+
+    assert_eq!(answer.await.unwrap(), ("Well".into(), Event::Failed(GenerateError::WorkerDied)));
+    assert!(workers.try_recv().is_err(), "a third worker was started");
 }
