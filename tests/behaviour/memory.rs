@@ -1,5 +1,8 @@
 //! One number for all models: what does not fit goes, shrinks, or is refused with words that help.
 
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
 use behaviour::Hob;
 use serde_json::{Value, json};
 
@@ -61,4 +64,66 @@ fn what_a_model_would_take_is_told_before_it_is_loaded() {
     assert!((0.9..1.4).contains(&ratio), "estimated {fit}, taken {taken}");
     let again = hob.get("/admin/api/fit?model=smollm2").json();
     assert_eq!(again["total_bytes"].as_f64(), Some(taken), "the second time, it is known");
+}
+
+#[test]
+fn a_dry_run_tells_what_a_run_would_find_and_loads_nothing() {
+    let hob = limited("500MiB");
+    hob.post("/api/copy", &json!({"source": "smollm2", "destination": "other"}));
+    let dry_run = || String::from_utf8(hob.cli(&["run", "other", "--dry-run"]).stdout).unwrap();
+    assert!(dry_run().contains("would load it\n"), "{}", dry_run());
+    assert!(loaded(&hob).is_empty());
+
+    assert_eq!(ask(&hob, "smollm2", &json!({})).status, 200);
+    assert!(dry_run().contains("an idle model would go"), "{}", dry_run());
+
+    assert_eq!(ask(&hob, "other", &json!({})).status, 200);
+    assert!(dry_run().contains("would find it loaded"), "{}", dry_run());
+}
+
+/// What all workers have in RAM, in bytes.
+fn resident_bytes(hob: &Hob) -> u64 {
+    let of_one = |worker: i32| {
+        // One that has just ended has none.
+        let status = std::fs::read_to_string(format!("/proc/{worker}/status")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.map_or(0, |line| line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024)
+    };
+    hob.workers().into_iter().map(of_one).sum()
+}
+
+#[test]
+fn whatever_is_asked_at_once_the_workers_together_stay_below_the_limit() {
+    const LIMIT: u64 = 700 << 20;
+    let hob = limited(&LIMIT.to_string());
+    for name in ["one", "two", "three"] {
+        assert_eq!(hob.post("/api/copy", &json!({"source": "smollm2", "destination": name})).status, 200);
+    }
+    let ask_all = |first: usize| {
+        for number in (first..24).step_by(3) {
+            let model = ["smollm2", "one", "two", "three"][number % 4];
+            let options = [json!({}), json!({"num_ctx": 512}), json!({"num_ctx": 2048})];
+            let answer = ask(&hob, model, &options[number / 4 % 3]);
+            assert_eq!(answer.status, 200, "{answer:?}");
+        }
+    };
+
+    let mut most = 0;
+    std::thread::scope(|scope| {
+        let (asking, asked) = channel::<()>();
+        for first in 0..3 {
+            let (ask_all, asking) = (&ask_all, asking.clone());
+            scope.spawn(move || {
+                ask_all(first);
+                drop(asking);
+            });
+        }
+        drop(asking);
+        while asked.recv_timeout(Duration::from_millis(20)) == Err(RecvTimeoutError::Timeout) {
+            most = most.max(resident_bytes(&hob));
+        }
+    });
+
+    assert!(most <= LIMIT, "{} MiB", most >> 20);
+    assert!(most > 100 << 20, "nothing was measured");
 }

@@ -21,7 +21,7 @@ pub use answer::Answer;
 pub use budget::MemoryLimit;
 pub use error::ScheduleError;
 pub use estimate::{Estimate, Shape};
-pub use fit::Fit;
+pub use fit::{Fit, Outcome};
 pub use keep_alive::{InvalidKeepAlive, KeepAlive};
 pub use run::Scheduler;
 

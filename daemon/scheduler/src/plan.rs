@@ -175,6 +175,25 @@ impl Room {
     }
 }
 
+/// What will come of a request if nobody else asks for anything, and how many models go for it: the last step is to use,
+/// to load, to wait or to refuse.
+pub(crate) fn foresee(place: Place, want: &[Size], mut room: Room) -> (Step, usize) {
+    let (mut place, mut evicted) = (place, 0);
+    loop {
+        match next_step(place, want, &room) {
+            Step::Replace => place = Place::Empty,
+            Step::Evict(index) => {
+                room.others.remove(index);
+                evicted += 1;
+            }
+            Step::Wait if room.count(&[Hold::Leaving]) > 0 => {
+                room.others.retain(|other| other.hold != Hold::Leaving);
+            }
+            step => return (step, evicted),
+        }
+    }
+}
+
 /// The ways to load a model for a request, the best first: its context with ever fewer slots, then ever shorter halves of
 /// it with one slot, down to `least_context`. `bytes` tells what one takes.
 pub(crate) fn sizes(want: &LoadOptions, least_context: u32, bytes: impl Fn(u32, u32) -> u64) -> Vec<Size> {

@@ -5,6 +5,7 @@ use axum::{
     extract::{Query, State},
 };
 use protocol::OptionPatch;
+use scheduler::Outcome;
 use serde::{Deserialize, Serialize};
 
 use super::store::Refusal;
@@ -30,6 +31,10 @@ pub(super) struct FitAnswer {
     budget_bytes: u64,
     context_tokens: u32,
     parallel: u32,
+    /// `loaded`, `loads` or `waits`.
+    outcome: &'static str,
+    /// Idle models that would go for it.
+    evicted: usize,
 }
 
 /// `GET /admin/api/fit?model=NAME`.
@@ -41,6 +46,11 @@ pub(super) async fn fit(
     let asked = OptionPatch { num_ctx: query.num_ctx, ..Default::default() };
     let options = model.parameters.clone().overlaid(asked);
     let fit = api.scheduler.fit(load(&model, &options, &api.config, None)).await?;
+    let (outcome, evicted) = match fit.outcome {
+        Outcome::Loaded => ("loaded", 0),
+        Outcome::Loads { evicted } => ("loads", evicted),
+        Outcome::Waits => ("waits", 0),
+    };
     Ok(Json(FitAnswer {
         weights_bytes: fit.estimate.weights_bytes,
         kv_cache_bytes: fit.estimate.cache_bytes,
@@ -51,5 +61,7 @@ pub(super) async fn fit(
         budget_bytes: fit.budget_bytes,
         context_tokens: fit.context_tokens,
         parallel: fit.sequences,
+        outcome,
+        evicted,
     }))
 }

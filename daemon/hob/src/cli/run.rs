@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Context,
     client::{Client, ClientError, Lines},
-    console, human, progress, remark, start, transfer,
+    console, human, progress, remark, say, show, start, transfer,
     wrap::Wrap,
 };
 
@@ -36,6 +36,9 @@ pub(crate) struct Arguments {
     /// Does not show what the model thinks.
     #[arg(long)]
     hidethinking: bool,
+    /// Runs nothing; only tells what it would take in memory, and whether it would be loaded.
+    #[arg(long)]
+    dry_run: bool,
     /// Plain HTTP for a model that is pulled first, from a registry that `registry.trusted` names.
     #[arg(long)]
     insecure: bool,
@@ -60,6 +63,9 @@ pub(crate) struct Shown {
 }
 
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<()> {
+    if arguments.dry_run {
+        return dry_run(&arguments.model, context).await;
+    }
     let asked = Asked {
         model: arguments.model,
         keep_alive: arguments.keepalive,
@@ -101,6 +107,18 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
         start::stop(own)?;
     }
     result
+}
+
+/// What a run would find. A model that is not here is not pulled for it.
+async fn dry_run(model: &str, context: &Context) -> anyhow::Result<()> {
+    let client = context.client()?;
+    let own = start::ensure_running(context, &client).await?;
+    let told = show::fit(model, &client).await;
+    if let Some(own) = own {
+        start::stop(own)?;
+    }
+    say(&told?);
+    Ok(())
 }
 
 /// Pulls the model if it is not here.

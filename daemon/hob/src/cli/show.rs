@@ -63,7 +63,7 @@ pub(crate) async fn run(arguments: Arguments, client: &Client) -> anyhow::Result
     Ok(())
 }
 
-/// What a model would take in memory, line by line.
+/// What a model would take in memory, and what a run would find, line by line.
 pub(crate) async fn fit(model: &str, client: &Client) -> anyhow::Result<String> {
     let mut path = String::from("/admin/api/fit?");
     path.push_str(
@@ -82,7 +82,19 @@ pub(crate) async fn fit(model: &str, client: &Client) -> anyhow::Result<String> 
         row("budget of all models", bytes("budget_bytes")),
         row("context", format!("{} tokens", fit["context_tokens"])),
         row("answers at once", fit["parallel"].to_string()),
+        row("a run", found(&fit)),
     ]))
+}
+
+/// What a request would find, in words.
+fn found(fit: &Value) -> String {
+    match (fit["outcome"].as_str(), fit["evicted"].as_u64()) {
+        (Some("loaded"), _) => "would find it loaded".to_owned(),
+        (Some("loads"), Some(0)) => "would load it".to_owned(),
+        (Some("loads"), Some(1)) => "would load it, and an idle model would go".to_owned(),
+        (Some("loads"), Some(count)) => format!("would load it, and {count} idle models would go"),
+        _ => "would wait for models that are in use".to_owned(),
+    }
 }
 
 /// One part of the answer of `/api/show`, as the user reads it.

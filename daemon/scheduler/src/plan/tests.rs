@@ -116,6 +116,15 @@ fn a_model_that_is_there_is_used_whatever_else_there_is() {
 }
 
 #[test]
+fn what_will_come_of_a_request_is_known_beforehand() {
+    let others = [(9, Hold::Idle), (9, Hold::Idle), (4, Hold::Leaving)];
+    let (step, evicted) = foresee(Place::Empty, &want(), room(26, &others));
+    assert_loads(step, 4096, 1);
+    assert_eq!(evicted, 1);
+    assert_eq!(foresee(Place::Empty, &want(), room(20, &[(9, Hold::Use)])), (Step::Wait, 0));
+}
+
+#[test]
 fn an_idle_model_goes_when_another_took_more_than_was_thought() {
     assert_eq!(room(20, &[(10, Hold::Use), (11, Hold::Idle)]).excess(), Some(1));
     assert_eq!(room(20, &[(10, Hold::Use), (10, Hold::Idle)]).excess(), None);
