@@ -29,7 +29,7 @@ use crate::worker::Connection;
 const BUDGET_BYTES: u64 = 600 << 20;
 const MODELS: usize = 5;
 /// More than all requests take one after the other.
-const PATIENCE: Duration = Duration::from_secs(24 * 3600);
+const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// A request, and when it comes.
 #[derive(Clone, Debug)]
