@@ -81,6 +81,17 @@ fn a_dry_run_tells_what_a_run_would_find_and_loads_nothing() {
     assert!(dry_run().contains("would find it loaded"), "{}", dry_run());
 }
 
+#[test]
+fn a_packed_cache_is_ollamas_variable_and_counts_for_less() {
+    let cache_bytes = |variables: &[(&str, &str)]| {
+        let hob = Hob::start_with(variables);
+        assert_eq!(ask(&hob, "smollm2", &json!({})).status, 200);
+        hob.get("/admin/api/fit?model=smollm2").json()["kv_cache_bytes"].as_f64().unwrap()
+    };
+    let ratio = cache_bytes(&[("OLLAMA_KV_CACHE_TYPE", "q8_0")]) / cache_bytes(&[]);
+    assert!((0.5..0.6).contains(&ratio), "{ratio}");
+}
+
 /// What all workers have in RAM, in bytes.
 fn resident_bytes(hob: &Hob) -> u64 {
     let of_one = |worker: i32| {

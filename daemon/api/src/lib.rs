@@ -47,6 +47,8 @@ pub struct Config {
     pub max_step_ms: u32,
     /// Whether text that repeats itself is guessed ahead.
     pub speculation: bool,
+    /// In what a KV cache is kept.
+    pub cache_types: protocol::CacheTypes,
     /// Compute threads of a worker; `None` is one for each core.
     pub threads: Option<u32>,
 }

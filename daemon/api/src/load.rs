@@ -36,6 +36,7 @@ fn load_options(options: &OptionPatch, config: &Config) -> LoadOptions {
         sequences: config.sequences,
         max_step_ms: config.max_step_ms,
         speculation: config.speculation,
+        cache_types: config.cache_types,
         cache: CacheOptions::default(),
         threads: options.num_thread.filter(|threads| *threads > 0).or(config.threads),
         gpu_blocks: options.num_gpu.and_then(|blocks| u32::try_from(blocks).ok()),
@@ -56,6 +57,7 @@ mod tests {
             sequences: 2,
             max_step_ms: 200,
             speculation: true,
+            cache_types: protocol::CacheTypes::default(),
             threads: Some(3),
         };
         let options =

@@ -11,7 +11,7 @@ use protocol::{GenerateError, Owner, RequestId};
 use self::prefixes::WORTH_RESTORING;
 use crate::budget::{Reading, StepBudget, shares};
 use crate::cache::{self, View};
-use crate::ggml::{Batch, Context, DecodeError, Model, Output};
+use crate::ggml::{Batch, Context, DecodeError, MOST_GUESSED, Model, Output};
 use crate::queue::{Queue, Waiting};
 use crate::sequence::{Admission, Running, Sampled, Sequence};
 use crate::spill::{Spill, Spilled};
@@ -283,7 +283,7 @@ impl Loop {
         for sequence in self.sequences.iter_mut().filter(|sequence| sequence.is_decoding()) {
             read(sequence, &mut self.batch, 1);
             if guessing {
-                extra += guess(sequence, &mut self.batch, self.limits.context_tokens);
+                extra += guess(sequence, &mut self.batch, MOST_GUESSED - extra, self.limits.context_tokens);
             }
         }
         // In order of arrival.
@@ -407,14 +407,14 @@ fn read(sequence: &mut Sequence, batch: &mut Batch, count: usize) {
     }
 }
 
-/// Adds to a sequence's last token in the batch what may follow it; how many tokens.
-fn guess(sequence: &mut Sequence, batch: &mut Batch, context_tokens: usize) -> usize {
+/// Adds to a sequence's last token in the batch what may follow it, `most` tokens at most; how many.
+fn guess(sequence: &mut Sequence, batch: &mut Batch, most: usize, context_tokens: usize) -> usize {
     let Some(running) = &mut sequence.running else { return 0 };
     if running.output.is_none() {
         return 0;
     }
     let room = context_tokens.saturating_sub(running.tokens.len());
-    let most = running.tokens_left().min(batch.room()).min(room);
+    let most = most.min(running.tokens_left()).min(batch.room()).min(room);
     let guess = running.drafter.guess(&running.tokens, most);
     for (ahead, token) in guess.iter().enumerate() {
         let position = sequence.cached.len() + ahead;

@@ -136,8 +136,8 @@ struct Shelf {
 impl Shelf {
     /// `None` if the file cannot be used; everything goes on without it.
     fn open(file: File, options: &LoadOptions, parts: bool) -> Option<Self> {
-        let opened =
-            PrefixFile::open(file, &options.cache.secret.0, ggml::CACHE_KIND, options.cache.file_bytes);
+        let kind = ggml::cache_kind(options.cache_types);
+        let opened = PrefixFile::open(file, &options.cache.secret.0, &kind, options.cache.file_bytes);
         let warn = |error: &std::io::Error| tell(&format!("prefixes on the disk are not used: {error}"));
         let file = opened.inspect_err(warn).ok()?;
         Some(Self { file: Arc::new(Mutex::new(file)), parts })
@@ -225,6 +225,7 @@ impl Loaded {
             batch_tokens: options.batch_tokens,
             running: options.sequences,
             threads: options.threads.unwrap_or_else(cores),
+            cache_types: options.cache_types,
         };
         let mut context = Context::new(Arc::clone(&model), context_options, Arc::clone(&cancellations.abort))
             .map_err(say)?;

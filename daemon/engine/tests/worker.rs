@@ -9,8 +9,8 @@ use std::thread::JoinHandle;
 
 use protocol::request::Overflow;
 use protocol::{
-    CacheOptions, Done, Event, FinishReason, FromWorker, Generate, GenerateError, Input, LoadOptions,
-    Message, Options, Owner, RequestId, Role, Secret, ToWorker, frame,
+    CacheOptions, CacheType, CacheTypes, Done, Event, FinishReason, FromWorker, Generate, GenerateError,
+    Input, LoadOptions, Message, Options, Owner, RequestId, Role, Secret, ToWorker, frame,
 };
 
 const ME: Owner = Owner(1);
@@ -145,6 +145,7 @@ fn options(context_tokens: u32, sequences: u32, template: Option<String>) -> Loa
         sequences,
         max_step_ms: 200,
         speculation: true,
+        cache_types: CacheTypes::default(),
         cache: CacheOptions::default(),
         threads: Some(1),
         gpu_blocks: None,
@@ -490,6 +491,31 @@ fn a_prefix_on_the_disk_outlives_the_worker() {
     let options = LoadOptions { cache, ..options(1024, 1, None) };
     let mut stranger = Worker::load_with(options, Some(file.try_clone().unwrap())).unwrap();
     assert_eq!(stranger.answer(about()).unwrap().1.cached_tokens, 0, "it is sealed by another box");
+}
+
+#[test]
+fn a_packed_cache_answers_shares_and_restores_and_is_not_taken_for_another() {
+    let file = tempfile::tempfile().unwrap();
+    let cache = CacheOptions { bytes: 100 << 20, file_bytes: 100 << 20, secret: Secret(vec![7; 32]) };
+    let start = |k, v| {
+        let cache_types = CacheTypes { k, v };
+        let options = LoadOptions { cache: cache.clone(), cache_types, ..options(1024, 1, None) };
+        Worker::load_with(options, Some(file.try_clone().unwrap())).unwrap()
+    };
+    let packed = || start(CacheType::Q8_0, CacheType::Q4_0);
+    let counting = || {
+        let numbers: Vec<String> = (1..100).map(|number| number.to_string()).collect();
+        raw(numbers.join(", ") + ",", greedy(12), Overflow::Refuse)
+    };
+    let (text, first) = packed().answer(counting()).unwrap();
+    assert!(text.starts_with(" 100, 101"), "{text}");
+
+    let (again, warm) = packed().answer(counting()).unwrap();
+
+    assert_eq!((first.cached_tokens, warm.cached_tokens), (0, warm.prompt_tokens - 1));
+    assert_eq!(again, text);
+    let mut other = start(CacheType::F16, CacheType::F16);
+    assert_eq!(other.answer(counting()).unwrap().1.cached_tokens, 0);
 }
 
 /// What a worker tells of one answer, piece by piece, and its last piece with its end.

@@ -71,6 +71,7 @@ impl Hob {
             sequences: settings.sequences,
             max_step_ms: settings.max_step_ms,
             speculation: settings.speculation,
+            cache_types: settings.cache_types,
             threads: settings.threads,
         };
         let app = api::router(api::Api::new(store, registry, scheduler.clone(), config));

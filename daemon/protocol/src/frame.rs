@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{Done, Generate, GenerateError, Quantization};
+use crate::{CacheTypes, Done, Generate, GenerateError, Quantization};
 
 /// Longer frames are refused by both ends.
 pub const MAX_FRAME_BYTES: usize = 16 << 20;
@@ -66,6 +66,8 @@ pub struct LoadOptions {
     pub max_step_ms: u32,
     /// Whether text that repeats itself is guessed ahead.
     pub speculation: bool,
+    /// In what the KV cache is kept; a model that cannot have it packed has it as it is.
+    pub cache_types: CacheTypes,
     /// Where prefixes go that leave the KV cache; the scheduler's to say.
     pub cache: CacheOptions,
     /// Compute threads; `None` is one for each core.

@@ -2,6 +2,7 @@
 //! Never sent to a client, never written to disk, never read from another build: it may change daily.
 #![forbid(unsafe_code)]
 
+pub mod cache_type;
 pub mod error;
 pub mod event;
 pub mod frame;
@@ -9,6 +10,7 @@ pub mod options;
 pub mod quantization;
 pub mod request;
 
+pub use cache_type::{CACHE_BLOCK, CacheType, CacheTypes, InvalidCacheType};
 pub use error::GenerateError;
 pub use event::{Done, Event, FinishReason};
 pub use frame::{CacheOptions, FrameError, FromWorker, LoadOptions, ModelFacts, RequestId, Secret, ToWorker};

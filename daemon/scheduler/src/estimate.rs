@@ -1,7 +1,7 @@
 //! How much memory a model takes, from its header and from how it is loaded. Pure. An upper bound by a little: what a
 //! worker then reports takes its place.
 
-use protocol::LoadOptions;
+use protocol::{CACHE_BLOCK, CacheType, CacheTypes, LoadOptions};
 use store::gguf::{Header, Value};
 
 /// What of a model decides how much memory it takes.
@@ -11,8 +11,12 @@ pub struct Shape {
     pub weights_bytes: u64,
     /// Tokens that it was trained to look back, to which a worker caps its context; 0 is unknown.
     pub trained_context: u32,
-    /// Bytes of K and V for one token.
-    pub cache_bytes_per_token: u64,
+    /// Numbers of K for one token.
+    pub k_numbers_per_token: u64,
+    /// Numbers of V for one token.
+    pub v_numbers_per_token: u64,
+    /// Whether its heads divide into what is packed together.
+    pub packs_cache: bool,
     /// Bytes of one sequence's state in recurrent blocks.
     pub state_bytes_per_sequence: u64,
     /// Numbers that one token's way through a block holds at once.
@@ -38,8 +42,7 @@ pub struct Estimate {
     pub process_bytes: u64,
 }
 
-/// K and V are kept in 16 bits a number, and states of recurrent blocks in 32.
-const CACHE_NUMBER_BYTES: u64 = 2;
+/// States of recurrent blocks, and all that is computed.
 const NUMBER_BYTES: u64 = 4;
 /// A mask is made in 32 bits and used in 16.
 const MASK_BYTES: u64 = 4 + 2;
@@ -47,9 +50,9 @@ const MASK_BYTES: u64 = 4 + 2;
 const MICRO_BATCH: u32 = 512;
 /// A context is as long as a multiple of this.
 const CONTEXT_STEP: u64 = 256;
-/// Sequences that a worker has beyond those that run, and the longest guess whose tokens are all checked at once.
+/// Sequences that a worker has beyond those that run, and tokens that are guessed and checked in one step.
 const SPARE_SEQUENCES: u64 = 8;
-const GUESS_TOKENS: u64 = 17;
+const GUESSED_TOKENS: u64 = 32;
 /// Measured on both test models: a worker's program, libraries, stacks and graph, and a token's text and its place in
 /// three indexes.
 const PROCESS_BYTES: u64 = 28 << 20;
@@ -60,11 +63,14 @@ impl Shape {
     pub fn of(model: &Header, adapters: &[Header]) -> Self {
         let key = |name: &str| model.of_architecture(name).unwrap_or(0);
         let blocks = Blocks::of(model);
+        let (k_numbers_per_token, v_numbers_per_token) = blocks.cache_numbers();
         let adapters_bytes: u64 = adapters.iter().map(Header::tensor_bytes).sum();
         Self {
             weights_bytes: model.tensor_bytes().saturating_add(adapters_bytes),
             trained_context: u32::try_from(key("context_length")).unwrap_or(u32::MAX),
-            cache_bytes_per_token: blocks.cache_numbers() * CACHE_NUMBER_BYTES,
+            k_numbers_per_token,
+            v_numbers_per_token,
+            packs_cache: blocks.packs(),
             state_bytes_per_sequence: blocks.state_numbers() * NUMBER_BYTES,
             numbers_per_token: 4 * key("embedding_length") + 3 * feed_forward(model) + 3 * blocks.mixing(),
             masks: if key("attention.sliding_window") > 0 { 2 } else { 1 },
@@ -83,17 +89,28 @@ impl Shape {
         Estimate {
             weights_bytes: self.weights_bytes,
             cache_bytes: self
-                .cache_bytes_per_token
+                .cache_bytes_per_token(options.cache_types)
                 .saturating_mul(total_tokens)
                 .saturating_add(self.state_bytes_per_sequence.saturating_mul(sequences)),
             compute_bytes: masks
                 .saturating_add(step_tokens * self.numbers_per_token * NUMBER_BYTES)
-                .saturating_add(logits * (GUESS_TOKENS + sequences)),
+                .saturating_add(logits * (GUESSED_TOKENS + sequences)),
             prefix_bytes: options.cache.bytes,
             process_bytes: PROCESS_BYTES
                 + self.vocabulary * TOKEN_BYTES
                 + logits * (SPARE_SEQUENCES + sequences),
         }
+    }
+
+    /// In what a worker keeps K and V that was asked for these.
+    pub(crate) fn kept(&self, asked: CacheTypes) -> CacheTypes {
+        if self.packs_cache { asked } else { CacheTypes::default() }
+    }
+
+    fn cache_bytes_per_token(&self, asked: CacheTypes) -> u64 {
+        let types = self.kept(asked);
+        let bytes = |numbers: u64, kind: CacheType| (numbers * kind.block_bytes()).div_ceil(CACHE_BLOCK);
+        bytes(self.k_numbers_per_token, types.k) + bytes(self.v_numbers_per_token, types.v)
     }
 
     /// A context as the worker makes it.
@@ -139,17 +156,24 @@ impl<'a> Blocks<'a> {
         (width("attention.key_length"), width("attention.value_length"))
     }
 
-    /// Numbers of K and V for one token.
-    fn cache_numbers(&self) -> u64 {
+    /// Numbers of K and of V for one token.
+    fn cache_numbers(&self) -> (u64, u64) {
         let (key, value) = self.head();
         // Where K and V are made of one latent vector, that one is kept.
         let latent = self.model.of_architecture("attention.key_length_mla").is_some();
-        let head = if latent { key } else { key + value };
+        let value = if latent { 0 } else { value };
         let heads = |block| {
             let own = self.model.of_block("attention.head_count_kv", block);
             own.or_else(|| self.model.of_block("attention.head_count", block)).unwrap_or(0)
         };
-        (0..self.count).filter(|block| self.looks_back(*block)).map(|block| heads(block) * head).sum()
+        let heads: u64 = (0..self.count).filter(|block| self.looks_back(*block)).map(heads).sum();
+        (heads * key, heads * value)
+    }
+
+    /// Whether K and V can be kept packed.
+    fn packs(&self) -> bool {
+        let (key, value) = self.head();
+        [key, value].iter().all(|width| *width > 0 && width.is_multiple_of(CACHE_BLOCK))
     }
 
     fn state_numbers(&self) -> u64 {
@@ -246,6 +270,7 @@ mod tests {
         sequences: 4,
         max_step_ms: 200,
         speculation: true,
+        cache_types: CacheTypes { k: CacheType::F16, v: CacheType::F16 },
         cache: protocol::CacheOptions { bytes: 0, file_bytes: 0, secret: protocol::Secret(Vec::new()) },
         threads: None,
         gpu_blocks: None,
@@ -312,6 +337,25 @@ mod tests {
     }
 
     #[test]
+    fn a_packed_cache_takes_less_where_the_model_can_have_it() {
+        let packed = CacheTypes { k: CacheType::Q8_0, v: CacheType::Q4_0 };
+        let cache_bytes =
+            |shape: Shape| shape.estimate(&LoadOptions { cache_types: packed, ..OPTIONS }).cache_bytes;
+        // "K (q8_0): 95.62 MiB, V (q4_0): 50.62 MiB"
+        assert_eq!(
+            cache_bytes(shape("SmolLM2-135M-Instruct.Q4_1.gguf")) >> 10,
+            (95.625 + 50.625) as u64 * 1024 + 256
+        );
+        let odd = || {
+            shape_of(
+                "llama",
+                &[("block_count", &[2]), ("embedding_length", &[96]), ("attention.head_count", &[4])],
+            )
+        };
+        assert_eq!(cache_bytes(odd()), odd().estimate(&OPTIONS).cache_bytes, "24 is no multiple of 32");
+    }
+
+    #[test]
     fn a_context_past_the_trained_one_takes_no_more_than_that() {
         let shape = shape("SmolLM2-135M-Instruct.Q4_1.gguf");
         let with = |context_tokens| shape.estimate(&LoadOptions { context_tokens, ..OPTIONS });
@@ -326,13 +370,14 @@ mod tests {
             ("attention.head_count", &[4]),
             ("attention.head_count_kv", &[4, 2, 1]),
         ];
-        assert_eq!(shape_of("llama", keys).cache_bytes_per_token, (4 + 2 + 1) * (16 + 16) * 2);
+        let numbers = |shape: Shape| (shape.k_numbers_per_token, shape.v_numbers_per_token);
+        assert_eq!(numbers(shape_of("llama", keys)), ((4 + 2 + 1) * 16, (4 + 2 + 1) * 16));
 
         let shared = [keys, &[("attention.shared_kv_layers", &[1])]].concat();
-        assert_eq!(shape_of("gemma4", &shared).cache_bytes_per_token, (4 + 2) * (16 + 16) * 2);
+        assert_eq!(numbers(shape_of("gemma4", &shared)), ((4 + 2) * 16, (4 + 2) * 16));
 
         let latent = [keys, &[("attention.key_length", &[20]), ("attention.key_length_mla", &[24])]].concat();
-        assert_eq!(shape_of("deepseek3", &latent).cache_bytes_per_token, (4 + 2 + 1) * 20 * 2);
+        assert_eq!(numbers(shape_of("deepseek3", &latent)), ((4 + 2 + 1) * 20, 0));
     }
 
     #[test]
@@ -347,7 +392,9 @@ mod tests {
             ("ssm.time_step_rank", &[4]),
         ];
         let state = 3 * 128 + 16 * 128;
-        let figures = |shape: Shape| (shape.cache_bytes_per_token, shape.state_bytes_per_sequence);
+        let figures = |shape: Shape| {
+            (shape.cache_bytes_per_token(CacheTypes::default()), shape.state_bytes_per_sequence)
+        };
 
         let jamba = [ssm, &[("attention.head_count_kv", &[0, 2, 0, 0])]].concat();
         assert_eq!(figures(shape_of("jamba", &jamba)), (2 * 32 * 2, 3 * state * 4));

@@ -313,7 +313,8 @@ impl Shared {
             let mut table = self.table();
             let entry = table.entry(&load.name, id).ok_or_else(gone)?;
             entry.taken.process = connection.process.as_ref().and_then(|process| process.id());
-            LoadOptions { cache, ..entry.options() }
+            let options = entry.options();
+            LoadOptions { cache, cache_types: shape.kept(options.cache_types), ..options }
         };
         let later_bytes = shape.estimate(&options).compute_bytes.saturating_add(options.cache.bytes);
         let (serving, facts) = worker::load(connection, options, self.config.load_timeout).await?;

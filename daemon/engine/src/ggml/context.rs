@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use llama_cpp_sys_2 as sys;
 
+use protocol::{CacheType, CacheTypes};
+
 use super::{Adapter, LoadError, Model, Token, log};
 
 /// A sequence of the KV cache; made only by [`Context::sequences`], so always in range.
@@ -28,6 +30,7 @@ pub(crate) struct ContextOptions {
     /// Sequences that grow at once.
     pub(crate) running: u32,
     pub(crate) threads: u32,
+    pub(crate) cache_types: CacheTypes,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +46,9 @@ pub(crate) enum DecodeError {
 /// Sequences beyond those that run, for prefixes.
 const SPARE: u32 = 8;
 
+/// Tokens of one step that may be guesses, each with logits of its own.
+pub(crate) const MOST_GUESSED: usize = 32;
+
 /// `LLAMA_MAX_SEQ`.
 const MOST_SEQUENCES: u32 = 256;
 
@@ -51,6 +57,7 @@ pub(crate) struct Context {
     sequences: u32,
     parts: bool,
     batch_tokens: usize,
+    batch_outputs: usize,
     /// Counts decodes, so that a row of an earlier one is known for stale.
     decodes: u64,
     // All are pointed to from C++ and so must outlive the context.
@@ -78,9 +85,13 @@ impl Context {
         // Where a sequence costs nothing but its tokens, there are some that only keep them.
         let sequences = if parts { options.running + SPARE } else { options.running }.min(MOST_SEQUENCES);
         params.n_seq_max = sequences;
+        // Logits of a whole batch would take a gigabyte with a large vocabulary.
+        params.n_outputs_max = sequences + MOST_GUESSED as u32;
         params.n_threads = options.threads as i32;
         params.n_threads_batch = options.threads as i32;
         params.flash_attn_type = sys::LLAMA_FLASH_ATTN_TYPE_AUTO;
+        params.type_k = of_ggml(options.cache_types.k);
+        params.type_v = of_ggml(options.cache_types.v);
         params.kv_unified = true;
         // A windowed cache forgets what a cached prefix needs.
         params.swa_full = true;
@@ -94,8 +105,20 @@ impl Context {
         };
         // SAFETY: just made. n_batch is asked back since llama.cpp clamps it, and aborts on a batch that is longer.
         let batch_tokens = unsafe { sys::llama_n_batch(raw.as_ptr()) } as usize;
+        let batch_outputs = (params.n_outputs_max as usize).min(batch_tokens);
         let adapters = Vec::new();
-        Ok(Self { raw, sequences, parts, batch_tokens, decodes: 0, adapters, _model: model, _abort: abort })
+        let decodes = 0;
+        Ok(Self {
+            raw,
+            sequences,
+            parts,
+            batch_tokens,
+            batch_outputs,
+            decodes,
+            adapters,
+            _model: model,
+            _abort: abort,
+        })
     }
 
     /// Adds these adapters, each in full, to all that is computed from here on.
@@ -131,7 +154,7 @@ impl Context {
 
     /// An empty batch of the largest size that [`Context::decode`] takes.
     pub(crate) fn batch(&self) -> Batch {
-        Batch::with_room(self.batch_tokens)
+        Batch::with_room(self.batch_tokens, self.batch_outputs)
     }
 
     /// Computes a batch. On an error, which of its tokens are in the KV cache is open: forget them.
@@ -142,8 +165,8 @@ impl Context {
         self.decodes += 1;
         batch.decode = self.decodes;
         let raw_batch = batch.raw();
-        // SAFETY: the arrays are equally long and live for the call; `Batch` holds at most n_batch tokens, since this
-        // context made it, and sequence ids that are in range.
+        // SAFETY: the arrays are equally long and live for the call; `Batch` holds at most n_batch tokens and n_outputs_max
+        // outputs, since this context made it, and sequence ids that are in range.
         match unsafe { sys::llama_decode(self.raw(), raw_batch) } {
             0 => Ok(()),
             1 => Err(DecodeError::NoRoom),
@@ -235,6 +258,14 @@ impl Context {
     }
 }
 
+fn of_ggml(kind: CacheType) -> sys::ggml_type {
+    match kind {
+        CacheType::F16 => sys::GGML_TYPE_F16,
+        CacheType::Q8_0 => sys::GGML_TYPE_Q8_0,
+        CacheType::Q4_0 => sys::GGML_TYPE_Q4_0,
+    }
+}
+
 impl Drop for Context {
     fn drop(&mut self) {
         // SAFETY: ours, freed once, before the model that it keeps alive.
@@ -251,6 +282,7 @@ pub(crate) struct Batch {
     sequence_pointers: Vec<*mut i32>,
     outputs: Vec<i8>,
     room: usize,
+    output_room: usize,
     decode: u64,
 }
 
@@ -259,7 +291,7 @@ pub(crate) struct Batch {
 pub(crate) struct BatchFull;
 
 impl Batch {
-    fn with_room(room: usize) -> Self {
+    fn with_room(room: usize, output_room: usize) -> Self {
         Self {
             tokens: Vec::with_capacity(room),
             positions: Vec::with_capacity(room),
@@ -268,6 +300,7 @@ impl Batch {
             sequence_pointers: Vec::with_capacity(room),
             outputs: Vec::with_capacity(room),
             room,
+            output_room,
             decode: 0,
         }
     }
@@ -296,7 +329,8 @@ impl Batch {
         token: Token,
         output: Output,
     ) -> Result<usize, BatchFull> {
-        if self.room() == 0 {
+        let wanted = self.outputs.iter().filter(|output| **output == 1).count();
+        if self.room() == 0 || output == Output::Logits && wanted == self.output_room {
             return Err(BatchFull);
         }
         self.tokens.push(token);

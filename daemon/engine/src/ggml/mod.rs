@@ -13,15 +13,18 @@ mod vocab;
 
 pub(crate) use adapter::Adapter;
 pub(crate) use chat::{ChatTemplate, Rendered};
-pub(crate) use context::{Batch, Context, ContextOptions, DecodeError, Output, SequenceId};
+pub(crate) use context::{Batch, Context, ContextOptions, DecodeError, MOST_GUESSED, Output, SequenceId};
 pub(crate) use model::{LoadError, Model, ModelOptions};
 pub(crate) use quantize::quantize;
 pub(crate) use sampler::Sampler;
 pub(crate) use vocab::Edges;
 
-/// What the state of a sequence depends on, besides its model: this build, and the kind of the KV cache.
-pub(crate) const CACHE_KIND: &str =
-    concat!("llama-cpp-sys-2 0.1.161, hob ", env!("CARGO_PKG_VERSION"), ", f16");
+use protocol::CacheTypes;
+
+/// What the state of a sequence depends on, besides its model: this build, and in what the KV cache is kept.
+pub(crate) fn cache_kind(types: CacheTypes) -> String {
+    format!("llama-cpp-sys-2 0.1.161, hob {}, {} and {}", env!("CARGO_PKG_VERSION"), types.k, types.v)
+}
 
 /// A token of the model's vocabulary.
 pub(crate) type Token = i32;

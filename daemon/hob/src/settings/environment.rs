@@ -32,6 +32,8 @@ const ALIASES: &[(&str, &str)] = &[
     ("OLLAMA_NUM_PARALLEL", "models.parallel"),
     ("OLLAMA_MAX_LOADED_MODELS", "models.max_loaded"),
     ("OLLAMA_MAX_QUEUE", "models.max_queue"),
+    ("OLLAMA_KV_CACHE_TYPE", "cache.k"),
+    ("OLLAMA_KV_CACHE_TYPE", "cache.v"),
     ("OLLAMA_LOAD_TIMEOUT", "models.load_timeout"),
     ("OLLAMA_ORIGINS", "origins"),
     ("OLLAMA_EDITOR", "cli.editor"),

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use platform::directories::Directories;
+use protocol::{CacheType, CacheTypes};
 use registry::Credential;
 use scheduler::{KeepAlive, MemoryLimit};
 
@@ -43,6 +44,8 @@ pub(crate) struct Settings {
     /// Text that repeats itself is guessed ahead.
     pub(crate) speculation: bool,
     pub(crate) threads: Option<u32>,
+    /// In what a KV cache is kept.
+    pub(crate) cache_types: CacheTypes,
     /// Bytes of memory of a worker for prefixes outside its KV cache.
     pub(crate) cache_ram: u64,
     /// Folder and bytes for prefixes that outlive workers.
@@ -135,6 +138,10 @@ impl Settings {
             stuck_after: patience("engine.stuck_after", raw.engine.stuck_after.as_deref().unwrap_or("60s"))?,
             speculation: raw.engine.speculation.unwrap_or(true),
             threads: raw.engine.threads.map(|n| ranged("engine.threads", Some(n), 1, 1, 1024)).transpose()?,
+            cache_types: CacheTypes {
+                k: cache_type("cache.k", raw.cache.k.as_deref())?,
+                v: cache_type("cache.v", raw.cache.v.as_deref())?,
+            },
             cache_ram: size("cache.ram", raw.cache.ram.as_deref().unwrap_or("256MiB"))?,
             cache_disk: (cache_disk > 0).then(|| (state.join("cache"), cache_disk)),
             keep_free: size("models.keep_free", raw.models.keep_free.as_deref().unwrap_or("1GiB"))?,
@@ -200,6 +207,10 @@ fn patience(name: &str, text: &str) -> anyhow::Result<Duration> {
         KeepAlive::For(Duration::ZERO) | KeepAlive::Forever => LONGEST_PATIENCE,
         KeepAlive::For(time) => time.min(LONGEST_PATIENCE),
     })
+}
+
+fn cache_type(name: &str, text: Option<&str>) -> anyhow::Result<CacheType> {
+    text.map_or(Ok(CacheType::F16), |text| text.parse().with_context(|| format!("setting {name}")))
 }
 
 fn time(name: &str, text: &str) -> anyhow::Result<KeepAlive> {

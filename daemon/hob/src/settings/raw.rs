@@ -66,6 +66,8 @@ pub(super) struct Engine {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Cache {
+    pub(super) k: Option<String>,
+    pub(super) v: Option<String>,
     pub(super) ram: Option<String>,
     pub(super) disk: Option<String>,
 }

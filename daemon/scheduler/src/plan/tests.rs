@@ -10,6 +10,7 @@ const WANTED: LoadOptions = LoadOptions {
     sequences: 4,
     max_step_ms: 200,
     speculation: true,
+    cache_types: protocol::CacheTypes { k: protocol::CacheType::F16, v: protocol::CacheType::F16 },
     cache: CacheOptions { bytes: 0, file_bytes: 0, secret: Secret(Vec::new()) },
     threads: None,
     gpu_blocks: None,

@@ -79,7 +79,8 @@ fn arrival() -> impl Strategy<Value = Arrival> {
 fn shape_of(model: usize) -> Shape {
     Shape {
         weights_bytes: [10, 100, 200, 350, 520][model] << 20,
-        cache_bytes_per_token: 8 << 10,
+        k_numbers_per_token: 2 << 10,
+        v_numbers_per_token: 2 << 10,
         ..Shape::default()
     }
 }
@@ -213,6 +214,7 @@ fn load(folder: &TempDir, arrival: &Arrival) -> Load {
             sequences: 4,
             max_step_ms: 200,
             speculation: true,
+            cache_types: protocol::CacheTypes::default(),
             cache: CacheOptions::default(),
             threads: None,
             gpu_blocks: None,

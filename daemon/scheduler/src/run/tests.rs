@@ -59,6 +59,7 @@ fn a_load(name: &str) -> Load {
             sequences: 2,
             max_step_ms: 200,
             speculation: true,
+            cache_types: protocol::CacheTypes::default(),
             cache: CacheOptions::default(),
             threads: None,
             gpu_blocks: None,
