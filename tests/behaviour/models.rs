@@ -1,6 +1,7 @@
 //! Models made, packed and looked after.
 
 use std::fs;
+use std::path::Path;
 use std::process::Output;
 
 use behaviour::server::{Model, Server};
@@ -120,6 +121,43 @@ fn an_adapter_answers_as_if_it_were_merged_into_the_weights() {
     let foreign = hob
         .post("/api/create", &json!({"model": "foreign", "from": "plain", "adapters": {"a": "sha256:00"}}));
     assert_eq!((foreign.status, foreign.json()["error"].clone()), (400, json!("invalid digest format")));
+}
+
+#[test]
+fn a_draft_model_is_kept_with_its_model_and_counts_in_memory() {
+    let hob = Hob::start_empty(&[]);
+    let modelfile = hob.home.path().join("Modelfile");
+    let create = |name: &str, draft: &Path| {
+        let text = format!("FROM {}\nDRAFT {}\n", float_model_file().display(), draft.display());
+        fs::write(&modelfile, text).unwrap();
+        hob.cli(&["create", name, "-f", modelfile.to_str().unwrap()])
+    };
+    let ask = |model: &str| {
+        let options = json!({"temperature": 0, "num_predict": 12, "draft_num_predict": 2});
+        let asked =
+            json!({"model": model, "prompt": "Why is the sky blue?", "stream": false, "options": options});
+        hob.post("/api/generate", &asked).json()["response"].clone()
+    };
+    let total = |model: &str| {
+        hob.get(&format!("/admin/api/fit?model={model}")).json()["total_bytes"].as_u64().unwrap()
+    };
+    succeeded(&hob.create("plain", &float_model_file()));
+
+    succeeded(&create("drafted", &model_file()));
+
+    assert!(total("drafted") > total("plain") + fs::metadata(model_file()).unwrap().len());
+    assert_eq!(ask("drafted"), ask("plain"));
+    let printed = succeeded(&hob.cli(&["show", "drafted", "--modelfile"]));
+    assert!(printed.contains("\nDRAFT "), "{printed}");
+    fs::write(&modelfile, "FROM drafted\nSYSTEM Hi.\n").unwrap();
+    succeeded(&hob.cli(&["create", "heir", "-f", modelfile.to_str().unwrap()]));
+    assert!(succeeded(&hob.cli(&["show", "heir", "--modelfile"])).contains("\nDRAFT "));
+    for none in [float_model_file(), adapter_file()] {
+        let refused = String::from_utf8(create("none", &none).stderr).unwrap();
+        assert!(refused.contains("cannot draft for this model"), "{refused}");
+    }
+    let missing = String::from_utf8(create("none", Path::new("/nowhere")).stderr).unwrap();
+    assert!(missing.contains("no draft model /nowhere"), "{missing}");
 }
 
 #[test]

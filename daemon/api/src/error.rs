@@ -145,6 +145,7 @@ fn store_status(error: &StoreError) -> StatusCode {
         | StoreError::NoBase
         | StoreError::SeveralFiles(..)
         | StoreError::NoAdapter(..)
+        | StoreError::NoDraft(..)
         | StoreError::BadGguf(..)
         | StoreError::Parameter(_) => StatusCode::BAD_REQUEST,
         StoreError::DiskFull { .. } => StatusCode::INSUFFICIENT_STORAGE,

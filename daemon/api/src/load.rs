@@ -23,6 +23,7 @@ pub(crate) fn load(
         digest: model.digest,
         weights: model.weights.clone(),
         adapters: model.adapters.clone(),
+        draft: model.draft.clone(),
         options: LoadOptions { template: model.template.clone(), ..load_options(options, config) },
         least_context: options.num_ctx.unwrap_or(config.context_tokens.min(LEAST_CONTEXT)),
         keep_alive,

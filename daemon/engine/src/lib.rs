@@ -4,6 +4,7 @@
 mod budget;
 mod cache;
 mod draft;
+mod draft_model;
 mod ggml;
 mod output;
 mod prefix_file;

@@ -6,7 +6,7 @@ use protocol::event::{Done, FinishReason};
 use protocol::{Generate, Owner, RequestId};
 
 use crate::budget::Reading;
-use crate::draft::Drafter;
+use crate::draft::{Drafter, Source};
 use crate::ggml::{Model, Sampler, SequenceId, Token};
 use crate::output::{Flow, TextStream};
 use crate::prompt::Prompt;
@@ -39,6 +39,7 @@ pub(crate) struct Running {
     /// Where this sequence's last token lies in the step's batch, if its logits come with it; guesses follow it there.
     pub(crate) output: Option<usize>,
     pub(crate) guess: Vec<Token>,
+    pub(crate) guessed_by: Source,
     pub(crate) drafter: Drafter,
     /// Since when it has had its place.
     pub(crate) since: Instant,
@@ -110,7 +111,8 @@ impl Running {
             sampler,
             output: None,
             guess: Vec::new(),
-            drafter: Drafter::new(),
+            guessed_by: Source::default(),
+            drafter: Drafter::new(work.options.draft_tokens as usize),
             since: now,
             text,
             prompt_tokens,
@@ -151,7 +153,7 @@ impl Running {
     pub(crate) fn shift(&mut self, context_tokens: usize) -> (usize, usize) {
         let count = (context_tokens - self.keep) / 2;
         self.tokens.drain(self.keep..self.keep + count);
-        self.drafter = Drafter::new();
+        self.drafter.forget();
         (self.keep, count)
     }
 

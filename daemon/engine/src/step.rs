@@ -1,5 +1,6 @@
 //! The batch loop: take what arrived, fill a batch, decode, sample, emit. One thread owns the context and runs this.
 
+mod guesses;
 mod prefixes;
 
 use std::sync::Arc;
@@ -11,7 +12,9 @@ use protocol::{GenerateError, Owner, RequestId};
 use self::prefixes::WORTH_RESTORING;
 use crate::budget::{Reading, StepBudget, shares};
 use crate::cache::{self, View};
-use crate::ggml::{Batch, Context, DecodeError, MOST_GUESSED, Model, Output};
+use crate::draft::Payoff;
+use crate::draft_model::DraftModel;
+use crate::ggml::{Batch, Context, DecodeError, Model, Output};
 use crate::queue::{Queue, Waiting};
 use crate::sequence::{Admission, Running, Sampled, Sequence};
 use crate::spill::{Spill, Spilled};
@@ -42,6 +45,10 @@ pub(crate) struct Loop {
     cancellations: Arc<Cancellations>,
     outbox: Outbox,
     spill: Arc<Spill>,
+    draft: Option<DraftModel>,
+    payoff: Payoff,
+    /// The draft model guessed for this step.
+    drafted: bool,
 }
 
 /// Where prefixes go that are to outlive the worker.
@@ -100,7 +107,15 @@ impl Loop {
             cancellations,
             outbox,
             spill,
+            draft: None,
+            payoff: Payoff::default(),
+            drafted: false,
         }
+    }
+
+    /// With a smaller model that guesses ahead.
+    pub(crate) fn with_draft(self, draft: Option<DraftModel>) -> Self {
+        Self { draft, ..self }
     }
 
     /// Runs until the daemon hangs up.
@@ -115,9 +130,14 @@ impl Loop {
                 self.make_way(disk);
             }
             self.shift_full();
+            let begun = Instant::now();
             let prompt_tokens = self.fill_batch();
             let mut emitted = match self.decode(prompt_tokens) {
-                Ok(()) => self.sample(),
+                Ok(()) => self.sample().map(|tokens| match self.drafted {
+                    true => self.payoff.learn_drafted(tokens, begun.elapsed()),
+                    false if prompt_tokens == 0 => self.payoff.learn_plain(tokens, begun.elapsed()),
+                    false => {}
+                }),
                 Err(error) => self.give_up(&error),
             };
             if beat.elapsed() >= HEARTBEAT {
@@ -279,12 +299,11 @@ impl Loop {
             && self.context.keeps_parts()
             && prompts.is_empty()
             && decoding * 2 <= self.limits.running.max(2);
+        self.drafted = guessing && self.guess();
         let mut extra = 0;
         for sequence in self.sequences.iter_mut().filter(|sequence| sequence.is_decoding()) {
             read(sequence, &mut self.batch, 1);
-            if guessing {
-                extra += guess(sequence, &mut self.batch, MOST_GUESSED - extra, self.limits.context_tokens);
-            }
+            extra += guesses::append(sequence, &mut self.batch);
         }
         // In order of arrival.
         prompts.sort_by_key(|at| self.sequences[*at].running.as_ref().map(|running| running.since));
@@ -313,12 +332,16 @@ impl Loop {
         self.budget.learn(prompt_tokens, begun.elapsed());
         if let Some(threads) = self.threads.review() {
             self.context.set_threads(threads);
+            if let Some(draft) = &mut self.draft {
+                draft.set_threads(threads);
+            }
         }
         result
     }
 
-    fn sample(&mut self) -> Result<(), HungUp> {
-        let now = Instant::now();
+    /// Takes the next tokens of all that were computed; how many.
+    fn sample(&mut self) -> Result<usize, HungUp> {
+        let (now, mut tokens) = (Instant::now(), 0);
         for at in 0..self.sequences.len() {
             let sequence = &mut self.sequences[at];
             let Some(running) = &mut sequence.running else { continue };
@@ -342,7 +365,8 @@ impl Loop {
                 sequence.cached.push(token);
                 right += 1;
             }
-            running.drafter.learn(guess.len(), right);
+            tokens += sampled.len();
+            running.drafter.learn(running.guessed_by, guess.len(), right);
             if right < guess.len() {
                 self.context.forget(sequence.id, sequence.cached.len());
             }
@@ -354,7 +378,7 @@ impl Loop {
                 }
             }
         }
-        Ok(())
+        Ok(tokens)
     }
 
     /// Takes a request out of its sequence, which keeps what it has.
@@ -405,25 +429,6 @@ fn read(sequence: &mut Sequence, batch: &mut Batch, count: usize) {
             running.output = Some(index);
         }
     }
-}
-
-/// Adds to a sequence's last token in the batch what may follow it, `most` tokens at most; how many.
-fn guess(sequence: &mut Sequence, batch: &mut Batch, most: usize, context_tokens: usize) -> usize {
-    let Some(running) = &mut sequence.running else { return 0 };
-    if running.output.is_none() {
-        return 0;
-    }
-    let room = context_tokens.saturating_sub(running.tokens.len());
-    let most = most.min(running.tokens_left()).min(batch.room()).min(room);
-    let guess = running.drafter.guess(&running.tokens, most);
-    for (ahead, token) in guess.iter().enumerate() {
-        let position = sequence.cached.len() + ahead;
-        if batch.push(sequence.id, position, *token, Output::Logits).is_err() {
-            break;
-        }
-        running.guess.push(*token);
-    }
-    running.guess.len()
 }
 
 /// Requests of a step, as [`Cancellations`] knows them.

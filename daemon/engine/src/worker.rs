@@ -11,10 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use protocol::{
-    Done, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts, Owner, Quantization,
-    RequestId, ToWorker, frame,
+    CacheTypes, Done, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts, Owner,
+    Quantization, RequestId, ToWorker, frame,
 };
 
+use crate::draft_model::DraftModel;
 use crate::ggml::{self, Adapter, Context, ContextOptions, LoadError, Model, ModelOptions};
 use crate::prefix_file::PrefixFile;
 use crate::prompt::PromptBuilder;
@@ -43,6 +44,8 @@ pub struct Files {
     pub model: File,
     /// LoRA adapters that are laid over its weights.
     pub adapters: Vec<File>,
+    /// A smaller model that guesses what the model will say.
+    pub draft: Option<File>,
     /// Where it is packed to, if that is what is wanted.
     pub output: Option<File>,
     /// Where prefixes are kept that outlive the worker.
@@ -111,7 +114,8 @@ pub fn serve(socket: UnixStream, mut files: Files, system: System) -> Result<(),
         running: options.sequences as usize,
         step: Duration::from_millis(options.max_step_ms.into()),
     };
-    let mut batch_loop = Loop::new(loaded.model, loaded.context, limits, loaded.cancellations, outbox, spill);
+    let batch_loop = Loop::new(loaded.model, loaded.context, limits, loaded.cancellations, outbox, spill);
+    let mut batch_loop = batch_loop.with_draft(loaded.draft);
     match shelf {
         Some(shelf) => std::thread::scope(|scope| {
             let (sender, spilled) = channel();
@@ -183,6 +187,7 @@ fn quantize(mut model: File, output: Option<File>, to: Quantization, outbox: &Ou
 struct Loaded {
     model: Arc<Model>,
     context: Context,
+    draft: Option<DraftModel>,
     prompts: PromptBuilder,
     cancellations: Arc<Cancellations>,
     facts: ModelFacts,
@@ -197,8 +202,13 @@ impl Loaded {
         measure: Measure,
         outbox: &Outbox,
     ) -> Result<Self, String> {
-        check_header(&mut files.model)?;
-        files.adapters.iter_mut().try_for_each(check_header)?;
+        let header = check_header(&mut files.model)?;
+        files.adapters.iter_mut().try_for_each(|adapter| check_header(adapter).map(drop))?;
+        if let Some(draft) = &mut files.draft
+            && !check_header(draft)?.shares_vocabulary(&header)
+        {
+            return Err("its draft model has another vocabulary".into());
+        }
         let written = options.template.as_deref().filter(|template| !template.is_empty());
         let template = written.map(GoTemplate::parse).transpose().map_err(|error| error.to_string())?;
         ggml::start();
@@ -230,6 +240,10 @@ impl Loaded {
         let mut context = Context::new(Arc::clone(&model), context_options, Arc::clone(&cancellations.abort))
             .map_err(say)?;
         context.lay_over(adapters).map_err(say)?;
+        let draft = match files.draft.filter(|_| options.speculation && context.keeps_parts()) {
+            Some(file) => draft_model(file, model_options, context_options, &cancellations).map_err(say)?,
+            None => None,
+        };
         let has_chat_template = template.is_some() || model.has_chat_template();
         let prompts = PromptBuilder::new(Arc::clone(&model), context_tokens, template)
             .map_err(|reason| format!("the model's chat template cannot be read: {reason}"))?;
@@ -242,15 +256,39 @@ impl Loaded {
             gpu_bytes: 0,
             has_chat_template,
         };
-        Ok(Self { model, context, prompts, cancellations, facts })
+        Ok(Self { model, context, draft, prompts, cancellations, facts })
     }
+}
+
+/// A smaller model that guesses, with a context for as many sequences as the model's; `None` if its memory cannot forget
+/// guesses that were wrong.
+fn draft_model(
+    file: File,
+    options: ModelOptions,
+    of_model: ContextOptions,
+    cancellations: &Cancellations,
+) -> Result<Option<DraftModel>, LoadError> {
+    let model = Arc::new(Model::load(file, options, |_| {})?);
+    if !model.has_decoder() || !model.keeps_parts() {
+        tell("the draft model is not used: it cannot take back what it guessed");
+        return Ok(None);
+    }
+    let of_one = of_model.total_tokens / of_model.running;
+    let context_tokens = match model.trained_context() {
+        0 => of_one,
+        trained => trained.min(of_one),
+    };
+    let total_tokens = context_tokens * of_model.running;
+    let options = ContextOptions { total_tokens, cache_types: CacheTypes::default(), ..of_model };
+    let context = Context::new(Arc::clone(&model), options, Arc::clone(&cancellations.abort))?;
+    Ok(Some(DraftModel::new(&model, context, context_tokens)))
 }
 
 /// Some ten times the longest of the models in use.
 const MAX_TEMPLATE_BYTES: usize = 256 << 10;
 
 /// No file reaches ggml unchecked, whoever put it into the store.
-fn check_header(file: &mut File) -> Result<(), String> {
+fn check_header(file: &mut File) -> Result<gguf::Header, String> {
     let bytes = file.metadata().map_err(|error| error.to_string())?.len();
     let header = gguf::Header::read(&mut BufReader::new(&*file), bytes).map_err(|error| error.to_string())?;
     let template = header.chat_template().map_or(0, str::len);
@@ -259,7 +297,8 @@ fn check_header(file: &mut File) -> Result<(), String> {
             "the model's chat template has {template} bytes, {MAX_TEMPLATE_BYTES} at most are read"
         ));
     }
-    file.rewind().map_err(|error| error.to_string())
+    file.rewind().map_err(|error| error.to_string())?;
+    Ok(header)
 }
 
 fn cores() -> u32 {

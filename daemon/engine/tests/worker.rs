@@ -42,10 +42,12 @@ impl Worker {
 
     /// With a file for prefixes.
     fn load_with(options: LoadOptions, prefixes: Option<File>) -> Result<Self, String> {
+        Self::load_files(options, engine::Files { prefixes, ..files() })
+    }
+
+    fn load_files(options: LoadOptions, files: engine::Files) -> Result<Self, String> {
         let context_tokens = options.context_tokens;
         let (socket, theirs) = UnixStream::pair().unwrap();
-        let model = File::open(model_path()).expect("the test model is missing: run scripts/fetch-models");
-        let files = engine::Files { model, adapters: Vec::new(), output: None, prefixes };
         let thread = std::thread::spawn(move || {
             engine::serve(theirs, files, engine::System { accounts: || None, measure: || None }).unwrap()
         });
@@ -136,6 +138,16 @@ fn model_path() -> PathBuf {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| std::env::home_dir().map(|home| home.join(".cache"))).unwrap();
     cache.join("hob/models/SmolLM2-135M-Instruct.Q4_1.gguf")
+}
+
+fn open_model(name: &str) -> File {
+    File::open(model_path().with_file_name(name))
+        .expect("the test model is missing: run scripts/fetch-models")
+}
+
+fn files() -> engine::Files {
+    let model = open_model("SmolLM2-135M-Instruct.Q4_1.gguf");
+    engine::Files { model, adapters: Vec::new(), draft: None, output: None, prefixes: None }
 }
 
 fn options(context_tokens: u32, sequences: u32, template: Option<String>) -> LoadOptions {
@@ -491,6 +503,25 @@ fn a_prefix_on_the_disk_outlives_the_worker() {
     let options = LoadOptions { cache, ..options(1024, 1, None) };
     let mut stranger = Worker::load_with(options, Some(file.try_clone().unwrap())).unwrap();
     assert_eq!(stranger.answer(about()).unwrap().1.cached_tokens, 0, "it is sealed by another box");
+}
+
+#[test]
+fn a_draft_model_says_what_comes_and_changes_nothing() {
+    let options = || options(512, 1, None);
+    let alphabet = |draft_tokens| {
+        let text = "The letters of the alphabet are: A, B, C, D, E,";
+        raw(text.into(), Options { draft_tokens, ..greedy(48) }, Overflow::Refuse)
+    };
+    // Of the same weights, so that it is right but for a rounding.
+    let draft = Some(open_model("SmolLM2-135M-Instruct.Q4_1.gguf"));
+    let mut worker = Worker::load_files(options(), engine::Files { draft, ..files() }).unwrap();
+
+    let (asked, last, _) = told(&mut worker, alphabet(4));
+
+    let (not_asked, _, _) = told(&mut worker, alphabet(0));
+    assert!(asked.len() + 10 < not_asked.len(), "{} pieces and {}", asked.len(), not_asked.len());
+    let text: String = asked.into_iter().map(|(text, _)| text).chain([last]).collect();
+    assert_eq!(text, Worker::load(options()).unwrap().answer(alphabet(4)).unwrap().0);
 }
 
 #[test]

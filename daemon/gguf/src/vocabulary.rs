@@ -35,6 +35,21 @@ pub(crate) fn check(header: &Header) -> Result<(), GgufError> {
     }
 }
 
+/// How many tokens two vocabularies may differ by at their ends, which are padded for speed; llama.cpp's number.
+const MOST_PADDING: usize = 128;
+
+impl Header {
+    /// Whether what one model says the other can read token by token, as one that drafts for the other must.
+    pub fn shares_vocabulary(&self, other: &Self) -> bool {
+        let [one, two] = [self, other].map(|header| list(header, TOKENS).unwrap_or_default());
+        let edges = ["tokenizer.ggml.model", "tokenizer.ggml.bos_token_id", "tokenizer.ggml.eos_token_id"];
+        edges.iter().all(|key| self.get(key) == other.get(key))
+            && !one.is_empty()
+            && one.len().abs_diff(two.len()) <= MOST_PADDING
+            && one.iter().zip(two).all(|(token, other)| token == other)
+    }
+}
+
 fn list<'a>(header: &'a Header, key: &str) -> Option<&'a [Value]> {
     match header.get(key)? {
         Value::Array(items) => Some(items),

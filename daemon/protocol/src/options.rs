@@ -33,6 +33,8 @@ pub struct Options {
     pub num_predict: Option<u32>,
     /// Tokens at the start that truncation spares.
     pub num_keep: u32,
+    /// Tokens that a draft model guesses at once, to begin with; with 0 it guesses none.
+    pub draft_tokens: u32,
     /// Whether an answer goes on when the context is full, which forgets the older half of it.
     pub shift: bool,
 }
@@ -53,6 +55,7 @@ impl Default for Options {
             stop: Vec::new(),
             num_predict: None,
             num_keep: 4,
+            draft_tokens: 4,
             shift: true,
         }
     }
@@ -99,7 +102,7 @@ pub struct OptionPatch {
     pub use_mmap: Option<bool>,
     /// Load: compute threads; 0 is automatic.
     pub num_thread: Option<u32>,
-    /// Load: tokens that a draft model proposes at once.
+    /// Tokens that a draft model guesses at once.
     pub draft_num_predict: Option<u32>,
 }
 
@@ -254,6 +257,7 @@ impl OptionPatch {
             stop: self.stop.clone().unwrap_or_default(),
             num_predict: self.num_predict.and_then(|n| u32::try_from(n).ok()),
             num_keep: self.num_keep.unwrap_or(default.num_keep),
+            draft_tokens: self.draft_num_predict.unwrap_or(default.draft_tokens),
             shift: default.shift,
         }
     }

@@ -25,6 +25,8 @@ pub struct Shape {
     pub masks: u64,
     /// Tokens of the vocabulary.
     pub vocabulary: u64,
+    /// Of a smaller model beside it, which guesses what it will say.
+    pub draft: Option<Box<Self>>,
 }
 
 /// Bytes that a worker takes, by what for.
@@ -75,6 +77,7 @@ impl Shape {
             numbers_per_token: 4 * key("embedding_length") + 3 * feed_forward(model) + 3 * blocks.mixing(),
             masks: if key("attention.sliding_window") > 0 { 2 } else { 1 },
             vocabulary: vocabulary(model),
+            draft: None,
         }
     }
 
@@ -86,7 +89,7 @@ impl Shape {
         let step_tokens = u64::from(options.batch_tokens.min(MICRO_BATCH));
         let masks = self.masks.saturating_mul(total_tokens).saturating_mul(step_tokens * MASK_BYTES);
         let logits = self.vocabulary * NUMBER_BYTES;
-        Estimate {
+        let own = Estimate {
             weights_bytes: self.weights_bytes,
             cache_bytes: self
                 .cache_bytes_per_token(options.cache_types)
@@ -99,7 +102,11 @@ impl Shape {
             process_bytes: PROCESS_BYTES
                 + self.vocabulary * TOKEN_BYTES
                 + logits * (SPARE_SEQUENCES + sequences),
-        }
+        };
+        // Its cache is not packed: it is small.
+        let plain = || LoadOptions { cache_types: CacheTypes::default(), ..options.clone() };
+        let draft = self.draft.as_ref().map(|draft| draft.estimate(&plain()));
+        draft.map_or(own, |draft| own.with_draft(&draft))
     }
 
     /// In what a worker keeps K and V that was asked for these.
@@ -123,6 +130,19 @@ impl Shape {
 }
 
 impl Estimate {
+    /// With a draft model in the same process, that keeps no prefixes.
+    fn with_draft(self, draft: &Self) -> Self {
+        Self {
+            weights_bytes: self.weights_bytes.saturating_add(draft.weights_bytes),
+            cache_bytes: self.cache_bytes.saturating_add(draft.cache_bytes),
+            compute_bytes: self.compute_bytes.saturating_add(draft.compute_bytes),
+            prefix_bytes: self.prefix_bytes,
+            process_bytes: self
+                .process_bytes
+                .saturating_add(draft.process_bytes.saturating_sub(PROCESS_BYTES)),
+        }
+    }
+
     /// Bytes of all of it.
     pub fn total_bytes(&self) -> u64 {
         [self.weights_bytes, self.cache_bytes, self.compute_bytes, self.prefix_bytes, self.process_bytes]

@@ -40,7 +40,8 @@ impl World {
 /// The files of a worker, opened before it is started, which has no right to open anything.
 pub(crate) fn open(load: &Load) -> Result<WorkerFiles, ScheduleError> {
     let adapters = load.adapters.iter().map(|path| open_one(path)).collect::<Result<_, _>>()?;
-    Ok(WorkerFiles { model: open_one(&load.weights)?, adapters, output: None, prefixes: None })
+    let draft = load.draft.as_deref().map(open_one).transpose()?;
+    Ok(WorkerFiles { model: open_one(&load.weights)?, adapters, draft, output: None, prefixes: None })
 }
 
 fn open_one(path: &Path) -> Result<File, ScheduleError> {
@@ -59,7 +60,9 @@ fn shape(load: &Load) -> Result<Shape, ScheduleError> {
         })
     };
     let adapters = load.adapters.iter().map(|path| header(path)).collect::<Result<Vec<_>, _>>()?;
-    Ok(Shape::of(&header(&load.weights)?, &adapters))
+    let draft = load.draft.as_deref().map(header).transpose()?;
+    let draft = draft.map(|draft| Box::new(Shape::of(&draft, &[])));
+    Ok(Shape { draft, ..Shape::of(&header(&load.weights)?, &adapters) })
 }
 
 fn gauge(workers: &[u32]) -> Gauge {

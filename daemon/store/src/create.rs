@@ -17,6 +17,8 @@ pub struct Recipe {
     pub weights: Option<Digest>,
     /// ADAPTER: uploaded LoRA files by name, in place of the base's own.
     pub adapters: Vec<(String, Digest)>,
+    /// DRAFT: an uploaded model by name, in place of the base's own.
+    pub draft: Option<(String, Digest)>,
     /// TEMPLATE.
     pub template: Option<String>,
     /// SYSTEM.
@@ -79,21 +81,17 @@ impl Store {
             layers.insert(0, BlobRef::of(manifest::MODEL, &packed));
             held.push(packed);
         }
-        if !recipe.adapters.is_empty() {
-            layers.retain(|layer| layer.media_type != manifest::ADAPTER);
-        }
-        for (file, digest) in &recipe.adapters {
-            let adapter = self.hold(digest)?.ok_or(StoreError::UnknownBlob(*digest))?;
-            if !self.header_of(digest)?.is_adapter() {
-                return Err(StoreError::NoAdapter(file.clone()));
-            }
-            say(format!("using existing layer {digest}"));
-            layers.push(BlobRef::of(manifest::ADAPTER, &adapter));
-            held.push(adapter);
-        }
         let weights =
-            layers.iter().find(|layer| layer.media_type == manifest::MODEL).ok_or(StoreError::NoBase)?;
-        let config = self.config_of(&recipe, &weights.digest)?;
+            layers.iter().find(|layer| layer.media_type == manifest::MODEL).ok_or(StoreError::NoBase)?.digest;
+        for (media_type, digest) in self.companions(&recipe, &weights)? {
+            let companion = self.hold(&digest)?.ok_or(StoreError::UnknownBlob(digest))?;
+            say(format!("using existing layer {digest}"));
+            // In place of what the base brought.
+            layers.retain(|layer| layer.media_type != media_type || layer.from.is_none());
+            layers.push(BlobRef::of(media_type, &companion));
+            held.push(companion);
+        }
+        let config = self.config_of(&recipe, &weights)?;
         for (media_type, text) in self.overlays(recipe, &layers)? {
             layers.retain(|layer| layer.media_type != media_type);
             for bytes in text {
@@ -112,6 +110,28 @@ impl Store {
         self.publish(name, &manifest, &held)?;
         say("success".into());
         Ok(())
+    }
+
+    /// The files that go with the weights, each with its media type and checked against them.
+    fn companions(
+        &self,
+        recipe: &Recipe,
+        weights: &Digest,
+    ) -> Result<Vec<(&'static str, Digest)>, StoreError> {
+        let mut companions = Vec::new();
+        for (file, digest) in &recipe.adapters {
+            if !self.header_of(digest)?.is_adapter() {
+                return Err(StoreError::NoAdapter(file.clone()));
+            }
+            companions.push((manifest::ADAPTER, *digest));
+        }
+        if let Some((file, digest)) = &recipe.draft {
+            if digest == weights || !self.header_of(digest)?.shares_vocabulary(&self.header_of(weights)?) {
+                return Err(StoreError::NoDraft(file.clone()));
+            }
+            companions.push((manifest::DRAFT, *digest));
+        }
+        Ok(companions)
     }
 
     /// What the weights say, what a base model said of itself, and what the recipe says.

@@ -56,6 +56,11 @@ pub enum StoreError {
         "{0} is no adapter; ADAPTER takes a LoRA as a GGUF file, as llama.cpp's convert_lora_to_gguf.py makes it"
     )]
     NoAdapter(String),
+    /// A file that is given as a draft model is none for this model.
+    #[error(
+        "{0} cannot draft for this model; DRAFT takes a smaller model with the same vocabulary, as a GGUF file of its own"
+    )]
+    NoDraft(String),
     /// There is no room for what is to come. Nothing was written.
     #[error(
         "no room for {needed_bytes} more bytes: {free_bytes} are free, of which {floor_bytes} are to stay so; free at least {missing_bytes}",

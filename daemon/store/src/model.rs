@@ -46,6 +46,8 @@ pub struct Model {
     pub weights: PathBuf,
     /// LoRA adapters over it, GGUF files too.
     pub adapters: Vec<PathBuf>,
+    /// A smaller model that guesses what it will say, a GGUF file too.
+    pub draft: Option<PathBuf>,
     /// Its name as a blob.
     pub weights_digest: Digest,
     /// The Modelfile's parameters.
@@ -142,6 +144,7 @@ impl Store {
                 .of_type(manifest::ADAPTER)
                 .map(|layer| self.blob_path(&layer.digest))
                 .collect(),
+            draft: stored.manifest.of_type(manifest::DRAFT).next().map(|layer| self.blob_path(&layer.digest)),
             weights_digest: weights.digest,
             parameters,
             parameter_lines,

@@ -27,7 +27,7 @@ use crate::{
 /// Statuses that wait for a slow client at most.
 const STATUSES_IN_FLIGHT: usize = 64;
 
-const NOT_YET: &[&str] = &["draft_files", "draft_quantize", "info", "remote_host"];
+const NOT_YET: &[&str] = &["draft_quantize", "info", "remote_host"];
 
 /// `POST /api/create`.
 pub(super) async fn create(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
@@ -170,6 +170,7 @@ impl Request {
                 base: base(&mut fields)?,
                 weights: None,
                 adapters: blobs(&mut fields, "adapters")?,
+                draft: draft(&mut fields)?,
                 template: fields.text("template")?,
                 system: fields.text("system")?,
                 licenses: licenses(&mut fields)?,
@@ -190,6 +191,14 @@ fn base(fields: &mut Fields) -> Result<Base, Error> {
         Some(from) => Ok(Base::Model(from.parse().map_err(|_| Error::InvalidName)?)),
         None if files.is_empty() => Err(Invalid::new("neither 'from' or 'files' was specified").into()),
         None => Ok(Base::Blobs(files)),
+    }
+}
+
+fn draft(fields: &mut Fields) -> Result<Option<(String, Digest)>, Invalid> {
+    let mut files = blobs(fields, "draft_files")?;
+    match files.len() {
+        0 | 1 => Ok(files.pop()),
+        _ => Err(Invalid::of("draft_files", "only one draft model is supported, as one GGUF file")),
     }
 }
 

@@ -81,6 +81,23 @@ impl Sampler {
     }
 }
 
+impl Context {
+    /// The token that is most likely, and how likely it is, from 0 to 1.
+    pub(crate) fn most_likely(&mut self, row: LogitsRow, vocabulary: usize) -> (Token, f32) {
+        let index = self.take_row(row);
+        // SAFETY: `take_row` checked that the logits of this row are there; they are as many as the model has tokens.
+        let logits = unsafe {
+            std::slice::from_raw_parts(sys::llama_get_logits_ith(self.raw(), index).cast_const(), vocabulary)
+        };
+        let best = |(at, most): (usize, f32), (next, logit): (usize, &f32)| {
+            if *logit > most { (next, *logit) } else { (at, most) }
+        };
+        let (token, most) = logits.iter().enumerate().fold((0, f32::NEG_INFINITY), best);
+        let others: f32 = logits.iter().map(|logit| (logit - most).exp()).sum();
+        (token as Token, 1.0 / others)
+    }
+}
+
 impl Drop for Sampler {
     fn drop(&mut self) {
         // SAFETY: ours, freed once; the chain frees its members.

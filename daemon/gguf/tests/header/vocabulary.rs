@@ -62,3 +62,24 @@ fn a_token_that_is_to_be_added_is_in_the_vocabulary() {
     let llama = File::model().with("tokenizer.ggml.model", text("llama"));
     assert!(llama.with("tokenizer.ggml.bos_token_id", u32(u32::MAX)).read().is_ok());
 }
+
+#[test]
+fn a_model_drafts_for_one_that_reads_its_tokens() {
+    let model = || File::model().without("tokenizer.ggml.scores").without("tokenizer.ggml.token_type");
+    let with = |tokens: &[&str]| {
+        let tokens: Vec<_> = tokens.iter().map(|token| text(token)).collect();
+        model().with("tokenizer.ggml.tokens", list(&tokens)).read().unwrap()
+    };
+    let large = with(&["<s>", "</s>", "a", "b"]);
+    assert!(large.shares_vocabulary(&large));
+    assert!(with(&["<s>", "</s>", "a", "b", "<pad>"]).shares_vocabulary(&large), "padded");
+    assert!(!with(&["<s>", "</s>", "b", "a"]).shares_vocabulary(&large));
+    let padding: Vec<String> = (0..200).map(|number| format!("<pad{number}>")).collect();
+    let padded: Vec<&str> =
+        ["<s>", "</s>", "a", "b"].into_iter().chain(padding.iter().map(String::as_str)).collect();
+    assert!(!with(&padded).shares_vocabulary(&large), "these are no padding");
+    let other_end = model().with("tokenizer.ggml.eos_token_id", u32(3)).read().unwrap();
+    assert!(!other_end.shares_vocabulary(&large));
+    let none = model().without("tokenizer.ggml.tokens").read().unwrap();
+    assert!(!none.shares_vocabulary(&none));
+}

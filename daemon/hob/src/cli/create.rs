@@ -55,21 +55,27 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
     if !files.is_empty() {
         body.insert("files".to_owned(), Value::Object(files));
     }
-    let mut adapters = Map::new();
-    for adapter in &modelfile.adapters {
-        let path = located(folder, adapter);
-        anyhow::ensure!(
-            path.is_file(),
-            "no adapter {adapter}\nhint: ADAPTER takes a LoRA as a GGUF file, as llama.cpp's convert_lora_to_gguf.py makes it"
-        );
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        adapters.insert(name, json!(carrier.bring(&path).await?));
-    }
-    if !adapters.is_empty() {
-        body.insert("adapters".to_owned(), Value::Object(adapters));
+    let companions = [
+        ("adapters", "adapter", &modelfile.adapters, ADAPTER),
+        ("draft_files", "draft model", &modelfile.drafts, DRAFT),
+    ];
+    for (field, what, files, takes) in companions {
+        let mut brought = Map::new();
+        for file in files {
+            let path = located(folder, file);
+            anyhow::ensure!(path.is_file(), "no {what} {file}\nhint: {takes}");
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            brought.insert(name, json!(carrier.bring(&path).await?));
+        }
+        if !brought.is_empty() {
+            body.insert(field.to_owned(), Value::Object(brought));
+        }
     }
     submit(client, &Value::Object(body)).await
 }
+
+const ADAPTER: &str = "ADAPTER takes a LoRA as a GGUF file, as llama.cpp's convert_lora_to_gguf.py makes it";
+const DRAFT: &str = "DRAFT takes a smaller model with the same vocabulary, as a GGUF file of its own";
 
 /// Has the daemon make a model, showing each of its steps.
 pub(crate) async fn submit(client: &Client, body: &Value) -> anyhow::Result<()> {
@@ -92,10 +98,6 @@ pub(crate) async fn submit(client: &Client, body: &Value) -> anyhow::Result<()> 
 
 /// The part of the request that needs no file.
 fn recipe(modelfile: &Modelfile) -> anyhow::Result<Map<String, Value>> {
-    anyhow::ensure!(
-        modelfile.drafts.is_empty(),
-        "this Modelfile has a DRAFT\nhint: hob cannot use draft models yet; leave the line out"
-    );
     let mut body = Map::new();
     let texts = [
         ("template", &modelfile.template),

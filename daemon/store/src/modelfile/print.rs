@@ -15,6 +15,7 @@ impl Store {
         let modelfile = Modelfile {
             from: vec![model.weights.display().to_string()],
             adapters: model.adapters.iter().map(|path| path.display().to_string()).collect(),
+            drafts: model.draft.iter().map(|path| path.display().to_string()).collect(),
             parameters: model.parameter_lines.clone(),
             template: model.template.clone(),
             system: model.system.clone(),
