@@ -144,6 +144,11 @@ impl Running {
         }
     }
 
+    /// Nothing was sampled here yet.
+    pub(crate) fn is_first(&self) -> bool {
+        self.first_token.is_none()
+    }
+
     /// Tokens that may still come after the next one.
     pub(crate) fn tokens_left(&self) -> usize {
         self.limit.saturating_sub(self.generated + 1)

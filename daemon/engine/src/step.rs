@@ -45,14 +45,13 @@ pub(crate) struct Loop {
     cancellations: Arc<Cancellations>,
     outbox: Outbox,
     spill: Arc<Spill>,
+    /// Where prefixes go that are to outlive the worker.
+    disk: Option<Sender<Arc<Spilled>>>,
     draft: Option<DraftModel>,
     payoff: Payoff,
     /// The draft model guessed for this step.
     drafted: bool,
 }
-
-/// Where prefixes go that are to outlive the worker.
-type ToDisk<'a> = Option<&'a Sender<Arc<Spilled>>>;
 
 /// How often the daemon is told that the loop goes round.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -107,10 +106,16 @@ impl Loop {
             cancellations,
             outbox,
             spill,
+            disk: None,
             draft: None,
             payoff: Payoff::default(),
             drafted: false,
         }
+    }
+
+    /// With somebody who keeps prefixes beyond the end of the worker.
+    pub(crate) fn with_disk(self, disk: Option<Sender<Arc<Spilled>>>) -> Self {
+        Self { disk, ..self }
     }
 
     /// With a smaller model that guesses ahead.
@@ -119,15 +124,15 @@ impl Loop {
     }
 
     /// Runs until the daemon hangs up.
-    pub(crate) fn run(&mut self, intake: &Receiver<Intake>, disk: ToDisk<'_>) -> HungUp {
+    pub(crate) fn run(&mut self, intake: &Receiver<Intake>) -> HungUp {
         let mut beat = Instant::now();
         loop {
-            if let Err(hung_up) = self.take_in(intake, disk) {
+            if let Err(hung_up) = self.take_in(intake) {
                 return hung_up;
             }
             self.drop_cancelled();
             if self.start_waiting() {
-                self.make_way(disk);
+                self.make_way();
             }
             self.shift_full();
             let begun = Instant::now();
@@ -151,9 +156,9 @@ impl Loop {
     }
 
     /// Takes all that arrived; waits for something when there is nothing to do.
-    fn take_in(&mut self, intake: &Receiver<Intake>, disk: ToDisk<'_>) -> Result<(), HungUp> {
+    fn take_in(&mut self, intake: &Receiver<Intake>) -> Result<(), HungUp> {
         if self.queue.is_empty() && self.sequences.iter().all(|sequence| sequence.running.is_none()) {
-            let first = self.wait(intake, disk)?;
+            let first = self.wait(intake)?;
             self.note(first);
             self.threads.wake();
         }
@@ -250,6 +255,7 @@ impl Loop {
             self.queue.push_front(waiting);
             return;
         };
+        self.keep_whole(place);
         let kept = match self.spill.best(owner, waiting.tokens(), parts, place.shared + WORTH_RESTORING) {
             Some((spilled, shared)) if self.restore(place.target, &spilled, shared) => shared,
             _ => self.take_over(place),
@@ -341,11 +347,14 @@ impl Loop {
 
     /// Takes the next tokens of all that were computed; how many.
     fn sample(&mut self) -> Result<usize, HungUp> {
-        let (now, mut tokens) = (Instant::now(), 0);
+        let (now, mut tokens, mut read) = (Instant::now(), 0, Vec::new());
         for at in 0..self.sequences.len() {
             let sequence = &mut self.sequences[at];
             let Some(running) = &mut sequence.running else { continue };
             let Some(first) = running.output.take() else { continue };
+            if running.is_first() {
+                read.push(at);
+            }
             let guess = std::mem::take(&mut running.guess);
             let (mut right, mut said, mut sampled, mut end) = (0, String::new(), Vec::new(), None);
             while let Some(row) = self.batch.row(first + right) {
@@ -378,6 +387,7 @@ impl Loop {
                 }
             }
         }
+        read.into_iter().for_each(|at| self.keep_prompt(at));
         Ok(tokens)
     }
 

@@ -8,6 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use protocol::{
@@ -115,17 +116,15 @@ pub fn serve(socket: UnixStream, mut files: Files, system: System) -> Result<(),
         step: Duration::from_millis(options.max_step_ms.into()),
     };
     let batch_loop = Loop::new(loaded.model, loaded.context, limits, loaded.cancellations, outbox, spill);
-    let mut batch_loop = batch_loop.with_draft(loaded.draft);
-    match shelf {
-        Some(shelf) => std::thread::scope(|scope| {
-            let (sender, spilled) = channel();
-            scope.spawn(move || shelf.keep_all(&spilled));
-            let HungUp = batch_loop.run(&arrivals, Some(&sender));
-            batch_loop.spill_all(Some(&sender));
-        }),
-        None => {
-            let HungUp = batch_loop.run(&arrivals, None);
-        }
+    let (disk, keeper) = shelf.map(Shelf::start).unzip();
+    let mut batch_loop = batch_loop.with_draft(loaded.draft).with_disk(disk);
+    let HungUp = batch_loop.run(&arrivals);
+    batch_loop.spill_all();
+    // With it goes the way to the disk, which ends who keeps what came by it.
+    drop(batch_loop);
+    if let Some(keeper) = keeper {
+        // One that panicked has said so.
+        let _ended = keeper.join();
     }
     Ok(())
 }
@@ -145,6 +144,12 @@ impl Shelf {
         let warn = |error: &std::io::Error| tell(&format!("prefixes on the disk are not used: {error}"));
         let file = opened.inspect_err(warn).ok()?;
         Some(Self { file: Arc::new(Mutex::new(file)), parts })
+    }
+
+    /// A thread that keeps what is sent to it.
+    fn start(self) -> (Sender<Arc<Spilled>>, JoinHandle<()>) {
+        let (sender, spilled) = channel();
+        (sender, std::thread::spawn(move || self.keep_all(&spilled)))
     }
 
     fn fetch(&self, owner: Owner, prompt: &[i32], have: usize) -> Option<Arc<Spilled>> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use super::{HungUp, Intake, Loop, ToDisk};
+use super::{HungUp, Intake, Loop};
 use crate::cache::Placement;
 use crate::sequence::Sequence;
 use crate::spill::Spilled;
@@ -23,45 +23,74 @@ pub(super) const WORTH_RESTORING: usize = 32;
 
 impl Loop {
     /// Waits for something to do, and spills in the meantime what is in the KV cache alone.
-    pub(super) fn wait(&mut self, intake: &Receiver<Intake>, disk: ToDisk<'_>) -> Result<Intake, HungUp> {
+    pub(super) fn wait(&mut self, intake: &Receiver<Intake>) -> Result<Intake, HungUp> {
         let mut patience = QUIET;
         while let Some(at) = self.unspilled() {
             match intake.recv_timeout(patience) {
                 Ok(news) => return Ok(news),
                 Err(RecvTimeoutError::Disconnected) => return Err(HungUp),
-                Err(RecvTimeoutError::Timeout) => self.spill_one(at, disk),
+                Err(RecvTimeoutError::Timeout) => self.spill_one(at),
             }
             patience = Duration::ZERO;
         }
         intake.recv().map_err(|_| HungUp)
     }
 
-    /// Spills all that is idle. For the end.
-    pub(crate) fn spill_all(&mut self, disk: ToDisk<'_>) {
+    /// Gives to the disk, if there is one, what is in the KV cache alone. For the end.
+    pub(crate) fn spill_all(&mut self) {
+        if self.disk.is_none() {
+            return;
+        }
         for at in 0..self.sequences.len() {
             self.retire(at);
         }
         while let Some(at) = self.unspilled() {
-            self.spill_one(at, disk);
+            self.spill_one(at);
         }
     }
 
     /// An idle sequence whose tokens are in the KV cache alone.
     fn unspilled(&self) -> Option<usize> {
-        let parts = self.context.keeps_parts();
-        let unspilled = |sequence: &Sequence| {
-            sequence.running.is_none()
-                && sequence.cached.len() >= WORTH_RESTORING
-                && !sequence.spilled
-                && !self.spill.has(sequence.owner, &sequence.cached, parts)
-        };
-        self.spill.is_on().then(|| self.sequences.iter().position(unspilled)).flatten()
+        self.sequences.iter().position(|sequence| self.is_unspilled(sequence))
     }
 
-    fn spill_one(&mut self, at: usize, disk: ToDisk<'_>) {
-        let sequence = &mut self.sequences[at];
+    fn is_unspilled(&self, sequence: &Sequence) -> bool {
+        self.spill.is_on()
+            && sequence.running.is_none()
+            && sequence.cached.len() >= WORTH_RESTORING
+            && !sequence.spilled
+            && !self.spill.has(sequence.owner, &sequence.cached, self.context.keeps_parts())
+    }
+
+    fn spill_one(&mut self, at: usize) {
         // Once, even if it does not fit.
-        sequence.spilled = true;
+        self.sequences[at].spilled = true;
+        self.save(at);
+    }
+
+    /// What cannot be cut is lost as a whole when another prompt begins where it is.
+    pub(super) fn keep_whole(&mut self, place: Placement) {
+        let reused = place.source == place.target && place.shared > 0;
+        if !self.context.keeps_parts() && !reused && self.is_unspilled(&self.sequences[place.target]) {
+            self.spill_one(place.target);
+        }
+    }
+
+    /// What cannot be cut serves no text that goes on from within it. The next one of a conversation often goes on from the
+    /// end of the prompt, as what was said comes back in other tokens or without the thinking.
+    pub(super) fn keep_prompt(&mut self, at: usize) {
+        let (sequence, parts) = (&self.sequences[at], self.context.keeps_parts());
+        if !parts
+            && self.spill.is_on()
+            && sequence.cached.len() >= WORTH_RESTORING
+            && !self.spill.has(sequence.owner, &sequence.cached, parts)
+        {
+            self.save(at);
+        }
+    }
+
+    fn save(&mut self, at: usize) {
+        let sequence = &self.sequences[at];
         let state = self.context.save(sequence.id);
         if state.is_empty() {
             return;
@@ -69,11 +98,11 @@ impl Loop {
         let spilled = Arc::new(Spilled { owner: sequence.owner, tokens: sequence.cached.clone(), state });
         self.spill.put(Arc::clone(&spilled), self.context.keeps_parts());
         // A disk that failed has said so.
-        let _unkept = disk.map(|disk| disk.send(spilled));
+        let _unkept = self.disk.as_ref().map(|disk| disk.send(spilled));
     }
 
     /// Leaves those that run few idle tokens in the KV cache: forgets the coldest, which are elsewhere or go there first.
-    pub(super) fn make_way(&mut self, disk: ToDisk<'_>) {
+    pub(super) fn make_way(&mut self) {
         let parts = self.context.keeps_parts();
         if !self.spill.is_on() || !parts {
             return;
@@ -89,7 +118,7 @@ impl Loop {
                 if tokens <= UNSPILLED_TOKENS {
                     return;
                 }
-                self.spill_one(at, disk);
+                self.spill_one(at);
             }
             self.clear(at);
         }
