@@ -1,5 +1,7 @@
 """What is measured. Each scenario is a function of one server that returns rows: a name, a figure, and which way is better."""
-import json, random, statistics, threading, time
+import functools, json, random, statistics, threading, time
+
+from servers import at_once, busy
 
 WORDS = ("the moon pulls sea wind and an old house by river where people read long letters of ships that came from far "
          "away with salt bread tea silk maps stars rain songs lamps stones bridges gardens winter summer night day").split()
@@ -28,16 +30,25 @@ def stream(server, turn):
 
 
 def clients(server, turn):
-    """Many clients with prompts of 20 to 300 words each, all at once."""
+    """Many clients that each ask four questions, the next when the last is answered."""
     for count in (1, 2, 4, 8, 16):
-        lengths = random.Random(count).choices((20, 60, 120, 300), k=count)
-        prompts = [text(f"clients {turn} {count} {at}", words) for at, words in enumerate(lengths)]
-        answers, seconds = server.ask_all(prompts, 48)
+        # As long in each turn, but of other words.
+        lengths = random.Random(count)
+        prompts = [[text(f"clients {turn} {count} {client} {at}", lengths.randint(20, 300)) for at in range(4)]
+                   for client in range(count)]
+        answers, seconds = at_once([functools.partial(one_after_the_other, server, own) for own in prompts])
+        answers = sum(answers, [])
         gaps = [gap for answer in answers for gap in answer.gaps]
+        firsts = [answer.first for answer in answers]
         yield f"{count} clients, tokens/s", sum(answer.tokens for answer in answers) / seconds, "more"
-        yield f"{count} clients, first token p50, ms", percentile([a.first for a in answers], 0.5) * 1000, "less"
+        yield f"{count} clients, first token p50, ms", percentile(firsts, 0.5) * 1000, "less"
+        yield f"{count} clients, first token p99, ms", percentile(firsts, 0.99) * 1000, "less"
         yield f"{count} clients, gap p50, ms", percentile(gaps, 0.5) * 1000, "less"
         yield f"{count} clients, gap p99, ms", percentile(gaps, 0.99) * 1000, "less"
+
+
+def one_after_the_other(server, prompts):
+    return [server.ask(prompt, 48) for prompt in prompts]
 
 
 def intruder(server, turn):
@@ -47,6 +58,19 @@ def intruder(server, turn):
     answer = server.ask(text(f"beside {turn}", 20), 160, on_first=thread.start)
     thread.join()
     yield "4k prompt beside a stream, worst gap, ms", max(answer.gaps) * 1000, "less"
+
+
+def beside(server, turn):
+    """A machine that is not ours alone: other programs on its cores, and a second model that answers too."""
+    question = "Why is the sky blue?"
+    server.ask(question, 1)
+    with busy(2):
+        answer = server.ask(question, 128)
+    yield "beside 2 busy processes, tokens/s", answer.rate, "more"
+    with server.twin() as ask_twin:
+        ask_twin(question, 1)
+        answers, seconds = at_once([functools.partial(ask, question, 128) for ask in (server.ask, ask_twin)])
+    yield "two models at once, tokens/s in sum", sum(answer.tokens for answer in answers) / seconds, "more"
 
 
 def prefix(server, turn):
@@ -98,6 +122,7 @@ ALL = {
     "stream": (stream, 1, 4096),
     "clients": (clients, 8, 1024),
     "intruder": (intruder, 2, 8192),
+    "beside": (beside, 1, 4096),
     "prefix": (prefix, 1, 4096),
     "rewrite": (rewrite, 1, 4096),
     "overhead": (overhead, 1, 4096),

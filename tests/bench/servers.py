@@ -1,5 +1,5 @@
 """The two servers that are compared: started alike, asked alike, timed at this end of the socket."""
-import http.client, json, os, pathlib, signal, socket, subprocess, sys, tempfile, threading, time
+import concurrent.futures, contextlib, functools, http.client, json, os, pathlib, signal, socket, subprocess, sys, tempfile, time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "hob"
@@ -61,9 +61,9 @@ class Server:
         connection.request(method, path, body and json.dumps(body), {"Content-Type": "application/json"})
         return connection.getresponse()
 
-    def ask(self, prompt, tokens, on_first=None):
+    def ask(self, prompt, tokens, on_first=None, model="bench"):
         """One greedy answer of so many tokens at most, by the API that all speak."""
-        body = {"model": "bench", "messages": [{"role": "user", "content": prompt}], "stream": True, "temperature": 0, "max_tokens": tokens,
+        body = {"model": model, "messages": [{"role": "user", "content": prompt}], "stream": True, "temperature": 0, "max_tokens": tokens,
                 "stream_options": {"include_usage": True}}
         answer, begun = Answer(), time.monotonic()
         for line in self.request("POST", "/v1/chat/completions", body):
@@ -96,21 +96,6 @@ class Server:
             answer.tokens = event.get("eval_count") or event.get("tokens_predicted") or answer.tokens
         return answer
 
-    def ask_all(self, prompts, tokens):
-        """All at once; the answers, and the seconds until the last ended."""
-        answers = [None] * len(prompts)
-
-        def one(at):
-            answers[at] = self.ask(prompts[at], tokens)
-
-        threads = [threading.Thread(target=one, args=(at,)) for at in range(len(prompts))]
-        begun = time.monotonic()
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return answers, time.monotonic() - begun
-
     def __enter__(self):
         return self
 
@@ -142,10 +127,17 @@ class Hob(Server):
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
-    def unload(self):
-        json.load(self.request("POST", "/api/generate", {"model": "bench", "keep_alive": 0, "stream": False}))
-        while json.load(self.request("GET", "/api/ps"))["models"]:
+    def unload(self, model="bench"):
+        json.load(self.request("POST", "/api/generate", {"model": model, "keep_alive": 0, "stream": False}))
+        while any(loaded["model"] == f"{model}:latest" for loaded in json.load(self.request("GET", "/api/ps"))["models"]):
             time.sleep(0.01)
+
+    @contextlib.contextmanager
+    def twin(self):
+        """The same file as another model beside it: how that is asked."""
+        self.request("POST", "/api/copy", {"source": "bench", "destination": "twin"}).read()
+        yield functools.partial(self.ask, model="twin")
+        self.unload("twin")
 
     def restart(self):
         self.stop()
@@ -159,6 +151,7 @@ class LlamaServer(Server):
         return "/completion", {"prompt": prompt, "stream": True, "temperature": 0, "n_predict": tokens}
 
     def __init__(self, executable, model, slots, context):
+        self.settings = executable, model, slots, context
         port = free_port()
         command = [executable, "-m", MODELS[model], "-c", context * slots, "-np", slots, "-kvu", "-t", THREADS,
                    "-b", 512, "-ub", 512, "--port", port, "--host", "127.0.0.1", "--jinja"]
@@ -170,6 +163,31 @@ class LlamaServer(Server):
     def restart(self):
         self.stop()
         self.start()
+
+    @contextlib.contextmanager
+    def twin(self):
+        with LlamaServer(*self.settings) as other:
+            yield other.ask
+
+
+def at_once(jobs):
+    """Runs them all at once: what they return, and the seconds until the last ended."""
+    with concurrent.futures.ThreadPoolExecutor(len(jobs)) as pool:
+        begun = time.monotonic()
+        results = list(pool.map(lambda job: job(), jobs))
+        return results, time.monotonic() - begun
+
+
+@contextlib.contextmanager
+def busy(processes):
+    """So many programs beside it that want a core each, all the time."""
+    running = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
+    try:
+        yield
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
 
 
 def free_port():
