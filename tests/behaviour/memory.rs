@@ -3,14 +3,15 @@
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use behaviour::Hob;
+use behaviour::group::Group;
+use behaviour::{Answer, Hob};
 use serde_json::{Value, json};
 
 fn limited(limit: &str) -> Hob {
     Hob::start_with(&[("HOB_MEMORY__LIMIT", limit), ("HOB_CACHE__RAM", "0")])
 }
 
-fn ask(hob: &Hob, model: &str, options: &Value) -> behaviour::Answer {
+fn ask(hob: &Hob, model: &str, options: &Value) -> Answer {
     let mut options = options.clone();
     options["num_predict"] = json!(1);
     hob.post("/api/generate", &json!({"model": model, "prompt": "Hi", "stream": false, "options": options}))
@@ -137,4 +138,72 @@ fn whatever_is_asked_at_once_the_workers_together_stay_below_the_limit() {
 
     assert!(most <= LIMIT, "{} MiB", most >> 20);
     assert!(most > 100 << 20, "nothing was measured");
+}
+
+const GROUP_BYTES: u64 = 400 << 20;
+
+fn start_in(group: &Group) -> Hob {
+    let settings = [
+        ("HOB_MEMORY__LIMIT", "auto"),
+        ("HOB_MEMORY__FLOOR", "48MiB"),
+        ("HOB_MODELS__MAX_LOADED", "0"),
+        ("HOB_CACHE__RAM", "0"),
+    ];
+    Hob::start_in(group, &settings)
+}
+
+#[test]
+fn in_a_control_group_what_is_asked_at_once_is_answered_or_refused_and_nothing_is_killed() {
+    let Some(group) = Group::limited_to(GROUP_BYTES) else { return };
+    let mut hob = start_in(&group);
+    let models = ["smollm2", "one", "two", "three"];
+    for name in &models[1..] {
+        assert_eq!(hob.post("/api/copy", &json!({"source": "smollm2", "destination": name})).status, 200);
+    }
+    // The third is more than there is room for, the others are not.
+    let contexts = [json!({}), json!({"num_ctx": 512}), json!({"num_ctx": 8192})];
+    let ask_some = |first: usize| {
+        for number in first..first + 6 {
+            let answer = ask(&hob, models[number % 4], &contexts[number % 3]);
+            if number % 3 == 2 {
+                let error = answer.json()["error"].as_str().unwrap_or_default().to_owned();
+                assert!(error.starts_with("model requires more system memory ("), "{answer:?}");
+            } else {
+                assert_eq!(answer.status, 200, "{answer:?}");
+            }
+        }
+    };
+
+    std::thread::scope(|scope| {
+        for first in 0..4 {
+            let ask_some = &ask_some;
+            scope.spawn(move || ask_some(first));
+        }
+    });
+
+    assert!(!hob.log().contains("crashed"), "a worker died");
+    assert!(hob.terminate().success());
+    assert_eq!(group.killed(), 0);
+    if let Some(most) = group.peak_bytes() {
+        assert!((100 << 20..=GROUP_BYTES).contains(&most), "{} MiB", most >> 20);
+    }
+}
+
+#[test]
+fn what_others_in_the_same_control_group_take_is_not_there_for_models_but_what_files_take_is() {
+    let Some(group) = Group::limited_to(GROUP_BYTES) else { return };
+    let budget = |hob: &Hob| {
+        let fit = hob.get("/admin/api/fit?model=smollm2&num_ctx=512").json();
+        fit["budget_bytes"].as_u64().unwrap_or_else(|| panic!("{fit}")) >> 20
+    };
+    // Each has written the model into a store of its own, which only the system keeps in memory.
+    let (mut hob, mut other) = (start_in(&group), start_in(&group));
+    let before = budget(&hob);
+    assert!((250..350).contains(&before), "{before} MiB of 400");
+
+    assert_eq!(ask(&other, "smollm2", &json!({"num_ctx": 512})).status, 200);
+
+    let gone = before - budget(&hob);
+    assert!((40..200).contains(&gone), "{gone} MiB");
+    assert!(hob.terminate().success() && other.terminate().success());
 }

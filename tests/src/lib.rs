@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a harness that cannot go on is a failed test")]
 
 pub mod docker_registry;
+pub mod group;
 pub mod server;
 
 use std::io::{BufRead, BufReader};
@@ -16,6 +17,8 @@ use std::time::Duration;
 use rexpect::session::{PtySession, spawn_command};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::group::Group;
 
 /// How long anything may take before a test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -87,16 +90,27 @@ impl Hob {
 
     /// The same, with settings by environment.
     pub fn start_with(environment: &[(&str, &str)]) -> Self {
-        let hob = Self::start_empty(environment);
-        let made = hob.create("smollm2", &model_file());
+        Self::start_empty(environment).with_model()
+    }
+
+    /// The same, in a control group. The command line and the tests stay out of it.
+    pub fn start_in(group: &Group, environment: &[(&str, &str)]) -> Self {
+        let home = TempDir::new().unwrap();
+        let mut command = clean_command(Path::new("/bin/sh"), home.path());
+        command.args(["-c", "echo $$ >\"$0\" && exec \"$@\""]).arg(group.entrance()).arg(executable());
+        Self::launch(command, home, owned(environment)).with_model()
+    }
+
+    fn with_model(self) -> Self {
+        let made = self.create("smollm2", &model_file());
         assert!(made.status.success(), "{made:?}");
-        hob
+        self
     }
 
     /// A daemon with nothing in its store.
     pub fn start_empty(environment: &[(&str, &str)]) -> Self {
-        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        Self::launch(TempDir::new().unwrap(), environment.iter().map(own).collect())
+        let home = TempDir::new().unwrap();
+        Self::launch(command(home.path()), home, owned(environment))
     }
 
     /// Kills the daemon as a power cut would, and starts another one over what it left.
@@ -104,11 +118,10 @@ impl Hob {
         self.daemon.kill().unwrap();
         self.daemon.wait().unwrap();
         let home = std::mem::replace(&mut self.home, TempDir::new().unwrap());
-        Self::launch(home, std::mem::take(&mut self.environment))
+        Self::launch(command(home.path()), home, std::mem::take(&mut self.environment))
     }
 
-    fn launch(home: TempDir, environment: Vec<(String, String)>) -> Self {
-        let mut command = command(home.path());
+    fn launch(mut command: Command, home: TempDir, environment: Vec<(String, String)>) -> Self {
         command
             .arg("serve")
             .env("HOB_LISTEN", "127.0.0.1:0")
@@ -331,10 +344,18 @@ fn finish(request: reqwest::blocking::RequestBuilder) -> Answer {
     Answer { status: response.status().as_u16(), text: response.text().unwrap() }
 }
 
+fn owned(environment: &[(&str, &str)]) -> Vec<(String, String)> {
+    environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
 /// `hob` with a home of its own and nothing else of this environment.
-#[expect(clippy::disallowed_methods, reason = "tests start the real executable")]
 pub fn command(home: &Path) -> Command {
-    let mut command = Command::new(executable());
+    clean_command(&executable(), home)
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests start the real executable")]
+fn clean_command(program: &Path, home: &Path) -> Command {
+    let mut command = Command::new(program);
     command.env_clear().env("HOME", home).env("PATH", "/usr/bin:/bin").stdout(Stdio::piped());
     command
 }

@@ -6,5 +6,6 @@ pub mod cpu;
 pub mod directories;
 pub mod disk;
 pub mod durable;
+mod group;
 pub mod memory;
 pub mod process;

@@ -1,11 +1,12 @@
 //! How much memory there is, and how much of it processes take.
 
-use std::path::Path;
+use crate::group;
 
-/// Bytes that could be had without swapping; `None` where the system does not say.
+/// Bytes that could be had without swapping, of the system and of the control group that this process is in; `None` where
+/// the system does not say. What it could drop, and so mapped files, counts as to be had.
 pub fn available_bytes() -> Option<u64> {
-    let memory = std::fs::read_to_string("/proc/meminfo").ok()?;
-    kibibytes(&memory, "MemAvailable:")
+    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    kibibytes(&memory, "MemAvailable:").into_iter().chain(group::available_bytes()).min()
 }
 
 /// Bytes of a process that are in RAM and are no copy of a file: what the system cannot give to others by forgetting.
@@ -20,24 +21,6 @@ pub fn anonymous_bytes(process: u32) -> Option<u64> {
 /// `None` where the system does not say.
 pub fn taken_bytes() -> Option<u64> {
     std::fs::read_to_string("/proc/self/smaps").ok().map(|maps| taken(&maps))
-}
-
-/// The least that a control group which this process is in, or one around it, may have in RAM; `None` without a limit.
-/// Reads version 2 alone.
-pub fn group_limit_bytes() -> Option<u64> {
-    let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
-    group_limit(Path::new("/sys/fs/cgroup"), &groups)
-}
-
-fn group_limit(root: &Path, groups: &str) -> Option<u64> {
-    let group = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    let limit = |folder: &Path| {
-        let text = std::fs::read_to_string(folder.join("memory.max")).ok()?;
-        // Without a limit it says "max".
-        text.trim().parse::<u64>().ok()
-    };
-    let folder = root.join(group);
-    folder.ancestors().take_while(|folder| folder.starts_with(root)).filter_map(limit).min()
 }
 
 /// In `smaps`, a line that begins an area says whose it is; lines of figures follow.
@@ -90,20 +73,5 @@ Rss:                   1 kB
         assert_eq!(taken(maps), (10 + 50 + 1) * 1024);
         assert!(taken_bytes().is_some_and(|bytes| bytes > 100_000));
         assert!(anonymous_bytes(std::process::id()).is_some_and(|bytes| bytes > 1000));
-    }
-
-    #[test]
-    fn the_narrowest_group_around_a_process_bounds_it() {
-        let root = tempfile::TempDir::new().unwrap();
-        let inner = root.path().join("system.slice/hob.service");
-        std::fs::create_dir_all(&inner).unwrap();
-        std::fs::write(inner.join("memory.max"), "max\n").unwrap();
-        let groups = "1:name=systemd:/x\n0::/system.slice/hob.service\n";
-        assert_eq!(group_limit(root.path(), groups), None);
-
-        std::fs::write(inner.join("../memory.max"), "4096\n").unwrap();
-
-        assert_eq!(group_limit(root.path(), groups), Some(4096));
-        assert_eq!(group_limit(root.path(), "4:memory:/x\n"), None);
     }
 }

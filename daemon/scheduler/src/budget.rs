@@ -15,12 +15,11 @@ pub enum MemoryLimit {
 /// What the system said at one moment. A figure that it does not know is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Gauge {
-    /// To be had without swapping. The system counts what it could drop, and so mapped weights, as available.
+    /// To be had without swapping, within our control group. What could be dropped, and so mapped weights, counts as
+    /// available.
     pub(crate) available_bytes: Option<u64>,
     /// Of our workers, what is no copy of a file: all of theirs that is not in `available_bytes`.
     pub(crate) ours_bytes: u64,
-    /// The most that the system lets us have, however much is free.
-    pub(crate) group_limit_bytes: Option<u64>,
 }
 
 impl MemoryLimit {
@@ -30,9 +29,8 @@ impl MemoryLimit {
             Self::Bytes(bytes) => return bytes,
             Self::Free { floor_bytes } => floor_bytes,
         };
-        let free = gauge.available_bytes.map(|bytes| bytes.saturating_add(gauge.ours_bytes));
-        match free.into_iter().chain(gauge.group_limit_bytes).min() {
-            Some(bytes) => bytes.saturating_sub(floor_bytes),
+        match gauge.available_bytes {
+            Some(bytes) => bytes.saturating_add(gauge.ours_bytes).saturating_sub(floor_bytes),
             None => u64::MAX,
         }
     }
@@ -45,10 +43,9 @@ mod tests {
     #[test]
     fn what_is_free_and_what_is_ours_is_the_budget_but_for_the_floor() {
         let limit = MemoryLimit::Free { floor_bytes: 10 };
-        let gauge = Gauge { available_bytes: Some(100), ours_bytes: 30, group_limit_bytes: None };
+        let gauge = Gauge { available_bytes: Some(100), ours_bytes: 30 };
         assert_eq!(limit.budget_bytes(gauge), 120);
-        assert_eq!(limit.budget_bytes(Gauge { group_limit_bytes: Some(90), ..gauge }), 80);
-        assert_eq!(limit.budget_bytes(Gauge { available_bytes: Some(0), ours_bytes: 3, ..gauge }), 0);
+        assert_eq!(limit.budget_bytes(Gauge { available_bytes: Some(0), ours_bytes: 3 }), 0);
     }
 
     #[test]

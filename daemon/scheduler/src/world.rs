@@ -69,6 +69,5 @@ fn gauge(workers: &[u32]) -> Gauge {
     Gauge {
         available_bytes: memory::available_bytes(),
         ours_bytes: workers.iter().filter_map(|process| memory::anonymous_bytes(*process)).sum(),
-        group_limit_bytes: memory::group_limit_bytes(),
     }
 }
