@@ -26,6 +26,7 @@ const DRAIN: Duration = Duration::from_secs(30);
 /// # Errors
 /// A setting, an address or a folder that cannot be used.
 pub(crate) fn run(Arguments {}: Arguments) -> anyhow::Result<()> {
+    platform::memory::keep_little();
     let settings = Settings::load()?;
     telemetry::start(&settings.log)?;
     platform::process::raise_open_files();

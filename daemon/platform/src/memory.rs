@@ -1,4 +1,5 @@
 //! How much memory there is, and how much of it processes take.
+#![expect(unsafe_code, reason = "the allocator is told by number what to keep")]
 
 use crate::group;
 
@@ -7,6 +8,19 @@ use crate::group;
 pub fn available_bytes() -> Option<u64> {
     let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     kibibytes(&memory, "MemAvailable:").into_iter().chain(group::available_bytes()).min()
+}
+
+/// Has this process give back at once what it has freed. The C library would keep it for the thread that had it: after a
+/// few hundred headers of large models, a hundred megabytes. To be called before there are other threads.
+pub fn keep_little() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        use nix::libc::{M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, mallopt};
+        for (option, value) in [(M_ARENA_MAX, 1), (M_TRIM_THRESHOLD, 1 << 16), (M_MMAP_THRESHOLD, 1 << 16)] {
+            // SAFETY: sets a number that the allocator looks at; one that it does not know is refused.
+            unsafe { mallopt(option, value) };
+        }
+    }
 }
 
 /// Bytes of a process that are in RAM and are no copy of a file: what the system cannot give to others by forgetting.
