@@ -12,5 +12,6 @@ mod faults;
 mod memory;
 mod models;
 mod power_cut;
+mod queue;
 mod readme;
 mod registries;

@@ -2,9 +2,9 @@
 
 use protocol::{CacheOptions, LoadOptions, OptionPatch};
 use scheduler::{KeepAlive, Load};
-use store::Model;
+use store::{Model, ModelName};
 
-use crate::Config;
+use crate::{Api, Config, error::Error};
 
 const BATCH_TOKENS: u32 = 512;
 
@@ -27,6 +27,24 @@ pub(crate) fn load(
         options: LoadOptions { template: model.template.clone(), ..load_options(options, config) },
         least_context: options.num_ctx.unwrap_or(config.context_tokens.min(LEAST_CONTEXT)),
         keep_alive,
+    }
+}
+
+impl Api {
+    /// Brings these models into memory one after the other, to stay. One that cannot be had is told of in the log, and holds
+    /// up nothing.
+    pub async fn preload(&self, names: &[ModelName]) {
+        for name in names {
+            if let Err(error) = self.preload_one(name).await {
+                tracing::warn!(model = %name, error = error.message(), "setting models.preload: the model is not loaded");
+            }
+        }
+    }
+
+    async fn preload_one(&self, name: &ModelName) -> Result<(), Error> {
+        let model = self.resolve(&name.to_string()).await?;
+        let load = load(&model, &model.parameters, &self.config, Some(KeepAlive::Forever));
+        Ok(self.scheduler.load(load).await?)
     }
 }
 

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use platform::process::WorkerProgram;
 use registry::Registry;
 use scheduler::Scheduler;
-use store::Store;
+use store::{ModelName, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -44,6 +44,9 @@ struct Hob {
     listeners: Vec<front::Listener>,
     door: front::Config,
     app: axum::Router,
+    api: api::Api,
+    /// Models that are loaded at start.
+    preload: Vec<ModelName>,
     scheduler: Scheduler,
 }
 
@@ -75,13 +78,15 @@ impl Hob {
             cache_types: settings.cache_types,
             threads: settings.threads,
         };
-        let app = api::router(api::Api::new(store, registry, scheduler.clone(), config));
+        let api = api::Api::new(store, registry, scheduler.clone(), config);
+        let app = api::router(api.clone());
         let door = front::Config {
             origins: settings.origins.clone(),
             hosts: settings.hosts.clone(),
             ..Default::default()
         };
-        Ok(Self { listeners, door, app, scheduler })
+        let preload = settings.preload.clone();
+        Ok(Self { listeners, door, app, api, preload, scheduler })
     }
 
     fn announce(&self) {
@@ -93,6 +98,8 @@ impl Hob {
 
     async fn run(self) -> anyhow::Result<()> {
         let stop = CancellationToken::new();
+        let (api, preload) = (self.api, self.preload);
+        tokio::spawn(async move { api.preload(&preload).await });
         let serving = tokio::spawn(front::serve(self.listeners, self.app, self.door, stop.clone()));
         told_to_stop().await?;
         tracing::info!("stopping; running answers get {} seconds", DRAIN.as_secs());

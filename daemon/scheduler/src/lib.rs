@@ -2,6 +2,7 @@
 //! client sees is the families'.
 #![forbid(unsafe_code)]
 
+mod activity;
 mod answer;
 mod budget;
 mod error;
@@ -17,6 +18,7 @@ mod table;
 mod worker;
 mod world;
 
+pub use activity::{Activity, State};
 pub use answer::Answer;
 pub use budget::MemoryLimit;
 pub use error::ScheduleError;

@@ -95,6 +95,28 @@ pub(crate) fn next_step(place: Place, want: &[Size], room: &Room) -> Step {
     }
 }
 
+/// The same beside a request that has waited for so many bytes for so long that they are not to be taken from it.
+pub(crate) fn next_step_beside(
+    place: Place,
+    want: &[Size],
+    room: &Room,
+    reserved_bytes: Option<u64>,
+) -> Step {
+    let step = next_step(place, want, room);
+    let takes_room = matches!(step, Step::Load(_) | Step::Replace | Step::Evict(_));
+    let Some(reserved) = reserved_bytes.filter(|_| takes_room) else { return step };
+    let less = Room {
+        budget_bytes: room.budget_bytes.saturating_sub(reserved),
+        max_loaded: room.max_loaded.saturating_sub(1),
+        others: room.others.clone(),
+    };
+    match next_step(place, want, &less) {
+        // Later, there is room again.
+        Step::Refuse(_) => Step::Wait,
+        step => step,
+    }
+}
+
 /// As if nothing stood in the model's own place.
 fn load(want: &[Size], room: &Room) -> Step {
     if room.count(&[Hold::Pin]) >= room.max_loaded {

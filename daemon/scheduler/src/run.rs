@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::health::Verdict;
-use crate::plan::{Place, Refusal, Room, Size, Step, longest_context, next_step};
+use crate::plan::{Place, Refusal, Room, Size, Step, longest_context, next_step_beside};
 use crate::prefixes::PrefixFiles;
 use crate::table::{Phase, Table};
 use crate::worker::{self, Ended, Failure, Link};
@@ -188,19 +188,24 @@ impl Shared {
         loop {
             let place = table.place(&visit.load);
             // A model that is there and free to use is used, however many wait for others.
-            if place == (Place::Ready { serves: true, busy: true })
-                || place == (Place::Ready { serves: true, busy: false })
-            {
+            let asking = visit.waiting.as_ref().map(|waiting| waiting.id);
+            let served = matches!(place, Place::Ready { serves: true, .. });
+            let left = served && table.is_to_be_left(&visit.load.name, asking);
+            if served && !left {
                 return Ok(self.take(&mut table, &visit.load).map_or(Look::Nothing, Look::Leased));
             }
             if visit.waiting.is_none() {
                 visit.waiting = Some(Waiting::enter(self, &mut table, &visit.load)?);
             }
+            if left {
+                return Ok(Look::Nothing);
+            }
             let Some(shape) = visit.shape.clone().or_else(|| table.shape(&visit.load.digest)) else {
                 return Ok(Look::Unknown);
             };
             let (room, names) = self.room(&table, Some(&visit.load.name));
-            match next_step(place, &table.sizes(&visit.load, &shape), &room) {
+            let reserved_bytes = table.reserved_bytes(visit.waiting.as_ref().map(|waiting| waiting.id));
+            match next_step_beside(place, &table.sizes(&visit.load, &shape), &room, reserved_bytes) {
                 Step::Replace => visit.replace(&mut table),
                 Step::Evict(index) => {
                     tracing::info!(model = %names[index], "model unloaded to make room");
@@ -321,7 +326,7 @@ impl Shared {
         tracing::info!(model = %load.name, context = facts.context_tokens, elapsed = ?begun.elapsed(), "model loaded");
         {
             let mut table = self.table();
-            let awaited = table.waiting.values().any(|waiting| waiting.name == load.name);
+            let awaited = table.waiting.values().any(|waiting| waiting.load.name == load.name);
             // Without an entry the daemon is closing; the process goes with `serving`.
             let entry = table.entry(&load.name, id).ok_or_else(gone)?;
             if entry.leaving && !awaited {

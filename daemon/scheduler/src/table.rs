@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use protocol::{LoadOptions, ModelFacts};
 use store::{Digest, ModelName};
@@ -18,7 +18,7 @@ use crate::{KeepAlive, Load, Loaded, Shape};
 pub(crate) struct Table {
     pub(crate) models: HashMap<ModelName, Entry>,
     /// Requests that wait, each for its model.
-    pub(crate) waiting: HashMap<u64, Arc<Load>>,
+    pub(crate) waiting: HashMap<u64, Waiting>,
     /// What left and whose process has not ended, by the entry's number.
     leaving: HashMap<u64, Taken>,
     shapes: HashMap<Digest, Arc<Shape>>,
@@ -44,6 +44,18 @@ pub(crate) struct Entry {
     /// Told to go as soon as it is idle.
     pub(crate) leaving: bool,
 }
+
+/// A request that waits.
+pub(crate) struct Waiting {
+    pub(crate) load: Arc<Load>,
+    pub(crate) since: Instant,
+}
+
+/// After so long, nothing is loaded into the room that a request waits for.
+const RESERVED_AFTER: Duration = Duration::from_secs(10);
+
+/// After so long, others that want what is in that room wait as well, until it is left.
+const CLEARED_AFTER: Duration = Duration::from_secs(60);
 
 /// What a worker takes.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +93,7 @@ impl Table {
     /// Enters a request that waits; its number.
     pub(crate) fn wait(&mut self, load: &Arc<Load>) -> u64 {
         let id = self.next();
-        self.waiting.insert(id, Arc::clone(load));
+        self.waiting.insert(id, Waiting { load: Arc::clone(load), since: Instant::now() });
         id
     }
 
@@ -121,8 +133,37 @@ impl Table {
         }
     }
 
+    /// Who waits for it while it is to be left, does not keep it.
     fn is_awaited(&self, entry: &Entry) -> bool {
-        self.waiting.values().any(|load| load.name == entry.load.name && entry.serves(load))
+        self.starved(None, CLEARED_AFTER).is_none()
+            && self.waiting.values().any(|it| it.load.name == entry.load.name && entry.serves(&it.load))
+    }
+
+    /// The request that has waited longest for its model to be loaded, if that is so long, and the request is another one
+    /// than `asking`.
+    fn starved(&self, asking: Option<u64>, patience: Duration) -> Option<&Waiting> {
+        let unserved = |waiting: &Waiting| {
+            self.models.get(&waiting.load.name).is_none_or(|entry| {
+                matches!(entry.phase, Phase::Ready { .. }) && !entry.serves(&waiting.load)
+            })
+        };
+        let (id, oldest) =
+            self.waiting.iter().filter(|(_, it)| unserved(it)).min_by_key(|(id, it)| (it.since, **id))?;
+        (oldest.since.elapsed() >= patience && Some(*id) != asking).then_some(oldest)
+    }
+
+    /// Bytes that are not to be loaded into, as somebody has waited for them for long.
+    pub(crate) fn reserved_bytes(&self, asking: Option<u64>) -> Option<u64> {
+        let load = &self.starved(asking, RESERVED_AFTER)?.load;
+        let shape = self.shape(&load.digest)?;
+        self.sizes(load, &shape).iter().map(|size| size.bytes).min()
+    }
+
+    /// Whether a model that is there is not to be used by yet another request, as somebody has waited for its room for very
+    /// long. One that is pinned keeps its room anyway.
+    pub(crate) fn is_to_be_left(&self, name: &ModelName, asking: Option<u64>) -> bool {
+        let pinned = |entry: &Entry| self.hold(entry) == Hold::Pin;
+        !self.models.get(name).is_some_and(pinned) && self.starved(asking, CLEARED_AFTER).is_some()
     }
 
     /// Our workers' processes.

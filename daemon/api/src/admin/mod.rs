@@ -1,5 +1,6 @@
 //! The page's and the command line's own API, under `/admin/api`: what no other family has. It only translates.
 
+mod activity;
 mod fit;
 mod store;
 
@@ -13,6 +14,7 @@ use crate::Api;
 /// Everything under `/admin/api`.
 pub(crate) fn router() -> Router<Api> {
     Router::new()
+        .route("/admin/api/models", get(activity::models))
         .route("/admin/api/fit", get(fit::fit))
         .route("/admin/api/store/blobs", post(store::add_blob))
         .route("/admin/api/store/scrub", post(store::scrub))

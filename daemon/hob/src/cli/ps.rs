@@ -12,7 +12,13 @@ use super::{
 
 pub(crate) async fn run(arguments: &Arguments, client: &Client) -> anyhow::Result<()> {
     let answer = client.get("/api/ps").await?;
+    // Another server that speaks Ollama's API has none.
+    let activity = client.get("/admin/api/models").await.unwrap_or_default();
+    let mut states: Vec<(String, String)> = models(&activity).iter().filter_map(state).collect();
     let mut rows = vec![["NAME", "ID", "SIZE", "PROCESSOR", "CONTEXT", "UNTIL"].map(str::to_owned).to_vec()];
+    if states.iter().any(|(name, _)| arguments.admits(name)) {
+        rows[0].push("STATE".to_owned());
+    }
     for model in models(&answer) {
         let name = model["name"].as_str().unwrap_or_default();
         if arguments.admits(name) {
@@ -25,10 +31,37 @@ pub(crate) async fn run(arguments: &Arguments, client: &Client) -> anyhow::Resul
                 model["context_length"].as_u64().unwrap_or_default().to_string(),
                 until(model, Timestamp::now()),
             ]);
+            if let Some(at) = states.iter().position(|(known, _)| known == name) {
+                rows.last_mut().into_iter().for_each(|row| row.push(states[at].1.clone()));
+                states.remove(at);
+            }
         }
+    }
+    // Those that are not in memory.
+    for (name, state) in states.into_iter().filter(|(name, _)| arguments.admits(name)) {
+        let mut row = vec![String::new(); 7];
+        (row[0], row[6]) = (name, state);
+        rows.push(row);
     }
     say(&table(&rows));
     Ok(())
+}
+
+/// A model's name and what is to be said of it beyond that it is in memory, if anything is.
+fn state(model: &Value) -> Option<(String, String)> {
+    let count = |field: &str| model[field].as_u64().unwrap_or_default();
+    let mut words = Vec::new();
+    match model["state"].as_str()? {
+        "loaded" | "absent" => {}
+        "quarantined" => words.push(format!("quarantined: {}", model["reason"].as_str().unwrap_or_default())),
+        state => words.push(state.to_owned()),
+    }
+    for (number, word) in [(count("running"), "answering"), (count("waiting"), "waiting")] {
+        if number > 0 {
+            words.push(format!("{number} {word}"));
+        }
+    }
+    (!words.is_empty()).then(|| (model["name"].as_str().unwrap_or_default().to_owned(), words.join(", ")))
 }
 
 fn processor(size: u64, on_gpu: u64) -> String {

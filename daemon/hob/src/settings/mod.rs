@@ -14,6 +14,7 @@ use platform::directories::Directories;
 use protocol::{CacheType, CacheTypes};
 use registry::Credential;
 use scheduler::{KeepAlive, MemoryLimit};
+use store::ModelName;
 
 use self::environment::Environment;
 use self::raw::Raw;
@@ -29,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) origins: Vec<String>,
     pub(crate) models_dir: PathBuf,
     pub(crate) keep_alive: KeepAlive,
+    /// In memory from the start, to stay.
+    pub(crate) preload: Vec<ModelName>,
     pub(crate) context_tokens: u32,
     /// Requests that one model answers at once.
     pub(crate) sequences: u32,
@@ -119,6 +122,7 @@ impl Settings {
             origins: list(raw.origins.as_deref()),
             models_dir: absolute(&models_dir)?,
             keep_alive: time("models.keep_alive", raw.models.keep_alive.as_deref().unwrap_or("5m"))?,
+            preload: models(raw.models.preload.as_deref())?,
             context_tokens: ranged(
                 "models.context",
                 raw.models.context.filter(|n| *n > 0),
@@ -207,6 +211,13 @@ fn patience(name: &str, text: &str) -> anyhow::Result<Duration> {
         KeepAlive::For(Duration::ZERO) | KeepAlive::Forever => LONGEST_PATIENCE,
         KeepAlive::For(time) => time.min(LONGEST_PATIENCE),
     })
+}
+
+fn models(text: Option<&str>) -> anyhow::Result<Vec<ModelName>> {
+    let name = |name: String| {
+        name.parse().with_context(|| format!("setting models.preload: {name:?} is no model's name"))
+    };
+    list(text).into_iter().map(name).collect()
 }
 
 fn cache_type(name: &str, text: Option<&str>) -> anyhow::Result<CacheType> {

@@ -29,6 +29,7 @@ pub(super) struct Raw {
 pub(super) struct Models {
     pub(super) dir: Option<PathBuf>,
     pub(super) keep_alive: Option<String>,
+    pub(super) preload: Option<String>,
     pub(super) context: Option<u32>,
     pub(super) parallel: Option<u32>,
     pub(super) max_loaded: Option<u32>,

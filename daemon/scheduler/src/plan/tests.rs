@@ -44,6 +44,23 @@ fn assert_loads(step: Step, context_tokens: u32, sequences: u32) {
 }
 
 #[test]
+fn room_that_somebody_has_waited_for_is_not_taken_from_them() {
+    let want = [Size { context_tokens: 512, sequences: 1, bytes: 30, whole: true }];
+    let room = |used| Room {
+        budget_bytes: 100,
+        max_loaded: 3,
+        others: vec![Standing { bytes: used, hold: Hold::Use }],
+    };
+    let step = |used, reserved| next_step_beside(Place::Empty, &want, &room(used), reserved);
+    assert_eq!(step(60, None), Step::Load(want[0]));
+    assert_eq!(step(60, Some(80)), Step::Wait);
+    assert_eq!(step(10, Some(50)), Step::Load(want[0]), "beside it, there is room");
+    assert_eq!(step(90, Some(50)), Step::Wait);
+    let ready = Place::Ready { serves: true, busy: false };
+    assert_eq!(next_step_beside(ready, &want, &room(60), Some(80)), Step::Use);
+}
+
+#[test]
 fn slots_are_given_up_before_tokens_and_tokens_before_the_request() {
     assert_loads(step(26, &[]), 4096, 4);
     assert_loads(step(25, &[]), 4096, 3);

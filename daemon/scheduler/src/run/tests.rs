@@ -14,9 +14,9 @@ use protocol::{
 use store::Digest;
 
 use super::*;
-use crate::MemoryLimit;
 use crate::budget::Gauge;
 use crate::worker::Connection;
+use crate::{Activity, MemoryLimit, State};
 
 const STUCK_AFTER: Duration = Duration::from_secs(60);
 
@@ -293,6 +293,56 @@ async fn a_loaded_model_is_used_however_many_wait_for_others() {
 /// Polls once; whether there is no result yet.
 async fn is_pending<F: Future>(mut future: std::pin::Pin<&mut F>) -> bool {
     std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_pending())).await
+}
+
+/// What the scheduler tells of each model: its name, how it stands, who has it and who waits.
+fn told_of(scheduler: &Scheduler) -> Vec<(String, State, usize, usize)> {
+    let told = |it: Activity| (it.name.to_string(), it.state, it.running, it.waiting);
+    scheduler.activity().into_iter().map(told).collect()
+}
+
+#[tokio::test]
+async fn a_request_that_has_waited_long_for_room_gets_it_though_others_keep_coming() {
+    let (scheduler, workers) = scheduler(8);
+    let _workers = willing(workers);
+    let (first, _) = scheduler.lease(a_load("busy")).await.unwrap();
+    let asking = scheduler.clone();
+    let waiting = tokio::spawn(async move { asking.lease(a_load("starved")).await });
+    tokio::task::yield_now().await;
+    // One that ends late is followed by another that began before.
+    let (second, _) = scheduler.lease(a_load("busy")).await.unwrap();
+    drop(first);
+    let busy = ("busy:latest".to_owned(), State::Loaded, 1, 0);
+    assert_eq!(told_of(&scheduler), [busy, ("starved:latest".to_owned(), State::Absent, 0, 1)]);
+
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(61)).await;
+    let mut third = std::pin::pin!(scheduler.lease(a_load("busy")));
+    assert!(is_pending(third.as_mut()).await, "it goes on without an end");
+    assert!(scheduler.activity()[1].longest_wait >= Some(Duration::from_secs(61)));
+    tokio::time::resume();
+    drop(second);
+
+    let (lease, _) = waiting.await.unwrap().unwrap();
+    assert_eq!(told_of(&scheduler)[1], ("starved:latest".to_owned(), State::Loaded, 1, 0));
+    drop(lease);
+    third.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_request_that_is_given_up_waits_no_more() {
+    let (scheduler, workers) = scheduler(8);
+    let _workers = willing(workers);
+    let _lease = scheduler.lease(a_load("busy")).await.unwrap();
+    let asking = scheduler.clone();
+    let waiting = tokio::spawn(async move { asking.lease(a_load("other")).await.is_ok() });
+    tokio::task::yield_now().await;
+    assert_eq!(scheduler.activity().len(), 2);
+
+    waiting.abort();
+    waiting.await.unwrap_err();
+
+    assert_eq!(told_of(&scheduler), [("busy:latest".to_owned(), State::Loaded, 1, 0)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

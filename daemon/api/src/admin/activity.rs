@@ -1,0 +1,53 @@
+//! What goes on with each model; the scheduler says it.
+
+use axum::{Json, extract::State};
+use scheduler::Activity;
+use serde::Serialize;
+
+use crate::Api;
+
+/// Models that are loaded, waited for, or kept from being loaded.
+#[derive(Debug, Serialize)]
+pub(super) struct Models {
+    models: Vec<Model>,
+}
+
+#[derive(Debug, Serialize)]
+struct Model {
+    name: String,
+    /// `absent`, `loading`, `loaded`, `resting` or `quarantined`.
+    state: &'static str,
+    /// Why it is quarantined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// Requests that have it.
+    running: usize,
+    /// Requests that wait for it.
+    waiting: usize,
+    /// Seconds that the first of them has waited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    longest_wait: Option<f64>,
+}
+
+/// `GET /admin/api/models`.
+pub(super) async fn models(State(api): State<Api>) -> Json<Models> {
+    Json(Models { models: api.scheduler.activity().into_iter().map(model).collect() })
+}
+
+fn model(activity: Activity) -> Model {
+    let (state, reason) = match activity.state {
+        scheduler::State::Absent => ("absent", None),
+        scheduler::State::Loading => ("loading", None),
+        scheduler::State::Loaded => ("loaded", None),
+        scheduler::State::Resting => ("resting", None),
+        scheduler::State::Quarantined(reason) => ("quarantined", Some(reason)),
+    };
+    Model {
+        name: activity.name.to_string(),
+        state,
+        reason,
+        running: activity.running,
+        waiting: activity.waiting,
+        longest_wait: activity.longest_wait.map(|time| time.as_secs_f64()),
+    }
+}

@@ -1,0 +1,81 @@
+//! What goes on with each model: who is answered, who waits, and what keeps it from being loaded.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use store::ModelName;
+use tokio::time::Instant;
+
+use crate::Scheduler;
+use crate::health::Standing;
+use crate::table::Phase;
+
+/// What goes on with one model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Activity {
+    /// Which model.
+    pub name: ModelName,
+    /// How it stands.
+    pub state: State,
+    /// Requests that have it.
+    pub running: usize,
+    /// Requests that wait for it.
+    pub waiting: usize,
+    /// How long the first of them has waited.
+    pub longest_wait: Option<Duration>,
+}
+
+/// How a model stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum State {
+    /// Not in memory.
+    #[default]
+    Absent,
+    /// On its way into memory.
+    Loading,
+    /// In memory.
+    Loaded,
+    /// It crashed, and is soon loaded again.
+    Resting,
+    /// It crashed too often, the last time for this reason, and is not loaded any more.
+    Quarantined(String),
+}
+
+impl Scheduler {
+    /// Models that are in memory, or waited for, or kept from being loaded, by name.
+    pub fn activity(&self) -> Vec<Activity> {
+        let now = Instant::now();
+        let table = self.shared.table();
+        let mut models = BTreeMap::new();
+        for (name, standing) in table.health.standings(now.into_std()) {
+            of(&mut models, name).state = match standing {
+                Standing::Rests => State::Resting,
+                Standing::Quarantined(reason) => State::Quarantined(reason.to_owned()),
+            };
+        }
+        for (name, entry) in &table.models {
+            let activity = of(&mut models, name);
+            activity.running = entry.leases;
+            activity.state = match entry.phase {
+                Phase::Loading(_) => State::Loading,
+                Phase::Ready { .. } => State::Loaded,
+            };
+        }
+        for waiting in table.waiting.values() {
+            let activity = of(&mut models, &waiting.load.name);
+            activity.waiting += 1;
+            activity.longest_wait = activity.longest_wait.max(Some(now - waiting.since));
+        }
+        models.into_values().collect()
+    }
+}
+
+fn of<'a>(models: &'a mut BTreeMap<ModelName, Activity>, name: &ModelName) -> &'a mut Activity {
+    models.entry(name.clone()).or_insert_with(|| Activity {
+        name: name.clone(),
+        state: State::default(),
+        running: 0,
+        waiting: 0,
+        longest_wait: None,
+    })
+}
