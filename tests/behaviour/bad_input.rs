@@ -64,8 +64,8 @@ fn options_out_of_range_are_refused_by_name() {
 fn what_is_not_served_yet_is_refused_and_not_ignored() {
     let hob = Hob::start();
     let mut body = chat("smollm2");
-    body["format"] = json!("json");
-    assert_error(&hob.post("/api/chat", &body), 400, "format");
+    body["tools"] = json!([{"type": "function"}]);
+    assert_error(&hob.post("/api/chat", &body), 400, "tools");
     let mut body = chat("smollm2");
     body["n"] = json!(2);
     assert_openai_error(&hob.post("/v1/chat/completions", &body), 400, "invalid_request_error", "n");

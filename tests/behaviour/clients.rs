@@ -19,6 +19,11 @@ fn ollamas_client_chats() {
 }
 
 #[test]
+fn answers_have_the_form_that_was_asked_for() {
+    run(&Hob::start(), "formats.py");
+}
+
+#[test]
 fn openais_client_chats() {
     run(&Hob::start(), "openai_chat.py");
 }

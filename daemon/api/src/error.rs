@@ -118,9 +118,10 @@ impl Error {
 
 fn generate_status(error: &GenerateError) -> StatusCode {
     match error {
-        GenerateError::PromptTooLong { .. } | GenerateError::Template { .. } | GenerateError::EmptyPrompt => {
-            StatusCode::BAD_REQUEST
-        }
+        GenerateError::PromptTooLong { .. }
+        | GenerateError::Template { .. }
+        | GenerateError::Format { .. }
+        | GenerateError::EmptyPrompt => StatusCode::BAD_REQUEST,
         GenerateError::Engine { .. } | GenerateError::WorkerDied | GenerateError::WorkerStuck => {
             StatusCode::INTERNAL_SERVER_ERROR
         }

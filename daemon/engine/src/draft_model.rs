@@ -1,12 +1,10 @@
 //! A smaller model with the same vocabulary that guesses how texts go on. It reads what the model itself has read, a part of
 //! it each step so that nobody waits for it, and guesses token by token while it is sure of them.
 
-use std::sync::Arc;
-
 use protocol::Owner;
 
 use crate::cache::common_prefix;
-use crate::ggml::{Batch, Context, DecodeError, Model, Output, Token};
+use crate::ggml::{Batch, Context, DecodeError, Output, Token};
 
 /// Below this probability a token is not worth checking, and none after it.
 const SURE: f32 = 0.5;
@@ -17,7 +15,6 @@ const MOST_READ: usize = 256;
 pub(crate) struct DraftModel {
     context: Context,
     batch: Batch,
-    vocabulary: usize,
     /// Tokens of one sequence.
     context_tokens: usize,
     /// What its KV cache holds: for each sequence of the model, one.
@@ -36,10 +33,9 @@ pub(crate) struct Question<'a> {
 
 impl DraftModel {
     /// Its context was made for as many sequences as the model's.
-    pub(crate) fn new(model: &Arc<Model>, context: Context, context_tokens: u32) -> Self {
+    pub(crate) fn new(context: Context, context_tokens: u32) -> Self {
         Self {
             batch: context.batch(),
-            vocabulary: usize::try_from(model.vocab_size()).unwrap_or(0),
             context_tokens: context_tokens as usize,
             read: context.sequences().map(|_| (Owner::default(), Vec::new())).collect(),
             context,
@@ -83,7 +79,7 @@ impl DraftModel {
             self.batch.clear();
             asked.clear();
             for (number, row) in rows {
-                let (token, likely) = self.context.most_likely(row, self.vocabulary);
+                let (token, likely) = self.context.most_likely(row);
                 if likely < SURE {
                     continue;
                 }

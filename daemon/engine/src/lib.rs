@@ -6,6 +6,7 @@ mod cache;
 mod draft;
 mod draft_model;
 mod ggml;
+mod grammar;
 mod output;
 mod prefix_file;
 mod prompt;

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use protocol::event::{Done, FinishReason};
-use protocol::{Generate, Owner, RequestId};
+use protocol::{Generate, GenerateError, Owner, RequestId};
 
 use crate::budget::Reading;
 use crate::draft::{Drafter, Source};
 use crate::ggml::{Model, Sampler, SequenceId, Token};
+use crate::grammar::Bound;
 use crate::output::{Flow, TextStream};
 use crate::prompt::Prompt;
 
@@ -43,6 +44,8 @@ pub(crate) struct Running {
     pub(crate) drafter: Drafter,
     /// Since when it has had its place.
     pub(crate) since: Instant,
+    /// The form that the answer is to have.
+    pub(crate) bound: Option<Bound>,
     text: TextStream,
     /// Tokens at the start that are never forgotten.
     keep: usize,
@@ -60,6 +63,8 @@ pub(crate) enum Sampled {
     Text(String),
     /// The last text, and the end.
     End(String, Done),
+    /// It cannot go on.
+    Failed(GenerateError),
 }
 
 impl Sequence {
@@ -87,7 +92,7 @@ impl Running {
         context_tokens: usize,
         now: Instant,
     ) -> Self {
-        let Admission { request, work, prompt, told, arrived } = admission;
+        let Admission { request, work, prompt, bound, told, arrived } = admission;
         let prompt_tokens = prompt.tokens.len();
         let stops = work.options.stop.iter().cloned().chain(prompt.stops);
         let mut text = TextStream::new(stops);
@@ -99,7 +104,7 @@ impl Running {
         let tokens = [prompt.tokens, told].concat();
         let mut sampler = Sampler::new(model, &work.options, context_tokens as u32);
         sampler.accept_prompt(&tokens);
-        sampler.skip(tokens.len() - prompt_tokens);
+        sampler.skip(bound.as_ref().map_or(tokens.len() - prompt_tokens, |bound| bound.drawn));
         let asked = work.options.num_predict.map_or(usize::MAX, |limit| limit as usize);
         let most = match work.options.shift && model.keeps_parts() {
             true => context_tokens * CONTEXTS,
@@ -114,6 +119,7 @@ impl Running {
             guessed_by: Source::default(),
             drafter: Drafter::new(work.options.draft_tokens as usize),
             since: now,
+            bound,
             text,
             prompt_tokens,
             cached_tokens,
@@ -126,8 +132,41 @@ impl Running {
         }
     }
 
-    /// Takes a sampled token in.
-    pub(crate) fn advance(&mut self, token: Token, model: &Model, now: Instant) -> Sampled {
+    /// Takes a sampled token in, and with it those that the answer's form has follow it; all of them are added to `told`.
+    pub(crate) fn take(
+        &mut self,
+        token: Token,
+        model: &Model,
+        now: Instant,
+        told: &mut Vec<Token>,
+    ) -> Sampled {
+        told.push(token);
+        let mut said = match self.advance(token, model, now) {
+            Sampled::Text(text) => text,
+            end => return end,
+        };
+        let Some(bound) = &self.bound else { return Sampled::Text(said) };
+        let forced = match bound.accept(token) {
+            Ok(forced) => forced,
+            Err(reason) => return Sampled::Failed(GenerateError::Format { reason }),
+        };
+        let is_over = bound.is_over();
+        for token in forced {
+            told.push(token);
+            self.sampler.accept(token);
+            match self.advance(token, model, now) {
+                Sampled::Text(more) => said += &more,
+                Sampled::End(more, done) => return Sampled::End(said + &more, done),
+                failed @ Sampled::Failed(_) => return failed,
+            }
+        }
+        match is_over {
+            true => Sampled::End(said + &self.text.finish(), self.done(FinishReason::Stop, now)),
+            false => Sampled::Text(said),
+        }
+    }
+
+    fn advance(&mut self, token: Token, model: &Model, now: Instant) -> Sampled {
         self.first_token.get_or_insert(now);
         if model.is_end(token) {
             return Sampled::End(self.text.finish(), self.done(FinishReason::Stop, now));
@@ -181,6 +220,7 @@ pub(crate) struct Admission {
     pub(crate) request: RequestId,
     pub(crate) work: Generate,
     pub(crate) prompt: Prompt,
+    pub(crate) bound: Option<Bound>,
     /// Tokens of the answer that were told already.
     pub(crate) told: Vec<Token>,
     pub(crate) arrived: Instant,

@@ -15,6 +15,7 @@ use crate::cache::{self, View};
 use crate::draft::Payoff;
 use crate::draft_model::DraftModel;
 use crate::ggml::{Batch, Context, DecodeError, Model, Output};
+use crate::grammar::Bound;
 use crate::queue::{Queue, Waiting};
 use crate::sequence::{Admission, Running, Sampled, Sequence};
 use crate::spill::{Spill, Spilled};
@@ -358,13 +359,24 @@ impl Loop {
             let guess = std::mem::take(&mut running.guess);
             let (mut right, mut said, mut sampled, mut end) = (0, String::new(), Vec::new(), None);
             while let Some(row) = self.batch.row(first + right) {
+                match running.bound.as_ref().map(Bound::mask).transpose() {
+                    Ok(Some(mask)) => self.context.allow_only(row, mask.as_slice()),
+                    Ok(None) => {}
+                    Err(reason) => {
+                        end = Some(Err(GenerateError::Format { reason }));
+                        break;
+                    }
+                }
                 let token = running.sampler.sample(&mut self.context, row);
-                sampled.push(token);
-                match running.advance(token, &self.model, now) {
+                match running.take(token, &self.model, now, &mut sampled) {
                     Sampled::Text(text) => said += &text,
                     Sampled::End(text, done) => {
                         said += &text;
-                        end = Some(done);
+                        end = Some(Ok(done));
+                        break;
+                    }
+                    Sampled::Failed(error) => {
+                        end = Some(Err(error));
                         break;
                     }
                 }
@@ -379,10 +391,14 @@ impl Loop {
             if right < guess.len() {
                 self.context.forget(sequence.id, sequence.cached.len());
             }
+            let request = running.request;
             match end {
-                None => self.outbox.text(running.request, said, sampled)?,
-                Some(done) => {
-                    self.outbox.done(running.request, said, done)?;
+                None => self.outbox.text(request, said, sampled)?,
+                Some(end) => {
+                    match end {
+                        Ok(done) => self.outbox.done(request, said, done)?,
+                        Err(error) => self.outbox.failed(request, error)?,
+                    }
                     self.retire(at);
                 }
             }

@@ -12,12 +12,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use protocol::{
-    CacheTypes, Done, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts, Owner,
-    Quantization, RequestId, ToWorker, frame,
+    CacheTypes, Done, Format, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts,
+    Owner, Quantization, RequestId, ToWorker, frame,
 };
 
 use crate::draft_model::DraftModel;
 use crate::ggml::{self, Adapter, Context, ContextOptions, LoadError, Model, ModelOptions};
+use crate::grammar::Grammars;
 use crate::prefix_file::PrefixFile;
 use crate::prompt::PromptBuilder;
 use crate::sequence::Admission;
@@ -99,6 +100,7 @@ pub fn serve(socket: UnixStream, mut files: Files, system: System) -> Result<(),
     let parts = loaded.context.keeps_parts();
     let shelf = prefixes.and_then(|file| Shelf::open(file, &options, parts));
     let listener = Listener {
+        grammars: Grammars::new(Arc::clone(&loaded.model)),
         prompts: loaded.prompts,
         cancellations: Arc::clone(&loaded.cancellations),
         intake,
@@ -285,8 +287,8 @@ fn draft_model(
     };
     let total_tokens = context_tokens * of_model.running;
     let options = ContextOptions { total_tokens, cache_types: CacheTypes::default(), ..of_model };
-    let context = Context::new(Arc::clone(&model), options, Arc::clone(&cancellations.abort))?;
-    Ok(Some(DraftModel::new(&model, context, context_tokens)))
+    let context = Context::new(model, options, Arc::clone(&cancellations.abort))?;
+    Ok(Some(DraftModel::new(context, context_tokens)))
 }
 
 /// Some ten times the longest of the models in use.
@@ -315,6 +317,7 @@ const WORTH_FETCHING: usize = 32;
 
 /// Reads the socket, so that a cancellation is heard while the loop computes.
 struct Listener {
+    grammars: Grammars,
     prompts: PromptBuilder,
     cancellations: Arc<Cancellations>,
     intake: Sender<Intake>,
@@ -345,10 +348,13 @@ impl Listener {
 
     fn admit(&self, request: RequestId, work: Generate, told: Vec<i32>) -> Result<(), HungUp> {
         let arrived = Instant::now();
-        match self.prompts.build(&work) {
-            Ok(prompt) => {
+        let bind = |format: &Format| self.grammars.bind(format, &told);
+        let bound = work.format.as_ref().map(bind).transpose();
+        let bound = bound.map_err(|reason| GenerateError::Format { reason });
+        match bound.and_then(|bound| Ok((bound, self.prompts.build(&work)?))) {
+            Ok((bound, prompt)) => {
                 self.fetch(work.owner, &prompt.tokens);
-                let admission = Box::new(Admission { request, work, prompt, told, arrived });
+                let admission = Box::new(Admission { request, work, prompt, bound, told, arrived });
                 self.intake.send(Intake::Admit(admission)).map_err(|_| HungUp)
             }
             Err(error) => self.refuse(request, error),

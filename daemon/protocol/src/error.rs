@@ -22,6 +22,12 @@ pub enum GenerateError {
         /// The template engine's words.
         reason: String,
     },
+    /// The form that the answer is to have cannot be had.
+    #[error("invalid format: {reason}")]
+    Format {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Nothing to read: an empty prompt for a model that adds no token of its own.
     #[error("the prompt is empty")]
     EmptyPrompt,

@@ -16,4 +16,4 @@ pub use event::{Done, Event, FinishReason};
 pub use frame::{CacheOptions, FrameError, FromWorker, LoadOptions, ModelFacts, RequestId, Secret, ToWorker};
 pub use options::{InvalidOption, OptionPatch, Options};
 pub use quantization::{InvalidQuantization, Quantization};
-pub use request::{Generate, Input, Message, Overflow, Owner, Role};
+pub use request::{Format, Generate, Input, Message, Overflow, Owner, Role};

@@ -15,6 +15,21 @@ pub struct Generate {
     pub options: Options,
     /// What to do with a prompt that does not fit the context.
     pub overflow: Overflow,
+    /// What the answer is bound to.
+    pub format: Option<Format>,
+}
+
+/// The form that an answer is bound to, as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Format {
+    /// A JSON object.
+    Json,
+    /// What a JSON Schema allows; its text.
+    Schema(String),
+    /// What a regular expression matches.
+    Regex(String),
+    /// What a grammar in Lark's notation describes.
+    Lark(String),
 }
 
 /// Who asks, as far as a worker must know: requests of one owner share what was computed for them, and owners share the

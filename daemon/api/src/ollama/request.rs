@@ -1,7 +1,7 @@
 //! This family's requests, from JSON to the vocabulary. What a request means for a model is decided here; running it is
 //! not.
 
-use protocol::{Generate, Input, Message, OptionPatch, Options, Overflow, Owner, Role};
+use protocol::{Format, Generate, Input, Message, OptionPatch, Options, Overflow, Owner, Role};
 use scheduler::KeepAlive;
 use serde_json::Value;
 use store::Model;
@@ -23,6 +23,7 @@ pub(super) struct Request {
     pub(super) task: Task,
     overflow: Overflow,
     shift: bool,
+    format: Option<Format>,
 }
 
 /// How the answer is sent.
@@ -90,7 +91,7 @@ impl Request {
         for field in NOT_YET {
             fields.refuse(field)?;
         }
-        check_format(&mut fields)?;
+        let format = format(&mut fields)?;
         check_think(&mut fields)?;
         let keep_alive = fields.take("keep_alive").as_ref().map(keep_alive::parse).transpose()?;
         Ok(Self {
@@ -102,6 +103,7 @@ impl Request {
                 _ => Overflow::Truncate,
             },
             shift: fields.flag("shift")?.unwrap_or(true),
+            format,
             task: task(keep_alive.as_ref()),
             keep_alive,
         })
@@ -124,7 +126,7 @@ impl Request {
         };
         let owner = Owner::default();
         let options = Options { shift: self.shift, ..options.options() };
-        Some(Generate { owner, input, options, overflow: self.overflow })
+        Some(Generate { owner, input, options, overflow: self.overflow, format: self.format })
     }
 }
 
@@ -186,12 +188,12 @@ fn options(fields: &mut Fields) -> Result<OptionPatch, Invalid> {
     Ok(patch)
 }
 
-fn check_format(fields: &mut Fields) -> Result<(), Invalid> {
+fn format(fields: &mut Fields) -> Result<Option<Format>, Invalid> {
     match fields.take("format") {
-        None => Ok(()),
-        Some(Value::String(text)) if text.is_empty() => Ok(()),
-        Some(Value::Object(_)) => Err(Invalid::unsupported("format")),
-        Some(Value::String(text)) if text == "json" => Err(Invalid::unsupported("format")),
+        None => Ok(None),
+        Some(Value::String(text)) if text.is_empty() => Ok(None),
+        Some(schema @ Value::Object(_)) => Ok(Some(Format::Schema(schema.to_string()))),
+        Some(Value::String(text)) if text == "json" => Ok(Some(Format::Json)),
         Some(other) => {
             let message = format!("invalid format: {other}; expected \"json\" or a valid JSON Schema object");
             Err(Invalid::of("format", message))
@@ -251,8 +253,6 @@ mod tests {
     #[test]
     fn what_is_not_built_is_refused_by_name_and_what_says_nothing_is_not() {
         for (field, value) in [
-            ("format", json!("json")),
-            ("format", json!({"type": "object"})),
             ("think", json!(true)),
             ("images", json!(["aGk="])),
             ("suffix", json!("x")),
@@ -263,6 +263,20 @@ mod tests {
         }
         let nothing = json!({"model": "m", "prompt": "hi", "format": "", "think": false, "images": [], "tools": [], "suffix": ""});
         assert!(generate(nothing).is_ok());
+    }
+
+    #[test]
+    fn a_format_is_json_or_a_schema() {
+        let of = |format| {
+            generate(json!({"model": "m", "prompt": "hi", "format": format})).map(|asked| asked.format)
+        };
+        assert_eq!(of(json!("json")).unwrap(), Some(Format::Json));
+        assert_eq!(
+            of(json!({"type": "object"})).unwrap(),
+            Some(Format::Schema(r#"{"type":"object"}"#.into()))
+        );
+        assert_eq!((of(json!("")).unwrap(), of(json!(null)).unwrap()), (None, None));
+        assert!(of(json!("xml")).unwrap_err().message.starts_with("invalid format: \"xml\""));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! This family's requests, from JSON to the vocabulary.
 
-use protocol::{Message, OptionPatch};
+use protocol::{Format, Message, OptionPatch};
 use serde_json::{Value, json};
 
 use crate::{
@@ -15,6 +15,7 @@ pub(super) struct Request {
     pub(super) framing: Framing,
     pub(super) options: OptionPatch,
     pub(super) messages: Vec<Message>,
+    pub(super) format: Option<Format>,
 }
 
 /// How the answer is sent.
@@ -42,7 +43,7 @@ impl Request {
             fields.refuse(field)?;
         }
         check_single(&mut fields)?;
-        check_response_format(&mut fields)?;
+        let format = response_format(&mut fields)?;
         check_reasoning(&mut fields)?;
         let messages = fields.objects("messages", "Message")?;
         if messages.is_empty() {
@@ -52,6 +53,7 @@ impl Request {
             model: fields.text("model")?.ok_or_else(|| Invalid::of("model", "model is required"))?,
             framing: framing(&mut fields)?,
             options: options(&mut fields)?,
+            format,
             messages: messages.into_iter().map(message).collect::<Result<_, _>>()?,
         })
     }
@@ -64,13 +66,17 @@ fn check_single(fields: &mut Fields) -> Result<(), Invalid> {
     }
 }
 
-fn check_response_format(fields: &mut Fields) -> Result<(), Invalid> {
-    match fields.take("response_format") {
-        None => Ok(()),
-        Some(format) if format.get("type").is_some_and(|kind| kind == "text") => Ok(()),
-        Some(_) => {
-            Err(Invalid::of("response_format", "response_format other than text is not supported yet"))
-        }
+fn response_format(fields: &mut Fields) -> Result<Option<Format>, Invalid> {
+    let Some(format) = fields.take("response_format") else { return Ok(None) };
+    let refused = |why: &str| Err(Invalid::of("response_format", why));
+    match format.get("type").and_then(Value::as_str) {
+        Some("text") => Ok(None),
+        Some("json_object") => Ok(Some(Format::Json)),
+        Some("json_schema") => match format.get("json_schema").and_then(|named| named.get("schema")) {
+            Some(schema @ Value::Object(_)) => Ok(Some(Format::Schema(schema.to_string()))),
+            _ => refused("response_format.json_schema.schema must be a JSON Schema object"),
+        },
+        _ => refused("response_format.type must be one of text, json_object and json_schema"),
     }
 }
 
@@ -179,11 +185,22 @@ mod tests {
     }
 
     #[test]
+    fn a_response_format_is_text_json_or_a_schema() {
+        let of = |format| chat(json!({"response_format": format})).unwrap().format;
+        assert_eq!(of(json!({"type": "text"})), None);
+        assert_eq!(of(json!({"type": "json_object"})), Some(Format::Json));
+        let named =
+            json!({"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}});
+        assert_eq!(of(named), Some(Format::Schema(r#"{"type":"object"}"#.into())));
+    }
+
+    #[test]
     fn what_is_not_built_is_refused_by_name() {
         for (field, value) in [
             ("n", json!(2)),
             ("tools", json!([{"type": "function"}])),
-            ("response_format", json!({"type": "json_object"})),
+            ("response_format", json!({"type": "xml"})),
+            ("response_format", json!({"type": "json_schema", "json_schema": {"name": "x"}})),
             ("logprobs", json!(true)),
             ("logit_bias", json!({"5": 1})),
         ] {

@@ -46,6 +46,7 @@ async fn chat(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
     let options = model.parameters.clone().overlaid(request.options);
     let layers = Layers { system: model.system.clone(), history: &model.messages };
     let generate = Generate {
+        format: request.format,
         owner: Owner::default(),
         input: Input::Chat(conversation(layers, request.messages)),
         options: options.options(),

@@ -62,7 +62,7 @@ pub(crate) struct Context {
     decodes: u64,
     // All are pointed to from C++ and so must outlive the context.
     adapters: Vec<Adapter>,
-    _model: Arc<Model>,
+    model: Arc<Model>,
     _abort: Arc<AtomicBool>,
 }
 
@@ -116,7 +116,7 @@ impl Context {
             batch_outputs,
             decodes,
             adapters,
-            _model: model,
+            model,
             _abort: abort,
         })
     }
@@ -139,6 +139,11 @@ impl Context {
 
     pub(super) fn raw(&mut self) -> *mut sys::llama_context {
         self.raw.as_ptr()
+    }
+
+    /// Tokens of the model's vocabulary.
+    pub(super) fn vocabulary(&self) -> usize {
+        usize::try_from(self.model.vocab_size()).unwrap_or(0)
     }
 
     /// Every sequence there is.

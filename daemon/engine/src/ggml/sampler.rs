@@ -74,6 +74,12 @@ impl Sampler {
         }
     }
 
+    /// Lets the penalties see a token that was not drawn.
+    pub(crate) fn accept(&mut self, token: Token) {
+        // SAFETY: the chain is ours; the token is one of the vocabulary.
+        unsafe { sys::llama_sampler_accept(self.chain.as_ptr(), token) };
+    }
+
     /// Draws the next token and remembers it.
     pub(crate) fn sample(&mut self, context: &mut Context, row: LogitsRow) -> Token {
         // SAFETY: a row is only made by a decode that computed its logits, and `take_row` checked that it was the last one.
@@ -82,13 +88,32 @@ impl Sampler {
 }
 
 impl Context {
+    /// A number for each token of the vocabulary.
+    fn logits(&mut self, row: LogitsRow) -> &mut [f32] {
+        let (index, vocabulary) = (self.take_row(row), self.vocabulary());
+        // SAFETY: `take_row` checked that the logits of this row are there; they are as many as the model has tokens, and
+        // nobody else looks at them while the context is borrowed.
+        unsafe { std::slice::from_raw_parts_mut(sys::llama_get_logits_ith(self.raw(), index), vocabulary) }
+    }
+
+    /// Makes all tokens impossible but those whose bit is set.
+    pub(crate) fn allow_only(&mut self, row: LogitsRow, allowed: &[u32]) {
+        let words = allowed.iter().copied().chain(std::iter::repeat(0));
+        for (logits, word) in self.logits(row).chunks_mut(u32::BITS as usize).zip(words) {
+            match word {
+                0 => logits.fill(f32::NEG_INFINITY),
+                u32::MAX => {}
+                _ => {
+                    let refused = logits.iter_mut().enumerate().filter(|(bit, _)| word & (1 << bit) == 0);
+                    refused.for_each(|(_, logit)| *logit = f32::NEG_INFINITY);
+                }
+            }
+        }
+    }
+
     /// The token that is most likely, and how likely it is, from 0 to 1.
-    pub(crate) fn most_likely(&mut self, row: LogitsRow, vocabulary: usize) -> (Token, f32) {
-        let index = self.take_row(row);
-        // SAFETY: `take_row` checked that the logits of this row are there; they are as many as the model has tokens.
-        let logits = unsafe {
-            std::slice::from_raw_parts(sys::llama_get_logits_ith(self.raw(), index).cast_const(), vocabulary)
-        };
+    pub(crate) fn most_likely(&mut self, row: LogitsRow) -> (Token, f32) {
+        let logits = self.logits(row);
         let best = |(at, most): (usize, f32), (next, logit): (usize, &f32)| {
             if *logit > most { (next, *logit) } else { (at, most) }
         };

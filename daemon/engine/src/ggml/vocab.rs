@@ -11,6 +11,13 @@ pub(crate) enum Edges {
     Omit,
 }
 
+/// Whether names of special tokens in a text are these tokens.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Special {
+    Read,
+    Ignore,
+}
+
 impl Model {
     fn vocab(&self) -> *const sys::llama_vocab {
         // SAFETY: the model is loaded; its vocabulary lives as long.
@@ -24,18 +31,27 @@ impl Model {
 
     /// The text's tokens. Names of special tokens in it become these tokens, as templates expect.
     pub(crate) fn tokenize(&self, text: &str, edges: Edges) -> Vec<Token> {
+        self.tokens(text, edges, Special::Read)
+    }
+
+    /// The tokens of what is only text, and no beginning.
+    pub(crate) fn tokenize_plain(&self, text: &str) -> Vec<Token> {
+        self.tokens(text, Edges::Omit, Special::Ignore)
+    }
+
+    fn tokens(&self, text: &str, edges: Edges, special: Special) -> Vec<Token> {
         // One more than bytes for each edge; the second try is for vocabularies that need more.
         let mut tokens = vec![0; text.len() + 2];
-        let mut count = self.tokenize_into(text, edges, &mut tokens);
+        let mut count = self.tokenize_into(text, edges, special, &mut tokens);
         if count < 0 {
             tokens.resize(count.unsigned_abs() as usize, 0);
-            count = self.tokenize_into(text, edges, &mut tokens);
+            count = self.tokenize_into(text, edges, special, &mut tokens);
         }
         tokens.truncate(usize::try_from(count).unwrap_or(0));
         tokens
     }
 
-    fn tokenize_into(&self, text: &str, edges: Edges, tokens: &mut [Token]) -> i32 {
+    fn tokenize_into(&self, text: &str, edges: Edges, special: Special, tokens: &mut [Token]) -> i32 {
         // A frame is at most 16 MiB, so both lengths fit.
         let text_bytes = i32::try_from(text.len()).unwrap_or(i32::MAX);
         let room = i32::try_from(tokens.len()).unwrap_or(i32::MAX);
@@ -48,7 +64,7 @@ impl Model {
                 tokens.as_mut_ptr(),
                 room,
                 edges == Edges::Add,
-                true,
+                special == Special::Read,
             )
         }
     }
@@ -85,6 +101,17 @@ impl Model {
     pub(crate) fn bos(&self) -> Token {
         // SAFETY: the vocabulary is the model's.
         unsafe { sys::llama_vocab_bos(self.vocab()) }
+    }
+
+    /// The token that ends a text.
+    pub(crate) fn eos(&self) -> Token {
+        // SAFETY: the vocabulary is the model's.
+        unsafe { sys::llama_vocab_eos(self.vocab()) }
+    }
+
+    /// All that end the model's turn.
+    pub(crate) fn ends(&self) -> Vec<Token> {
+        (0..self.vocab_size()).filter(|token| self.is_end(*token)).collect()
     }
 
     /// The token ends the model's turn.

@@ -171,9 +171,15 @@ pub(crate) fn greedy(num_predict: u32) -> Options {
 
 pub(crate) fn chat(question: &str, options: Options) -> Generate {
     let message = Message { role: Role::User, content: question.into() };
-    Generate { owner: ME, input: Input::Chat(vec![message]), options, overflow: Overflow::Refuse }
+    Generate {
+        owner: ME,
+        input: Input::Chat(vec![message]),
+        options,
+        overflow: Overflow::Refuse,
+        format: None,
+    }
 }
 
 pub(crate) fn raw(text: String, options: Options, overflow: Overflow) -> Generate {
-    Generate { owner: ME, input: Input::Raw(text), options, overflow }
+    Generate { owner: ME, input: Input::Raw(text), options, overflow, format: None }
 }

@@ -1,6 +1,7 @@
 //! The worker's half of the protocol, driven over a socketpair with real models.
 #![expect(clippy::unwrap_used, reason = "a step that fails is a failed test")]
 
+mod formats;
 mod harness;
 mod memories;
 
@@ -34,8 +35,13 @@ fn a_question_is_read_through_the_modelfiles_template() {
         said(Role::Assistant, " Yes."),
         said(Role::User, "Two?"),
     ];
-    let conversation =
-        Generate { owner: ME, input: Input::Chat(messages), options: greedy(4), overflow: Overflow::Refuse };
+    let conversation = Generate {
+        owner: ME,
+        input: Input::Chat(messages),
+        options: greedy(4),
+        overflow: Overflow::Refuse,
+        format: None,
+    };
 
     let (_, rendered) = worker.answer(conversation).unwrap();
 
@@ -180,8 +186,13 @@ fn cancelling_stops_a_long_prompt_and_frees_the_sequence() {
 fn a_token_that_the_model_does_not_have_is_refused() {
     let mut worker = Worker::start(256, 1);
     let input = Input::Continue { context: vec![1, 999_999], turn: Vec::new() };
-    let refused =
-        worker.answer(Generate { owner: ME, input, options: greedy(4), overflow: Overflow::Refuse });
+    let refused = worker.answer(Generate {
+        owner: ME,
+        input,
+        options: greedy(4),
+        overflow: Overflow::Refuse,
+        format: None,
+    });
     assert!(matches!(refused, Err(GenerateError::Engine { .. })), "{refused:?}");
 }
 

@@ -230,7 +230,13 @@ fn load(folder: &TempDir, arrival: &Arrival) -> Load {
 /// Carries out one request to its end.
 async fn carry_out(scheduler: &Scheduler, load: Load, what: What) -> Result<(), ScheduleError> {
     let input = Input::Raw("why?".into());
-    let work = Generate { owner: Owner(1), input, options: Options::default(), overflow: Overflow::Refuse };
+    let work = Generate {
+        owner: Owner(1),
+        input,
+        options: Options::default(),
+        overflow: Overflow::Refuse,
+        format: None,
+    };
     match what {
         What::Load => scheduler.load(load).await,
         What::Unload => {

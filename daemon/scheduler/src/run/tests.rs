@@ -74,7 +74,7 @@ fn a_load(name: &str) -> Load {
 
 fn a_question() -> Generate {
     let input = Input::Raw("why?".into());
-    Generate { owner: Owner(1), input, options: Options::default(), overflow: Overflow::Refuse }
+    Generate { owner: Owner(1), input, options: Options::default(), overflow: Overflow::Refuse, format: None }
 }
 
 fn the_end(generated_tokens: u32) -> Done {

@@ -1,0 +1,185 @@
+//! Answers that are bound to a form: which tokens may come next, and which ones must. The grammars are llguidance's; here is
+//! the model's vocabulary as it wants to see it, and what keeps its work off the batch thread.
+
+mod schema;
+mod vocabulary;
+
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use llguidance::api::{ParserLimits, TopLevelGrammar};
+use llguidance::toktrie::{InferenceCapabilities, SimpleVob};
+use llguidance::{Matcher, ParserFactory};
+use protocol::Format;
+
+use self::vocabulary::Vocabulary;
+use crate::ggml::{Model, Token};
+
+/// Forms that were compiled and are kept, with what their lexers learn as they are used.
+const KEPT: usize = 16;
+
+/// Some ten times the longest in use.
+const MAX_FORMAT_BYTES: usize = 256 << 10;
+
+/// What a form may cost. llguidance's own defaults, but for the states of a lexer, which take a kilobyte or two each.
+fn limits() -> ParserLimits {
+    ParserLimits { max_lexer_states: 50_000, verbose_errors: false, ..ParserLimits::default() }
+}
+
+/// Compiles forms for one model.
+pub(crate) struct Grammars {
+    model: Arc<Model>,
+    /// Made for the first form: it takes a moment, and most answers are free.
+    factory: OnceLock<Result<ParserFactory, String>>,
+    /// The coldest first.
+    compiled: Mutex<Vec<(Format, Matcher)>>,
+    masks: Sender<Arc<Mutex<State>>>,
+    ends: Arc<[Token]>,
+}
+
+/// The form of one answer, and how much of it is said.
+pub(crate) struct Bound {
+    state: Arc<Mutex<State>>,
+    masks: Sender<Arc<Mutex<State>>>,
+    /// Of the tokens that were told before, those that were drawn; the others had to follow.
+    pub(crate) drawn: usize,
+}
+
+struct State {
+    matcher: Matcher,
+    /// All tokens that end an answer; the matcher knows one.
+    ends: Arc<[Token]>,
+    /// What may come next, once that is known.
+    mask: Option<SimpleVob>,
+}
+
+impl Grammars {
+    pub(crate) fn new(model: Arc<Model>) -> Self {
+        let (masks, wanted) = channel::<Arc<Mutex<State>>>();
+        // While the model computes, nobody else needs to know what may come next.
+        std::thread::spawn(move || {
+            for state in wanted {
+                // One that failed is found out by who asks for the mask.
+                let _known = lock(&state).know_mask();
+            }
+        });
+        let ends = model.ends().into();
+        Self { model, factory: OnceLock::new(), compiled: Mutex::default(), masks, ends }
+    }
+
+    /// The form of a new answer, of which `told` was said already.
+    ///
+    /// # Errors
+    /// What is wrong with the form, in words for who asked.
+    pub(crate) fn bind(&self, format: &Format, told: &[Token]) -> Result<Bound, String> {
+        let mut state = State { matcher: self.matcher(format)?, ends: Arc::clone(&self.ends), mask: None };
+        let (mut known, mut drawn) = (0, 0);
+        while known < told.len() {
+            known += 1 + state.accept(told[known])?.len();
+            drawn += 1;
+        }
+        // What nothing can satisfy is refused before anything is said.
+        state.know_mask()?;
+        Ok(Bound { state: Arc::new(Mutex::new(state)), masks: self.masks.clone(), drawn })
+    }
+
+    fn matcher(&self, format: &Format) -> Result<Matcher, String> {
+        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = compiled.iter().position(|(known, _)| known == format);
+        let entry = match known {
+            Some(at) => compiled.remove(at),
+            None => (format.clone(), self.compile(format)?),
+        };
+        if compiled.len() == KEPT {
+            compiled.remove(0);
+        }
+        let matcher = entry.1.clone();
+        compiled.push(entry);
+        Ok(matcher)
+    }
+
+    fn compile(&self, format: &Format) -> Result<Matcher, String> {
+        let text = match format {
+            Format::Json => "",
+            Format::Schema(text) | Format::Regex(text) | Format::Lark(text) => text,
+        };
+        if text.len() > MAX_FORMAT_BYTES {
+            return Err(format!("it has {} bytes, {MAX_FORMAT_BYTES} at most are read", text.len()));
+        }
+        let grammar = match format {
+            Format::Json => TopLevelGrammar::from_json_schema(schema::any_object()),
+            Format::Schema(text) => TopLevelGrammar::from_json_schema(schema::read(text)?),
+            Format::Regex(text) => TopLevelGrammar::from_regex(text),
+            Format::Lark(text) => TopLevelGrammar::from_lark(text.clone()),
+        };
+        let factory = self.factory.get_or_init(|| self.factory()).as_ref()?;
+        let mut matcher = Matcher::new(factory.create_parser(grammar));
+        match matcher.get_error() {
+            Some(error) => Err(error),
+            None => match matcher.grammar_warnings().into_iter().next() {
+                Some(warning) => Err(warning),
+                None => Ok(matcher),
+            },
+        }
+    }
+
+    fn factory(&self) -> Result<ParserFactory, String> {
+        let vocabulary = Vocabulary::of(Arc::clone(&self.model)).into_env();
+        let abilities = InferenceCapabilities { ff_tokens: true, ..Default::default() };
+        let slices = llguidance::earley::SlicedBiasComputer::general_slices();
+        let mut factory =
+            ParserFactory::new(&vocabulary, abilities, &slices).map_err(|error| error.to_string())?;
+        *factory.limits_mut() = limits();
+        factory.quiet();
+        Ok(factory)
+    }
+}
+
+impl Bound {
+    /// Which tokens may come next: a bit each.
+    pub(crate) fn mask(&self) -> Result<SimpleVob, String> {
+        let mut state = lock(&self.state);
+        state.know_mask()?;
+        Ok(state.mask.take().unwrap_or_default())
+    }
+
+    /// Takes a token in; those that must follow it. What may follow these is found out elsewhere.
+    pub(crate) fn accept(&self, token: Token) -> Result<Vec<Token>, String> {
+        let forced = lock(&self.state).accept(token)?;
+        // Without the thread, whoever asks for the mask computes it.
+        let _gone = self.masks.send(Arc::clone(&self.state));
+        Ok(forced)
+    }
+
+    /// Nothing can follow.
+    pub(crate) fn is_over(&self) -> bool {
+        lock(&self.state).matcher.is_stopped()
+    }
+}
+
+impl State {
+    fn accept(&mut self, token: Token) -> Result<Vec<Token>, String> {
+        self.mask = None;
+        self.matcher.consume_token(token.cast_unsigned()).map_err(|error| error.to_string())?;
+        let forced = self.matcher.consume_ff_tokens();
+        match self.matcher.get_error() {
+            Some(error) => Err(error),
+            None => Ok(forced.into_iter().map(u32::cast_signed).collect()),
+        }
+    }
+
+    fn know_mask(&mut self) -> Result<(), String> {
+        if self.mask.is_none() {
+            let mut mask = self.matcher.compute_mask_or_eos().map_err(|error| error.to_string())?;
+            if self.ends.iter().any(|token| mask.is_allowed(token.cast_unsigned())) {
+                self.ends.iter().for_each(|token| mask.allow_token(token.cast_unsigned()));
+            }
+            self.mask = Some(mask);
+        }
+        Ok(())
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
