@@ -24,12 +24,18 @@ def show(rows, peer):
         print(f"{row['name']:44}{row['hob']:10.1f}{peer}   {row['better']} is better")
 
 
-def markdown(rows):
-    yield "| | Hob | llama-server (for guessing: Hob without) | ratio |"
-    yield "|---|---|---|---|"
-    for row in rows:
+def markdown(smollm2, gemma3):
+    """The README's table: of many clients, eight stand for all."""
+    yield "| | Hob | llama-server | ratio | ratio, Gemma 3 270M |"
+    yield "|---|---|---|---|---|"
+    of_gemma = {row["name"]: row["ratio"] for row in gemma3}
+    for row in smollm2:
+        name = row["name"]
+        if "clients" in name and not name.startswith("8 "):
+            continue
         peer = f"{row['peer']:.1f} | {row['ratio']:.2f}" if row["ratio"] else "| "
-        yield f"| {row['name']} | {row['hob']:.1f} | {peer} |"
+        beside = of_gemma.get(name)
+        yield f"| {name} | {row['hob']:.1f} | {peer} | {f'{beside:.2f}' if beside else ''} |"
 
 
 def record(model, count, rows):
