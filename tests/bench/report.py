@@ -50,5 +50,6 @@ def keep(line):
 
 
 def newest(model):
+    """Of each row, the one of the newest run that has it."""
     lines = [json.loads(line) for line in HISTORY.read_text().splitlines()]
-    return [line for line in lines if line["model"] == model][-1]
+    return list({row["name"]: row for line in lines if line["model"] == model for row in line["rows"]}.values())

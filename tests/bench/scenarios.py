@@ -76,8 +76,8 @@ def beside(server, turn):
 def prefix(server, turn):
     """A beginning of 2,000 tokens that the second request shares: at once, after unloading, after a restart."""
     shared = text(f"prefix {turn}", 1800)
-    cold = server.ask(shared + " How often does the moon come?", 4)
-    warm = server.ask(shared + " How often does the sea come?", 4)
+    cold = server.go_on(shared + " the moon", 4)
+    warm = server.go_on(shared + " an old house", 4)
     yield "2k prefix, cold, first token, ms", cold.first * 1000, "less"
     yield "2k prefix, shared, first token, ms", warm.first * 1000, "less"
     for name, interrupt in (("unload", server.unload), ("restart", server.restart)):
@@ -86,7 +86,7 @@ def prefix(server, turn):
         interrupt()
         # The model's own loading is not what is measured.
         server.ask("Hello.", 1)
-        again = server.ask(shared + f" How often does the {name} come?", 4)
+        again = server.go_on(shared + f" the {name} by the", 4)
         yield f"2k prefix, after {name}, first token, ms", again.first * 1000, "less"
 
 
