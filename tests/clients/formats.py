@@ -14,9 +14,9 @@ of_openai = openai.OpenAI(base_url=url + "/v1", api_key="unused", max_retries=0)
 
 
 def ask(number):
-    # So small a model says 1.00000 without an end, which is a number; the penalties keep it from that.
     schema = SCHEMAS[number % len(SCHEMAS)]
     messages = [{"role": "user", "content": "Make something up: a short example."}]
+    # The penalties keep so small a model from saying 1.00000 without an end, which is a number.
     if number % 2:
         options = {"temperature": 1.0, "seed": number, "num_predict": 400, "repeat_penalty": 1.3}
         answer = of_ollama.chat("smollm2", messages=messages, format=schema, options=options)
@@ -36,6 +36,7 @@ with concurrent.futures.ThreadPoolExecutor(4) as pool:
     list(pool.map(ask, range(answers)))
 
 either = of_ollama.generate("smollm2", prompt="Give an example.", format="json", options={"temperature": 0, "num_predict": 400})
+assert either.response.lstrip().startswith("{"), either
 assert either.done_reason == "length" or isinstance(json.loads(either.response), dict), either
 for refused in ({"type": "array", "uniqueItems": True}, {"type": "nothing"}):
     try:

@@ -12,8 +12,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use protocol::{
-    CacheTypes, Done, Format, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts,
-    Owner, Quantization, RequestId, ToWorker, frame,
+    CacheTypes, Done, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts, Owner,
+    Quantization, RequestId, ToWorker, frame,
 };
 
 use crate::draft_model::DraftModel;
@@ -327,7 +327,7 @@ struct Listener {
 }
 
 impl Listener {
-    fn run(self, mut socket: BufReader<UnixStream>) {
+    fn run(mut self, mut socket: BufReader<UnixStream>) {
         while let Ok(Some(news)) = frame::read(&mut socket) {
             let heard = match news {
                 ToWorker::Generate(request, work) => self.admit(request, *work, Vec::new()),
@@ -346,10 +346,9 @@ impl Listener {
         self.cancellations.abort.store(true, Ordering::Relaxed);
     }
 
-    fn admit(&self, request: RequestId, work: Generate, told: Vec<i32>) -> Result<(), HungUp> {
+    fn admit(&mut self, request: RequestId, work: Generate, told: Vec<i32>) -> Result<(), HungUp> {
         let arrived = Instant::now();
-        let bind = |format: &Format| self.grammars.bind(format, &told);
-        let bound = work.format.as_ref().map(bind).transpose();
+        let bound = work.format.as_ref().map(|format| self.grammars.bind(format, &told)).transpose();
         let bound = bound.map_err(|reason| GenerateError::Format { reason });
         match bound.and_then(|bound| Ok((bound, self.prompts.build(&work)?))) {
             Ok((bound, prompt)) => {

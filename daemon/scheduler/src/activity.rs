@@ -7,7 +7,7 @@ use store::ModelName;
 use tokio::time::Instant;
 
 use crate::Scheduler;
-use crate::health::Standing;
+use crate::health::Verdict;
 use crate::table::Phase;
 
 /// What goes on with one model.
@@ -47,11 +47,12 @@ impl Scheduler {
         let now = Instant::now();
         let table = self.shared.table();
         let mut models = BTreeMap::new();
-        for (name, standing) in table.health.standings(now.into_std()) {
-            of(&mut models, name).state = match standing {
-                Standing::Rests => State::Resting,
-                Standing::Quarantined(reason) => State::Quarantined(reason.to_owned()),
-            };
+        for (name, verdict) in table.health.verdicts(now.into_std()) {
+            match verdict {
+                Verdict::Fit => {}
+                Verdict::Rests(_) => of(&mut models, name).state = State::Resting,
+                Verdict::Quarantined(reason) => of(&mut models, name).state = State::Quarantined(reason),
+            }
         }
         for (name, entry) in &table.models {
             let activity = of(&mut models, name);

@@ -364,7 +364,7 @@ mod tests {
         // "K (q8_0): 95.62 MiB, V (q4_0): 50.62 MiB"
         assert_eq!(
             cache_bytes(shape("SmolLM2-135M-Instruct.Q4_1.gguf")) >> 10,
-            (95.625 + 50.625) as u64 * 1024 + 256
+            (95_625 + 50_625) * 1024 / 1000
         );
         let odd = || {
             shape_of(

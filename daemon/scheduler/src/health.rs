@@ -30,13 +30,6 @@ pub(crate) enum Verdict {
     Quarantined(String),
 }
 
-/// A model that is not loaded just now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing<'a> {
-    Rests,
-    Quarantined(&'a str),
-}
-
 /// So many crashes in so much time are too many.
 const TOO_MANY: usize = 3;
 const WINDOW: Duration = Duration::from_secs(600);
@@ -72,13 +65,9 @@ impl Health {
         }
     }
 
-    /// Models that are not loaded just now, for what they did.
-    pub(crate) fn standings(&self, now: Instant) -> impl Iterator<Item = (&ModelName, Standing<'_>)> {
-        self.0.iter().filter_map(move |(name, record)| match self.verdict(name, record.digest, now) {
-            Verdict::Fit => None,
-            Verdict::Rests(_) => Some((name, Standing::Rests)),
-            Verdict::Quarantined(_) => Some((name, Standing::Quarantined(&record.reason))),
-        })
+    /// Of all models that crashed.
+    pub(crate) fn verdicts(&self, now: Instant) -> impl Iterator<Item = (&ModelName, Verdict)> {
+        self.0.iter().map(move |(name, record)| (name, self.verdict(name, record.digest, now)))
     }
 
     /// Its owner did something about it.

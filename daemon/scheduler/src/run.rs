@@ -190,14 +190,14 @@ impl Shared {
             // A model that is there and free to use is used, however many wait for others.
             let asking = visit.waiting.as_ref().map(|waiting| waiting.id);
             let served = matches!(place, Place::Ready { serves: true, .. });
-            let left = served && table.is_to_be_left(&visit.load.name, asking);
-            if served && !left {
+            let vacated = served && table.must_be_vacated(&visit.load.name, asking);
+            if served && !vacated {
                 return Ok(self.take(&mut table, &visit.load).map_or(Look::Nothing, Look::Leased));
             }
             if visit.waiting.is_none() {
                 visit.waiting = Some(Waiting::enter(self, &mut table, &visit.load)?);
             }
-            if left {
+            if vacated {
                 return Ok(Look::Nothing);
             }
             let Some(shape) = visit.shape.clone().or_else(|| table.shape(&visit.load.digest)) else {

@@ -18,7 +18,7 @@ use crate::{KeepAlive, Load, Loaded, Shape};
 pub(crate) struct Table {
     pub(crate) models: HashMap<ModelName, Entry>,
     /// Requests that wait, each for its model.
-    pub(crate) waiting: HashMap<u64, Waiting>,
+    pub(crate) waiting: HashMap<u64, Waiter>,
     /// What left and whose process has not ended, by the entry's number.
     leaving: HashMap<u64, Taken>,
     shapes: HashMap<Digest, Arc<Shape>>,
@@ -46,7 +46,7 @@ pub(crate) struct Entry {
 }
 
 /// A request that waits.
-pub(crate) struct Waiting {
+pub(crate) struct Waiter {
     pub(crate) load: Arc<Load>,
     pub(crate) since: Instant,
 }
@@ -93,7 +93,7 @@ impl Table {
     /// Enters a request that waits; its number.
     pub(crate) fn wait(&mut self, load: &Arc<Load>) -> u64 {
         let id = self.next();
-        self.waiting.insert(id, Waiting { load: Arc::clone(load), since: Instant::now() });
+        self.waiting.insert(id, Waiter { load: Arc::clone(load), since: Instant::now() });
         id
     }
 
@@ -133,7 +133,7 @@ impl Table {
         }
     }
 
-    /// Who waits for it while it is to be left, does not keep it.
+    /// Who waits for it while it must be vacated, does not keep it.
     fn is_awaited(&self, entry: &Entry) -> bool {
         self.starved(None, CLEARED_AFTER).is_none()
             && self.waiting.values().any(|it| it.load.name == entry.load.name && entry.serves(&it.load))
@@ -141,8 +141,8 @@ impl Table {
 
     /// The request that has waited longest for its model to be loaded, if that is so long, and the request is another one
     /// than `asking`.
-    fn starved(&self, asking: Option<u64>, patience: Duration) -> Option<&Waiting> {
-        let unserved = |waiting: &Waiting| {
+    fn starved(&self, asking: Option<u64>, patience: Duration) -> Option<&Waiter> {
+        let unserved = |waiting: &Waiter| {
             self.models.get(&waiting.load.name).is_none_or(|entry| {
                 matches!(entry.phase, Phase::Ready { .. }) && !entry.serves(&waiting.load)
             })
@@ -161,7 +161,7 @@ impl Table {
 
     /// Whether a model that is there is not to be used by yet another request, as somebody has waited for its room for very
     /// long. One that is pinned keeps its room anyway.
-    pub(crate) fn is_to_be_left(&self, name: &ModelName, asking: Option<u64>) -> bool {
+    pub(crate) fn must_be_vacated(&self, name: &ModelName, asking: Option<u64>) -> bool {
         let pinned = |entry: &Entry| self.hold(entry) == Hold::Pin;
         !self.models.get(name).is_some_and(pinned) && self.starved(asking, CLEARED_AFTER).is_some()
     }

@@ -5,7 +5,7 @@ mod schema;
 mod vocabulary;
 
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use llguidance::api::{ParserLimits, TopLevelGrammar};
 use llguidance::toktrie::{InferenceCapabilities, SimpleVob};
@@ -30,9 +30,9 @@ fn limits() -> ParserLimits {
 pub(crate) struct Grammars {
     model: Arc<Model>,
     /// Made for the first form: it takes a moment, and most answers are free.
-    factory: OnceLock<Result<ParserFactory, String>>,
+    factory: Option<ParserFactory>,
     /// The coldest first.
-    compiled: Mutex<Vec<(Format, Matcher)>>,
+    compiled: Vec<(Format, Matcher)>,
     masks: Sender<Arc<Mutex<State>>>,
     ends: Arc<[Token]>,
 }
@@ -64,14 +64,14 @@ impl Grammars {
             }
         });
         let ends = model.ends().into();
-        Self { model, factory: OnceLock::new(), compiled: Mutex::default(), masks, ends }
+        Self { model, factory: None, compiled: Vec::new(), masks, ends }
     }
 
     /// The form of a new answer, of which `told` was said already.
     ///
     /// # Errors
     /// What is wrong with the form, in words for who asked.
-    pub(crate) fn bind(&self, format: &Format, told: &[Token]) -> Result<Bound, String> {
+    pub(crate) fn bind(&mut self, format: &Format, told: &[Token]) -> Result<Bound, String> {
         let mut state = State { matcher: self.matcher(format)?, ends: Arc::clone(&self.ends), mask: None };
         let (mut known, mut drawn) = (0, 0);
         while known < told.len() {
@@ -83,22 +83,21 @@ impl Grammars {
         Ok(Bound { state: Arc::new(Mutex::new(state)), masks: self.masks.clone(), drawn })
     }
 
-    fn matcher(&self, format: &Format) -> Result<Matcher, String> {
-        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = compiled.iter().position(|(known, _)| known == format);
+    fn matcher(&mut self, format: &Format) -> Result<Matcher, String> {
+        let known = self.compiled.iter().position(|(known, _)| known == format);
         let entry = match known {
-            Some(at) => compiled.remove(at),
+            Some(at) => self.compiled.remove(at),
             None => (format.clone(), self.compile(format)?),
         };
-        if compiled.len() == KEPT {
-            compiled.remove(0);
+        if self.compiled.len() == KEPT {
+            self.compiled.remove(0);
         }
         let matcher = entry.1.clone();
-        compiled.push(entry);
+        self.compiled.push(entry);
         Ok(matcher)
     }
 
-    fn compile(&self, format: &Format) -> Result<Matcher, String> {
+    fn compile(&mut self, format: &Format) -> Result<Matcher, String> {
         let text = match format {
             Format::Json => "",
             Format::Schema(text) | Format::Regex(text) | Format::Lark(text) => text,
@@ -112,7 +111,11 @@ impl Grammars {
             Format::Regex(text) => TopLevelGrammar::from_regex(text),
             Format::Lark(text) => TopLevelGrammar::from_lark(text.clone()),
         };
-        let factory = self.factory.get_or_init(|| self.factory()).as_ref()?;
+        let factory = match self.factory.take() {
+            Some(factory) => factory,
+            None => self.make_factory()?,
+        };
+        let factory = self.factory.insert(factory);
         let mut matcher = Matcher::new(factory.create_parser(grammar));
         match matcher.get_error() {
             Some(error) => Err(error),
@@ -123,7 +126,7 @@ impl Grammars {
         }
     }
 
-    fn factory(&self) -> Result<ParserFactory, String> {
+    fn make_factory(&self) -> Result<ParserFactory, String> {
         let vocabulary = Vocabulary::of(Arc::clone(&self.model)).into_env();
         let abilities = InferenceCapabilities { ff_tokens: true, ..Default::default() };
         let slices = llguidance::earley::SlicedBiasComputer::general_slices();
