@@ -1,5 +1,6 @@
-"""Makes tiny models of random weights, one for each kind of memory that a model can have, with the vocabulary of another:
-tiny_models.py VOCABULARY FOLDER"""
+"""Makes tiny models of random weights, one for each kind of memory that a model can have and one for each chat template,
+with the vocabulary of another: tiny_models.py VOCABULARY FOLDER [TEMPLATE...]"""
+import re
 import sys
 from pathlib import Path
 
@@ -65,6 +66,36 @@ def windowed():
     return "gemma3", keys, tensors
 
 
+def plain():
+    """Llama: every block looks back at all there is."""
+    tensors = {"output_norm.weight": (WIDTH,)}
+    for block in range(BLOCKS):
+        square = (HEADS * HEAD, WIDTH)
+        tensors |= norms(block, "attn_norm") | feed_forward(block) | {
+            f"blk.{block}.attn_{name}.weight": square for name in ("q", "k", "v", "output")}
+    keys = {"feed_forward_length": WIDE, "attention.head_count": HEADS, "attention.head_count_kv": HEADS}
+    return "llama", keys, tensors
+
+
+def with_template(text):
+    """The tokens that have the names of marks in a template are control tokens, as in its family's vocabulary."""
+    marks = [mark for mark in dict.fromkeys(re.findall(r"<[|｜][^<>]+[|｜]>|\[/?[A-Z_]+\]", text)) if mark not in KNOWN]
+
+    def change(name, value):
+        if name == "tokenizer.chat_template":
+            return text
+        if name == "tokenizer.ggml.tokens":
+            return value[:SPARE] + marks + value[SPARE + len(marks):]
+        if name == "tokenizer.ggml.token_type":
+            return value[:SPARE] + [gguf.TokenType.CONTROL] * len(marks) + value[SPARE + len(marks):]
+        return value
+    return change
+
+
+# SmolLM2's own control tokens, and where those begin that stand for nothing it needs.
+KNOWN, SPARE = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"}, 49100
+
+
 def numbers(random, name, shape):
     if name.endswith("ssm_a"):
         return -numpy.exp(random.standard_normal(shape))
@@ -73,7 +104,7 @@ def numbers(random, name, shape):
     return random.standard_normal(shape) / numpy.sqrt(shape[-1])
 
 
-def write(target, architecture, keys, tensors):
+def write(target, architecture, keys, tensors, change=lambda name, value: value):
     aside = target.with_name("aside-" + target.name)
     writer = gguf.GGUFWriter(aside, architecture)
     common = {"context_length": 4096, "embedding_length": WIDTH, "block_count": BLOCKS, "attention.layer_norm_rms_epsilon": 1e-5,
@@ -84,7 +115,9 @@ def write(target, architecture, keys, tensors):
     for field in gguf.GGUFReader(source).fields.values():
         if field.name.startswith("tokenizer.ggml."):
             inner = field.types[-1] if field.types[0] == gguf.GGUFValueType.ARRAY else None
-            writer.add_key_value(field.name, field.contents(), field.types[0], sub_type=inner)
+            writer.add_key_value(field.name, change(field.name, field.contents()), field.types[0], sub_type=inner)
+    if template := change("tokenizer.chat_template", None):
+        writer.add_chat_template(template)
     random = numpy.random.default_rng(1)
     for name, shape in ({"token_embd.weight": (VOCABULARY, WIDTH)} | tensors).items():
         writer.add_tensor(name, numbers(random, name, shape).astype("float32"))
@@ -99,3 +132,7 @@ for make in (recurrent, hybrid, windowed):
     target = folder / f"tiny-{make.__name__}.gguf"
     if not target.exists():
         write(target, *make())
+for template in map(Path, sys.argv[3:]):
+    target = folder / f"tiny-chat-{template.stem}.gguf"
+    if not target.exists() or target.stat().st_mtime < template.stat().st_mtime:
+        write(target, *plain(), with_template(template.read_text()))

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use protocol::{Done, Event, Generate, GenerateError};
+use protocol::{Done, Event, Generate, GenerateError, Said, ToolCall};
 use scheduler::{Answer, Load};
 
-use crate::{Api, error::Error};
+use crate::{Api, error::Error, tools};
 
 /// A generation under way. Dropping it cancels.
 pub(crate) struct Running {
@@ -34,12 +34,12 @@ impl Running {
     }
 
     /// The whole answer.
-    pub(crate) async fn finish(mut self) -> Result<(String, Done), Error> {
-        let mut text = String::new();
+    pub(crate) async fn finish(mut self) -> Result<Whole, Error> {
+        let mut said = Said::default();
         loop {
             match self.next().await {
-                Event::Text(more) => text.push_str(&more),
-                Event::Done(done) => return Ok((text, done)),
+                Event::Said(more) => said.append(more),
+                Event::Done(done) => return Ok(Whole::of(said, done)),
                 Event::Failed(error) => return Err(error.into()),
             }
         }
@@ -51,5 +51,23 @@ impl Running {
 
     pub(crate) fn load_time(&self) -> Duration {
         self.answer.load_time
+    }
+}
+
+/// An answer that is complete.
+pub(crate) struct Whole {
+    /// All of it but its calls.
+    pub(crate) said: Said,
+    pub(crate) calls: Vec<ToolCall>,
+    pub(crate) done: Done,
+}
+
+impl Whole {
+    pub(crate) fn of(mut said: Said, done: Done) -> Self {
+        let mut calls = Vec::new();
+        for part in std::mem::take(&mut said.calls) {
+            tools::gather(&mut calls, part);
+        }
+        Self { said, calls, done }
     }
 }

@@ -13,7 +13,7 @@ pub(crate) fn conversation(layers: Layers<'_>, messages: Vec<Message>) -> Vec<Me
     let brings_system = messages.first().is_some_and(|message| message.role == Role::System);
     let mut all = Vec::with_capacity(messages.len() + layers.history.len() + 1);
     if let Some(content) = layers.system.filter(|_| !brings_system) {
-        all.push(Message { role: Role::System, content });
+        all.push(Message::new(Role::System, content));
     }
     all.extend_from_slice(layers.history);
     all.extend(messages);
@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     fn said(role: Role, content: &str) -> Message {
-        Message { role, content: content.into() }
+        Message::new(role, content)
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use protocol::{GenerateError, InvalidOption};
+use protocol::{Ability, GenerateError, InvalidOption};
 use registry::RegistryError;
 use scheduler::ScheduleError;
-use store::StoreError;
+use store::{Model, StoreError};
 
 /// Why a request was not answered.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,10 @@ pub(crate) enum Error {
     Schedule(#[from] ScheduleError),
     #[error(transparent)]
     Generate(#[from] GenerateError),
+    #[error("\"{asked}\" does not support thinking")]
+    NoThinking { asked: String },
+    #[error("{model} does not support {ability}")]
+    Unable { model: String, ability: Ability },
     #[error("cannot open the weights: {0}")]
     Weights(std::io::Error),
     #[error("a part of the server failed; its log says more")]
@@ -88,6 +92,19 @@ impl Error {
         }
     }
 
+    /// Says which model cannot do what it was asked for.
+    pub(crate) fn about(self, model: &Model, asked: &str) -> Self {
+        match self {
+            Self::Generate(GenerateError::Unable(Ability::Thinking)) => {
+                Self::NoThinking { asked: asked.into() }
+            }
+            Self::Generate(GenerateError::Unable(ability)) => {
+                Self::Unable { model: model.name.fully_qualified(), ability }
+            }
+            other => other,
+        }
+    }
+
     /// What the client is told.
     pub(crate) fn message(&self) -> String {
         match self {
@@ -101,7 +118,12 @@ impl Error {
 
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::EmptyBody | Self::BodyCut | Self::Invalid(_) | Self::InvalidName => StatusCode::BAD_REQUEST,
+            Self::EmptyBody
+            | Self::BodyCut
+            | Self::Invalid(_)
+            | Self::InvalidName
+            | Self::NoThinking { .. }
+            | Self::Unable { .. } => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnknownModel { .. } | Self::UnknownBlob { .. } | Self::NothingToCopy { .. } => {
                 StatusCode::NOT_FOUND
@@ -121,6 +143,7 @@ fn generate_status(error: &GenerateError) -> StatusCode {
         GenerateError::PromptTooLong { .. }
         | GenerateError::Template { .. }
         | GenerateError::Format { .. }
+        | GenerateError::Unable(_)
         | GenerateError::EmptyPrompt => StatusCode::BAD_REQUEST,
         GenerateError::Engine { .. } | GenerateError::WorkerDied | GenerateError::WorkerStuck => {
             StatusCode::INTERNAL_SERVER_ERROR

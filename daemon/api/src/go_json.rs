@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 
 use crate::error::Invalid;
 
+/// Tokens beside a chosen one whose log-probabilities may be asked for, in every family.
+pub(crate) const MOST_LOGPROBS: u32 = 20;
+
 /// The first JSON value of a body; what follows it is ignored.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Value, Invalid> {
     match serde_json::Deserializer::from_slice(bytes).into_iter().next() {

@@ -13,6 +13,7 @@ mod ndjson;
 mod ollama;
 mod openai;
 mod sse;
+mod tools;
 mod upload;
 
 use axum::{

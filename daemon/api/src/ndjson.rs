@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, future};
 use http::{HeaderValue, header::CONTENT_TYPE};
 use serde::Serialize;
 
@@ -19,6 +19,8 @@ pub(crate) fn line(value: &impl Serialize) -> Bytes {
 
 /// Sends lines as they come; `lines` is dropped when the client goes away.
 pub(crate) fn response(lines: impl Stream<Item = Bytes> + Send + 'static) -> Response {
+    // Not every event makes a line.
+    let lines = lines.filter(|line| future::ready(!line.is_empty()));
     let mut response = Response::new(Body::from_stream(lines.map(Ok::<_, Infallible>)));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     response

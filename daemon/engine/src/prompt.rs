@@ -1,36 +1,55 @@
-//! From a request to the tokens that the model reads: template, tokenizer, and what to leave out when it is too long.
+//! From a request to the tokens that the model reads: template, tokenizer, and what to leave out when it is too long; and
+//! with them, what the answer is to look like.
+
+mod asked;
+mod jinja;
 
 use std::sync::Arc;
 
 use protocol::request::Overflow;
-use protocol::{Generate, GenerateError, Input, Message, Role};
+use protocol::{Ability, Generate, GenerateError, Input, Message, Role, Think, Tool};
 
-use crate::ggml::{ChatTemplate, Edges, Model, Rendered, Token};
+use self::asked::Asked;
+use crate::ggml::{self, ChatTemplate, Edges, Marks, Model, Token, Trigger};
+use crate::grammar::{Form, Specials, Thinking, of_shape};
+use crate::reply::{Reader, Shape, Tagged, Telling, thinking_marks};
 use crate::template::{Capabilities, Clock, Conversation, GoTemplate};
 
 /// Renders and tokenizes; used by one thread.
 pub(crate) struct PromptBuilder {
     model: Arc<Model>,
     template: Template,
+    specials: Arc<Specials>,
     context_tokens: usize,
 }
 
 /// What makes a conversation a text.
 enum Template {
-    /// The Modelfile's.
-    Go(GoTemplate),
+    /// The Modelfile's, and what it shows of answers.
+    Go(Box<GoTemplate>, Examples),
     /// The model's own.
-    Jinja(ChatTemplate),
+    Jinja(ChatTemplate, Capabilities),
     /// There is none: the text as it is.
     Plain,
 }
 
+/// What a template shows of answers by what it makes of earlier ones.
+struct Examples {
+    calls: Option<Shape>,
+    thinking: Option<Marks>,
+}
+
 /// What a model reads for one request.
-#[derive(Debug)]
+#[derive(Default)]
 pub(crate) struct Prompt {
     pub(crate) tokens: Vec<Token>,
     /// Strings of the template that end an answer.
     pub(crate) stops: Vec<String>,
+    /// Control tokens that are part of what the model says.
+    pub(crate) preserved: Vec<Token>,
+    /// Tells the answer's parts apart, if it has any.
+    pub(crate) telling: Option<Telling>,
+    pub(crate) form: Option<Form>,
 }
 
 impl PromptBuilder {
@@ -42,25 +61,31 @@ impl PromptBuilder {
         model: Arc<Model>,
         context_tokens: u32,
         modelfile: Option<GoTemplate>,
+        specials: Arc<Specials>,
     ) -> Result<Self, String> {
         let own = model.has_chat_template().then(|| ChatTemplate::of_model(Arc::clone(&model)));
+        let own = own.map(|own| own.map(|jinja| (jinja.capabilities(), jinja)));
         let template = match (modelfile, own) {
-            (Some(go), Some(Ok(jinja))) if can_more(jinja.capabilities(), go.capabilities()) => {
-                Template::Jinja(jinja)
+            (Some(go), Some(Ok((abilities, jinja)))) if can_more(abilities, go.capabilities()) => {
+                Template::Jinja(jinja, abilities)
             }
-            (Some(go), _) => Template::Go(go),
-            (None, Some(jinja)) => Template::Jinja(jinja?),
+            (Some(go), _) => Template::Go(Box::new(go), Examples::none()).with_examples(),
+            (None, Some(jinja)) => jinja.map(|(abilities, jinja)| Template::Jinja(jinja, abilities))?,
             (None, None) => Template::Plain,
         };
-        Ok(Self { model, template, context_tokens: context_tokens as usize })
+        Ok(Self { model, template, specials, context_tokens: context_tokens as usize })
     }
 
     /// The request's prompt; at least one token, and at least one less than the context.
     pub(crate) fn build(&self, request: &Generate) -> Result<Prompt, GenerateError> {
+        self.check(request)?;
         let prompt = match &request.input {
-            Input::Raw(text) => Prompt { tokens: self.model.tokenize(text, Edges::Add), stops: Vec::new() },
+            Input::Raw(text) => self.free(self.model.tokenize(text, Edges::Add), request),
+            Input::Infill { prefix, suffix, system } => {
+                self.free(self.infill(prefix, suffix, system.as_deref())?, request)
+            }
             Input::Chat(messages) => self.conversation(messages, request)?,
-            Input::Continue { context, turn } => self.continuation(context, turn)?,
+            Input::Continue { context, turn } => self.continuation(context, turn, request)?,
         };
         if prompt.tokens.is_empty() {
             return Err(GenerateError::EmptyPrompt);
@@ -74,9 +99,45 @@ impl PromptBuilder {
         }
     }
 
+    fn check(&self, request: &Generate) -> Result<(), GenerateError> {
+        let thinks = matches!(request.think, Think::On | Think::Level(_));
+        match thinks && !self.template.capabilities().thinking {
+            true => Err(GenerateError::Unable(Ability::Thinking)),
+            false => Ok(()),
+        }
+    }
+
+    /// A prompt whose answer has no parts.
+    fn free(&self, tokens: Vec<Token>, request: &Generate) -> Prompt {
+        let form = request.format.clone().map(|format| Form { format: Some(format), ..Form::default() });
+        Prompt { tokens, form, ..Prompt::default() }
+    }
+
+    fn infill(&self, prefix: &str, suffix: &str, system: Option<&str>) -> Result<Vec<Token>, GenerateError> {
+        if let Template::Go(template, _) = &self.template
+            && template.capabilities().insert
+        {
+            let system = system.map(|system| Message::new(Role::System, system));
+            let messages: Vec<Message> =
+                system.into_iter().chain([Message::new(Role::User, prefix)]).collect();
+            let conversation = Conversation { suffix: suffix.into(), ..Conversation::of(&messages) };
+            let prompt = render_go(template, &conversation)?;
+            return Ok(self.model.tokenize(&prompt, Edges::Add));
+        }
+        let [before, after, between] =
+            self.model.infill_tokens().ok_or(GenerateError::Unable(Ability::Insert))?;
+        let mut tokens = self.model.tokenize("", Edges::Add);
+        tokens.push(before);
+        tokens.extend(self.model.tokenize_plain(prefix));
+        tokens.push(after);
+        tokens.extend(self.model.tokenize_plain(suffix));
+        tokens.push(between);
+        Ok(tokens)
+    }
+
     /// Drops as few of the oldest messages as it takes; system messages and the last message stay.
     fn conversation(&self, messages: &[Message], request: &Generate) -> Result<Prompt, GenerateError> {
-        let whole = self.rendered(messages)?;
+        let whole = self.rendered(messages, request)?;
         if whole.tokens.len() < self.context_tokens || request.overflow == Overflow::Refuse {
             return Ok(whole);
         }
@@ -88,51 +149,125 @@ impl PromptBuilder {
             let middle = usize::midpoint(too_few, enough);
             // A template may insist on a user's turn first; then more must go.
             let fits = self
-                .rendered(&without_oldest(messages, middle))
+                .rendered(&without_oldest(messages, middle), request)
                 .is_ok_and(|prompt| prompt.tokens.len() <= self.target(request));
             if fits { enough = middle } else { too_few = middle }
         }
-        self.rendered(&without_oldest(messages, enough))
+        self.rendered(&without_oldest(messages, enough), request)
     }
 
-    fn continuation(&self, context: &[Token], turn: &[Message]) -> Result<Prompt, GenerateError> {
+    fn continuation(
+        &self,
+        context: &[Token],
+        turn: &[Message],
+        request: &Generate,
+    ) -> Result<Prompt, GenerateError> {
         let known = 0..self.model.vocab_size();
         if let Some(stranger) = context.iter().find(|token| !known.contains(token)) {
             return Err(GenerateError::Engine {
                 reason: format!("the context holds {stranger}, no token of this model"),
             });
         }
-        let rendered = self.render(turn)?;
+        let (text, prompt) = self.render(turn, request)?;
         let mut tokens = context.to_vec();
-        tokens.extend(self.model.tokenize(&rendered.prompt, Edges::Omit));
-        Ok(Prompt { tokens, stops: rendered.stops })
+        tokens.extend(self.model.tokenize(&text, Edges::Omit));
+        Ok(Prompt { tokens, ..prompt })
     }
 
-    fn rendered(&self, messages: &[Message]) -> Result<Prompt, GenerateError> {
-        let rendered = self.render(messages)?;
-        let mut tokens = self.model.tokenize(&rendered.prompt, Edges::Add);
+    fn rendered(&self, messages: &[Message], request: &Generate) -> Result<Prompt, GenerateError> {
+        let (text, prompt) = self.render(messages, request)?;
+        let mut tokens = self.model.tokenize(&text, Edges::Add);
         // Some templates write the token that the tokenizer adds.
         if tokens.starts_with(&[self.model.bos(); 2]) {
             tokens.remove(0);
         }
-        Ok(Prompt { tokens, stops: rendered.stops })
+        Ok(Prompt { tokens, ..prompt })
     }
 
-    fn render(&self, messages: &[Message]) -> Result<Rendered, GenerateError> {
+    /// A conversation's text, and all of its prompt but the tokens.
+    fn render(&self, messages: &[Message], request: &Generate) -> Result<(String, Prompt), GenerateError> {
+        let asked = Asked::of(request, self.template.capabilities());
         match &self.template {
-            Template::Go(template) => {
-                let prompt = template.render(&Conversation::of(messages), Clock::start());
-                let prompt = prompt.map_err(|error| GenerateError::Template { reason: error.to_string() })?;
-                Ok(Rendered { prompt, stops: Vec::new() })
+            Template::Go(template, examples) => self.render_go(template, examples, messages, &asked),
+            Template::Jinja(template, abilities) if abilities.tools || asked.tools.is_empty() => {
+                self.render_jinja(template, *abilities, messages, &asked)
             }
-            Template::Jinja(template) => {
-                template.render(messages).map_err(|reason| GenerateError::Template { reason })
+            Template::Jinja(template, _) => {
+                let shape = Shape::common();
+                let messages = shape.in_words(messages, asked.tools);
+                let asked_in_words = ggml::Conversation {
+                    think: asked.think,
+                    effort: asked.effort(),
+                    ..ggml::Conversation::of(&messages)
+                };
+                let rendered = template.render(asked_in_words).map_err(refused)?;
+                let marks = rendered.thinking.clone();
+                let prompt = self.tagged(Some(&shape), marks, &rendered.prompt, &asked)?;
+                Ok((rendered.prompt, Prompt { stops: rendered.stops, ..prompt }))
             }
             Template::Plain => {
-                let contents: Vec<&str> = messages.iter().map(|message| message.content.as_str()).collect();
-                Ok(Rendered { prompt: contents.join("\n\n"), stops: Vec::new() })
+                let shape = Shape::common();
+                let told = if asked.tools.is_empty() {
+                    messages.to_vec()
+                } else {
+                    shape.in_words(messages, asked.tools)
+                };
+                let contents: Vec<&str> = told.iter().map(|message| message.content.as_str()).collect();
+                let text = contents.join("\n\n");
+                let prompt = self.tagged(Some(&shape), None, &text, &asked)?;
+                Ok((text, prompt))
             }
         }
+    }
+
+    fn render_go(
+        &self,
+        template: &GoTemplate,
+        examples: &Examples,
+        messages: &[Message],
+        asked: &Asked<'_>,
+    ) -> Result<(String, Prompt), GenerateError> {
+        let common = Shape::common();
+        let in_words = !asked.tools.is_empty() && !template.capabilities().tools;
+        let shape = if in_words { Some(&common) } else { examples.calls.as_ref() };
+        let told = if in_words { common.in_words(messages, asked.tools) } else { messages.to_vec() };
+        let definition = |tool: &Tool| serde_json::from_str(&tool.definition).unwrap_or_default();
+        let conversation = Conversation {
+            tools: if in_words { Vec::new() } else { asked.tools.iter().map(definition).collect() },
+            think: asked.think,
+            think_level: asked.effort().into(),
+            is_think_set: asked.request.think != Think::Unsaid || asked.think,
+            ..Conversation::of(&told)
+        };
+        let text = render_go(template, &conversation)?;
+        let prompt = self.tagged(shape, examples.thinking.clone(), &text, asked)?;
+        Ok((text, prompt))
+    }
+
+    /// What the answer looks like by the marks in its text.
+    fn tagged(
+        &self,
+        shape: Option<&Shape>,
+        marks: Option<Marks>,
+        prompt: &str,
+        asked: &Asked<'_>,
+    ) -> Result<Prompt, GenerateError> {
+        let is_begun = marks.as_ref().is_some_and(|marks| prompt.trim_end().ends_with(&marks.start));
+        let thinking =
+            marks.clone().filter(|_| asked.think || is_begun).map(|marks| Thinking { marks, is_begun });
+        let calls = (!asked.tools.is_empty()).then(|| shape.map_or("{", Shape::mark).to_owned());
+        let grammar = shape
+            .map(|shape| of_shape(shape, &asked.callable(), asked.request.tools.parallel, &self.specials));
+        let trigger = calls.clone().filter(|mark| mark != "{").map(Trigger::Word);
+        let form = asked.form(thinking, trigger.into_iter().collect(), |_| {
+            grammar.unwrap_or_else(|| Err("the template does not tell what a call looks like".into()))
+        })?;
+        let telling = (marks.is_some() || calls.is_some()).then(|| {
+            let tools = asked.tools.iter().map(|tool| tool.name.clone()).collect();
+            let reader = Tagged { thinking: marks, thinks_from_the_start: is_begun, call: calls, tools };
+            Telling::new(Reader::Tagged(reader), asked.think)
+        });
+        Ok(Prompt { form, telling, ..Prompt::default() })
     }
 
     /// Keeps the first `num_keep` tokens and as many of the last as fit beside an answer.
@@ -161,6 +296,43 @@ impl PromptBuilder {
     }
 }
 
+impl Template {
+    fn capabilities(&self) -> Capabilities {
+        match self {
+            Self::Go(template, _) => template.capabilities(),
+            Self::Jinja(_, abilities) => *abilities,
+            Self::Plain => Capabilities::default(),
+        }
+    }
+
+    fn with_examples(self) -> Self {
+        match self {
+            Self::Go(template, _) => {
+                let render = |conversation: &Conversation| render_go(&template, conversation).ok();
+                let abilities = template.capabilities();
+                let calls = abilities.tools.then(|| Shape::by_trying(render)).flatten();
+                let thinking = abilities.thinking.then(|| thinking_marks(render)).flatten();
+                Self::Go(template, Examples { calls, thinking })
+            }
+            other => other,
+        }
+    }
+}
+
+impl Examples {
+    fn none() -> Self {
+        Self { calls: None, thinking: None }
+    }
+}
+
+fn render_go(template: &GoTemplate, conversation: &Conversation) -> Result<String, GenerateError> {
+    template.render(conversation, Clock::start()).map_err(|error| refused(error.to_string()))
+}
+
+fn refused(reason: String) -> GenerateError {
+    GenerateError::Template { reason }
+}
+
 fn can_more(one: Capabilities, other: Capabilities) -> bool {
     (one.tools && !other.tools) || (one.thinking && !other.thinking)
 }
@@ -184,8 +356,8 @@ mod tests {
     #[test]
     fn the_models_own_template_wins_only_by_what_it_can_do_more() {
         let plain = Capabilities::default();
-        let tools = Capabilities { tools: true, thinking: false };
-        let thinking = Capabilities { tools: false, thinking: true };
+        let tools = Capabilities { tools: true, thinking: false, insert: false };
+        let thinking = Capabilities { tools: false, thinking: true, insert: false };
 
         assert!(can_more(tools, plain) && can_more(tools, thinking));
         assert!(!can_more(plain, plain) && !can_more(plain, tools) && !can_more(tools, tools));
@@ -193,7 +365,7 @@ mod tests {
 
     #[test]
     fn the_oldest_messages_go_first_and_the_system_message_stays() {
-        let said = |role, content: &str| Message { role, content: content.into() };
+        let said = |role, content: &str| Message::new(role, content);
         let messages = [
             said(Role::System, "rules"),
             said(Role::User, "one"),

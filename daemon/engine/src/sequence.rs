@@ -1,5 +1,6 @@
 //! One sequence of the KV cache: the tokens in it, and the request that is growing it, if any.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use protocol::event::{Done, FinishReason};
@@ -11,6 +12,7 @@ use crate::ggml::{Model, Sampler, SequenceId, Token};
 use crate::grammar::Bound;
 use crate::output::{Flow, TextStream};
 use crate::prompt::Prompt;
+use crate::reply::Telling;
 
 /// A sequence, running or idle. An idle one keeps its tokens as a cached prefix.
 pub(crate) struct Sequence {
@@ -46,6 +48,12 @@ pub(crate) struct Running {
     pub(crate) since: Instant,
     /// The form that the answer is to have.
     pub(crate) bound: Option<Bound>,
+    /// What tells the answer's parts apart, if it has any.
+    pub(crate) telling: Option<Arc<Mutex<Telling>>>,
+    /// With each token is told how likely it was, and so many others.
+    pub(crate) top_logprobs: Option<usize>,
+    /// Control tokens that are text here.
+    preserved: Vec<Token>,
     text: TextStream,
     /// Tokens at the start that are never forgotten.
     keep: usize,
@@ -93,15 +101,17 @@ impl Running {
         now: Instant,
     ) -> Self {
         let Admission { request, work, prompt, bound, told, arrived } = admission;
-        let prompt_tokens = prompt.tokens.len();
-        let stops = work.options.stop.iter().cloned().chain(prompt.stops);
-        let mut text = TextStream::new(stops);
+        let Prompt { tokens, stops, preserved, mut telling, .. } = prompt;
+        let prompt_tokens = tokens.len();
+        let mut text = TextStream::new(work.options.stop.iter().cloned().chain(stops));
         for token in &told {
-            model.append_piece(*token, text.held());
+            append_piece(model, *token, &preserved, text.held());
             // Said already, as far as it could be.
-            let _said = text.advance();
+            if let (Flow::Text(said), Some(telling)) = (text.advance(), &mut telling) {
+                telling.skip(&said);
+            }
         }
-        let tokens = [prompt.tokens, told].concat();
+        let tokens = [tokens, told].concat();
         let mut sampler = Sampler::new(model, &work.options, context_tokens as u32);
         sampler.accept_prompt(&tokens);
         sampler.skip(bound.as_ref().map_or(tokens.len() - prompt_tokens, |bound| bound.drawn));
@@ -120,6 +130,9 @@ impl Running {
             drafter: Drafter::new(work.options.draft_tokens as usize),
             since: now,
             bound,
+            telling: telling.map(|telling| Arc::new(Mutex::new(telling))),
+            top_logprobs: work.top_logprobs.map(|count| count as usize),
+            preserved,
             text,
             prompt_tokens,
             cached_tokens,
@@ -173,7 +186,7 @@ impl Running {
         }
         self.tokens.push(token);
         self.generated += 1;
-        model.append_piece(token, self.text.held());
+        append_piece(model, token, &self.preserved, self.text.held());
         match self.text.advance() {
             Flow::Stopped(text) => Sampled::End(text, self.done(FinishReason::Stop, now)),
             Flow::Text(text) if self.generated >= self.limit => {
@@ -181,6 +194,11 @@ impl Running {
             }
             Flow::Text(text) => Sampled::Text(text),
         }
+    }
+
+    /// Its next tokens may be guessed.
+    pub(crate) fn may_guess(&self) -> bool {
+        self.bound.as_ref().is_none_or(Bound::is_free) && self.top_logprobs.is_none()
     }
 
     /// Nothing was sampled here yet.
@@ -212,6 +230,13 @@ impl Running {
             generate_time: now.saturating_duration_since(first).max(Duration::from_nanos(1)),
             context: self.tokens.clone(),
         }
+    }
+}
+
+fn append_piece(model: &Model, token: Token, preserved: &[Token], text: &mut Vec<u8>) {
+    match preserved.contains(&token) {
+        true => model.append_special_piece(token, text),
+        false => model.append_piece(token, text),
     }
 }
 

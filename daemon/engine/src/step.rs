@@ -2,6 +2,7 @@
 
 mod guesses;
 mod prefixes;
+mod sampling;
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
@@ -15,12 +16,13 @@ use crate::cache::{self, View};
 use crate::draft::Payoff;
 use crate::draft_model::DraftModel;
 use crate::ggml::{Batch, Context, DecodeError, Model, Output};
-use crate::grammar::Bound;
+use crate::outbox::Outbox;
 use crate::queue::{Queue, Waiting};
-use crate::sequence::{Admission, Running, Sampled, Sequence};
+use crate::reply::Readers;
+use crate::sequence::{Admission, Running, Sequence};
 use crate::spill::{Spill, Spilled};
 use crate::threads::{Accounts, Threads};
-use crate::worker::{Cancellations, Outbox};
+use crate::worker::Cancellations;
 
 /// What reaches the loop.
 pub(crate) enum Intake {
@@ -45,6 +47,7 @@ pub(crate) struct Loop {
     retired: u64,
     cancellations: Arc<Cancellations>,
     outbox: Outbox,
+    readers: Readers,
     spill: Arc<Spill>,
     /// Where prefixes go that are to outlive the worker.
     disk: Option<Sender<Arc<Spilled>>>,
@@ -105,6 +108,7 @@ impl Loop {
             threads: Threads::new(limits.threads, limits.accounts),
             retired: 0,
             cancellations,
+            readers: Readers::start(outbox.clone()),
             outbox,
             spill,
             disk: None,
@@ -344,67 +348,6 @@ impl Loop {
             }
         }
         result
-    }
-
-    /// Takes the next tokens of all that were computed; how many.
-    fn sample(&mut self) -> Result<usize, HungUp> {
-        let (now, mut tokens, mut read) = (Instant::now(), 0, Vec::new());
-        for at in 0..self.sequences.len() {
-            let sequence = &mut self.sequences[at];
-            let Some(running) = &mut sequence.running else { continue };
-            let Some(first) = running.output.take() else { continue };
-            if running.is_first() {
-                read.push(at);
-            }
-            let guess = std::mem::take(&mut running.guess);
-            let (mut right, mut said, mut sampled, mut end) = (0, String::new(), Vec::new(), None);
-            while let Some(row) = self.batch.row(first + right) {
-                match running.bound.as_ref().map(Bound::mask).transpose() {
-                    Ok(Some(mask)) => self.context.allow_only(row, mask.as_slice()),
-                    Ok(None) => {}
-                    Err(reason) => {
-                        end = Some(Err(GenerateError::Format { reason }));
-                        break;
-                    }
-                }
-                let token = running.sampler.sample(&mut self.context, row);
-                match running.take(token, &self.model, now, &mut sampled) {
-                    Sampled::Text(text) => said += &text,
-                    Sampled::End(text, done) => {
-                        said += &text;
-                        end = Some(Ok(done));
-                        break;
-                    }
-                    Sampled::Failed(error) => {
-                        end = Some(Err(error));
-                        break;
-                    }
-                }
-                if guess.get(right) != Some(&token) {
-                    break;
-                }
-                sequence.cached.push(token);
-                right += 1;
-            }
-            tokens += sampled.len();
-            running.drafter.learn(running.guessed_by, guess.len(), right);
-            if right < guess.len() {
-                self.context.forget(sequence.id, sequence.cached.len());
-            }
-            let request = running.request;
-            match end {
-                None => self.outbox.text(request, said, sampled)?,
-                Some(end) => {
-                    match end {
-                        Ok(done) => self.outbox.done(request, said, done)?,
-                        Err(error) => self.outbox.failed(request, error)?,
-                    }
-                    self.retire(at);
-                }
-            }
-        }
-        read.into_iter().for_each(|at| self.keep_prompt(at));
-        Ok(tokens)
     }
 
     /// Takes a request out of its sequence, which keeps what it has.

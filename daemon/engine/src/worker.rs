@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Seek, Write};
+use std::io::{BufReader, Seek, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -12,13 +12,14 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use protocol::{
-    CacheTypes, Done, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts, Owner,
+    CacheTypes, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts, Owner,
     Quantization, RequestId, ToWorker, frame,
 };
 
 use crate::draft_model::DraftModel;
 use crate::ggml::{self, Adapter, Context, ContextOptions, LoadError, Model, ModelOptions};
-use crate::grammar::Grammars;
+use crate::grammar::{Bound, Form, Grammars, Specials};
+use crate::outbox::Outbox;
 use crate::prefix_file::PrefixFile;
 use crate::prompt::PromptBuilder;
 use crate::sequence::Admission;
@@ -100,7 +101,7 @@ pub fn serve(socket: UnixStream, mut files: Files, system: System) -> Result<(),
     let parts = loaded.context.keeps_parts();
     let shelf = prefixes.and_then(|file| Shelf::open(file, &options, parts));
     let listener = Listener {
-        grammars: Grammars::new(Arc::clone(&loaded.model)),
+        grammars: Grammars::new(Arc::clone(&loaded.model), loaded.specials),
         prompts: loaded.prompts,
         cancellations: Arc::clone(&loaded.cancellations),
         intake,
@@ -196,6 +197,7 @@ struct Loaded {
     context: Context,
     draft: Option<DraftModel>,
     prompts: PromptBuilder,
+    specials: Arc<Specials>,
     cancellations: Arc<Cancellations>,
     facts: ModelFacts,
 }
@@ -252,7 +254,8 @@ impl Loaded {
             None => None,
         };
         let has_chat_template = template.is_some() || model.has_chat_template();
-        let prompts = PromptBuilder::new(Arc::clone(&model), context_tokens, template)
+        let specials = Arc::new(Specials::of(&model));
+        let prompts = PromptBuilder::new(Arc::clone(&model), context_tokens, template, Arc::clone(&specials))
             .map_err(|reason| format!("the model's chat template cannot be read: {reason}"))?;
         // Measured last: the KV cache was written to when it was made, so it is in RAM as a whole, and the weights count
         // as a whole wherever they are. Only the compute buffers are still to be touched, which no step has used.
@@ -263,7 +266,7 @@ impl Loaded {
             gpu_bytes: 0,
             has_chat_template,
         };
-        Ok(Self { model, context, draft, prompts, cancellations, facts })
+        Ok(Self { model, context, draft, prompts, specials, cancellations, facts })
     }
 }
 
@@ -348,15 +351,27 @@ impl Listener {
 
     fn admit(&mut self, request: RequestId, work: Generate, told: Vec<i32>) -> Result<(), HungUp> {
         let arrived = Instant::now();
-        let bound = work.format.as_ref().map(|format| self.grammars.bind(format, &told)).transpose();
-        let bound = bound.map_err(|reason| GenerateError::Format { reason });
-        match bound.and_then(|bound| Ok((bound, self.prompts.build(&work)?))) {
-            Ok((bound, prompt)) => {
+        let built = self.prompts.build(&work).and_then(|mut prompt| {
+            let form = prompt.form.take();
+            let bound = form.map(|form| self.bind(&form, &work, &told)).transpose()?;
+            Ok((prompt, bound.flatten()))
+        });
+        match built {
+            Ok((prompt, bound)) => {
                 self.fetch(work.owner, &prompt.tokens);
                 let admission = Box::new(Admission { request, work, prompt, bound, told, arrived });
                 self.intake.send(Intake::Admit(admission)).map_err(|_| HungUp)
             }
             Err(error) => self.refuse(request, error),
+        }
+    }
+
+    /// Where nothing but calls that nobody insists on would be bound, a grammar that cannot be had is done without.
+    fn bind(&mut self, form: &Form, work: &Generate, told: &[i32]) -> Result<Option<Bound>, GenerateError> {
+        match self.grammars.bind(form, told, work.top_logprobs.is_some()) {
+            Ok(bound) => Ok(Some(bound)),
+            Err(_) if !form.triggers.is_empty() => Ok(None),
+            Err(reason) => Err(GenerateError::Format { reason }),
         }
     }
 
@@ -413,51 +428,5 @@ impl Cancellations {
 
     fn lock(&self) -> MutexGuard<'_, CancelState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The way back to the daemon, shared by both threads. Events wait for [`Outbox::flush`].
-#[derive(Clone)]
-pub(crate) struct Outbox(Arc<Mutex<BufWriter<UnixStream>>>);
-
-impl Outbox {
-    fn new(socket: UnixStream) -> Self {
-        Self(Arc::new(Mutex::new(BufWriter::new(socket))))
-    }
-
-    pub(crate) fn text(&self, request: RequestId, text: String, tokens: Vec<i32>) -> Result<(), HungUp> {
-        self.write(&FromWorker::Text(request, text, tokens))
-    }
-
-    pub(crate) fn done(&self, request: RequestId, text: String, done: Done) -> Result<(), HungUp> {
-        self.write(&FromWorker::Done(request, text, done))
-    }
-
-    pub(crate) fn failed(&self, request: RequestId, error: GenerateError) -> Result<(), HungUp> {
-        self.write(&FromWorker::Failed(request, error))
-    }
-
-    /// That the loop is at work.
-    pub(crate) fn alive(&self) -> Result<(), HungUp> {
-        self.write(&FromWorker::Alive)
-    }
-
-    fn write(&self, message: &FromWorker) -> Result<(), HungUp> {
-        frame::write(&mut *self.lock(), message).map_err(|_| HungUp)
-    }
-
-    pub(crate) fn flush(&self) -> Result<(), HungUp> {
-        self.lock().flush().map_err(|_| HungUp)
-    }
-
-    fn send(&self, message: &FromWorker) -> Result<(), FrameError> {
-        let mut socket = self.lock();
-        frame::write(&mut *socket, message)?;
-        socket.flush()?;
-        Ok(())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BufWriter<UnixStream>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

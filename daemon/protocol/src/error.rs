@@ -28,6 +28,9 @@ pub enum GenerateError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The model was asked for what it cannot do.
+    #[error("the model does not support {0}")]
+    Unable(Ability),
     /// Nothing to read: an empty prompt for a model that adds no token of its own.
     #[error("the prompt is empty")]
     EmptyPrompt,
@@ -46,4 +49,22 @@ pub enum GenerateError {
     /// The worker computed without an end, and was ended.
     #[error("the model stopped responding and was ended; the next request loads it anew")]
     WorkerStuck,
+}
+
+/// What a model can do, or cannot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ability {
+    /// To fill a gap within a text.
+    Insert,
+    /// To think before it answers.
+    Thinking,
+}
+
+impl std::fmt::Display for Ability {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Insert => "insert",
+            Self::Thinking => "thinking",
+        })
+    }
 }

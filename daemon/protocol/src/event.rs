@@ -9,12 +9,86 @@ use crate::GenerateError;
 /// One step of an answer. [`Event::Done`] or [`Event::Failed`] comes last, once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
-    /// More of the answer. Whole characters only, and never part of a stop string.
-    Text(String),
+    /// More of the answer.
+    Said(Said),
     /// The answer is complete.
     Done(Done),
     /// The request failed; what was sent before stands.
     Failed(GenerateError),
+}
+
+/// A part of an answer: what was added to it since the last.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Said {
+    /// Whole characters only, and never part of a stop string.
+    pub text: String,
+    /// What the model thought; before any text, as a rule.
+    pub thinking: String,
+    /// What the model called, after any text, as a rule.
+    pub calls: Vec<CallPart>,
+    /// How likely the tokens were of which all this was made, where that was asked for.
+    pub logprobs: Vec<TokenLogprob>,
+}
+
+impl Said {
+    /// Nothing was added.
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty() && self.thinking.is_empty() && self.calls.is_empty() && self.logprobs.is_empty()
+    }
+
+    /// Puts what was said next behind this.
+    pub fn append(&mut self, next: Self) {
+        self.text += &next.text;
+        self.thinking += &next.thinking;
+        self.calls.extend(next.calls);
+        self.logprobs.extend(next.logprobs);
+    }
+}
+
+impl<T: Into<String>> From<T> for Said {
+    fn from(text: T) -> Self {
+        Self { text: text.into(), ..Self::default() }
+    }
+}
+
+/// A call of a tool, or more of one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallPart {
+    /// Which of the answer's calls, from 0.
+    pub index: u32,
+    /// Its id and the tool's name, with its first part.
+    pub begun: Option<CallName>,
+    /// More of its arguments, which are JSON once all parts of them are there.
+    pub arguments: String,
+}
+
+/// What a call is known by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallName {
+    /// `call_` and eight letters or digits, unless the model has its own way.
+    pub id: String,
+    /// Of the tool.
+    pub name: String,
+}
+
+/// How likely a token was, and what might have been in its place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TokenLogprob {
+    /// The token that was chosen.
+    pub chosen: Logprob,
+    /// The likeliest ones, the likeliest first.
+    pub top: Vec<Logprob>,
+}
+
+/// A token and the natural logarithm of its probability, before anything was done to it by sampling.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Logprob {
+    /// Of the model's vocabulary.
+    pub token: i32,
+    /// Its text, which need not be whole characters.
+    pub bytes: Vec<u8>,
+    /// 0 or less.
+    pub logprob: f32,
 }
 
 /// How a request ended, and what it took.

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{CacheTypes, Done, Generate, GenerateError, Quantization};
+use crate::{CacheTypes, Done, Generate, GenerateError, Quantization, Said};
 
 /// Longer frames are refused by both ends.
 pub const MAX_FRAME_BYTES: usize = 16 << 20;
@@ -43,10 +43,10 @@ pub enum FromWorker {
         /// What ggml said.
         reason: String,
     },
-    /// Tokens of an answer, and what they add to its text; perhaps nothing yet.
-    Text(RequestId, String, Vec<i32>),
-    /// The last of an answer's text, and its end. In one frame: whoever has the text knows that nothing follows it.
-    Done(RequestId, String, Done),
+    /// Tokens of an answer, and what they add to it; perhaps nothing yet.
+    Said(RequestId, Said, Vec<i32>),
+    /// The last of an answer, and its end. In one frame: whoever has the text knows that nothing follows it.
+    Done(RequestId, Said, Done),
     /// The end of a request that failed.
     Failed(RequestId, GenerateError),
     /// It works, and has nothing else to say; told every second or so.
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_frame_comes_back_as_it_was_sent() {
-        let sent = FromWorker::Text(RequestId(7), "blue — ☁".into(), vec![1, -1]);
+        let sent = FromWorker::Said(RequestId(7), "blue — ☁".into(), vec![1, -1]);
         let mut wire = Vec::new();
         write(&mut wire, &sent).unwrap();
 

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cache_type;
+pub mod conversation;
 pub mod error;
 pub mod event;
 pub mod frame;
@@ -11,9 +12,10 @@ pub mod quantization;
 pub mod request;
 
 pub use cache_type::{CACHE_BLOCK, CacheType, CacheTypes, InvalidCacheType};
-pub use error::GenerateError;
-pub use event::{Done, Event, FinishReason};
+pub use conversation::{Message, Role, Think, ThinkLevel, Tool, ToolCall, ToolChoice, Tools};
+pub use error::{Ability, GenerateError};
+pub use event::{CallName, CallPart, Done, Event, FinishReason, Logprob, Said, TokenLogprob};
 pub use frame::{CacheOptions, FrameError, FromWorker, LoadOptions, ModelFacts, RequestId, Secret, ToWorker};
 pub use options::{InvalidOption, OptionPatch, Options};
 pub use quantization::{InvalidQuantization, Quantization};
-pub use request::{Format, Generate, Input, Message, Overflow, Owner, Role};
+pub use request::{Format, Generate, Input, Overflow, Owner};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Options;
+use crate::{Message, Options, Think, Tools};
 
 /// One generation: what to read, and how to go on from there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,6 +17,28 @@ pub struct Generate {
     pub overflow: Overflow,
     /// What the answer is bound to.
     pub format: Option<Format>,
+    /// What the model may call.
+    pub tools: Tools,
+    /// Whether the answer is thought about first.
+    pub think: Think,
+    /// Log-probabilities to be told with each token of the answer: the chosen one's, and those of so many others.
+    pub top_logprobs: Option<u32>,
+}
+
+impl Generate {
+    /// Nobody's, of a free answer; what does not fit is left out.
+    pub fn new(input: Input, options: Options) -> Self {
+        Self {
+            owner: Owner::default(),
+            input,
+            options,
+            overflow: Overflow::Truncate,
+            format: None,
+            tools: Tools::default(),
+            think: Think::default(),
+            top_logprobs: None,
+        }
+    }
 }
 
 /// The form that an answer is bound to, as a whole.
@@ -44,6 +66,15 @@ pub enum Input {
     Chat(Vec<Message>),
     /// Text that is tokenized as it stands, special tokens included.
     Raw(String),
+    /// A gap to be filled between two texts.
+    Infill {
+        /// What comes before the gap.
+        prefix: String,
+        /// What comes after it.
+        suffix: String,
+        /// Instructions, for templates that have a place for them.
+        system: Option<String>,
+    },
     /// One prompt, rendered as a user's turn after the tokens of an earlier answer (Ollama's `context`).
     Continue {
         /// Tokens of the conversation so far.
@@ -51,40 +82,6 @@ pub enum Input {
         /// System and user messages of this turn.
         turn: Vec<Message>,
     },
-}
-
-/// One message of a conversation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
-    /// Who speaks.
-    pub role: Role,
-    /// What is said.
-    pub content: String,
-}
-
-/// Who speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Role {
-    /// Instructions that stand above the conversation.
-    System,
-    /// The person.
-    User,
-    /// The model.
-    Assistant,
-    /// The result of a tool.
-    Tool,
-}
-
-impl Role {
-    /// The name that chat templates use.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::System => "system",
-            Self::User => "user",
-            Self::Assistant => "assistant",
-            Self::Tool => "tool",
-        }
-    }
 }
 
 /// What to do with a prompt that does not fit the context.

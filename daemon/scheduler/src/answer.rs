@@ -70,8 +70,8 @@ impl Answer {
                 self.told.extend(tokens);
             }
             let last = match event {
-                Event::Text(text) if text.is_empty() => continue,
-                Event::Text(text) => return Some(Event::Text(text)),
+                Event::Said(said) if said.is_empty() => continue,
+                Event::Said(said) => return Some(Event::Said(said)),
                 Event::Failed(GenerateError::WorkerDied) if self.may_resume() && self.resume().await => {
                     continue;
                 }

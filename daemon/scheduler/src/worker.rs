@@ -104,11 +104,11 @@ impl Link {
     /// Passes on what the worker said; false if it is nothing that a loaded worker says.
     fn take_in(&self, said: FromWorker) -> bool {
         match said {
-            FromWorker::Text(request, text, tokens) => {
-                self.deliver(request, News { event: Event::Text(text), tokens });
+            FromWorker::Said(request, said, tokens) => {
+                self.deliver(request, News { event: Event::Said(said), tokens });
             }
-            FromWorker::Done(request, text, done) => {
-                self.deliver(request, Event::Text(text).into());
+            FromWorker::Done(request, said, done) => {
+                self.deliver(request, Event::Said(said).into());
                 self.deliver(request, Event::Done(done).into());
             }
             FromWorker::Failed(request, error) => self.deliver(request, Event::Failed(error).into()),
@@ -123,7 +123,7 @@ impl Link {
 
     fn deliver(&self, request: RequestId, news: News) {
         if let Some(pending) = &mut *self.pending() {
-            let last = !matches!(news.event, Event::Text(_));
+            let last = !matches!(news.event, Event::Said(_));
             let requests = &mut pending.requests;
             let sender = if last { requests.remove(&request) } else { requests.get(&request).cloned() };
             // Nobody listens to a cancelled request.

@@ -217,7 +217,7 @@ fn messages(json: &str) -> Option<Vec<Message>> {
     let stored: Vec<StoredMessage> = serde_json::from_str(json).ok()?;
     stored
         .into_iter()
-        .map(|message| Some(Message { role: stored_role(&message.role)?, content: message.content }))
+        .map(|message| Some(Message::new(stored_role(&message.role)?, message.content)))
         .collect()
 }
 

@@ -24,7 +24,7 @@ fn refusal(text: &str) -> String {
 }
 
 fn message(role: Role, content: &str) -> Message {
-    Message { role, content: content.into() }
+    Message::new(role, content)
 }
 
 #[test]
@@ -302,7 +302,7 @@ fn modelfiles(text: BoxedStrategy<String>) -> impl Strategy<Value = Modelfile> {
     let many = || vec(text.clone(), 0..3);
     let one = || proptest::option::of(text.clone());
     let roles = select(vec![Role::System, Role::User, Role::Assistant]);
-    let messages = vec((roles, text.clone()).prop_map(|(role, content)| Message { role, content }), 0..4);
+    let messages = vec((roles, text.clone()).prop_map(|(role, content)| Message::new(role, content)), 0..4);
     let requires = proptest::option::of("[1-9]\\.[0-9](\\.[0-9](-rc\\.[1-9])?)?");
     let lists = (vec(text.clone(), 1..3), vec(parameter(), 0..4), many(), vec(text.clone(), 0..2), many());
     let texts = (one(), one(), one(), one(), requires);

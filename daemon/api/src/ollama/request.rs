@@ -1,7 +1,9 @@
 //! This family's requests, from JSON to the vocabulary. What a request means for a model is decided here; running it is
 //! not.
 
-use protocol::{Format, Generate, Input, Message, OptionPatch, Options, Overflow, Owner, Role};
+use protocol::{
+    Format, Generate, Input, Message, OptionPatch, Options, Overflow, Role, Think, ThinkLevel, Tools,
+};
 use scheduler::KeepAlive;
 use serde_json::Value;
 use store::Model;
@@ -11,6 +13,7 @@ use crate::{
     conversation::{Layers, conversation},
     error::Invalid,
     go_json::{self, Fields},
+    tools,
 };
 
 /// A body of `/api/generate` or `/api/chat`, checked.
@@ -24,6 +27,9 @@ pub(super) struct Request {
     overflow: Overflow,
     shift: bool,
     format: Option<Format>,
+    tools: Tools,
+    think: Think,
+    top_logprobs: Option<u32>,
 }
 
 /// How the answer is sent.
@@ -46,12 +52,14 @@ pub(super) enum Task {
     Raw(String),
     /// A prompt that becomes a user's turn.
     Prompt { prompt: String, system: Option<String>, context: Option<Vec<i32>> },
+    /// A gap to be filled.
+    Infill { prefix: String, suffix: String, system: Option<String> },
     /// A conversation.
     Chat(Vec<Message>),
 }
 
 /// What every field that is not built yet is called, by route.
-const NOT_YET: &[&str] = &["tools", "suffix", "images", "template", "logprobs", "_debug_render_only"];
+const NOT_YET: &[&str] = &["images", "template", "_debug_render_only"];
 
 impl Request {
     /// A body of `/api/generate`.
@@ -66,11 +74,13 @@ impl Request {
         if template.is_some() {
             return Err(Invalid::unsupported("template"));
         }
-        let prompt = fields.text("prompt")?;
-        Self::shared(fields, |keep_alive| match prompt {
-            None => Task::idle(keep_alive),
-            Some(prompt) if raw => Task::Raw(prompt),
-            Some(prompt) => Task::Prompt { prompt, system, context },
+        let (prompt, suffix) = (fields.text("prompt")?, fields.text("suffix")?);
+        fields.take("tools");
+        Self::shared(fields, |keep_alive| match (prompt, suffix) {
+            (None, None) => Task::idle(keep_alive),
+            (Some(prompt), _) if raw => Task::Raw(prompt),
+            (prefix, Some(suffix)) => Task::Infill { prefix: prefix.unwrap_or_default(), suffix, system },
+            (Some(prompt), None) => Task::Prompt { prompt, system, context },
         })
     }
 
@@ -92,7 +102,8 @@ impl Request {
             fields.refuse(field)?;
         }
         let format = format(&mut fields)?;
-        check_think(&mut fields)?;
+        let offered = tools::offered(&mut fields)?;
+        let choice = tools::choice(&mut fields, &offered)?;
         let keep_alive = fields.take("keep_alive").as_ref().map(keep_alive::parse).transpose()?;
         Ok(Self {
             model: fields.text("model")?.unwrap_or_default(),
@@ -104,6 +115,10 @@ impl Request {
             },
             shift: fields.flag("shift")?.unwrap_or(true),
             format,
+            // Ollama has no say in it: as many calls as the model makes.
+            tools: Tools { offered, choice, parallel: true },
+            think: think(&mut fields)?,
+            top_logprobs: top_logprobs(&mut fields)?,
             task: task(keep_alive.as_ref()),
             keep_alive,
         })
@@ -120,13 +135,22 @@ impl Request {
                 prompt,
                 context,
             ),
+            Task::Infill { prefix, suffix, system: asked } => {
+                Input::Infill { prefix, suffix, system: asked.or_else(system) }
+            }
             Task::Chat(messages) => {
                 Input::Chat(conversation(Layers { system: system(), history: &model.messages }, messages))
             }
         };
-        let owner = Owner::default();
         let options = Options { shift: self.shift, ..options.options() };
-        Some(Generate { owner, input, options, overflow: self.overflow, format: self.format })
+        Some(Generate {
+            overflow: self.overflow,
+            format: self.format,
+            tools: self.tools,
+            think: self.think,
+            top_logprobs: self.top_logprobs,
+            ..Generate::new(input, options)
+        })
     }
 }
 
@@ -140,7 +164,7 @@ impl Task {
 }
 
 fn prompt_input(layers: Layers<'_>, prompt: String, context: Option<Vec<i32>>) -> Input {
-    let user = vec![Message { role: Role::User, content: prompt }];
+    let user = vec![Message::new(Role::User, prompt)];
     match context {
         None => Input::Chat(conversation(layers, user)),
         // The history is among the tokens already.
@@ -165,10 +189,15 @@ pub(super) fn messages(fields: &mut Fields) -> Result<Vec<Message>, Invalid> {
 
 fn message(mut fields: Fields) -> Result<Message, Invalid> {
     fields.refuse("images")?;
-    fields.refuse("tool_calls")?;
+    let role = go_json::role(&fields.text("role")?.unwrap_or_default())?;
+    let mut text = |field| fields.text(field).map(Option::unwrap_or_default);
     Ok(Message {
-        role: go_json::role(&fields.text("role")?.unwrap_or_default())?,
-        content: fields.text("content")?.unwrap_or_default(),
+        content: text("content")?,
+        thinking: text("thinking")?,
+        tool_name: text("tool_name")?,
+        call_id: text("tool_call_id")?,
+        calls: tools::called(&mut fields)?,
+        ..Message::new(role, "")
     })
 }
 
@@ -201,18 +230,31 @@ fn format(fields: &mut Fields) -> Result<Option<Format>, Invalid> {
     }
 }
 
-fn check_think(fields: &mut Fields) -> Result<(), Invalid> {
-    match fields.take("think") {
-        None | Some(Value::Bool(false)) => Ok(()),
-        Some(Value::Bool(true)) => Err(Invalid::unsupported("think")),
-        Some(Value::String(level)) if ["high", "medium", "low", "max"].contains(&level.as_str()) => {
-            Err(Invalid::unsupported("think"))
-        }
-        Some(Value::String(level)) => {
-            let levels = "must be \"high\", \"medium\", \"low\", \"max\", true, or false";
-            Err(Invalid::of("think", format!("invalid think value: {level:?} ({levels})")))
-        }
-        Some(other) => Err(fields.mismatch("think", &other, "bool")),
+fn think(fields: &mut Fields) -> Result<Think, Invalid> {
+    Ok(match fields.take("think") {
+        None => Think::Unsaid,
+        Some(Value::Bool(false)) => Think::Off,
+        Some(Value::Bool(true)) => Think::On,
+        Some(Value::String(level)) => match level.as_str() {
+            "low" => Think::Level(ThinkLevel::Low),
+            "medium" => Think::Level(ThinkLevel::Medium),
+            "high" => Think::Level(ThinkLevel::High),
+            "max" => Think::Level(ThinkLevel::Max),
+            _ => {
+                let levels = "must be \"high\", \"medium\", \"low\", \"max\", true, or false";
+                return Err(Invalid::of("think", format!("invalid think value: {level:?} ({levels})")));
+            }
+        },
+        Some(other) => return Err(fields.mismatch("think", &other, "bool")),
+    })
+}
+
+fn top_logprobs(fields: &mut Fields) -> Result<Option<u32>, Invalid> {
+    let wanted = fields.flag("logprobs")?.unwrap_or(false);
+    let top = fields.integer("top_logprobs")?.unwrap_or(0);
+    match u32::try_from(top) {
+        Ok(top) if top <= go_json::MOST_LOGPROBS => Ok(wanted.then_some(top)),
+        _ => Err(Invalid::of("top_logprobs", "top_logprobs must be between 0 and 20")),
     }
 }
 
@@ -231,7 +273,7 @@ mod tests {
     }
 
     fn said(role: Role, content: &str) -> Message {
-        Message { role, content: content.into() }
+        Message::new(role, content)
     }
 
     #[test]
@@ -252,12 +294,7 @@ mod tests {
 
     #[test]
     fn what_is_not_built_is_refused_by_name_and_what_says_nothing_is_not() {
-        for (field, value) in [
-            ("think", json!(true)),
-            ("images", json!(["aGk="])),
-            ("suffix", json!("x")),
-            ("template", json!("{{ .Prompt }}")),
-        ] {
+        for (field, value) in [("images", json!(["aGk="])), ("template", json!("{{ .Prompt }}"))] {
             let refused = generate(json!({"model": "m", "prompt": "hi", field: value})).unwrap_err();
             assert_eq!(refused.message, format!("{field} is not supported yet"));
         }
@@ -277,6 +314,46 @@ mod tests {
         );
         assert_eq!((of(json!("")).unwrap(), of(json!(null)).unwrap()), (None, None));
         assert!(of(json!("xml")).unwrap_err().message.starts_with("invalid format: \"xml\""));
+    }
+
+    #[test]
+    fn thinking_is_said_or_left_to_the_model() {
+        let of =
+            |think| generate(json!({"model": "m", "prompt": "hi", "think": think})).map(|asked| asked.think);
+        assert_eq!(of(json!(null)).unwrap(), Think::Unsaid);
+        assert_eq!((of(json!(true)).unwrap(), of(json!(false)).unwrap()), (Think::On, Think::Off));
+        assert_eq!(of(json!("low")).unwrap(), Think::Level(ThinkLevel::Low));
+        assert_eq!(
+            of(json!("hard")).unwrap_err().message,
+            "invalid think value: \"hard\" (must be \"high\", \"medium\", \"low\", \"max\", true, or false)"
+        );
+    }
+
+    #[test]
+    fn log_probabilities_are_told_with_up_to_twenty_others() {
+        let of = |body: Value| generate(body).map(|asked| asked.top_logprobs);
+        assert_eq!(of(json!({"logprobs": true, "top_logprobs": 3})).unwrap(), Some(3));
+        assert_eq!(of(json!({"logprobs": true})).unwrap(), Some(0));
+        assert_eq!(of(json!({"top_logprobs": 3})).unwrap(), None);
+        assert!(of(json!({"logprobs": true, "top_logprobs": 21})).is_err());
+    }
+
+    #[test]
+    fn a_suffix_makes_a_gap() {
+        let request = generate(json!({"model": "m", "prompt": "a", "suffix": "b"})).unwrap();
+        let gap = Task::Infill { prefix: "a".into(), suffix: "b".into(), system: None };
+        assert_eq!(request.task, gap);
+    }
+
+    #[test]
+    fn what_was_called_and_what_came_of_it_are_read() {
+        let request = chat(json!({"model": "m", "messages": [
+            {"role": "assistant", "thinking": "hm", "tool_calls": [{"function": {"name": "now", "arguments": {}}}]},
+            {"role": "tool", "content": "noon", "tool_name": "now"},
+        ]}));
+        let Task::Chat(messages) = request.unwrap().task else { panic!() };
+        assert_eq!((&messages[0].thinking[..], &messages[0].calls[0].name[..]), ("hm", "now"));
+        assert_eq!(messages[1], Message { tool_name: "now".into(), ..said(Role::Tool, "noon") });
     }
 
     #[test]

@@ -84,7 +84,8 @@ async fn answer(api: &Api, request: Request, shape: Shape) -> Result<Response, E
             Ok(object(&Reply::named(asked, shape).idle("load", Timestamp::now())))
         }
         Some(generate) => {
-            let running = Running::begin(api, load, generate).await?;
+            let running = Running::begin(api, load, generate).await;
+            let running = running.map_err(|error| error.about(&model, &asked))?;
             let reply = Reply { load_time: running.load_time(), ..Reply::named(asked, shape) };
             respond(framing, reply, running).await
         }
@@ -101,19 +102,19 @@ async fn respond(framing: Framing, reply: Reply, running: Running) -> Result<Res
     Ok(match framing {
         Framing::Lines => ndjson::response(lines(reply, running)),
         Framing::Whole => {
-            let (text, done) = running.finish().await?;
-            object(&reply.last(text, done, Moment::since(started)))
+            let whole = running.finish().await?;
+            object(&reply.whole(whole, Moment::since(started)))
         }
     })
 }
 
 fn lines(reply: Reply, running: Running) -> impl Stream<Item = bytes::Bytes> + Send {
     stream::unfold(Some((reply, running)), async |state| {
-        let (reply, mut running) = state?;
+        let (mut reply, mut running) = state?;
         let event = running.next().await;
-        let more = matches!(event, Event::Text(_));
-        let line = reply.line(event, Moment::since(running.started()));
-        Some((line, more.then_some((reply, running))))
+        let more = matches!(event, Event::Said(_));
+        let lines = reply.lines(event, Moment::since(running.started()));
+        Some((bytes::Bytes::from(lines), more.then_some((reply, running))))
     })
 }
 
@@ -130,7 +131,7 @@ impl Moment {
 }
 
 impl Reply {
-    fn named(model: String, shape: Shape) -> Self {
-        Self { model, shape, load_time: Duration::ZERO }
+    pub(super) fn named(model: String, shape: Shape) -> Self {
+        Self { model, shape, load_time: Duration::ZERO, calls: Vec::new(), sent: 0 }
     }
 }

@@ -10,6 +10,8 @@ pub(super) struct Line {
     pub(super) created_at: String,
     #[serde(flatten)]
     pub(super) content: Content,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) logprobs: Vec<TokenLogprob>,
     pub(super) done: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) done_reason: Option<&'static str>,
@@ -19,18 +21,58 @@ pub(super) struct Line {
     pub(super) metrics: Metrics,
 }
 
-/// The field that differs between the two.
+/// The fields that differ between the two.
 #[derive(Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(untagged)]
 pub(super) enum Content {
-    Response(String),
-    Message(ChatMessage),
+    Response {
+        response: String,
+        #[serde(skip_serializing_if = "String::is_empty")]
+        thinking: String,
+    },
+    Message {
+        message: ChatMessage,
+    },
 }
 
 #[derive(Serialize)]
 pub(super) struct ChatMessage {
     pub(super) role: &'static str,
     pub(super) content: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) thinking: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) tool_calls: Vec<Call>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Call {
+    pub(super) id: String,
+    pub(super) function: CalledFunction,
+}
+
+#[derive(Serialize)]
+pub(super) struct CalledFunction {
+    pub(super) index: usize,
+    pub(super) name: String,
+    pub(super) arguments: Map<String, Value>,
+}
+
+/// A token that was chosen, and what might have been in its place.
+#[derive(Serialize)]
+pub(super) struct TokenLogprob {
+    #[serde(flatten)]
+    pub(super) chosen: Logprob,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) top_logprobs: Vec<Logprob>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Logprob {
+    pub(super) token: String,
+    pub(super) logprob: f32,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) bytes: Vec<u8>,
 }
 
 /// Times in nanoseconds; zeros are left out.

@@ -1,11 +1,12 @@
 //! This family's requests, from JSON to the vocabulary.
 
-use protocol::{Format, Message, OptionPatch};
+use protocol::{Format, Message, OptionPatch, Think, ThinkLevel, Tools};
 use serde_json::{Value, json};
 
 use crate::{
     error::Invalid,
     go_json::{self, Fields},
+    tools,
 };
 
 /// A body of `/v1/chat/completions`, checked.
@@ -16,6 +17,11 @@ pub(super) struct Request {
     pub(super) options: OptionPatch,
     pub(super) messages: Vec<Message>,
     pub(super) format: Option<Format>,
+    pub(super) tools: Tools,
+    pub(super) think: Think,
+    pub(super) top_logprobs: Option<u32>,
+    /// Answers, each for itself.
+    pub(super) answers: u32,
 }
 
 /// How the answer is sent.
@@ -34,17 +40,22 @@ pub(super) enum UsageEvent {
     LeftOut,
 }
 
-const NOT_YET: &[&str] = &["tools", "logprobs", "logit_bias", "_debug_render_only"];
+const NOT_YET: &[&str] = &["logit_bias", "_debug_render_only"];
 const MAX_STOPS: usize = 16;
+
+/// OpenAI's own.
+const MOST_ANSWERS: u32 = 128;
 
 impl Request {
     pub(super) fn chat(mut fields: Fields) -> Result<Self, Invalid> {
         for field in NOT_YET {
             fields.refuse(field)?;
         }
-        check_single(&mut fields)?;
+        let answers = answers(&mut fields)?;
         let format = response_format(&mut fields)?;
-        check_reasoning(&mut fields)?;
+        let offered = tools::offered(&mut fields)?;
+        let choice = tools::choice(&mut fields, &offered)?;
+        let parallel = fields.flag("parallel_tool_calls")?.unwrap_or(true);
         let messages = fields.objects("messages", "Message")?;
         if messages.is_empty() {
             return Err(Invalid::of("messages", "[] is too short - 'messages'"));
@@ -54,15 +65,32 @@ impl Request {
             framing: framing(&mut fields)?,
             options: options(&mut fields)?,
             format,
+            tools: Tools { offered, choice, parallel },
+            think: think(&mut fields)?,
+            top_logprobs: top_logprobs(&mut fields)?,
+            answers,
             messages: messages.into_iter().map(message).collect::<Result<_, _>>()?,
         })
     }
 }
 
-fn check_single(fields: &mut Fields) -> Result<(), Invalid> {
-    match fields.integer("n")? {
-        None | Some(1) => Ok(()),
-        Some(_) => Err(Invalid::of("n", "n other than 1 is not supported yet")),
+fn answers(fields: &mut Fields) -> Result<u32, Invalid> {
+    match fields.integer("n")?.map(u32::try_from) {
+        None => Ok(1),
+        Some(Ok(answers)) if (1..=MOST_ANSWERS).contains(&answers) => Ok(answers),
+        Some(_) => Err(Invalid::of("n", format!("n must be from 1 to {MOST_ANSWERS}"))),
+    }
+}
+
+fn top_logprobs(fields: &mut Fields) -> Result<Option<u32>, Invalid> {
+    let wanted = fields.flag("logprobs")?.unwrap_or(false);
+    let top = fields.integer("top_logprobs")?;
+    match u32::try_from(top.unwrap_or(0)) {
+        _ if top.is_some() && !wanted => {
+            Err(Invalid::of("top_logprobs", "top_logprobs needs logprobs to be true"))
+        }
+        Ok(top) if top <= go_json::MOST_LOGPROBS => Ok(wanted.then_some(top)),
+        _ => Err(Invalid::of("top_logprobs", "top_logprobs must be between 0 and 20")),
     }
 }
 
@@ -80,13 +108,25 @@ fn response_format(fields: &mut Fields) -> Result<Option<Format>, Invalid> {
     }
 }
 
-fn check_reasoning(fields: &mut Fields) -> Result<(), Invalid> {
+fn think(fields: &mut Fields) -> Result<Think, Invalid> {
     let nested = fields.take("reasoning").and_then(|reasoning| reasoning.get("effort").cloned());
-    match fields.take("reasoning_effort").or(nested) {
-        None | Some(Value::Null) => Ok(()),
-        Some(effort) if effort == "none" => Ok(()),
-        Some(_) => Err(Invalid::unsupported("reasoning_effort")),
-    }
+    let Some(effort) = fields.take("reasoning_effort").or(nested).filter(|effort| !effort.is_null()) else {
+        return Ok(Think::Unsaid);
+    };
+    Ok(match effort.as_str() {
+        Some("none") => Think::Off,
+        Some("minimal" | "low") => Think::Level(ThinkLevel::Low),
+        Some("medium") => Think::Level(ThinkLevel::Medium),
+        Some("high") => Think::Level(ThinkLevel::High),
+        Some("xhigh" | "ultra" | "max") => Think::Level(ThinkLevel::Max),
+        _ => {
+            let levels = "must be \"high\", \"medium\", \"low\", \"max\", or \"none\"";
+            return Err(Invalid::of(
+                "reasoning_effort",
+                format!("invalid reasoning value: {effort} ({levels})"),
+            ));
+        }
+    })
 }
 
 fn framing(fields: &mut Fields) -> Result<Framing, Invalid> {
@@ -136,7 +176,6 @@ fn max_tokens(fields: &mut Fields) -> Result<Option<i64>, Invalid> {
 }
 
 fn message(mut fields: Fields) -> Result<Message, Invalid> {
-    fields.refuse("tool_calls")?;
     let role = go_json::role(&fields.text("role")?.unwrap_or_default())?;
     let content = match fields.take("content") {
         None => String::new(),
@@ -146,7 +185,19 @@ fn message(mut fields: Fields) -> Result<Message, Invalid> {
         }
         Some(other) => return Err(fields.mismatch("content", &other, "string")),
     };
-    Ok(Message { role, content })
+    let mut text = |field| fields.text(field).map(Option::unwrap_or_default);
+    let thinking = match text("reasoning")? {
+        thinking if thinking.is_empty() => text("reasoning_content")?,
+        thinking => thinking,
+    };
+    Ok(Message {
+        content,
+        thinking,
+        tool_name: text("name")?,
+        call_id: text("tool_call_id")?,
+        calls: tools::called(&mut fields)?,
+        ..Message::new(role, "")
+    })
 }
 
 fn text_part(part: Value) -> Result<String, Invalid> {
@@ -195,18 +246,30 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_built_is_refused_by_name() {
+    fn what_cannot_be_is_refused_by_name() {
         for (field, value) in [
-            ("n", json!(2)),
+            ("n", json!(0)),
             ("tools", json!([{"type": "function"}])),
+            ("tool_choice", json!("required")),
+            ("reasoning_effort", json!("hard")),
+            ("top_logprobs", json!(3)),
             ("response_format", json!({"type": "xml"})),
             ("response_format", json!({"type": "json_schema", "json_schema": {"name": "x"}})),
-            ("logprobs", json!(true)),
             ("logit_bias", json!({"5": 1})),
         ] {
             assert_eq!(chat(json!({field: value})).unwrap_err().field.as_deref(), Some(field));
         }
         assert!(chat(json!({"n": 1, "tools": [], "response_format": {"type": "text"}})).is_ok());
+    }
+
+    #[test]
+    fn several_answers_their_likelihoods_and_how_hard_to_think_are_asked_for() {
+        let request =
+            chat(json!({"n": 3, "logprobs": true, "top_logprobs": 2, "reasoning_effort": "minimal"}));
+        let request = request.unwrap();
+        assert_eq!((request.answers, request.top_logprobs), (3, Some(2)));
+        assert_eq!(request.think, Think::Level(ThinkLevel::Low));
+        assert_eq!(chat(json!({"reasoning": {"effort": "none"}})).unwrap().think, Think::Off);
     }
 
     #[test]
@@ -219,7 +282,7 @@ mod tests {
     fn text_parts_are_joined_and_images_refused() {
         let parts = json!([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]);
         let request = chat(json!({"messages": [{"role": "developer", "content": parts}]})).unwrap();
-        assert_eq!(request.messages, [Message { role: Role::System, content: "a\nb".into() }]);
+        assert_eq!(request.messages, [Message::new(Role::System, "a\nb")]);
 
         let image = json!([{"type": "image_url", "image_url": {"url": "data:,"}}]);
         let refused = chat(json!({"messages": [{"role": "user", "content": image}]})).unwrap_err();

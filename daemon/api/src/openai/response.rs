@@ -1,77 +1,147 @@
 //! A generation's events as this family's objects. Where the events come from is not known here.
 
-use protocol::{Done, Event, FinishReason};
+use protocol::{CallPart, Done, Event, FinishReason, Said};
 
 use super::{
     errors::ErrorBody,
     request::UsageEvent,
-    wire::{Choice, Completion, Said, Usage, Words},
+    wire::{self, Call, CalledFunction, Choice, Completion, Logprob, Logprobs, TokenLogprob, Usage, Words},
 };
-use crate::{error::Error, sse};
+use crate::{answer::Whole, error::Error, sse};
 
 /// What clients of Ollama find here.
 const FINGERPRINT: &str = "fp_ollama";
 
-/// What stands in every object of one answer.
+/// What stands in every object of one reply.
 pub(super) struct Reply {
     pub(super) id: String,
     pub(super) created: i64,
     pub(super) model: String,
     pub(super) usage: UsageEvent,
-    /// The speaker is named once, in the first piece.
-    pub(super) opening: Opening,
+    /// One for each answer.
+    answers: Vec<Progress>,
+    /// Of the answers that ended.
+    used: Option<Usage>,
 }
 
-/// Whether a stream has begun.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Opening {
-    Due,
-    Sent,
+/// How far an answer was sent.
+#[derive(Clone, Copy, Default)]
+struct Progress {
+    /// The speaker is named once, in the first piece.
+    is_begun: bool,
+    called: bool,
+    ended: bool,
 }
 
 impl Reply {
-    /// The whole answer.
-    pub(super) fn whole(&self, text: String, done: &Done) -> Completion {
-        let words = Words { role: Some("assistant"), content: Some(text) };
-        let choice =
-            Choice { index: 0, said: Said::Message(words), finish_reason: Some(finish_reason(done)) };
-        Completion { usage: Some(usage(done)), ..self.object("chat.completion", vec![choice]) }
+    pub(super) fn new(id: String, created: i64, model: String, answers: usize) -> Self {
+        let answers = vec![Progress::default(); answers];
+        Self { id, created, model, usage: UsageEvent::LeftOut, answers, used: None }
     }
 
-    /// What is sent for one event: one or more of the stream's.
-    pub(super) fn events(&mut self, event: Event) -> Vec<u8> {
+    /// All answers, whole.
+    pub(super) fn whole(&mut self, answers: Vec<Whole>) -> Completion {
+        let mut choices = Vec::with_capacity(answers.len());
+        for (index, Whole { said, calls, done }) in (0..).zip(answers) {
+            self.add_usage(&done);
+            let finish_reason = Some(finish_reason(&done, !calls.is_empty()));
+            let calls = (0..).zip(calls).map(|(index, call)| Call {
+                id: Some(call.id),
+                index,
+                kind: Some("function"),
+                function: CalledFunction { name: Some(call.name), arguments: call.arguments },
+            });
+            let words = Words {
+                role: Some("assistant"),
+                content: Some(said.text),
+                reasoning: Some(said.thinking).filter(|thinking| !thinking.is_empty()),
+                tool_calls: calls.collect(),
+            };
+            let logprobs = logprobs(&said.logprobs);
+            choices.push(Choice { index, said: wire::Said::Message(words), logprobs, finish_reason });
+        }
+        Completion { usage: self.used.take(), ..self.object("chat.completion", choices) }
+    }
+
+    /// What is sent for one event of an answer: none of the stream's, or more.
+    pub(super) fn events(&mut self, answer: usize, event: Event) -> Vec<u8> {
         let mut sent = Vec::new();
         match event {
-            Event::Text(text) => {
-                let words = Words { role: self.take_role(), content: Some(text) };
-                sse::push(&mut sent, &self.chunk(words, None));
-            }
+            Event::Said(said) => self.push_said(&mut sent, answer, said),
             Event::Done(done) => {
-                let words = Words { role: self.take_role(), content: None };
-                sse::push(&mut sent, &self.chunk(words, Some(finish_reason(&done))));
-                if self.usage == UsageEvent::Sent {
-                    let object = self.object("chat.completion.chunk", Vec::new());
-                    sse::push(&mut sent, &Completion { usage: Some(usage(&done)), ..object });
+                self.add_usage(&done);
+                let words = Words { role: self.take_role(answer), ..Words::default() };
+                let reason = finish_reason(&done, self.answers[answer].called);
+                sse::push(&mut sent, &self.chunk(answer, words, None, Some(reason)));
+                self.answers[answer].ended = true;
+                if self.is_over() {
+                    self.push_end(&mut sent);
                 }
-                sent.extend_from_slice(sse::DONE);
             }
-            Event::Failed(error) => sse::push(&mut sent, &ErrorBody::from(&Error::from(error))),
+            Event::Failed(error) => {
+                self.answers.iter_mut().for_each(|answer| answer.ended = true);
+                sse::push(&mut sent, &ErrorBody::from(&Error::from(error)));
+            }
         }
         sent
     }
 
-    fn take_role(&mut self) -> Option<&'static str> {
-        match std::mem::replace(&mut self.opening, Opening::Sent) {
-            Opening::Due => Some("assistant"),
-            Opening::Sent => None,
-        }
+    /// Nothing more is to be sent.
+    pub(super) fn is_over(&self) -> bool {
+        self.answers.iter().all(|answer| answer.ended)
     }
 
-    fn chunk(&self, words: Words, finish_reason: Option<&'static str>) -> Completion {
-        self.object(
-            "chat.completion.chunk",
-            vec![Choice { index: 0, said: Said::Delta(words), finish_reason }],
-        )
+    /// Thoughts and text go in chunks of their own.
+    fn push_said(&mut self, sent: &mut Vec<u8>, answer: usize, said: Said) {
+        let Said { text, thinking, calls, logprobs: tokens } = said;
+        let mut tokens = logprobs(&tokens);
+        if !thinking.is_empty() {
+            let thought =
+                Words { role: self.take_role(answer), reasoning: Some(thinking), ..Words::default() };
+            let tokens = if text.is_empty() && calls.is_empty() { tokens.take() } else { None };
+            sse::push(sent, &self.chunk(answer, thought, tokens, None));
+        }
+        if text.is_empty() && calls.is_empty() && tokens.is_none() {
+            return;
+        }
+        self.answers[answer].called |= !calls.is_empty();
+        let content = (!text.is_empty() || calls.is_empty()).then_some(text);
+        let tool_calls = calls.into_iter().map(call_part).collect();
+        let words = Words { role: self.take_role(answer), content, tool_calls, ..Words::default() };
+        sse::push(sent, &self.chunk(answer, words, tokens, None));
+    }
+
+    fn push_end(&mut self, sent: &mut Vec<u8>) {
+        if self.usage == UsageEvent::Sent {
+            let object = self.object("chat.completion.chunk", Vec::new());
+            sse::push(sent, &Completion { usage: self.used.take(), ..object });
+        }
+        sent.extend_from_slice(sse::DONE);
+    }
+
+    fn take_role(&mut self, answer: usize) -> Option<&'static str> {
+        let begun = std::mem::replace(&mut self.answers[answer].is_begun, true);
+        (!begun).then_some("assistant")
+    }
+
+    /// All answers had the same prompt.
+    fn add_usage(&mut self, done: &Done) {
+        let used = self.used.get_or_insert_default();
+        used.prompt_tokens = done.prompt_tokens;
+        used.completion_tokens = used.completion_tokens.saturating_add(done.generated_tokens);
+        used.total_tokens = used.prompt_tokens.saturating_add(used.completion_tokens);
+    }
+
+    fn chunk(
+        &self,
+        answer: usize,
+        words: Words,
+        logprobs: Option<Logprobs>,
+        finish_reason: Option<&'static str>,
+    ) -> Completion {
+        let index = u32::try_from(answer).unwrap_or(u32::MAX);
+        let choice = Choice { index, said: wire::Said::Delta(words), logprobs, finish_reason };
+        self.object("chat.completion.chunk", vec![choice])
     }
 
     fn object(&self, object: &'static str, choices: Vec<Choice>) -> Completion {
@@ -87,18 +157,33 @@ impl Reply {
     }
 }
 
-fn finish_reason(done: &Done) -> &'static str {
-    match done.reason {
-        FinishReason::Stop => "stop",
-        FinishReason::Length => "length",
+fn call_part(part: CallPart) -> Call {
+    let kind = part.begun.is_some().then_some("function");
+    let (id, name) = part.begun.map(|begun| (begun.id, begun.name)).unzip();
+    Call { id, index: part.index, kind, function: CalledFunction { name, arguments: part.arguments } }
+}
+
+fn logprobs(tokens: &[protocol::TokenLogprob]) -> Option<Logprobs> {
+    let token = |token: &protocol::TokenLogprob| TokenLogprob {
+        chosen: logprob(&token.chosen),
+        top_logprobs: token.top.iter().map(logprob).collect(),
+    };
+    (!tokens.is_empty()).then(|| Logprobs { content: tokens.iter().map(token).collect() })
+}
+
+fn logprob(of: &protocol::Logprob) -> Logprob {
+    Logprob {
+        token: String::from_utf8_lossy(&of.bytes).into_owned(),
+        logprob: of.logprob,
+        bytes: of.bytes.clone(),
     }
 }
 
-fn usage(done: &Done) -> Usage {
-    Usage {
-        prompt_tokens: done.prompt_tokens,
-        completion_tokens: done.generated_tokens,
-        total_tokens: done.prompt_tokens.saturating_add(done.generated_tokens),
+fn finish_reason(done: &Done, called: bool) -> &'static str {
+    match done.reason {
+        FinishReason::Stop if called => "tool_calls",
+        FinishReason::Stop => "stop",
+        FinishReason::Length => "length",
     }
 }
 
@@ -106,18 +191,13 @@ fn usage(done: &Done) -> Usage {
 mod tests {
     use std::time::Duration;
 
-    use protocol::GenerateError;
+    use protocol::{CallName, GenerateError};
 
     use super::*;
 
     fn reply() -> Reply {
-        Reply {
-            id: "chatcmpl-1".into(),
-            created: 5,
-            model: "m".into(),
-            usage: UsageEvent::Sent,
-            opening: Opening::Due,
-        }
+        let usage = UsageEvent::Sent;
+        Reply { usage, ..Reply::new("chatcmpl-1".into(), 5, "m".into(), 1) }
     }
 
     fn done() -> Done {
@@ -135,8 +215,8 @@ mod tests {
     #[test]
     fn a_stream_names_the_speaker_once_and_ends_with_usage_and_done() {
         let mut reply = reply();
-        let events = [Event::Text("a".into()), Event::Text("b".into()), Event::Done(done())];
-        let sent: Vec<u8> = events.into_iter().flat_map(|event| reply.events(event)).collect();
+        let events = [Event::Said("a".into()), Event::Said("b".into()), Event::Done(done())];
+        let sent: Vec<u8> = events.into_iter().flat_map(|event| reply.events(0, event)).collect();
 
         let head = r#"data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":5,"model":"m","system_fingerprint":"fp_ollama","choices":["#;
         let expected = [
@@ -152,16 +232,54 @@ mod tests {
     #[test]
     fn a_whole_answer_is_one_object() {
         assert_eq!(
-            serde_json::to_string(&reply().whole("ab".into(), &done())).unwrap(),
+            serde_json::to_string(&reply().whole(vec![Whole::of("ab".into(), done())])).unwrap(),
             r#"{"id":"chatcmpl-1","object":"chat.completion","created":5,"model":"m","system_fingerprint":"fp_ollama","choices":[{"index":0,"message":{"role":"assistant","content":"ab"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}"#
         );
     }
 
     #[test]
     fn a_failure_under_way_is_the_last_event() {
-        let sent = reply().events(Event::Failed(GenerateError::EmptyPrompt));
+        let sent = reply().events(0, Event::Failed(GenerateError::EmptyPrompt));
         let text = String::from_utf8(sent).unwrap();
         assert!(text.starts_with(r#"data: {"error":{"message":"the prompt is empty""#), "{text}");
         assert!(!text.contains("[DONE]"));
+    }
+
+    #[test]
+    fn a_call_is_sent_part_by_part_and_ends_the_answer() {
+        let mut reply = reply();
+        let begun = Some(CallName { id: "call_1".into(), name: "now".into() });
+        let part = |begun, arguments: &str| {
+            let calls = vec![CallPart { index: 0, begun, arguments: arguments.into() }];
+            Event::Said(Said { calls, ..Said::default() })
+        };
+        let events = [part(begun, ""), part(None, "{}"), Event::Done(done())];
+        let sent: Vec<u8> = events.into_iter().flat_map(|event| reply.events(0, event)).collect();
+        let sent = String::from_utf8(sent).unwrap();
+        let first = r#""delta":{"role":"assistant","tool_calls":[{"id":"call_1","index":0,"type":"function","function":{"name":"now","arguments":""}}]}"#;
+        assert!(sent.contains(first), "{sent}");
+        assert!(
+            sent.contains(r#""delta":{"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]}"#),
+            "{sent}"
+        );
+        assert!(sent.contains(r#""finish_reason":"tool_calls""#), "{sent}");
+    }
+
+    #[test]
+    fn several_answers_end_when_the_last_one_does() {
+        let mut reply = Reply { usage: UsageEvent::Sent, ..Reply::new("c".into(), 5, "m".into(), 2) };
+        let first = String::from_utf8(reply.events(1, Event::Done(done()))).unwrap();
+        assert!(first.contains(r#""index":1"#) && !first.contains("[DONE]") && !reply.is_over());
+        let last = String::from_utf8(reply.events(0, Event::Done(done()))).unwrap();
+        assert!(last.contains(r#""prompt_tokens":3,"completion_tokens":8,"total_tokens":11"#), "{last}");
+        assert!(last.ends_with("data: [DONE]\n\n") && reply.is_over());
+    }
+
+    #[test]
+    fn thoughts_and_text_go_in_chunks_of_their_own() {
+        let said = Said { thinking: "hm".into(), text: "yes".into(), ..Said::default() };
+        let sent = String::from_utf8(reply().events(0, Event::Said(said))).unwrap();
+        assert!(sent.contains(r#""delta":{"role":"assistant","reasoning":"hm"}"#), "{sent}");
+        assert!(sent.contains(r#""delta":{"content":"yes"}"#), "{sent}");
     }
 }

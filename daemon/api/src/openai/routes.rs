@@ -10,15 +10,16 @@ use axum::{
     routing::{get, post},
 };
 use bytes::Bytes;
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt, future, stream};
 use http::{HeaderValue, header::CONTENT_TYPE};
-use protocol::{Event, Generate, Input, Overflow, Owner};
+use protocol::{Event, Generate, Input};
+use scheduler::Load;
 use serde::Serialize;
 
 use super::{
     errors::Refusal,
-    request::{Framing, Request, UsageEvent},
-    response::{Opening, Reply},
+    request::{Framing, Request},
+    response::Reply,
     wire,
 };
 use crate::{
@@ -26,6 +27,7 @@ use crate::{
     answer::Running,
     body::{self, CONVERSATION_BYTES},
     conversation::{Layers, conversation},
+    error::Error,
     go_json,
     load::load,
     sse,
@@ -47,30 +49,36 @@ async fn chat(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
     let layers = Layers { system: model.system.clone(), history: &model.messages };
     let generate = Generate {
         format: request.format,
-        owner: Owner::default(),
-        input: Input::Chat(conversation(layers, request.messages)),
-        options: options.options(),
-        overflow: Overflow::Truncate,
+        tools: request.tools,
+        think: request.think,
+        top_logprobs: request.top_logprobs,
+        ..Generate::new(Input::Chat(conversation(layers, request.messages)), options.options())
     };
     let load = load(&model, &options, &api.config, None);
-    let running = Running::begin(&api, load, generate).await?;
-    let mut reply = Reply {
-        id: format!("chatcmpl-{}", rand::random_range(0..1_000_000_u32)),
-        created: seconds(SystemTime::now()),
-        model: request.model,
-        usage: UsageEvent::LeftOut,
-        opening: Opening::Due,
-    };
+    let answers = answers(&api, load, generate, request.answers).await;
+    let answers = answers.map_err(|error| error.about(&model, &request.model))?;
+    let id = format!("chatcmpl-{}", rand::random_range(0..1_000_000_u32));
+    let mut reply = Reply::new(id, seconds(SystemTime::now()), request.model, answers.len());
     match request.framing {
         Framing::Whole => {
-            let (text, done) = running.finish().await?;
-            Ok(object(&reply.whole(text, &done)))
+            let whole = future::try_join_all(answers.into_iter().map(Running::finish)).await?;
+            Ok(object(&reply.whole(whole)))
         }
         Framing::Events(usage) => {
             reply.usage = usage;
-            Ok(sse::response(events(reply, running)))
+            Ok(sse::response(events(reply, answers)))
         }
     }
+}
+
+/// Several answers to one request, each with a seed of its own. The prompt is read once: whoever comes second waits for it.
+async fn answers(api: &Api, load: Load, generate: Generate, count: u32) -> Result<Vec<Running>, Error> {
+    let begun = (0..count).map(|index| {
+        let mut generate = generate.clone();
+        generate.options.seed = generate.options.seed.map(|seed| seed.wrapping_add(index));
+        Running::begin(api, load.clone(), generate)
+    });
+    future::try_join_all(begun).await
 }
 
 /// `GET /v1/models`. An empty list is `[]`, where Ollama's `null` breaks OpenAI's own client.
@@ -95,13 +103,25 @@ fn described(id: String, name: &store::ModelName, modified: SystemTime) -> wire:
     wire::Model { id, object: "model", created: seconds(modified), owned_by }
 }
 
-fn events(reply: Reply, running: Running) -> impl Stream<Item = Bytes> + Send {
-    stream::unfold(Some((reply, running)), async |state| {
-        let (mut reply, mut running) = state?;
-        let event = running.next().await;
-        let more = matches!(event, Event::Text(_));
-        let sent = Bytes::from(reply.events(event));
-        Some((sent, more.then_some((reply, running))))
+fn events(reply: Reply, answers: Vec<Running>) -> impl Stream<Item = Bytes> + Send {
+    let each = answers.into_iter().enumerate().map(|(at, running)| {
+        // To the end of the answer, which is told as well.
+        let events = stream::unfold(Some(running), async |running| {
+            let mut running = running?;
+            let event = running.next().await;
+            let more = matches!(event, Event::Said(_));
+            Some((event, more.then_some(running)))
+        });
+        events.map(move |event| (at, event)).boxed()
+    });
+    let all = stream::select_all(each);
+    stream::unfold((reply, all), async |(mut reply, mut all)| {
+        if reply.is_over() {
+            return None;
+        }
+        let (answer, event) = all.next().await?;
+        let sent = Bytes::from(reply.events(answer, event));
+        Some((sent, (reply, all)))
     })
 }
 

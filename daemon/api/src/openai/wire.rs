@@ -20,7 +20,29 @@ pub(super) struct Choice {
     pub(super) index: u32,
     #[serde(flatten)]
     pub(super) said: Said,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) logprobs: Option<Logprobs>,
     pub(super) finish_reason: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Logprobs {
+    pub(super) content: Vec<TokenLogprob>,
+}
+
+/// A token that was chosen, and what might have been in its place.
+#[derive(Serialize)]
+pub(super) struct TokenLogprob {
+    #[serde(flatten)]
+    pub(super) chosen: Logprob,
+    pub(super) top_logprobs: Vec<Logprob>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Logprob {
+    pub(super) token: String,
+    pub(super) logprob: f32,
+    pub(super) bytes: Vec<u8>,
 }
 
 /// The field that differs between whole answers and events.
@@ -37,9 +59,32 @@ pub(super) struct Words {
     pub(super) role: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) content: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reasoning: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) tool_calls: Vec<Call>,
+}
+
+/// A call, or a part of one.
+#[derive(Serialize)]
+pub(super) struct Call {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<String>,
+    pub(super) index: u32,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub(super) kind: Option<&'static str>,
+    pub(super) function: CalledFunction,
 }
 
 #[derive(Serialize)]
+pub(super) struct CalledFunction {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<String>,
+    /// JSON, as text.
+    pub(super) arguments: String,
+}
+
+#[derive(Default, Serialize)]
 pub(super) struct Usage {
     pub(super) prompt_tokens: u32,
     pub(super) completion_tokens: u32,

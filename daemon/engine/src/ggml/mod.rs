@@ -12,11 +12,11 @@ mod sampler;
 mod vocab;
 
 pub(crate) use adapter::Adapter;
-pub(crate) use chat::{ChatTemplate, Rendered};
+pub(crate) use chat::{Calls, ChatParser, ChatTemplate, Conversation, Marks, Rendered, Trigger};
 pub(crate) use context::{Batch, Context, ContextOptions, DecodeError, MOST_GUESSED, Output, SequenceId};
 pub(crate) use model::{LoadError, Model, ModelOptions};
 pub(crate) use quantize::quantize;
-pub(crate) use sampler::Sampler;
+pub(crate) use sampler::{Likelihoods, Sampler};
 pub(crate) use vocab::Edges;
 
 use protocol::CacheTypes;
@@ -32,6 +32,7 @@ pub(crate) type Token = i32;
 /// Starts ggml. Once, before anything else of this module.
 pub(crate) fn start() {
     log::capture();
+    chat::quiet();
     // SAFETY: no arguments, and called before any other function of llama.cpp.
     unsafe { llama_cpp_sys_2::llama_backend_init() };
 }

@@ -87,6 +87,14 @@ impl Sampler {
     }
 }
 
+/// How likely tokens are.
+pub(crate) struct Likelihoods {
+    /// The logarithm of the sum that makes logits probabilities.
+    norm: f32,
+    /// The likeliest first, each with the logarithm of its probability.
+    pub(crate) top: Vec<(Token, f32)>,
+}
+
 impl Context {
     /// A number for each token of the vocabulary.
     fn logits(&mut self, row: LogitsRow) -> &mut [f32] {
@@ -109,6 +117,32 @@ impl Context {
                 }
             }
         }
+    }
+
+    /// How likely tokens are, with the likeliest `count`.
+    pub(crate) fn likelihoods(&mut self, row: LogitsRow, count: usize) -> Likelihoods {
+        let logits = self.logits(row);
+        let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let sum: f64 = logits.iter().map(|logit| f64::from(logit - most).exp()).sum();
+        let norm = most + sum.ln() as f32;
+        let mut order: Vec<usize> = (0..logits.len()).collect();
+        let count = count.min(order.len());
+        let falling = |one: &usize, other: &usize| logits[*other].total_cmp(&logits[*one]);
+        if count > 0 {
+            order.select_nth_unstable_by(count - 1, falling);
+        }
+        order.truncate(count);
+        order.sort_by(falling);
+        Likelihoods {
+            norm,
+            top: order.into_iter().map(|token| (token as Token, logits[token] - norm)).collect(),
+        }
+    }
+
+    /// The logarithm of a token's probability, which must not have been made impossible since.
+    pub(crate) fn likelihood(&mut self, row: LogitsRow, token: Token, among: &Likelihoods) -> f32 {
+        let logit = usize::try_from(token).ok().and_then(|at| self.logits(row).get(at).copied());
+        logit.unwrap_or(f32::NEG_INFINITY) - among.norm
     }
 
     /// The token that is most likely, and how likely it is, from 0 to 1.

@@ -71,18 +71,27 @@ impl Model {
 
     /// Appends the token's bytes, which need not be whole characters. Control tokens have none.
     pub(crate) fn append_piece(&self, token: Token, text: &mut Vec<u8>) {
+        self.append(token, Special::Ignore, text);
+    }
+
+    /// Appends the token's bytes, which are its name where it is a control token.
+    pub(crate) fn append_special_piece(&self, token: Token, text: &mut Vec<u8>) {
+        self.append(token, Special::Read, text);
+    }
+
+    fn append(&self, token: Token, special: Special, text: &mut Vec<u8>) {
         let mut piece = [0_u8; 64];
-        let length = self.piece_into(token, &mut piece);
+        let length = self.piece_into(token, special, &mut piece);
         if let Ok(length) = usize::try_from(length) {
             text.extend_from_slice(&piece[..length]);
             return;
         }
         let mut longer = vec![0; length.unsigned_abs() as usize];
-        let length = self.piece_into(token, &mut longer);
+        let length = self.piece_into(token, special, &mut longer);
         text.extend_from_slice(&longer[..usize::try_from(length).unwrap_or(0)]);
     }
 
-    fn piece_into(&self, token: Token, piece: &mut [u8]) -> i32 {
+    fn piece_into(&self, token: Token, special: Special, piece: &mut [u8]) -> i32 {
         // SAFETY: the buffer is as long as said; an unknown token is an exception that is caught there, but tokens
         // reach this only from the sampler.
         unsafe {
@@ -92,9 +101,16 @@ impl Model {
                 piece.as_mut_ptr().cast(),
                 piece.len() as i32,
                 0,
-                false,
+                special == Special::Read,
             )
         }
+    }
+
+    /// The control tokens whose names stand in a text.
+    pub(crate) fn control_tokens_in(&self, text: &str) -> Vec<Token> {
+        let mut tokens = self.tokenize(text, Edges::Omit);
+        tokens.retain(|token| self.is_control(*token));
+        tokens
     }
 
     /// The token that [`Edges::Add`] puts first.
@@ -112,6 +128,39 @@ impl Model {
     /// All that end the model's turn.
     pub(crate) fn ends(&self) -> Vec<Token> {
         (0..self.vocab_size()).filter(|token| self.is_end(*token)).collect()
+    }
+
+    fn is_control(&self, token: Token) -> bool {
+        // SAFETY: the vocabulary is the model's, and the token one of it.
+        unsafe { sys::llama_vocab_is_control(self.vocab(), token) }
+    }
+
+    /// The tokens that stand for no text, by name.
+    pub(crate) fn control_tokens(&self) -> Vec<(String, Token)> {
+        let name = |token: Token| {
+            let mut name = Vec::new();
+            self.append_special_piece(token, &mut name);
+            (String::from_utf8_lossy(&name).into_owned(), token)
+        };
+        (0..self.vocab_size())
+            .filter(|token| self.is_control(*token))
+            .map(name)
+            .filter(|(name, _)| !name.is_empty())
+            .collect()
+    }
+
+    /// The tokens that stand before the beginning of a text with a gap, before its end, and before what fills the gap.
+    /// `None` for a model that was not taught to.
+    pub(crate) fn infill_tokens(&self) -> Option<[Token; 3]> {
+        // SAFETY: the vocabulary is the model's.
+        let tokens = unsafe {
+            [
+                sys::llama_vocab_fim_pre(self.vocab()),
+                sys::llama_vocab_fim_suf(self.vocab()),
+                sys::llama_vocab_fim_mid(self.vocab()),
+            ]
+        };
+        tokens.iter().all(|token| *token >= 0).then_some(tokens)
     }
 
     /// The token ends the model's turn.

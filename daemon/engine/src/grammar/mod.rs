@@ -1,17 +1,24 @@
 //! Answers that are bound to a form: which tokens may come next, and which ones must. The grammars are llguidance's; here is
 //! the model's vocabulary as it wants to see it, and what keeps its work off the batch thread.
 
+mod calls;
+mod form;
+mod lark;
 mod schema;
+mod trigger;
 mod vocabulary;
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use llguidance::api::{ParserLimits, TopLevelGrammar};
+use llguidance::api::ParserLimits;
 use llguidance::toktrie::{InferenceCapabilities, SimpleVob};
 use llguidance::{Matcher, ParserFactory};
-use protocol::Format;
 
+pub(crate) use self::calls::{Contents, Part, of_arena, of_shape};
+pub(crate) use self::form::{Form, Thinking};
+pub(crate) use self::lark::Specials;
+use self::trigger::Waiting;
 use self::vocabulary::Vocabulary;
 use crate::ggml::{Model, Token};
 
@@ -32,7 +39,8 @@ pub(crate) struct Grammars {
     /// Made for the first form: it takes a moment, and most answers are free.
     factory: Option<ParserFactory>,
     /// The coldest first.
-    compiled: Vec<(Format, Matcher)>,
+    compiled: Vec<(Form, Matcher)>,
+    specials: Arc<Specials>,
     masks: Sender<Arc<Mutex<State>>>,
     ends: Arc<[Token]>,
 }
@@ -47,6 +55,11 @@ pub(crate) struct Bound {
 
 struct State {
     matcher: Matcher,
+    /// It is free as yet.
+    waiting: Option<Waiting>,
+    /// Tokens that must follow are left to be chosen, one by one.
+    slow: bool,
+    model: Arc<Model>,
     /// All tokens that end an answer; the matcher knows one.
     ends: Arc<[Token]>,
     /// What may come next, once that is known.
@@ -54,7 +67,7 @@ struct State {
 }
 
 impl Grammars {
-    pub(crate) fn new(model: Arc<Model>) -> Self {
+    pub(crate) fn new(model: Arc<Model>, specials: Arc<Specials>) -> Self {
         let (masks, wanted) = channel::<Arc<Mutex<State>>>();
         // While the model computes, nobody else needs to know what may come next.
         std::thread::spawn(move || {
@@ -64,15 +77,16 @@ impl Grammars {
             }
         });
         let ends = model.ends().into();
-        Self { model, factory: None, compiled: Vec::new(), masks, ends }
+        Self { model, factory: None, compiled: Vec::new(), specials, masks, ends }
     }
 
-    /// The form of a new answer, of which `told` was said already.
+    /// The form of a new answer, of which `told` was said already. A `slow` one leaves even tokens to be chosen that must
+    /// follow.
     ///
     /// # Errors
     /// What is wrong with the form, in words for who asked.
-    pub(crate) fn bind(&mut self, format: &Format, told: &[Token]) -> Result<Bound, String> {
-        let mut state = State { matcher: self.matcher(format)?, ends: Arc::clone(&self.ends), mask: None };
+    pub(crate) fn bind(&mut self, form: &Form, told: &[Token], slow: bool) -> Result<Bound, String> {
+        let mut state = self.state(form, slow)?;
         let (mut known, mut drawn) = (0, 0);
         while known < told.len() {
             known += 1 + state.accept(told[known])?.len();
@@ -83,11 +97,24 @@ impl Grammars {
         Ok(Bound { state: Arc::new(Mutex::new(state)), masks: self.masks.clone(), drawn })
     }
 
-    fn matcher(&mut self, format: &Format) -> Result<Matcher, String> {
-        let known = self.compiled.iter().position(|(known, _)| known == format);
+    fn state(&mut self, form: &Form, slow: bool) -> Result<State, String> {
+        let mut matcher = self.matcher(form)?;
+        let begun: Vec<u32> = form.begun.iter().map(|token| token.cast_unsigned()).collect();
+        matcher.consume_tokens(&begun).map_err(|error| error.to_string())?;
+        let thinking = form.thinking.as_ref().map(|thinking| (&thinking.marks, thinking.is_begun));
+        let waiting = match form.triggers.is_empty() {
+            true => None,
+            false => Some(Waiting::new(&form.triggers, thinking)?),
+        };
+        let model = Arc::clone(&self.model);
+        Ok(State { matcher, waiting, slow, model, ends: Arc::clone(&self.ends), mask: None })
+    }
+
+    fn matcher(&mut self, form: &Form) -> Result<Matcher, String> {
+        let known = self.compiled.iter().position(|(known, _)| known == form);
         let entry = match known {
             Some(at) => self.compiled.remove(at),
-            None => (format.clone(), self.compile(format)?),
+            None => (form.clone(), self.compile(form)?),
         };
         if self.compiled.len() == KEPT {
             self.compiled.remove(0);
@@ -97,20 +124,11 @@ impl Grammars {
         Ok(matcher)
     }
 
-    fn compile(&mut self, format: &Format) -> Result<Matcher, String> {
-        let text = match format {
-            Format::Json => "",
-            Format::Schema(text) | Format::Regex(text) | Format::Lark(text) => text,
-        };
-        if text.len() > MAX_FORMAT_BYTES {
-            return Err(format!("it has {} bytes, {MAX_FORMAT_BYTES} at most are read", text.len()));
+    fn compile(&mut self, form: &Form) -> Result<Matcher, String> {
+        if form.bytes() > MAX_FORMAT_BYTES {
+            return Err(format!("it has {} bytes, {MAX_FORMAT_BYTES} at most are read", form.bytes()));
         }
-        let grammar = match format {
-            Format::Json => TopLevelGrammar::from_json_schema(schema::any_object()),
-            Format::Schema(text) => TopLevelGrammar::from_json_schema(schema::read(text)?),
-            Format::Regex(text) => TopLevelGrammar::from_regex(text),
-            Format::Lark(text) => TopLevelGrammar::from_lark(text.clone()),
-        };
+        let grammar = form.grammar(&self.specials)?;
         let factory = match self.factory.take() {
             Some(factory) => factory,
             None => self.make_factory()?,
@@ -139,32 +157,66 @@ impl Grammars {
 }
 
 impl Bound {
-    /// Which tokens may come next: a bit each.
-    pub(crate) fn mask(&self) -> Result<SimpleVob, String> {
+    /// Which tokens may come next, a bit each; `None` if any may.
+    pub(crate) fn mask(&self) -> Result<Option<SimpleVob>, String> {
         let mut state = lock(&self.state);
         state.know_mask()?;
-        Ok(state.mask.take().unwrap_or_default())
+        Ok(state.mask.take())
     }
 
     /// Takes a token in; those that must follow it. What may follow these is found out elsewhere.
     pub(crate) fn accept(&self, token: Token) -> Result<Vec<Token>, String> {
-        let forced = lock(&self.state).accept(token)?;
-        // Without the thread, whoever asks for the mask computes it.
-        let _gone = self.masks.send(Arc::clone(&self.state));
+        let mut state = lock(&self.state);
+        let forced = state.accept(token)?;
+        if state.waiting.is_none() {
+            // Without the thread, whoever asks for the mask computes it.
+            let _gone = self.masks.send(Arc::clone(&self.state));
+        }
         Ok(forced)
+    }
+
+    /// Any token may come next, and perhaps many more.
+    pub(crate) fn is_free(&self) -> bool {
+        lock(&self.state).waiting.is_some()
     }
 
     /// Nothing can follow.
     pub(crate) fn is_over(&self) -> bool {
-        lock(&self.state).matcher.is_stopped()
+        let state = lock(&self.state);
+        state.waiting.is_none() && state.matcher.is_stopped()
     }
 }
 
 impl State {
     fn accept(&mut self, token: Token) -> Result<Vec<Token>, String> {
         self.mask = None;
+        if self.waiting.is_some() {
+            return self.wait(token);
+        }
         self.matcher.consume_token(token.cast_unsigned()).map_err(|error| error.to_string())?;
-        let forced = self.matcher.consume_ff_tokens();
+        self.forced()
+    }
+
+    /// Takes in a token of an answer that is free as yet.
+    fn wait(&mut self, token: Token) -> Result<Vec<Token>, String> {
+        let mut piece = Vec::new();
+        self.model.append_special_piece(token, &mut piece);
+        let Some(begun) = self.waiting.as_mut().and_then(|waiting| waiting.take(token, &piece)) else {
+            return Ok(Vec::new());
+        };
+        let tokens = [self.model.tokenize_plain(&begun.cut), begun.tokens].concat();
+        let tokens: Vec<u32> = tokens.into_iter().map(Token::cast_unsigned).collect();
+        let mut bound = self.matcher.clone();
+        if bound.consume_tokens(&tokens).is_err() {
+            // It looks like the beginning of a call, and is not; it may go on as it likes.
+            return Ok(Vec::new());
+        }
+        (self.matcher, self.waiting) = (bound, None);
+        self.forced()
+    }
+
+    fn forced(&mut self) -> Result<Vec<Token>, String> {
+        let forced = if self.slow { Vec::new() } else { self.matcher.consume_ff_tokens() };
         match self.matcher.get_error() {
             Some(error) => Err(error),
             None => Ok(forced.into_iter().map(u32::cast_signed).collect()),
@@ -172,7 +224,7 @@ impl State {
     }
 
     fn know_mask(&mut self) -> Result<(), String> {
-        if self.mask.is_none() {
+        if self.mask.is_none() && self.waiting.is_none() {
             let mut mask = self.matcher.compute_mask_or_eos().map_err(|error| error.to_string())?;
             if self.ends.iter().any(|token| mask.is_allowed(token.cast_unsigned())) {
                 self.ends.iter().for_each(|token| mask.allow_token(token.cast_unsigned()));

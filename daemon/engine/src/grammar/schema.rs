@@ -1,5 +1,6 @@
 //! JSON Schemas as they are compiled: with what their authors leave out and mean.
 
+use protocol::Tool;
 use serde_json::{Map, Value, json};
 
 /// JSON mode: an object, laid out as the model likes it, but not in blanks without end.
@@ -12,7 +13,59 @@ pub(super) fn any_object() -> Value {
 /// # Errors
 /// What is wrong with it, in words for who asked.
 pub(super) fn read(text: &str) -> Result<Value, String> {
-    let mut schema: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    laid_out(serde_json::from_str(text).map_err(|error| error.to_string())?)
+}
+
+/// What a call of a tool brings along: always an object.
+///
+/// # Errors
+/// What is wrong with the tool's parameters, in words for who asked.
+pub(super) fn of_arguments(tool: &Tool) -> Result<Value, String> {
+    let mut schema = parameters(tool)?;
+    let members = schema.as_object_mut().ok_or_else(|| named(tool, "a JSON Schema is an object"))?;
+    members.entry("type").or_insert_with(|| "object".into());
+    members.entry("properties").or_insert_with(|| json!({}));
+    laid_out(schema).map_err(|error| named(tool, &error))
+}
+
+/// One of the arguments of a tool; `None` if it has none of this name.
+///
+/// # Errors
+/// As [`of_arguments`].
+pub(super) fn of_argument(tool: &Tool, name: &str) -> Result<Option<Value>, String> {
+    let schema = parameters(tool)?;
+    let Some(mut argument) = schema.get("properties").and_then(|all| all.get(name)).cloned() else {
+        return Ok(None);
+    };
+    if let Value::Object(members) = &mut argument {
+        for keyword in ["$defs", "definitions"] {
+            // It may refer to them.
+            members.extend(schema.get(keyword).map(|shared| (keyword.to_owned(), shared.clone())));
+        }
+    }
+    laid_out(argument).map(Some).map_err(|error| named(tool, &error))
+}
+
+/// A text would do.
+pub(super) fn may_be_text(schema: &Value) -> bool {
+    match schema.get("type") {
+        Some(Value::String(kind)) => kind == "string",
+        Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == "string"),
+        _ => schema
+            .get("enum")
+            .is_none_or(|values| values.as_array().is_none_or(|all| all.iter().any(Value::is_string))),
+    }
+}
+
+fn parameters(tool: &Tool) -> Result<Value, String> {
+    serde_json::from_str(&tool.parameters).map_err(|error| named(tool, &error.to_string()))
+}
+
+fn named(tool: &Tool, reason: &str) -> String {
+    format!("parameters of the tool {:?}: {reason}", tool.name)
+}
+
+fn laid_out(mut schema: Value) -> Result<Value, String> {
     let Value::Object(top) = &mut schema else { return Err("a JSON Schema is an object".into()) };
     // On one line, as most JSON that models have read: there is less to say, and more of it is forced.
     let layout = json!({"whitespace_flexible": false, "item_separator": ", ", "key_separator": ": "});

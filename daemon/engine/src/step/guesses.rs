@@ -12,7 +12,7 @@ impl Loop {
         let mut left = MOST_GUESSED;
         for sequence in self.sequences.iter_mut().filter(|sequence| sequence.is_decoding()) {
             let Some(running) = &mut sequence.running else { continue };
-            if running.bound.is_some() {
+            if !running.may_guess() {
                 continue;
             }
             let most = left.min(room(running, self.limits.context_tokens));
@@ -31,7 +31,7 @@ impl Loop {
             let Some(running) = &sequence.running else { continue };
             let asks = running.drafter.asks_model().min(room(running, self.limits.context_tokens));
             let most = asks.min(left);
-            if running.bound.is_none() && running.guess.is_empty() && most > 0 {
+            if running.may_guess() && running.guess.is_empty() && most > 0 {
                 left -= most;
                 questions.push(Question { at, owner: running.owner, tokens: &running.tokens, most });
             }

@@ -94,7 +94,20 @@ impl Turn {
 
 impl From<&Message> for Turn {
     fn from(message: &Message) -> Self {
-        Self::new(message.role, &message.content)
+        let calls = message.calls.iter().enumerate().map(|(index, call)| ToolCall {
+            id: call.id.clone(),
+            index,
+            name: call.name.clone(),
+            // Whatever a client says was called, the template can only show an object.
+            arguments: serde_json::from_str(&call.arguments).unwrap_or_default(),
+        });
+        Self {
+            thinking: message.thinking.clone(),
+            tool_calls: calls.collect(),
+            tool_name: message.tool_name.clone(),
+            tool_call_id: message.call_id.clone(),
+            ..Self::new(message.role, &message.content)
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 //! the worker's own limits catch.
 
 mod blocks;
-mod conversation;
+pub(crate) mod conversation;
 mod functions;
 #[cfg(test)]
 mod tests;
@@ -38,6 +38,8 @@ pub(crate) struct Capabilities {
     pub(crate) tools: bool,
     /// What the model thought in earlier turns.
     pub(crate) thinking: bool,
+    /// What comes after a gap.
+    pub(crate) insert: bool,
 }
 
 /// How a template takes a conversation.
@@ -95,8 +97,9 @@ impl GoTemplate {
             template = template.add_parse_tree(&name, instrumented(tree));
         }
         let reading = if variables.contains("messages") { Reading::Messages } else { Reading::Turns };
+        let has = |name: &str| variables.contains(name);
         let capabilities =
-            Capabilities { tools: variables.contains("tools"), thinking: variables.contains("thinking") };
+            Capabilities { tools: has("tools"), thinking: has("thinking"), insert: has("suffix") };
         Ok(Self { template, reading, capabilities, budget })
     }
 

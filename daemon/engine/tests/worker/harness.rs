@@ -80,10 +80,10 @@ impl Worker {
             return (request, Event::Done(done));
         }
         match frame::read(&self.socket).unwrap().unwrap() {
-            FromWorker::Text(request, text, _) => (request, Event::Text(text)),
+            FromWorker::Said(request, said, _) => (request, Event::Said(said)),
             FromWorker::Done(request, text, done) => {
                 self.end.set(Some((request, done)));
-                (request, Event::Text(text))
+                (request, Event::Said(text))
             }
             FromWorker::Failed(request, error) => (request, Event::Failed(error)),
             FromWorker::Alive => self.next_event(),
@@ -98,7 +98,7 @@ impl Worker {
             let (from, event) = self.next_event();
             let at = requests.iter().position(|request| *request == from).unwrap();
             match event {
-                Event::Text(more) => answers[at].0 += &more,
+                Event::Said(more) => answers[at].0 += &more.text,
                 Event::Done(done) => answers[at].1 = Some(done),
                 Event::Failed(error) => panic!("{error}"),
             }
@@ -114,7 +114,7 @@ impl Worker {
             let (from, event) = self.next_event();
             assert_eq!(from, request);
             match event {
-                Event::Text(more) => text += &more,
+                Event::Said(more) => text += &more.text,
                 Event::Done(done) => return Ok((text, done)),
                 Event::Failed(error) => return Err(error),
             }
@@ -170,16 +170,10 @@ pub(crate) fn greedy(num_predict: u32) -> Options {
 }
 
 pub(crate) fn chat(question: &str, options: Options) -> Generate {
-    let message = Message { role: Role::User, content: question.into() };
-    Generate {
-        owner: ME,
-        input: Input::Chat(vec![message]),
-        options,
-        overflow: Overflow::Refuse,
-        format: None,
-    }
+    let message = Message::new(Role::User, question);
+    Generate { owner: ME, overflow: Overflow::Refuse, ..Generate::new(Input::Chat(vec![message]), options) }
 }
 
 pub(crate) fn raw(text: String, options: Options, overflow: Overflow) -> Generate {
-    Generate { owner: ME, input: Input::Raw(text), options, overflow, format: None }
+    Generate { owner: ME, overflow, ..Generate::new(Input::Raw(text), options) }
 }

@@ -4,6 +4,7 @@
 mod formats;
 mod harness;
 mod memories;
+mod tools;
 
 use protocol::request::Overflow;
 use protocol::{
@@ -28,20 +29,14 @@ fn a_question_is_answered_through_the_models_own_template() {
 fn a_question_is_read_through_the_modelfiles_template() {
     let template = "{{ if .System }}{{ .System }}: {{ end }}Q: {{ .Prompt }}\nA:{{ .Response }}\n";
     let mut worker = Worker::start_with(template).unwrap();
-    let said = |role, content: &str| Message { role, content: content.into() };
+    let said = |role, content: &str| Message::new(role, content);
     let messages = vec![
         said(Role::System, "Short"),
         said(Role::User, "One?"),
         said(Role::Assistant, " Yes."),
         said(Role::User, "Two?"),
     ];
-    let conversation = Generate {
-        owner: ME,
-        input: Input::Chat(messages),
-        options: greedy(4),
-        overflow: Overflow::Refuse,
-        format: None,
-    };
+    let conversation = Generate { owner: ME, ..Generate::new(Input::Chat(messages), greedy(4)) };
 
     let (_, rendered) = worker.answer(conversation).unwrap();
 
@@ -186,13 +181,7 @@ fn cancelling_stops_a_long_prompt_and_frees_the_sequence() {
 fn a_token_that_the_model_does_not_have_is_refused() {
     let mut worker = Worker::start(256, 1);
     let input = Input::Continue { context: vec![1, 999_999], turn: Vec::new() };
-    let refused = worker.answer(Generate {
-        owner: ME,
-        input,
-        options: greedy(4),
-        overflow: Overflow::Refuse,
-        format: None,
-    });
+    let refused = worker.answer(Generate { owner: ME, ..Generate::new(input, greedy(4)) });
     assert!(matches!(refused, Err(GenerateError::Engine { .. })), "{refused:?}");
 }
 
@@ -281,9 +270,9 @@ fn what_was_paused_goes_on_as_if_it_had_not_been() {
 
     let requests = [mine[0], mine[1], theirs];
     let mut answers = worker.all(&requests);
-    let Event::Text(begun) = begun else { panic!("{begun:?}") };
+    let Event::Said(begun) = begun else { panic!("{begun:?}") };
     let at = requests.iter().position(|request| *request == first).unwrap();
-    answers[at].0.insert_str(0, &begun);
+    answers[at].0.insert_str(0, &begun.text);
 
     // As far as rounding lets them be alike in batches of other sizes.
     assert!(answers.iter().all(|(text, _)| text[..40] == alone[..40]), "{answers:?}");
@@ -298,7 +287,7 @@ fn guesses_change_nothing_but_the_time() {
     let (mut text, mut pieces) = (String::new(), 0);
     let done = loop {
         match worker.next_event() {
-            (_, Event::Text(more)) => (text, pieces) = (text + &more, pieces + 1),
+            (_, Event::Said(more)) => (text, pieces) = (text + &more.text, pieces + 1),
             (from, Event::Done(done)) if from == request => break done,
             (_, other) => panic!("{other:?}"),
         }
@@ -399,8 +388,8 @@ fn told(worker: &mut Worker, work: Generate) -> (Vec<(String, Vec<i32>)>, String
     let mut pieces = Vec::new();
     loop {
         match frame::read(&worker.socket).unwrap().unwrap() {
-            FromWorker::Text(_, text, tokens) => pieces.push((text, tokens)),
-            FromWorker::Done(_, last, done) => return (pieces, last, done),
+            FromWorker::Said(_, said, tokens) => pieces.push((said.text, tokens)),
+            FromWorker::Done(_, last, done) => return (pieces, last.text, done),
             FromWorker::Alive => {}
             other => panic!("{other:?}"),
         }

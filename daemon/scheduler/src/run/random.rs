@@ -11,7 +11,6 @@ use std::sync::Mutex as Locked;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use platform::process::WorkerProgram;
 use proptest::prelude::*;
-use protocol::request::Overflow;
 use protocol::{
     Done, Event, FinishReason, FromWorker, Input, LoadOptions, ModelFacts, Options, Owner, RequestId,
     ToWorker, frame,
@@ -135,7 +134,7 @@ async fn work(theirs: Socket, model: usize, workers: Arc<Workers>) -> io::Result
             }
             ToWorker::Generate(request, _) => {
                 pass(Duration::from_secs(2)).await;
-                FromWorker::Done(request, String::new(), done())
+                FromWorker::Done(request, protocol::Said::default(), done())
             }
             ToWorker::Cancel(RequestId(_)) | ToWorker::Quantize(_) | ToWorker::Resume(..) => continue,
         };
@@ -230,13 +229,7 @@ fn load(folder: &TempDir, arrival: &Arrival) -> Load {
 /// Carries out one request to its end.
 async fn carry_out(scheduler: &Scheduler, load: Load, what: What) -> Result<(), ScheduleError> {
     let input = Input::Raw("why?".into());
-    let work = Generate {
-        owner: Owner(1),
-        input,
-        options: Options::default(),
-        overflow: Overflow::Refuse,
-        format: None,
-    };
+    let work = Generate { owner: Owner(1), ..Generate::new(input, Options::default()) };
     match what {
         What::Load => scheduler.load(load).await,
         What::Unload => {

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
 
 use platform::process::WorkerProgram;
-use protocol::request::Overflow;
 use protocol::{
     CacheOptions, Done, Event, FinishReason, FromWorker, GenerateError, Input, LoadOptions, ModelFacts,
     Options, Owner, RequestId, ToWorker, frame,
@@ -74,7 +73,7 @@ fn a_load(name: &str) -> Load {
 
 fn a_question() -> Generate {
     let input = Input::Raw("why?".into());
-    Generate { owner: Owner(1), input, options: Options::default(), overflow: Overflow::Refuse, format: None }
+    Generate { owner: Owner(1), ..Generate::new(input, Options::default()) }
 }
 
 fn the_end(generated_tokens: u32) -> Done {
@@ -371,8 +370,8 @@ async fn a_worker_that_falls_silent_is_ended_and_one_that_works_is_not() {
         pass(STUCK_AFTER / 3 * 2).await;
         frame::write(&worker, &FromWorker::Alive).unwrap();
     }
-    frame::write(&worker, &FromWorker::Text(request, "Well".into(), vec![1])).unwrap();
-    assert_eq!(answer.next().await, Some(Event::Text("Well".into())));
+    frame::write(&worker, &FromWorker::Said(request, "Well".into(), vec![1])).unwrap();
+    assert_eq!(answer.next().await, Some(Event::Said("Well".into())));
     let silent = Instant::now();
     assert_eq!(answer.next().await, Some(Event::Failed(GenerateError::WorkerStuck)));
 
@@ -462,7 +461,7 @@ async fn the_end_of_an_answer_comes_after_its_last_text() {
 
     frame::write(&worker, &FromWorker::Done(request, "Well".into(), the_end(1))).unwrap();
 
-    assert_eq!(answer.next().await, Some(Event::Text("Well".into())));
+    assert_eq!(answer.next().await, Some(Event::Said("Well".into())));
     assert_eq!(answer.next().await, Some(Event::Done(the_end(1))));
     assert_eq!(answer.next().await, None);
 }
@@ -495,7 +494,7 @@ async fn whole(mut answer: Answer) -> (String, Event) {
     let mut text = String::new();
     loop {
         match answer.next().await.unwrap() {
-            Event::Text(more) => text += &more,
+            Event::Said(more) => text += &more.text,
             end => return (text, end),
         }
     }
@@ -509,12 +508,12 @@ async fn a_certain_answer_is_gone_on_with_by_the_next_worker() {
     let worker = ready(&workers).await;
     let answer = tokio::spawn(whole(asked.await.unwrap()));
     let Some(ToWorker::Generate(request, _)) = hear(&worker).await else { panic!("no request") };
-    frame::write(&worker, &FromWorker::Text(request, "Well".into(), vec![1])).unwrap();
-    frame::write(&worker, &FromWorker::Text(request, String::new(), vec![2, 3])).unwrap();
+    frame::write(&worker, &FromWorker::Said(request, "Well".into(), vec![1])).unwrap();
+    frame::write(&worker, &FromWorker::Said(request, protocol::Said::default(), vec![2, 3])).unwrap();
     drop(worker);
     let (worker, request, told) = resumed(&workers).await;
     assert_eq!(told, [1, 2, 3]);
-    frame::write(&worker, &FromWorker::Text(request, ", wel".into(), vec![4])).unwrap();
+    frame::write(&worker, &FromWorker::Said(request, ", wel".into(), vec![4])).unwrap();
     drop(worker);
     let crashed = Instant::now();
     let (worker, request, told) = resumed(&workers).await;
@@ -538,7 +537,7 @@ async fn what_kills_two_workers_at_one_place_gets_no_third() {
     let worker = ready(&workers).await;
     let answer = tokio::spawn(whole(asked.await.unwrap()));
     let Some(ToWorker::Generate(request, _)) = hear(&worker).await else { panic!("no request") };
-    frame::write(&worker, &FromWorker::Text(request, "Well".into(), vec![1])).unwrap();
+    frame::write(&worker, &FromWorker::Said(request, "Well".into(), vec![1])).unwrap();
     drop(worker);
     let (worker, _, told) = resumed(&workers).await;
     assert_eq!(told, [1]);

@@ -98,7 +98,7 @@ impl Reader<'_> {
     fn message(&mut self) -> Result<Statement, ModelfileError> {
         let word = self.word(|char| char.is_ascii_alphabetic())?;
         let role = role(&word).ok_or(ModelfileError::Role { line: self.line })?;
-        Ok(Statement::Message(Message { role, content: self.value()? }))
+        Ok(Statement::Message(Message::new(role, self.value()?)))
     }
 
     /// A word of these characters with the blank behind it.
