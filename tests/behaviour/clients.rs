@@ -24,6 +24,11 @@ fn answers_have_the_form_that_was_asked_for() {
 }
 
 #[test]
+fn tools_are_called_and_their_results_taken() {
+    run(&Hob::start(), "tools.py");
+}
+
+#[test]
 fn openais_client_chats() {
     run(&Hob::start(), "openai_chat.py");
 }

@@ -95,6 +95,9 @@ def with_template(text):
 # SmolLM2's own control tokens, and where those begin that stand for nothing it needs.
 KNOWN, SPARE = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"}, 49100
 
+# Where those begin that stand around a gap.
+FILL = 49140
+
 
 def numbers(random, name, shape):
     if name.endswith("ssm_a"):
@@ -118,6 +121,8 @@ def write(target, architecture, keys, tensors, change=lambda name, value: value)
             writer.add_key_value(field.name, change(field.name, field.contents()), field.types[0], sub_type=inner)
     if template := change("tokenizer.chat_template", None):
         writer.add_chat_template(template)
+        for at, name in enumerate(("fim_pre", "fim_suf", "fim_mid")):
+            writer.add_uint32(f"tokenizer.ggml.{name}_token_id", FILL + at)
     random = numpy.random.default_rng(1)
     for name, shape in ({"token_embd.weight": (VOCABULARY, WIDTH)} | tensors).items():
         writer.add_tensor(name, numbers(random, name, shape).astype("float32"))
@@ -134,5 +139,5 @@ for make in (recurrent, hybrid, windowed):
         write(target, *make())
 for template in map(Path, sys.argv[3:]):
     target = folder / f"tiny-chat-{template.stem}.gguf"
-    if not target.exists() or target.stat().st_mtime < template.stat().st_mtime:
+    if not target.exists() or target.stat().st_mtime < max(template.stat().st_mtime, Path(__file__).stat().st_mtime):
         write(target, *plain(), with_template(template.read_text()))

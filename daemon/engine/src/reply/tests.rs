@@ -1,3 +1,5 @@
+//! Answers of the families, read as they grow.
+
 use protocol::{Done, FinishReason, Message, Role, Tool};
 use std::time::Duration;
 

@@ -1,12 +1,12 @@
 //! Calls of tools, and thoughts, in the forms of the families.
 
 use protocol::{
-    CallPart, Event, Format, Generate, GenerateError, Input, Message, Options, Role, Said, Think, Tool,
-    ToolCall, ToolChoice, Tools,
+    CallPart, Event, Format, Generate, GenerateError, Input, Message, Options, Overflow, Role, Said, Think,
+    Tool, ToolCall, ToolChoice, Tools,
 };
 use serde_json::{Value, json};
 
-use crate::harness::{Worker, chat, files, greedy, open_model, options};
+use crate::harness::{Worker, chat, files, greedy, open_model, options, raw};
 
 const FAMILIES: [&str; 7] = ["qwen", "llama", "mistral", "deepseek", "phi", "command-r", "harmony"];
 
@@ -175,6 +175,25 @@ fn thinking_is_refused_by_a_model_that_cannot() {
         },
     );
     assert!(matches!(refused, Err(GenerateError::Unable(protocol::Ability::Insert))), "{refused:?}");
+}
+
+#[test]
+fn a_gap_is_filled_by_the_tokens_that_the_model_has_for_it() {
+    let gap = |prefix: &str, suffix: &str| {
+        let input = Input::Infill { prefix: prefix.into(), suffix: suffix.into(), system: None };
+        Generate { input, ..chat("", greedy(2)) }
+    };
+    let (_, done) = family("qwen").answer(gap("a", "b")).unwrap();
+    let marks: Vec<usize> =
+        (49140..49143).filter_map(|mark| done.context.iter().position(|token| *token == mark)).collect();
+    assert!(marks.len() == 3 && marks.is_sorted() && done.prompt_tokens == 5, "{:?}", done.context);
+
+    let mut worker = Worker::start_with("<{{ .Prompt }}|{{ .Suffix }}>").unwrap();
+    let (_, done) = worker.answer(gap("one", "two")).unwrap();
+    let read = |worker: &mut Worker, text: &str| {
+        worker.answer(raw(text.into(), greedy(2), Overflow::Refuse)).unwrap().1.context
+    };
+    assert_eq!(done.context, read(&mut worker, "<one|two>"));
 }
 
 #[test]
