@@ -144,6 +144,7 @@ fn generate_status(error: &GenerateError) -> StatusCode {
         | GenerateError::Template { .. }
         | GenerateError::Format { .. }
         | GenerateError::Unable(_)
+        | GenerateError::NoAdapter { .. }
         | GenerateError::EmptyPrompt => StatusCode::BAD_REQUEST,
         GenerateError::Engine { .. } | GenerateError::WorkerDied | GenerateError::WorkerStuck => {
             StatusCode::INTERNAL_SERVER_ERROR

@@ -2,6 +2,7 @@
 //! here; listening, limits on connections and access do not (`front`), nor does which model is in memory (`scheduler`).
 #![forbid(unsafe_code)]
 
+mod adapters;
 mod admin;
 mod answer;
 mod body;

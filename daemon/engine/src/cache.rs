@@ -29,7 +29,7 @@ pub(crate) struct View<'a> {
 impl<'a> From<&'a Sequence> for View<'a> {
     fn from(sequence: &'a Sequence) -> Self {
         Self {
-            owner: sequence.owner,
+            owner: sequence.kin,
             // What was computed with tokens that are forgotten is for its own request alone.
             cached: if sequence.shifted { &[] } else { &sequence.cached },
             idle: sequence.running.is_none(),

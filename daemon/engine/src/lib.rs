@@ -1,6 +1,7 @@
 //! ggml behind a safe layer: one process, one model, one batch loop. The only crate with C++ in it, and only
 //! `hob worker` calls it. Knows no path, no socket address, no key: it is handed an open model file and one socket.
 
+mod adapters;
 mod budget;
 mod cache;
 mod draft;

@@ -29,6 +29,14 @@ impl Waiting {
         }
     }
 
+    /// Whoever shares what is computed for it.
+    pub(crate) fn kin(&self) -> Owner {
+        match self {
+            Self::New(admission) => admission.scales.kin(admission.work.owner),
+            Self::Paused(running) => running.kin(),
+        }
+    }
+
     /// All that is to be in the KV cache before its next token.
     pub(crate) fn tokens(&self) -> &[i32] {
         match self {

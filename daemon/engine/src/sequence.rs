@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use protocol::event::{Done, FinishReason};
 use protocol::{Generate, GenerateError, Owner, RequestId};
 
+use crate::adapters::Scales;
 use crate::budget::Reading;
 use crate::draft::{Drafter, Source};
 use crate::ggml::{Model, Sampler, SequenceId, Token};
@@ -17,8 +18,8 @@ use crate::reply::Telling;
 /// A sequence, running or idle. An idle one keeps its tokens as a cached prefix.
 pub(crate) struct Sequence {
     pub(crate) id: SequenceId,
-    /// Whose tokens they are.
-    pub(crate) owner: Owner,
+    /// Whose tokens they are, as [`Running::kin`] has it.
+    pub(crate) kin: Owner,
     /// What the KV cache holds, position by position.
     pub(crate) cached: Vec<Token>,
     pub(crate) running: Option<Running>,
@@ -36,6 +37,10 @@ pub(crate) struct Sequence {
 pub(crate) struct Running {
     pub(crate) request: RequestId,
     pub(crate) owner: Owner,
+    /// Of the model's adapters.
+    pub(crate) scales: Scales,
+    /// When it last took part in a step, by the loop's count.
+    pub(crate) stepped: u64,
     /// Prompt and what was sampled since. Those past `Sequence::cached` wait to be computed.
     pub(crate) tokens: Vec<Token>,
     pub(crate) sampler: Sampler,
@@ -83,6 +88,11 @@ impl Sequence {
         (left > 1 || running.first_token.is_none()).then_some(Reading { owner: running.owner.0, left })
     }
 
+    /// Takes part in a step with these scales.
+    pub(crate) fn steps_with(&self, scales: &Scales) -> bool {
+        self.running.as_ref().is_some_and(|running| running.scales == *scales)
+    }
+
     /// Waits for its next token, all before it being there.
     pub(crate) fn is_decoding(&self) -> bool {
         self.running.is_some() && self.reading().is_none()
@@ -100,7 +110,7 @@ impl Running {
         context_tokens: usize,
         now: Instant,
     ) -> Self {
-        let Admission { request, work, prompt, bound, told, arrived } = admission;
+        let Admission { request, work, prompt, scales, bound, told, arrived } = admission;
         let Prompt { tokens, stops, preserved, mut telling, .. } = prompt;
         let prompt_tokens = tokens.len();
         let mut text = TextStream::new(work.options.stop.iter().cloned().chain(stops));
@@ -123,6 +133,8 @@ impl Running {
         Self {
             request,
             owner: work.owner,
+            scales,
+            stepped: 0,
             sampler,
             output: None,
             guess: Vec::new(),
@@ -196,6 +208,11 @@ impl Running {
         }
     }
 
+    /// Whoever shares what is computed for it.
+    pub(crate) fn kin(&self) -> Owner {
+        self.scales.kin(self.owner)
+    }
+
     /// Its next tokens may be guessed.
     pub(crate) fn may_guess(&self) -> bool {
         self.bound.as_ref().is_none_or(Bound::is_free) && self.top_logprobs.is_none()
@@ -245,6 +262,7 @@ pub(crate) struct Admission {
     pub(crate) request: RequestId,
     pub(crate) work: Generate,
     pub(crate) prompt: Prompt,
+    pub(crate) scales: Scales,
     pub(crate) bound: Option<Bound>,
     /// Tokens of the answer that were told already.
     pub(crate) told: Vec<Token>,

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use protocol::{GenerateError, Owner, RequestId};
 
 use self::prefixes::WORTH_RESTORING;
+use crate::adapters::Scales;
 use crate::budget::{Reading, StepBudget, shares};
 use crate::cache::{self, View};
 use crate::draft::Payoff;
@@ -55,6 +56,10 @@ pub(crate) struct Loop {
     payoff: Payoff,
     /// The draft model guessed for this step.
     drafted: bool,
+    /// Of the model's adapters, as they are laid over it now.
+    scales: Scales,
+    /// How many there were.
+    steps: u64,
 }
 
 /// How often the daemon is told that the loop goes round.
@@ -89,7 +94,7 @@ impl Loop {
     ) -> Self {
         let sequence = |id| Sequence {
             id,
-            owner: Owner::default(),
+            kin: Owner::default(),
             cached: Vec::new(),
             running: None,
             last_used: 0,
@@ -97,6 +102,7 @@ impl Loop {
             shifted: false,
             spilled: false,
         };
+        let adapters = context.adapters();
         Self {
             model,
             batch: context.batch(),
@@ -115,6 +121,8 @@ impl Loop {
             draft: None,
             payoff: Payoff::default(),
             drafted: false,
+            scales: Scales::full(adapters),
+            steps: 0,
         }
     }
 
@@ -240,12 +248,11 @@ impl Loop {
         if !self.context.keeps_parts() {
             return true;
         }
-        let (owner, tokens) = (waiting.owner(), waiting.tokens());
-        let have =
-            self.sequences.iter().map(|sequence| View::from(sequence).serves(owner, tokens, true)).max();
+        let (kin, tokens) = (waiting.kin(), waiting.tokens());
+        let have = self.sequences.iter().map(|sequence| View::from(sequence).serves(kin, tokens, true)).max();
         let reading = self.sequences.iter().filter(|sequence| sequence.reading().is_some());
         let reading = reading.filter_map(|sequence| {
-            let running = sequence.running.as_ref().filter(|running| running.owner == owner)?;
+            let running = sequence.running.as_ref().filter(|running| running.kin() == kin)?;
             Some((&running.tokens[..], sequence.cached.len()))
         });
         !cache::is_worth_waiting(tokens, have.unwrap_or(0), reading)
@@ -254,14 +261,14 @@ impl Loop {
     fn start(&mut self, waiting: Waiting, now: Instant) {
         let parts = self.context.keeps_parts();
         let views: Vec<View> = self.sequences.iter().map(View::from).collect();
-        let owner = waiting.owner();
-        let Some(place) = cache::place(&views, owner, waiting.tokens(), parts) else {
+        let kin = waiting.kin();
+        let Some(place) = cache::place(&views, kin, waiting.tokens(), parts) else {
             // There are as many sequences as may run, so one is idle.
             self.queue.push_front(waiting);
             return;
         };
         self.keep_whole(place);
-        let kept = match self.spill.best(owner, waiting.tokens(), parts, place.shared + WORTH_RESTORING) {
+        let kept = match self.spill.best(kin, waiting.tokens(), parts, place.shared + WORTH_RESTORING) {
             Some((spilled, shared)) if self.restore(place.target, &spilled, shared) => shared,
             _ => self.take_over(place),
         };
@@ -275,7 +282,7 @@ impl Loop {
             }
         };
         let sequence = &mut self.sequences[place.target];
-        sequence.owner = owner;
+        sequence.kin = kin;
         sequence.spilled = false;
         sequence.running = Some(running);
     }
@@ -303,16 +310,19 @@ impl Loop {
     /// how many of these, guesses counted.
     fn fill_batch(&mut self) -> usize {
         self.batch.clear();
-        let decoding = self.sequences.iter().filter(|sequence| sequence.is_decoding()).count();
+        let scales = self.next_scales();
+        let decoding = self.decoding(&scales).count();
+        let reads = |sequence: &Sequence| sequence.reading().is_some() && sequence.steps_with(&scales);
         let mut prompts: Vec<usize> =
-            (0..self.sequences.len()).filter(|at| self.sequences[*at].reading().is_some()).collect();
+            (0..self.sequences.len()).filter(|at| reads(&self.sequences[*at])).collect();
         let guessing = self.limits.speculation
             && self.context.keeps_parts()
             && prompts.is_empty()
             && decoding * 2 <= self.limits.running.max(2);
-        self.drafted = guessing && self.guess();
+        self.drafted = guessing && self.guess(&scales);
         let mut extra = 0;
-        for sequence in self.sequences.iter_mut().filter(|sequence| sequence.is_decoding()) {
+        let steps = |sequence: &&mut Sequence| sequence.is_decoding() && sequence.steps_with(&scales);
+        for sequence in self.sequences.iter_mut().filter(steps) {
             read(sequence, &mut self.batch, 1);
             extra += guesses::append(sequence, &mut self.batch);
         }
@@ -325,6 +335,30 @@ impl Loop {
             extra += count;
         }
         extra
+    }
+
+    fn decoding(&self, scales: &Scales) -> impl Iterator<Item = &Sequence> {
+        self.sequences.iter().filter(|sequence| sequence.is_decoding() && sequence.steps_with(scales))
+    }
+
+    /// The scales of the model's adapters for this step: one batch has one set of them, so those who run with others take
+    /// turns.
+    fn next_scales(&mut self) -> Scales {
+        let longest_ago = self.running().min_by_key(|(_, running)| running.stepped);
+        let Some(scales) = longest_ago.map(|(_, running)| running.scales.clone()) else {
+            return self.scales.clone();
+        };
+        if scales != self.scales {
+            self.context.lay_over(scales.as_slice());
+            self.scales = scales.clone();
+        }
+        self.steps += 1;
+        for running in self.sequences.iter_mut().filter_map(|sequence| sequence.running.as_mut()) {
+            if running.scales == scales {
+                running.stepped = self.steps;
+            }
+        }
+        scales
     }
 
     fn decode(&mut self, prompt_tokens: usize) -> Result<(), DecodeError> {

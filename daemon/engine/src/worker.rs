@@ -16,6 +16,7 @@ use protocol::{
     Quantization, RequestId, ToWorker, frame,
 };
 
+use crate::adapters::Scales;
 use crate::draft_model::DraftModel;
 use crate::ggml::{self, Adapter, Context, ContextOptions, LoadError, Model, ModelOptions};
 use crate::grammar::{Bound, Form, Grammars, Specials};
@@ -103,6 +104,7 @@ pub fn serve(socket: UnixStream, mut files: Files, system: System) -> Result<(),
     let listener = Listener {
         grammars: Grammars::new(Arc::clone(&loaded.model), loaded.specials),
         prompts: loaded.prompts,
+        adapters: loaded.context.adapters(),
         cancellations: Arc::clone(&loaded.cancellations),
         intake,
         outbox: outbox.clone(),
@@ -246,9 +248,9 @@ impl Loaded {
             threads: options.threads.unwrap_or_else(cores),
             cache_types: options.cache_types,
         };
-        let mut context = Context::new(Arc::clone(&model), context_options, Arc::clone(&cancellations.abort))
+        let context = Context::new(Arc::clone(&model), context_options, Arc::clone(&cancellations.abort))
+            .and_then(|context| context.with_adapters(adapters))
             .map_err(say)?;
-        context.lay_over(adapters).map_err(say)?;
         let draft = match files.draft.filter(|_| options.speculation && context.keeps_parts()) {
             Some(file) => draft_model(file, model_options, context_options, &cancellations).map_err(say)?,
             None => None,
@@ -322,6 +324,8 @@ const WORTH_FETCHING: usize = 32;
 struct Listener {
     grammars: Grammars,
     prompts: PromptBuilder,
+    /// That the model has.
+    adapters: usize,
     cancellations: Arc<Cancellations>,
     intake: Sender<Intake>,
     outbox: Outbox,
@@ -354,12 +358,12 @@ impl Listener {
         let built = self.prompts.build(&work).and_then(|mut prompt| {
             let form = prompt.form.take();
             let bound = form.map(|form| self.bind(&form, &work, &told)).transpose()?;
-            Ok((prompt, bound.flatten()))
+            Ok((prompt, bound.flatten(), Scales::asked(work.adapters.as_deref(), self.adapters)?))
         });
         match built {
-            Ok((prompt, bound)) => {
-                self.fetch(work.owner, &prompt.tokens);
-                let admission = Box::new(Admission { request, work, prompt, bound, told, arrived });
+            Ok((prompt, bound, scales)) => {
+                self.fetch(scales.kin(work.owner), &prompt.tokens);
+                let admission = Box::new(Admission { request, work, prompt, scales, bound, told, arrived });
                 self.intake.send(Intake::Admit(admission)).map_err(|_| HungUp)
             }
             Err(error) => self.refuse(request, error),

@@ -31,6 +31,14 @@ pub enum GenerateError {
     /// The model was asked for what it cannot do.
     #[error("the model does not support {0}")]
     Unable(Ability),
+    /// A request names an adapter that the model does not have.
+    #[error("the model has {adapters} LoRA adapters, and none with the id {adapter}")]
+    NoAdapter {
+        /// From 0.
+        adapter: u32,
+        /// That it has.
+        adapters: u32,
+    },
     /// Nothing to read: an empty prompt for a model that adds no token of its own.
     #[error("the prompt is empty")]
     EmptyPrompt,

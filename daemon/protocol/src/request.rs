@@ -21,6 +21,8 @@ pub struct Generate {
     pub tools: Tools,
     /// Whether the answer is thought about first.
     pub think: Think,
+    /// How strongly the model's adapters are laid over it; each in full, if nothing is said.
+    pub adapters: Option<Vec<AdapterScale>>,
     /// Log-probabilities to be told with each token of the answer: the chosen one's, and those of so many others.
     pub top_logprobs: Option<u32>,
 }
@@ -36,9 +38,19 @@ impl Generate {
             format: None,
             tools: Tools::default(),
             think: Think::default(),
+            adapters: None,
             top_logprobs: None,
         }
     }
+}
+
+/// One of a model's adapters in a request.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AdapterScale {
+    /// Which of the model's, from 0, in the order of its Modelfile.
+    pub adapter: u32,
+    /// 1 is in full, 0 not at all.
+    pub scale: f32,
 }
 
 /// The form that an answer is bound to, as a whole.

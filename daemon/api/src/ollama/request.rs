@@ -2,7 +2,8 @@
 //! not.
 
 use protocol::{
-    Format, Generate, Input, Message, OptionPatch, Options, Overflow, Role, Think, ThinkLevel, Tools,
+    AdapterScale, Format, Generate, Input, Message, OptionPatch, Options, Overflow, Role, Think, ThinkLevel,
+    Tools,
 };
 use scheduler::KeepAlive;
 use serde_json::Value;
@@ -10,6 +11,7 @@ use store::Model;
 
 use super::keep_alive;
 use crate::{
+    adapters,
     conversation::{Layers, conversation},
     error::Invalid,
     go_json::{self, Fields},
@@ -30,6 +32,7 @@ pub(super) struct Request {
     tools: Tools,
     think: Think,
     top_logprobs: Option<u32>,
+    adapters: Option<Vec<AdapterScale>>,
 }
 
 /// How the answer is sent.
@@ -119,6 +122,7 @@ impl Request {
             tools: Tools { offered, choice, parallel: true },
             think: think(&mut fields)?,
             top_logprobs: top_logprobs(&mut fields)?,
+            adapters: adapters::scales(&mut fields)?,
             task: task(keep_alive.as_ref()),
             keep_alive,
         })
@@ -149,6 +153,7 @@ impl Request {
             tools: self.tools,
             think: self.think,
             top_logprobs: self.top_logprobs,
+            adapters: self.adapters,
             ..Generate::new(input, options)
         })
     }

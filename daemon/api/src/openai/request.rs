@@ -1,9 +1,10 @@
 //! This family's requests, from JSON to the vocabulary.
 
-use protocol::{Format, Message, OptionPatch, Think, ThinkLevel, Tools};
+use protocol::{AdapterScale, Format, Message, OptionPatch, Think, ThinkLevel, Tools};
 use serde_json::{Value, json};
 
 use crate::{
+    adapters,
     error::Invalid,
     go_json::{self, Fields},
     tools,
@@ -20,6 +21,7 @@ pub(super) struct Request {
     pub(super) tools: Tools,
     pub(super) think: Think,
     pub(super) top_logprobs: Option<u32>,
+    pub(super) adapters: Option<Vec<AdapterScale>>,
     /// Answers, each for itself.
     pub(super) answers: u32,
 }
@@ -68,6 +70,7 @@ impl Request {
             tools: Tools { offered, choice, parallel },
             think: think(&mut fields)?,
             top_logprobs: top_logprobs(&mut fields)?,
+            adapters: adapters::scales(&mut fields)?,
             answers,
             messages: messages.into_iter().map(message).collect::<Result<_, _>>()?,
         })

@@ -52,6 +52,7 @@ async fn chat(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
         tools: request.tools,
         think: request.think,
         top_logprobs: request.top_logprobs,
+        adapters: request.adapters,
         ..Generate::new(Input::Chat(conversation(layers, request.messages)), options.options())
     };
     let load = load(&model, &options, &api.config, None);

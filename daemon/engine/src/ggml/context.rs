@@ -121,20 +121,30 @@ impl Context {
         })
     }
 
-    /// Adds these adapters, each in full, to all that is computed from here on.
-    pub(crate) fn lay_over(&mut self, adapters: Vec<Adapter>) -> Result<(), LoadError> {
-        let mut raw: Vec<_> = adapters.iter().map(Adapter::raw).collect();
-        let mut scales = vec![1.0; raw.len()];
+    /// With these adapters, each laid over the model in full.
+    pub(crate) fn with_adapters(mut self, adapters: Vec<Adapter>) -> Result<Self, LoadError> {
+        self.adapters = adapters;
+        match self.lay_over(&vec![1.0; self.adapters.len()]) {
+            true => Ok(self),
+            false => Err(LoadError::Refused(log::take_errors("ggml refused the adapters"))),
+        }
+    }
+
+    /// Adapters that there are.
+    pub(crate) fn adapters(&self) -> usize {
+        self.adapters.len()
+    }
+
+    /// Lays the adapters over all that is computed from here on, each with its scale; false if ggml refused.
+    pub(crate) fn lay_over(&mut self, scales: &[f32]) -> bool {
+        let used = self.adapters.iter().zip(scales).filter(|(_, scale)| **scale != 0.0);
+        let (mut raw, mut scales): (Vec<_>, Vec<f32>) =
+            used.map(|(adapter, scale)| (adapter.raw(), *scale)).unzip();
         // SAFETY: both arrays are as long as said and only read; this context keeps the adapters alive.
         let code = unsafe {
             sys::llama_set_adapters_lora(self.raw(), raw.as_mut_ptr(), raw.len(), scales.as_mut_ptr())
         };
-        self.adapters = adapters;
-        if code == 0 {
-            Ok(())
-        } else {
-            Err(LoadError::Refused(log::take_errors("ggml refused the adapters")))
-        }
+        code == 0
     }
 
     pub(super) fn raw(&mut self) -> *mut sys::llama_context {

@@ -1,6 +1,7 @@
 //! What the loop guesses ahead: from the text itself where it repeats, else by a smaller model, if there is one.
 
 use super::Loop;
+use crate::adapters::Scales;
 use crate::draft::Source;
 use crate::draft_model::Question;
 use crate::ggml::{Batch, MOST_GUESSED, Output};
@@ -8,9 +9,10 @@ use crate::sequence::{Running, Sequence};
 
 impl Loop {
     /// Guesses how the texts of decoding sequences go on; whether the draft model was asked.
-    pub(super) fn guess(&mut self) -> bool {
+    pub(super) fn guess(&mut self, scales: &Scales) -> bool {
         let mut left = MOST_GUESSED;
-        for sequence in self.sequences.iter_mut().filter(|sequence| sequence.is_decoding()) {
+        let steps = |sequence: &&mut Sequence| sequence.is_decoding() && sequence.steps_with(scales);
+        for sequence in self.sequences.iter_mut().filter(steps) {
             let Some(running) = &mut sequence.running else { continue };
             if !running.may_guess() {
                 continue;
@@ -20,14 +22,15 @@ impl Loop {
             running.guessed_by = Source::Repeats;
             left -= running.guess.len();
         }
-        self.ask_draft_model(left)
+        self.ask_draft_model(left, scales)
     }
 
-    fn ask_draft_model(&mut self, mut left: usize) -> bool {
+    fn ask_draft_model(&mut self, mut left: usize, scales: &Scales) -> bool {
         let Some(draft) = self.draft.as_mut().filter(|_| self.payoff.is_open()) else { return false };
         let mut asked = false;
         let mut questions = Vec::new();
-        for (at, sequence) in self.sequences.iter().enumerate().filter(|(_, it)| it.is_decoding()) {
+        let steps = |it: &Sequence| it.is_decoding() && it.steps_with(scales);
+        for (at, sequence) in self.sequences.iter().enumerate().filter(|(_, it)| steps(it)) {
             let Some(running) = &sequence.running else { continue };
             let asks = running.drafter.asks_model().min(room(running, self.limits.context_tokens));
             let most = asks.min(left);

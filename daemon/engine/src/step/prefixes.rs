@@ -59,7 +59,7 @@ impl Loop {
             && sequence.running.is_none()
             && sequence.cached.len() >= WORTH_RESTORING
             && !sequence.spilled
-            && !self.spill.has(sequence.owner, &sequence.cached, self.context.keeps_parts())
+            && !self.spill.has(sequence.kin, &sequence.cached, self.context.keeps_parts())
     }
 
     fn spill_one(&mut self, at: usize) {
@@ -83,7 +83,7 @@ impl Loop {
         if !parts
             && self.spill.is_on()
             && sequence.cached.len() >= WORTH_RESTORING
-            && !self.spill.has(sequence.owner, &sequence.cached, parts)
+            && !self.spill.has(sequence.kin, &sequence.cached, parts)
         {
             self.save(at);
         }
@@ -95,7 +95,7 @@ impl Loop {
         if state.is_empty() {
             return;
         }
-        let spilled = Arc::new(Spilled { owner: sequence.owner, tokens: sequence.cached.clone(), state });
+        let spilled = Arc::new(Spilled { owner: sequence.kin, tokens: sequence.cached.clone(), state });
         self.spill.put(Arc::clone(&spilled), self.context.keeps_parts());
         // A disk that failed has said so.
         let _unkept = self.disk.as_ref().map(|disk| disk.send(spilled));
@@ -112,8 +112,7 @@ impl Loop {
             let tokens: usize = idle.clone().map(|(_, sequence)| sequence.cached.len()).sum();
             let coldest = idle.filter(|(_, it)| !it.cached.is_empty()).min_by_key(|(_, it)| it.last_used);
             let Some((at, coldest)) = coldest.filter(|_| tokens > IDLE_TOKENS) else { return };
-            if !self.spill.has(coldest.owner, &coldest.cached, parts)
-                && coldest.cached.len() >= WORTH_RESTORING
+            if !self.spill.has(coldest.kin, &coldest.cached, parts) && coldest.cached.len() >= WORTH_RESTORING
             {
                 if tokens <= UNSPILLED_TOKENS {
                     return;

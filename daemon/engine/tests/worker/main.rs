@@ -1,6 +1,7 @@
 //! The worker's half of the protocol, driven over a socketpair with real models.
 #![expect(clippy::unwrap_used, reason = "a step that fails is a failed test")]
 
+mod adapters;
 mod formats;
 mod harness;
 mod memories;

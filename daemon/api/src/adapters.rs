@@ -1,0 +1,46 @@
+//! `lora` of a request, in every family: which of the model's adapters are laid over it, as llama-server has it.
+
+use protocol::AdapterScale;
+
+use crate::{error::Invalid, go_json::Fields};
+
+/// Beyond it, nothing but noise is said.
+const MOST: f64 = 100.0;
+
+/// `lora`: a list of ids and scales. What is not named is left out; nothing said leaves all as the Modelfile has them.
+pub(crate) fn scales(fields: &mut Fields) -> Result<Option<Vec<AdapterScale>>, Invalid> {
+    let said = fields.list("lora", "Adapter")?;
+    said.map(|said| said.into_iter().map(scale).collect()).transpose()
+}
+
+fn scale(said: serde_json::Value) -> Result<AdapterScale, Invalid> {
+    let mut said = Fields::of("Adapter", said)?;
+    let wrong = |why: &str| Invalid::of("lora", why);
+    let adapter = said.integer("id")?.and_then(|id| u32::try_from(id).ok());
+    let adapter = adapter.ok_or_else(|| wrong("lora[].id must be the number of an adapter, from 0"))?;
+    let scale = said.take("scale").map_or(Some(1.0), |scale| scale.as_f64());
+    match scale.filter(|scale| scale.abs() <= MOST) {
+        Some(scale) => Ok(AdapterScale { adapter, scale: scale as f32 }),
+        None => Err(wrong("lora[].scale must be a number from -100 to 100")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn adapters_are_named_by_number_and_laid_over_in_full_unless_said() {
+        let of = |lora: Value| scales(&mut Fields::of("T", json!({"lora": lora})).unwrap());
+        assert_eq!(of(json!(null)).unwrap(), None);
+        let both = [AdapterScale { adapter: 1, scale: 0.5 }, AdapterScale { adapter: 0, scale: 1.0 }];
+        assert_eq!(of(json!([{"id": 1, "scale": 0.5}, {"id": 0}])).unwrap().unwrap(), both);
+        for wrong in
+            [json!([{"id": -1}]), json!([{"scale": 1}]), json!([{"id": 0, "scale": 1e9}]), json!([1])]
+        {
+            assert!(of(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
+}
