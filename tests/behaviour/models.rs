@@ -94,12 +94,12 @@ fn an_adapter_answers_as_if_it_were_merged_into_the_weights() {
         fs::write(&modelfile, text).unwrap();
         hob.cli(&["create", name, "-f", modelfile.to_str().unwrap()])
     };
-    let answer = |model: &str| {
+    let ask = |model: &str, lora: Value| {
         let options = json!({"temperature": 0, "num_predict": 12});
-        let asked =
-            json!({"model": model, "prompt": "Why is the sky blue?", "stream": false, "options": options});
-        hob.post("/api/generate", &asked).json()["response"].clone()
+        let asked = json!({"model": model, "prompt": "Why is the sky blue?", "stream": false, "options": options, "lora": lora});
+        hob.post("/api/generate", &asked)
     };
+    let answer = |model: &str| ask(model, Value::Null).json()["response"].clone();
     succeeded(&hob.create("plain", &float_model_file()));
     succeeded(&hob.create("merged", &merged_model_file()));
 
@@ -107,6 +107,11 @@ fn an_adapter_answers_as_if_it_were_merged_into_the_weights() {
 
     assert_eq!(answer("adapted"), answer("merged"));
     assert_ne!(answer("adapted"), answer("plain"));
+    let without = ask("adapted", json!([{"id": 0, "scale": 0}]));
+    assert_eq!(without.json()["response"], answer("plain"), "a request may do without it");
+    let strange = ask("adapted", json!([{"id": 1}]));
+    assert_eq!(strange.status, 400);
+    assert!(strange.json()["error"].as_str().unwrap().contains("none with the id 1"));
     let printed = succeeded(&hob.cli(&["show", "adapted", "--modelfile"]));
     fs::write(&modelfile, printed).unwrap();
     succeeded(&hob.cli(&["create", "again", "-f", modelfile.to_str().unwrap()]));

@@ -1,7 +1,10 @@
 """What is measured. Each scenario is a function of one server that returns rows: a name, a figure, and which way is better."""
-import functools, json, random, statistics, threading, time
+import functools, json, pathlib, random, statistics, sys, threading, time
 
 from servers import at_once, busy
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "clients"))
+from schemas import SCHEMAS
 
 WORDS = ("the moon pulls sea wind and an old house by river where people read long letters of ships that came from far "
          "away with salt bread tea silk maps stars rain songs lamps stones bridges gardens winter summer night day").split()
@@ -104,6 +107,38 @@ def rewrite(server, turn):
     server.said = getattr(server, "said", []) + [again.text, free.text]
 
 
+def forms(server, turn):
+    """Answers that are bound to fifty schemas, one after the other, and free ones as long."""
+    prompt, of_form, of_free, forced = "Make something up: a short example.", [], [], []
+    server.ask(prompt, 1, schema=SCHEMAS[0])
+    for schema in SCHEMAS:
+        answer = server.ask(prompt, 160, schema=schema)
+        of_form.append(answer)
+        if said_by_the_form(answer.text) >= 0.6:
+            forced.append(answer)
+        of_free.append(server.ask(prompt, max(answer.tokens, 2)))
+    rate = lambda answers: sum(answer.tokens for answer in answers) / sum(answer.seconds for answer in answers)
+    yield "free text beside them, tokens/s", rate(of_free), "more"
+    yield "bound to 50 schemas, tokens/s", rate(of_form), "more"
+    yield "of these, mostly forced, tokens/s", rate(forced), "more"
+    yield "bound by free, times", rate(of_form) / rate(of_free), "more"
+    yield "mostly forced by free, times", rate(forced) / rate(of_free), "more"
+
+
+def said_by_the_form(text):
+    """The part of an object's text that is names and signs, and no value."""
+    try:
+        values = leaves(json.loads(text))
+    except ValueError:
+        return 0
+    return 1 - sum(len(str(value)) for value in values) / max(len(text), 1)
+
+
+def leaves(value):
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return [value] if inner is None else [leaf for item in inner for leaf in leaves(item)]
+
+
 def overhead(server, turn):
     """A request of one token, beyond what the engine itself took for it."""
     if server.name != "hob":
@@ -125,5 +160,6 @@ ALL = {
     "beside": (beside, 1, 4096),
     "prefix": (prefix, 1, 4096),
     "rewrite": (rewrite, 1, 4096),
+    "forms": (forms, 1, 4096),
     "overhead": (overhead, 1, 4096),
 }

@@ -14,7 +14,7 @@ class Answer:
     """When each piece came, in seconds since it was asked for, and what it was."""
 
     def __init__(self):
-        self.times, self.text, self.tokens, self.prompt_tokens = [], "", 0, 0
+        self.times, self.text, self.tokens, self.prompt_tokens, self.seconds = [], "", 0, 0, 0
 
     @property
     def first(self):
@@ -61,10 +61,12 @@ class Server:
         connection.request(method, path, body and json.dumps(body), {"Content-Type": "application/json"})
         return connection.getresponse()
 
-    def ask(self, prompt, tokens, on_first=None, model="bench"):
+    def ask(self, prompt, tokens, on_first=None, model="bench", schema=None):
         """One greedy answer of so many tokens at most, by the API that all speak."""
         body = {"model": model, "messages": [{"role": "user", "content": prompt}], "stream": True, "temperature": 0, "max_tokens": tokens,
                 "stream_options": {"include_usage": True}}
+        if schema:
+            body["response_format"] = {"type": "json_schema", "json_schema": {"name": "form", "schema": schema}}
         answer, begun = Answer(), time.monotonic()
         for line in self.request("POST", "/v1/chat/completions", body):
             if not line.startswith(b"data: {"):
@@ -79,6 +81,7 @@ class Server:
                     answer.text += piece
                     if on_first and len(answer.times) == 1:
                         on_first()
+        answer.seconds = time.monotonic() - begun
         if not answer.times:
             sys.exit(f"{self.name}: no answer to {prompt[:60]!r}")
         return answer
