@@ -59,6 +59,8 @@ pub(crate) struct Running {
     pub(crate) top_logprobs: Option<usize>,
     /// Control tokens that are text here.
     preserved: Vec<Token>,
+    /// What the answer had to begin with, until it is told.
+    opening: Opening,
     text: TextStream,
     /// Tokens at the start that are never forgotten.
     keep: usize,
@@ -68,6 +70,13 @@ pub(crate) struct Running {
     limit: usize,
     admitted: Instant,
     first_token: Option<Instant>,
+}
+
+/// What an answer had to begin with.
+#[derive(Default)]
+struct Opening {
+    tokens: Vec<Token>,
+    text: String,
 }
 
 /// What a sampled token led to.
@@ -110,7 +119,7 @@ impl Running {
         context_tokens: usize,
         now: Instant,
     ) -> Self {
-        let Admission { request, work, prompt, scales, bound, told, arrived } = admission;
+        let Admission { request, work, prompt, scales, mut bound, told, arrived } = admission;
         let Prompt { tokens, stops, preserved, mut telling, .. } = prompt;
         let prompt_tokens = tokens.len();
         let mut text = TextStream::new(work.options.stop.iter().cloned().chain(stops));
@@ -121,10 +130,14 @@ impl Running {
                 telling.skip(&said);
             }
         }
-        let tokens = [tokens, told].concat();
+        let opening = bound.as_mut().map(|bound| std::mem::take(&mut bound.opening)).unwrap_or_default();
+        let opening =
+            Opening::of(opening, &mut text, |token, text| append_piece(model, token, &preserved, text));
+        let tokens = [tokens, told, opening.tokens.clone()].concat();
         let mut sampler = Sampler::new(model, &work.options, context_tokens as u32);
         sampler.accept_prompt(&tokens);
-        sampler.skip(bound.as_ref().map_or(tokens.len() - prompt_tokens, |bound| bound.drawn));
+        let told = tokens.len() - prompt_tokens - opening.tokens.len();
+        sampler.skip(bound.as_ref().map_or(told, |bound| bound.drawn));
         let asked = work.options.num_predict.map_or(usize::MAX, |limit| limit as usize);
         let most = match work.options.shift && model.keeps_parts() {
             true => context_tokens * CONTEXTS,
@@ -145,6 +158,7 @@ impl Running {
             telling: telling.map(|telling| Arc::new(Mutex::new(telling))),
             top_logprobs: work.top_logprobs.map(|count| count as usize),
             preserved,
+            opening,
             text,
             prompt_tokens,
             cached_tokens,
@@ -165,10 +179,13 @@ impl Running {
         now: Instant,
         told: &mut Vec<Token>,
     ) -> Sampled {
+        told.append(&mut self.opening.tokens);
+        let opening = std::mem::take(&mut self.opening.text);
         told.push(token);
         let mut said = match self.advance(token, model, now) {
-            Sampled::Text(text) => text,
-            end => return end,
+            Sampled::Text(text) => opening + &text,
+            Sampled::End(text, done) => return Sampled::End(opening + &text, done),
+            failed @ Sampled::Failed(_) => return failed,
         };
         let Some(bound) = &self.bound else { return Sampled::Text(said) };
         let forced = match bound.accept(token) {
@@ -247,6 +264,19 @@ impl Running {
             generate_time: now.saturating_duration_since(first).max(Duration::from_nanos(1)),
             context: self.tokens.clone(),
         }
+    }
+}
+
+impl Opening {
+    fn of(tokens: Vec<Token>, stream: &mut TextStream, append: impl Fn(Token, &mut Vec<u8>)) -> Self {
+        let mut text = String::new();
+        for token in &tokens {
+            append(*token, stream.held());
+            // Only a template's own stop strings could be in it, and they are in no form.
+            let (Flow::Text(more) | Flow::Stopped(more)) = stream.advance();
+            text += &more;
+        }
+        Self { tokens, text }
     }
 }
 

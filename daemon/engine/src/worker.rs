@@ -372,7 +372,7 @@ impl Listener {
 
     /// Where nothing but calls that nobody insists on would be bound, a grammar that cannot be had is done without.
     fn bind(&mut self, form: &Form, work: &Generate, told: &[i32]) -> Result<Option<Bound>, GenerateError> {
-        match self.grammars.bind(form, told, work.top_logprobs.is_some()) {
+        match self.grammars.bind(form, work, told) {
             Ok(bound) => Ok(Some(bound)),
             Err(_) if !form.triggers.is_empty() => Ok(None),
             Err(reason) => Err(GenerateError::Format { reason }),

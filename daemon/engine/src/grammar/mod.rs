@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use llguidance::api::ParserLimits;
 use llguidance::toktrie::{InferenceCapabilities, SimpleVob};
 use llguidance::{Matcher, ParserFactory};
+use protocol::{Generate, Options};
 
 pub(crate) use self::calls::{Contents, Part, of_arena, of_shape};
 pub(crate) use self::form::{Form, Thinking};
@@ -51,6 +52,8 @@ pub(crate) struct Bound {
     masks: Sender<Arc<Mutex<State>>>,
     /// Of the tokens that were told before, those that were drawn; the others had to follow.
     pub(crate) drawn: usize,
+    /// Tokens that every such answer begins with, unless it was begun before.
+    pub(crate) opening: Vec<Token>,
 }
 
 struct State {
@@ -80,21 +83,23 @@ impl Grammars {
         Self { model, factory: None, compiled: Vec::new(), specials, masks, ends }
     }
 
-    /// The form of a new answer, of which `told` was said already. A `slow` one leaves even tokens to be chosen that must
-    /// follow.
+    /// The form of an answer to this request, of which `told` was said already. Where each token is to be told how likely it
+    /// was, even those are chosen that must follow.
     ///
     /// # Errors
     /// What is wrong with the form, in words for who asked.
-    pub(crate) fn bind(&mut self, form: &Form, told: &[Token], slow: bool) -> Result<Bound, String> {
-        let mut state = self.state(form, slow)?;
-        let (mut known, mut drawn) = (0, 0);
+    pub(crate) fn bind(&mut self, form: &Form, work: &Generate, told: &[Token]) -> Result<Bound, String> {
+        let mut state = self.state(form, work.top_logprobs.is_some())?;
+        let opening = state.opening(&work.options)?;
+        let (mut known, mut drawn) = (opening.len(), 0);
         while known < told.len() {
             known += 1 + state.accept(told[known])?.len();
             drawn += 1;
         }
         // What nothing can satisfy is refused before anything is said.
         state.know_mask()?;
-        Ok(Bound { state: Arc::new(Mutex::new(state)), masks: self.masks.clone(), drawn })
+        let opening = if told.is_empty() { opening } else { Vec::new() };
+        Ok(Bound { state: Arc::new(Mutex::new(state)), masks: self.masks.clone(), drawn, opening })
     }
 
     fn state(&mut self, form: &Form, slow: bool) -> Result<State, String> {
@@ -195,6 +200,18 @@ impl State {
         }
         self.matcher.consume_token(token.cast_unsigned()).map_err(|error| error.to_string())?;
         self.forced()
+    }
+
+    /// Takes in what every answer begins with, if that is not to be looked at token by token.
+    fn opening(&mut self, options: &Options) -> Result<Vec<Token>, String> {
+        if self.slow || self.waiting.is_some() || !options.stop.is_empty() {
+            return Ok(Vec::new());
+        }
+        let most = options.num_predict.map_or(usize::MAX, |most| most as usize);
+        match self.matcher.compute_ff_tokens().len() < most {
+            true => self.forced(),
+            false => Ok(Vec::new()),
+        }
     }
 
     /// Takes in a token of an answer that is free as yet.
