@@ -145,6 +145,7 @@ fn generate_status(error: &GenerateError) -> StatusCode {
         | GenerateError::Format { .. }
         | GenerateError::Unable(_)
         | GenerateError::NoAdapter { .. }
+        | GenerateError::Media { .. }
         | GenerateError::EmptyPrompt => StatusCode::BAD_REQUEST,
         GenerateError::Engine { .. } | GenerateError::WorkerDied | GenerateError::WorkerStuck => {
             StatusCode::INTERNAL_SERVER_ERROR

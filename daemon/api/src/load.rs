@@ -24,6 +24,7 @@ pub(crate) fn load(
         weights: model.weights.clone(),
         adapters: model.adapters.clone(),
         draft: model.draft.clone(),
+        projector: model.projector.clone(),
         options: LoadOptions { template: model.template.clone(), ..load_options(options, config) },
         least_context: options.num_ctx.unwrap_or(config.context_tokens.min(LEAST_CONTEXT)),
         keep_alive,

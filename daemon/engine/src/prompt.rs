@@ -12,6 +12,7 @@ use protocol::{Ability, Generate, GenerateError, Input, Message, Role, Think, To
 use self::asked::Asked;
 use crate::ggml::{self, ChatTemplate, Edges, Marks, Model, Token, Trigger};
 use crate::grammar::{Form, Specials, Thinking, of_shape};
+use crate::projection::Span;
 use crate::reply::{Reader, Shape, Tagged, Telling, thinking_marks};
 use crate::template::{Capabilities, Clock, Conversation, GoTemplate};
 
@@ -21,6 +22,8 @@ pub(crate) struct PromptBuilder {
     template: Template,
     specials: Arc<Specials>,
     context_tokens: usize,
+    /// What stands for an image or a recording, if the model takes any.
+    marker: Option<String>,
 }
 
 /// What makes a conversation a text.
@@ -43,6 +46,9 @@ struct Examples {
 #[derive(Default)]
 pub(crate) struct Prompt {
     pub(crate) tokens: Vec<Token>,
+    /// In their place, where files stand among them: what the projector splits.
+    pub(crate) text: Option<String>,
+    pub(crate) spans: Vec<Span>,
     /// Strings of the template that end an answer.
     pub(crate) stops: Vec<String>,
     /// Control tokens that are part of what the model says.
@@ -73,13 +79,28 @@ impl PromptBuilder {
             (None, Some(jinja)) => jinja.map(|(abilities, jinja)| Template::Jinja(jinja, abilities))?,
             (None, None) => Template::Plain,
         };
-        Ok(Self { model, template, specials, context_tokens: context_tokens as usize })
+        Ok(Self { model, template, specials, context_tokens: context_tokens as usize, marker: None })
+    }
+
+    /// For a model that takes images or recordings, with what stands for one.
+    pub(crate) fn with_marker(self, marker: Option<String>) -> Self {
+        Self { marker, ..self }
     }
 
     /// The request's prompt; at least one token, and at least one less than the context.
     pub(crate) fn build(&self, request: &Generate) -> Result<Prompt, GenerateError> {
         self.check(request)?;
+        let brings_media = !request.media.0.is_empty();
         let prompt = match &request.input {
+            Input::Raw(text) if brings_media => {
+                let text = self.markers(request.media.0.len()) + text;
+                Prompt { text: Some(text), ..self.free(Vec::new(), request) }
+            }
+            Input::Chat(messages) if brings_media => {
+                let messages: Vec<Message> = messages.iter().map(|message| self.marked(message)).collect();
+                let (text, prompt) = self.render(&messages, request)?;
+                Prompt { text: Some(text), ..prompt }
+            }
             Input::Raw(text) => self.free(self.model.tokenize(text, Edges::Add), request),
             Input::Infill { prefix, suffix, system } => {
                 self.free(self.infill(prefix, suffix, system.as_deref())?, request)
@@ -87,6 +108,10 @@ impl PromptBuilder {
             Input::Chat(messages) => self.conversation(messages, request)?,
             Input::Continue { context, turn } => self.continuation(context, turn, request)?,
         };
+        if prompt.text.is_some() {
+            // How long it is shows when its files are there.
+            return Ok(prompt);
+        }
         if prompt.tokens.is_empty() {
             return Err(GenerateError::EmptyPrompt);
         }
@@ -101,10 +126,29 @@ impl PromptBuilder {
 
     fn check(&self, request: &Generate) -> Result<(), GenerateError> {
         let thinks = matches!(request.think, Think::On | Think::Level(_));
-        match thinks && !self.template.capabilities().thinking {
-            true => Err(GenerateError::Unable(Ability::Thinking)),
-            false => Ok(()),
+        if thinks && !self.template.capabilities().thinking {
+            return Err(GenerateError::Unable(Ability::Thinking));
         }
+        let media = !request.media.0.is_empty();
+        if media && self.marker.is_none() {
+            return Err(GenerateError::Unable(Ability::Vision));
+        }
+        match request.input {
+            Input::Infill { .. } | Input::Continue { .. } if media => {
+                let reason = "it can go with messages or a prompt, and not with a suffix or a context".into();
+                Err(GenerateError::Media { reason })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn markers(&self, count: usize) -> String {
+        self.marker.as_deref().unwrap_or_default().repeat(count)
+    }
+
+    /// A message whose files stand before its text.
+    fn marked(&self, message: &Message) -> Message {
+        Message { content: self.markers(message.media as usize) + &message.content, ..message.clone() }
     }
 
     /// A prompt whose answer has no parts.

@@ -12,6 +12,7 @@ use crate::draft::{Drafter, Source};
 use crate::ggml::{Model, Sampler, SequenceId, Token};
 use crate::grammar::Bound;
 use crate::output::{Flow, TextStream};
+use crate::projection::Span;
 use crate::prompt::Prompt;
 use crate::reply::Telling;
 
@@ -39,6 +40,8 @@ pub(crate) struct Running {
     pub(crate) owner: Owner,
     /// Of the model's adapters.
     pub(crate) scales: Scales,
+    /// Images and recordings among the tokens, where negative numbers stand for them.
+    pub(crate) spans: Vec<Span>,
     /// When it last took part in a step, by the loop's count.
     pub(crate) stepped: u64,
     /// Prompt and what was sampled since. Those past `Sequence::cached` wait to be computed.
@@ -97,6 +100,12 @@ impl Sequence {
         (left > 1 || running.first_token.is_none()).then_some(Reading { owner: running.owner.0, left })
     }
 
+    /// The image or recording that is to be read next.
+    pub(crate) fn span(&self) -> Option<&Span> {
+        let next = self.cached.len();
+        self.running.as_ref()?.spans.iter().find(|span| (span.start..span.end()).contains(&next))
+    }
+
     /// Takes part in a step with these scales.
     pub(crate) fn steps_with(&self, scales: &Scales) -> bool {
         self.running.as_ref().is_some_and(|running| running.scales == *scales)
@@ -120,7 +129,7 @@ impl Running {
         now: Instant,
     ) -> Self {
         let Admission { request, work, prompt, scales, mut bound, told, arrived } = admission;
-        let Prompt { tokens, stops, preserved, mut telling, .. } = prompt;
+        let Prompt { tokens, stops, preserved, mut telling, spans, .. } = prompt;
         let prompt_tokens = tokens.len();
         let mut text = TextStream::new(work.options.stop.iter().cloned().chain(stops));
         for token in &told {
@@ -139,7 +148,9 @@ impl Running {
         let told = tokens.len() - prompt_tokens - opening.tokens.len();
         sampler.skip(bound.as_ref().map_or(told, |bound| bound.drawn));
         let asked = work.options.num_predict.map_or(usize::MAX, |limit| limit as usize);
-        let most = match work.options.shift && model.keeps_parts() {
+        // What stands for a file cannot be moved or read again.
+        let shifts = work.options.shift && model.keeps_parts() && spans.is_empty();
+        let most = match shifts {
             true => context_tokens * CONTEXTS,
             false => context_tokens.saturating_sub(prompt_tokens),
         };
@@ -147,6 +158,7 @@ impl Running {
             request,
             owner: work.owner,
             scales,
+            spans,
             stepped: 0,
             sampler,
             output: None,
@@ -262,7 +274,7 @@ impl Running {
             generated_tokens: self.generated as u32,
             prompt_time: first.saturating_duration_since(self.admitted),
             generate_time: now.saturating_duration_since(first).max(Duration::from_nanos(1)),
-            context: self.tokens.clone(),
+            context: self.tokens.iter().copied().filter(|token| *token >= 0).collect(),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod guesses;
 mod prefixes;
 mod sampling;
+mod spans;
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
@@ -148,6 +149,9 @@ impl Loop {
                 self.make_way();
             }
             self.shift_full();
+            if self.read_span().is_err() {
+                return HungUp;
+            }
             let begun = Instant::now();
             let prompt_tokens = self.fill_batch();
             let mut emitted = match self.decode(prompt_tokens) {
@@ -272,6 +276,7 @@ impl Loop {
             Some((spilled, shared)) if self.restore(place.target, &spilled, shared) => shared,
             _ => self.take_over(place),
         };
+        let kept = self.without_piece(place.target, kept, &waiting);
         let running = match waiting {
             Waiting::New(admission) => {
                 Running::new(*admission, &self.model, kept, self.limits.context_tokens, now)
@@ -424,6 +429,10 @@ fn read(sequence: &mut Sequence, batch: &mut Batch, count: usize) {
     let end = running.tokens.len().min(start + count);
     for position in start..end {
         let token = running.tokens[position];
+        if token < 0 {
+            // It is read in a step of its own.
+            break;
+        }
         let last = position + 1 == running.tokens.len();
         let output = if last { Output::Logits } else { Output::Nothing };
         let Ok(index) = batch.push(sequence.id, position, token, output) else { break };

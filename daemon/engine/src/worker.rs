@@ -1,7 +1,7 @@
 //! `hob worker` from its first frame to its last: load, then one thread that reads the socket and prepares prompts, and
 //! this one that runs the batch loop.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufReader, Seek, Write};
 use std::os::unix::net::UnixStream;
@@ -12,16 +12,17 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use protocol::{
-    CacheTypes, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts, Owner,
+    CacheTypes, FrameError, FromWorker, Generate, GenerateError, LoadOptions, Media, ModelFacts, Owner,
     Quantization, RequestId, ToWorker, frame,
 };
 
 use crate::adapters::Scales;
 use crate::draft_model::DraftModel;
-use crate::ggml::{self, Adapter, Context, ContextOptions, LoadError, Model, ModelOptions};
+use crate::ggml::{self, Adapter, Context, ContextOptions, LoadError, Model, ModelOptions, Projector};
 use crate::grammar::{Bound, Form, Grammars, Specials};
 use crate::outbox::Outbox;
 use crate::prefix_file::PrefixFile;
+use crate::projection::{self, Projection};
 use crate::prompt::PromptBuilder;
 use crate::sequence::Admission;
 use crate::spill::{Spill, Spilled};
@@ -50,6 +51,8 @@ pub struct Files {
     pub adapters: Vec<File>,
     /// A smaller model that guesses what the model will say.
     pub draft: Option<File>,
+    /// What turns images and recordings into what the model reads.
+    pub projector: Option<File>,
     /// Where it is packed to, if that is what is wanted.
     pub output: Option<File>,
     /// Where prefixes are kept that outlive the worker.
@@ -101,7 +104,15 @@ pub fn serve(socket: UnixStream, mut files: Files, system: System) -> Result<(),
     let spill = Arc::new(Spill::new(usize::try_from(options.cache.bytes).unwrap_or(usize::MAX)));
     let parts = loaded.context.keeps_parts();
     let shelf = prefixes.and_then(|file| Shelf::open(file, &options, parts));
+    let limits = projection::Limits {
+        context_tokens: loaded.facts.context_tokens as usize,
+        piece_tokens: loaded.context.piece_tokens(),
+    };
+    let start = |projector| Projection::start(projector, limits, intake.clone(), outbox.clone());
+    let projection = loaded.projector.map(start);
     let listener = Listener {
+        projection,
+        media: HashMap::new(),
         grammars: Grammars::new(Arc::clone(&loaded.model), loaded.specials),
         prompts: loaded.prompts,
         adapters: loaded.context.adapters(),
@@ -198,6 +209,7 @@ struct Loaded {
     model: Arc<Model>,
     context: Context,
     draft: Option<DraftModel>,
+    projector: Option<Projector>,
     prompts: PromptBuilder,
     specials: Arc<Specials>,
     cancellations: Arc<Cancellations>,
@@ -215,6 +227,11 @@ impl Loaded {
     ) -> Result<Self, String> {
         let header = check_header(&mut files.model)?;
         files.adapters.iter_mut().try_for_each(|adapter| check_header(adapter).map(drop))?;
+        if let Some(projector) = &mut files.projector
+            && !check_header(projector)?.is_projector()
+        {
+            return Err("its projector is none".into());
+        }
         if let Some(draft) = &mut files.draft
             && !check_header(draft)?.shares_vocabulary(&header)
         {
@@ -257,8 +274,11 @@ impl Loaded {
         };
         let has_chat_template = template.is_some() || model.has_chat_template();
         let specials = Arc::new(Specials::of(&model));
+        let projector =
+            files.projector.map(|file| projector(&model, &file, cores())).transpose().map_err(say)?;
         let prompts = PromptBuilder::new(Arc::clone(&model), context_tokens, template, Arc::clone(&specials))
-            .map_err(|reason| format!("the model's chat template cannot be read: {reason}"))?;
+            .map_err(|reason| format!("the model's chat template cannot be read: {reason}"))?
+            .with_marker(projector.as_ref().map(|projector| projector.marker().to_owned()));
         // Measured last: the KV cache was written to when it was made, so it is in RAM as a whole, and the weights count
         // as a whole wherever they are. Only the compute buffers are still to be touched, which no step has used.
         let computed = model.weight_bytes() + model.kv_bytes_per_token() * u64::from(total_tokens);
@@ -268,8 +288,15 @@ impl Loaded {
             gpu_bytes: 0,
             has_chat_template,
         };
-        Ok(Self { model, context, draft, prompts, specials, cancellations, facts })
+        Ok(Self { model, context, draft, projector, prompts, specials, cancellations, facts })
     }
+}
+
+/// What turns files into what the model reads. The mark that stands for one is made up anew for each worker, so that nobody
+/// can write it.
+fn projector(model: &Arc<Model>, file: &File, threads: u32) -> Result<Projector, LoadError> {
+    let marker = format!("<__media_{:016x}__>", rand::random::<u64>());
+    Projector::load(Arc::clone(model), file, marker, threads)
 }
 
 /// A smaller model that guesses, with a context for as many sequences as the model's; `None` if its memory cannot forget
@@ -323,6 +350,10 @@ const WORTH_FETCHING: usize = 32;
 /// Reads the socket, so that a cancellation is heard while the loop computes.
 struct Listener {
     grammars: Grammars,
+    /// For requests that bring files.
+    projection: Option<Projection>,
+    /// Files of requests that are still to come, the last perhaps in part.
+    media: HashMap<RequestId, Vec<Vec<u8>>>,
     prompts: PromptBuilder,
     /// That the model has.
     adapters: usize,
@@ -339,7 +370,12 @@ impl Listener {
             let heard = match news {
                 ToWorker::Generate(request, work) => self.admit(request, *work, Vec::new()),
                 ToWorker::Resume(request, work, told) => self.admit(request, *work, told),
+                ToWorker::Media(request, part, is_last) => {
+                    self.collect(request, &part, is_last);
+                    Ok(())
+                }
                 ToWorker::Cancel(request) => {
+                    self.projection.iter().for_each(|projection| projection.cancel(request));
                     self.cancellations.add(request);
                     self.intake.send(Intake::Cancelled).map_err(|_| HungUp)
                 }
@@ -353,14 +389,34 @@ impl Listener {
         self.cancellations.abort.store(true, Ordering::Relaxed);
     }
 
-    fn admit(&mut self, request: RequestId, work: Generate, told: Vec<i32>) -> Result<(), HungUp> {
+    fn collect(&mut self, request: RequestId, part: &[u8], is_last: bool) {
+        let files = self.media.entry(request).or_insert_with(|| vec![Vec::new()]);
+        files.last_mut().into_iter().for_each(|file| file.extend_from_slice(part));
+        if is_last {
+            files.push(Vec::new());
+        }
+    }
+
+    fn admit(&mut self, request: RequestId, mut work: Generate, told: Vec<i32>) -> Result<(), HungUp> {
         let arrived = Instant::now();
+        if let Some(mut files) = self.media.remove(&request) {
+            // The one that would have come next.
+            files.pop();
+            work.media = Media(Arc::new(files));
+        }
         let built = self.prompts.build(&work).and_then(|mut prompt| {
             let form = prompt.form.take();
             let bound = form.map(|form| self.bind(&form, &work, &told)).transpose()?;
             Ok((prompt, bound.flatten(), Scales::asked(work.adapters.as_deref(), self.adapters)?))
         });
         match built {
+            Ok((prompt, bound, scales)) if prompt.text.is_some() => {
+                let admission = Box::new(Admission { request, work, prompt, scales, bound, told, arrived });
+                if let Some(projection) = &self.projection {
+                    projection.project(admission);
+                }
+                Ok(())
+            }
             Ok((prompt, bound, scales)) => {
                 self.fetch(scales.kin(work.owner), &prompt.tokens);
                 let admission = Box::new(Admission { request, work, prompt, scales, bound, told, arrived });

@@ -130,6 +130,17 @@ impl Header {
         self.of_architecture("embedding_length")
     }
 
+    /// It turns images or recordings into what another model reads.
+    pub fn is_projector(&self) -> bool {
+        self.architecture() == "clip"
+    }
+
+    /// Of a projector: whether it takes images, and whether it takes recordings.
+    pub fn projects(&self) -> (bool, bool) {
+        let has = |key| self.get(key) == Some(&Value::Bool(true));
+        (has("clip.has_vision_encoder"), has("clip.has_audio_encoder"))
+    }
+
     /// The model's own Jinja template.
     pub fn chat_template(&self) -> Option<&str> {
         self.text("tokenizer.chat_template")

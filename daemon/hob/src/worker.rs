@@ -11,8 +11,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
     check_processor()?;
     let (socket, files) =
         platform::process::inherited().context("hob worker is started by hob serve alone")?;
-    let WorkerFiles { model, adapters, draft, output, prefixes } = files;
-    let files = engine::Files { model, adapters, draft, output, prefixes };
+    let WorkerFiles { model, adapters, draft, projector, output, prefixes } = files;
+    let files = engine::Files { model, adapters, draft, projector, output, prefixes };
     let accounts = || {
         let platform::cpu::CpuTime { ran, waited, unused } = platform::cpu::time()?;
         Some(engine::CpuTime { ran, waited, unused })

@@ -48,8 +48,9 @@ const MODEL_FD: i32 = 4;
 const OUTPUT_FD: i32 = 5;
 const PREFIXES_FD: i32 = 6;
 const DRAFT_FD: i32 = 7;
+const PROJECTOR_FD: i32 = 8;
 /// From here on, one beside the other.
-const ADAPTERS_FD: i32 = 8;
+const ADAPTERS_FD: i32 = 9;
 
 /// What a worker may read, and what it may write, if anything.
 #[derive(Debug)]
@@ -60,6 +61,8 @@ pub struct WorkerFiles {
     pub adapters: Vec<File>,
     /// A smaller model that guesses what the model will say.
     pub draft: Option<File>,
+    /// What turns images and recordings into what the model reads.
+    pub projector: Option<File>,
     /// Where it is packed to.
     pub output: Option<File>,
     /// Where prefixes are kept that outlive the worker.
@@ -77,6 +80,7 @@ pub fn spawn(worker: &WorkerProgram, files: WorkerFiles) -> io::Result<Worker> {
     given.extend(files.output.map(|output| (output.into(), OUTPUT_FD)));
     given.extend(files.prefixes.map(|prefixes| (prefixes.into(), PREFIXES_FD)));
     given.extend(files.draft.map(|draft| (draft.into(), DRAFT_FD)));
+    given.extend(files.projector.map(|projector| (projector.into(), PROJECTOR_FD)));
     given.extend((ADAPTERS_FD..).zip(files.adapters).map(|(number, adapter)| (adapter.into(), number)));
     // Above the target numbers, so that no dup2 overwrites another's source.
     let above = given.iter().map(|(_, number)| number + 1).max().unwrap_or(0);
@@ -149,8 +153,9 @@ pub fn inherited() -> io::Result<(UnixStream, WorkerFiles)> {
     let output = take(OUTPUT_FD).ok().map(File::from);
     let prefixes = take(PREFIXES_FD).ok().map(File::from);
     let draft = take(DRAFT_FD).ok().map(File::from);
+    let projector = take(PROJECTOR_FD).ok().map(File::from);
     let adapters = (ADAPTERS_FD..).map_while(|number| take(number).ok().map(File::from)).collect();
-    Ok((socket.into(), WorkerFiles { model: model.into(), adapters, draft, output, prefixes }))
+    Ok((socket.into(), WorkerFiles { model: model.into(), adapters, draft, projector, output, prefixes }))
 }
 
 /// What this process was given at a number; an error if it was not. What the daemon itself has open is closed by exec.

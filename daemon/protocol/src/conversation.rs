@@ -9,6 +9,8 @@ pub struct Message {
     pub role: Role,
     /// What is said.
     pub content: String,
+    /// Images and recordings that come with it: so many of those of the request, in order.
+    pub media: u32,
     /// What the model thought before it said so.
     pub thinking: String,
     /// What the model called.
@@ -25,6 +27,7 @@ impl Message {
         Self {
             role,
             content: content.into(),
+            media: 0,
             thinking: String::new(),
             calls: Vec::new(),
             tool_name: String::new(),

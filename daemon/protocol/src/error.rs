@@ -31,6 +31,12 @@ pub enum GenerateError {
     /// The model was asked for what it cannot do.
     #[error("the model does not support {0}")]
     Unable(Ability),
+    /// An image or a recording cannot be read.
+    #[error("invalid media: {reason}")]
+    Media {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A request names an adapter that the model does not have.
     #[error("the model has {adapters} LoRA adapters, and none with the id {adapter}")]
     NoAdapter {
@@ -66,6 +72,10 @@ pub enum Ability {
     Insert,
     /// To think before it answers.
     Thinking,
+    /// To see images.
+    Vision,
+    /// To hear recordings.
+    Audio,
 }
 
 impl std::fmt::Display for Ability {
@@ -73,6 +83,8 @@ impl std::fmt::Display for Ability {
         f.write_str(match self {
             Self::Insert => "insert",
             Self::Thinking => "thinking",
+            Self::Vision => "vision",
+            Self::Audio => "audio",
         })
     }
 }

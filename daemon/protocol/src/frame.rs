@@ -10,6 +10,9 @@ use crate::{CacheTypes, Done, Generate, GenerateError, Quantization, Said};
 /// Longer frames are refused by both ends.
 pub const MAX_FRAME_BYTES: usize = 16 << 20;
 
+/// Bytes of a file in one frame.
+pub const MEDIA_PART_BYTES: usize = 4 << 20;
+
 /// A request's number on one worker's socket; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RequestId(pub u64);
@@ -21,6 +24,8 @@ pub enum ToWorker {
     Load(LoadOptions),
     /// In place of `Load`: pack the model file that was inherited into the other one, and end.
     Quantize(Quantization),
+    /// A part of a file that belongs to the request that follows under this number; whether it is the file's last part.
+    Media(RequestId, Vec<u8>, bool),
     /// Begin an answer.
     Generate(RequestId, Box<Generate>),
     /// Stop an answer; unknown and finished ones are ignored. Nothing is sent for it afterwards.

@@ -18,4 +18,4 @@ pub use event::{CallName, CallPart, Done, Event, FinishReason, Logprob, Said, To
 pub use frame::{CacheOptions, FrameError, FromWorker, LoadOptions, ModelFacts, RequestId, Secret, ToWorker};
 pub use options::{InvalidOption, OptionPatch, Options};
 pub use quantization::{InvalidQuantization, Quantization};
-pub use request::{AdapterScale, Format, Generate, Input, Overflow, Owner};
+pub use request::{AdapterScale, Format, Generate, Input, Media, Overflow, Owner};

@@ -1,5 +1,7 @@
 //! What a client may ask of a loaded model, in no family's dialect.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Message, Options, Think, Tools};
@@ -21,6 +23,10 @@ pub struct Generate {
     pub tools: Tools,
     /// Whether the answer is thought about first.
     pub think: Think,
+    /// Images and recordings, in the order of the messages that they come with. They go ahead of the request, in frames of
+    /// their own.
+    #[serde(skip)]
+    pub media: Media,
     /// How strongly the model's adapters are laid over it; each in full, if nothing is said.
     pub adapters: Option<Vec<AdapterScale>>,
     /// Log-probabilities to be told with each token of the answer: the chosen one's, and those of so many others.
@@ -38,11 +44,16 @@ impl Generate {
             format: None,
             tools: Tools::default(),
             think: Think::default(),
+            media: Media::default(),
             adapters: None,
             top_logprobs: None,
         }
     }
 }
+
+/// Files as they were sent: images and recordings. A clone is cheap.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Media(pub Arc<Vec<Vec<u8>>>);
 
 /// One of a model's adapters in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -70,6 +70,8 @@ pub struct Load {
     pub adapters: Vec<PathBuf>,
     /// A smaller model that guesses what it will say.
     pub draft: Option<PathBuf>,
+    /// What turns images and recordings into what it reads.
+    pub projector: Option<PathBuf>,
     /// At least this much of everything, but for fewer slots or a shorter context where memory is short.
     pub options: LoadOptions,
     /// Tokens that the context may be cut to where memory is short. A context that somebody asked for is not cut: there

@@ -21,8 +21,14 @@ impl Scheduler {
         progress: &mut (dyn FnMut(f32) + Send),
     ) -> Result<(), ScheduleError> {
         let failed = |reason| ScheduleError::Quantize { reason };
-        let files =
-            WorkerFiles { model, adapters: Vec::new(), draft: None, output: Some(output), prefixes: None };
+        let files = WorkerFiles {
+            model,
+            adapters: Vec::new(),
+            draft: None,
+            projector: None,
+            output: Some(output),
+            prefixes: None,
+        };
         let connection = (self.shared.world.spawn)(files)
             .map_err(|error| failed(format!("a worker cannot be started: {error}")))?;
         worker::quantize(connection, to, self.shared.config.load_timeout, progress).await.map_err(failed)

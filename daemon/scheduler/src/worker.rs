@@ -10,7 +10,8 @@ use std::time::Duration;
 use platform::process::WorkerFiles;
 use protocol::{
     Event, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts, Quantization, RequestId,
-    ToWorker, frame,
+    ToWorker,
+    frame::{self, MEDIA_PART_BYTES},
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -71,6 +72,12 @@ impl Link {
         match &mut *self.pending() {
             Some(pending) => pending.add(request, sender),
             None => drop(sender.send(Event::Failed(GenerateError::WorkerDied).into())),
+        }
+        for file in &*work.media.0 {
+            let mut parts = file.chunks(MEDIA_PART_BYTES).peekable();
+            while let Some(part) = parts.next() {
+                self.send(ToWorker::Media(request, part.to_vec(), parts.peek().is_none()));
+            }
         }
         let work = Box::new(work);
         self.send(match told.is_empty() {

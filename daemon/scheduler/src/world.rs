@@ -41,7 +41,9 @@ impl World {
 pub(crate) fn open(load: &Load) -> Result<WorkerFiles, ScheduleError> {
     let adapters = load.adapters.iter().map(|path| open_one(path)).collect::<Result<_, _>>()?;
     let draft = load.draft.as_deref().map(open_one).transpose()?;
-    Ok(WorkerFiles { model: open_one(&load.weights)?, adapters, draft, output: None, prefixes: None })
+    let projector = load.projector.as_deref().map(open_one).transpose()?;
+    let model = open_one(&load.weights)?;
+    Ok(WorkerFiles { model, adapters, draft, projector, output: None, prefixes: None })
 }
 
 fn open_one(path: &Path) -> Result<File, ScheduleError> {
@@ -59,7 +61,9 @@ fn shape(load: &Load) -> Result<Shape, ScheduleError> {
             reason: error.to_string(),
         })
     };
-    let adapters = load.adapters.iter().map(|path| header(path)).collect::<Result<Vec<_>, _>>()?;
+    // A projector's tensors count as an adapter's do.
+    let beside = load.adapters.iter().chain(&load.projector);
+    let adapters = beside.map(|path| header(path)).collect::<Result<Vec<_>, _>>()?;
     let draft = load.draft.as_deref().map(header).transpose()?;
     let draft = draft.map(|draft| Box::new(Shape::of(&draft, &[])));
     Ok(Shape { draft, ..Shape::of(&header(&load.weights)?, &adapters) })

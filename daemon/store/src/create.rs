@@ -181,21 +181,42 @@ impl Store {
             }
             Base::Blobs(files) => {
                 say("parsing GGUF".into());
+                let (projectors, files): (Vec<_>, Vec<_>) =
+                    self.sorted(files)?.into_iter().partition(|(_, is_projector)| *is_projector);
+                let files: Vec<Digest> = files.into_iter().map(|(digest, _)| digest).collect();
                 let weights = match files[..] {
                     [] => return Err(StoreError::NoBase),
-                    [(_, digest)] if !self.is_part(&digest)? => {
+                    [digest] if !self.is_part(&digest)? => {
                         self.hold(&digest)?.ok_or(StoreError::UnknownBlob(digest))?
                     }
                     _ => {
                         say("merging split GGUF".into());
-                        self.merged(files.iter().map(|(_, digest)| digest))?
+                        self.merged(files.iter())?
                     }
                 };
                 let layer = BlobRef::of(manifest::MODEL, &weights);
                 say(format!("using existing layer {}", weights.digest()));
                 held.push(weights);
-                Ok(vec![layer])
+                let mut layers = vec![layer];
+                for (digest, _) in projectors {
+                    let projector = self.hold(&digest)?.ok_or(StoreError::UnknownBlob(digest))?;
+                    layers.push(BlobRef::of(manifest::PROJECTOR, &projector));
+                    held.push(projector);
+                }
+                Ok(layers)
             }
+        }
+    }
+
+    /// The files of a model, and whether each is a projector beside it.
+    fn sorted(&self, files: &[(String, Digest)]) -> Result<Vec<(Digest, bool)>, StoreError> {
+        match files {
+            // Alone, it is the model, whatever it is.
+            [(_, digest)] => Ok(vec![(*digest, false)]),
+            files => files
+                .iter()
+                .map(|(_, digest)| Ok((*digest, self.header_of(digest)?.is_projector())))
+                .collect(),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::{Digest, ModelName, Pruned, Store, StoreError};
 
 pub(crate) const MODEL: &str = "application/vnd.ollama.image.model";
 pub(crate) const ADAPTER: &str = "application/vnd.ollama.image.adapter";
+pub(crate) const PROJECTOR: &str = "application/vnd.ollama.image.projector";
 pub(crate) const DRAFT: &str = "application/vnd.ollama.image.draft";
 pub(crate) const TEMPLATE: &str = "application/vnd.ollama.image.template";
 pub(crate) const SYSTEM: &str = "application/vnd.ollama.image.system";

@@ -48,6 +48,8 @@ pub struct Model {
     pub adapters: Vec<PathBuf>,
     /// A smaller model that guesses what it will say, a GGUF file too.
     pub draft: Option<PathBuf>,
+    /// What turns images and recordings into what it reads.
+    pub projector: Option<PathBuf>,
     /// Its name as a blob.
     pub weights_digest: Digest,
     /// The Modelfile's parameters.
@@ -144,6 +146,11 @@ impl Store {
                 .of_type(manifest::ADAPTER)
                 .map(|layer| self.blob_path(&layer.digest))
                 .collect(),
+            projector: stored
+                .manifest
+                .of_type(manifest::PROJECTOR)
+                .next()
+                .map(|layer| self.blob_path(&layer.digest)),
             draft: stored.manifest.of_type(manifest::DRAFT).next().map(|layer| self.blob_path(&layer.digest)),
             weights_digest: weights.digest,
             parameters,

@@ -182,12 +182,51 @@ impl Context {
         let raw_batch = batch.raw();
         // SAFETY: the arrays are equally long and live for the call; `Batch` holds at most n_batch tokens and n_outputs_max
         // outputs, since this context made it, and sequence ids that are in range.
-        match unsafe { sys::llama_decode(self.raw(), raw_batch) } {
-            0 => Ok(()),
-            1 => Err(DecodeError::NoRoom),
-            2 => Err(DecodeError::Aborted),
-            code => Err(DecodeError::Failed(log::take_errors(&format!("ggml answered {code}")))),
-        }
+        answered(unsafe { sys::llama_decode(self.raw(), raw_batch) })
+    }
+
+    /// Computes what an image or a recording is, in place of tokens: so many numbers for each place from `position` on. On an
+    /// error, which of them are in the KV cache is open.
+    pub(crate) fn decode_embeddings(
+        &mut self,
+        sequence: SequenceId,
+        position: usize,
+        embeddings: &[f32],
+        is_non_causal: bool,
+    ) -> Result<(), DecodeError> {
+        let count = embeddings.len() / self.model.embedding_length().max(1);
+        assert!(count <= self.batch_tokens, "the loop reads no more than a batch at once");
+        self.decodes += 1;
+        let mut embeddings = embeddings.to_vec();
+        let mut positions: Vec<i32> =
+            (position..position + count).map(|at| i32::try_from(at).unwrap_or(i32::MAX)).collect();
+        let mut sequences = vec![sequence.0; count];
+        let mut pointers: Vec<*mut i32> = sequences.iter_mut().map(|sequence| &raw mut *sequence).collect();
+        let (mut counts, mut outputs) = (vec![1; count], vec![0; count]);
+        let batch = sys::llama_batch {
+            n_tokens: count as i32,
+            token: std::ptr::null_mut(),
+            embd: embeddings.as_mut_ptr(),
+            pos: positions.as_mut_ptr(),
+            n_seq_id: counts.as_mut_ptr(),
+            seq_id: pointers.as_mut_ptr(),
+            logits: outputs.as_mut_ptr(),
+        };
+        // SAFETY: the arrays are equally long, but for the embeddings, which have as many numbers a place as the model reads;
+        // all live for the calls. What is looked at is set back at once.
+        let code = unsafe {
+            sys::llama_set_causal_attn(self.raw(), !is_non_causal);
+            let code = sys::llama_decode(self.raw(), batch);
+            sys::llama_set_causal_attn(self.raw(), true);
+            code
+        };
+        answered(code)
+    }
+
+    /// Places that can be read in one piece.
+    pub(crate) fn piece_tokens(&self) -> usize {
+        // SAFETY: the context is ours.
+        unsafe { sys::llama_n_ubatch(self.raw.as_ptr()) as usize }
     }
 
     /// The raw index of a row. Panics on a row of an earlier decode, whose logits are gone.
@@ -270,6 +309,15 @@ impl Context {
             sys::llama_memory_seq_rm(memory, sequence.0, -1, -1);
             false
         }
+    }
+}
+
+fn answered(code: i32) -> Result<(), DecodeError> {
+    match code {
+        0 => Ok(()),
+        1 => Err(DecodeError::NoRoom),
+        2 => Err(DecodeError::Aborted),
+        code => Err(DecodeError::Failed(log::take_errors(&format!("ggml answered {code}")))),
     }
 }
 

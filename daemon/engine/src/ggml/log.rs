@@ -18,10 +18,14 @@ pub(super) type TensorListener = Box<dyn FnMut(f32) + Send>;
 
 const KEPT_BYTES: usize = 2000;
 
-/// Routes the log of ggml and llama.cpp here.
+/// Routes the log of ggml, llama.cpp and mtmd here.
 pub(super) fn capture() {
     // SAFETY: the callback is a plain function and uses no user data.
-    unsafe { sys::llama_log_set(Some(note), std::ptr::null_mut()) };
+    unsafe {
+        sys::llama_log_set(Some(note), std::ptr::null_mut());
+        sys::mtmd_log_set(Some(note), std::ptr::null_mut());
+        sys::mtmd_helper_log_set(Some(note), std::ptr::null_mut());
+    }
 }
 
 /// The errors since the last call, on one line; `fallback` if there were none.

@@ -68,6 +68,12 @@ impl Model {
         u32::try_from(unsafe { sys::llama_model_n_ctx_train(self.raw()) }).unwrap_or(0)
     }
 
+    /// Numbers that one token is to it, where it reads them.
+    pub(crate) fn embedding_length(&self) -> usize {
+        // SAFETY: the model is loaded.
+        usize::try_from(unsafe { sys::llama_model_n_embd_inp(self.raw()) }).unwrap_or(0)
+    }
+
     /// Bytes of weights.
     pub(crate) fn weight_bytes(&self) -> u64 {
         // SAFETY: the model is loaded.

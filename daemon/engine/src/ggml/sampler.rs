@@ -53,7 +53,9 @@ impl Sampler {
 
     /// Lets the penalties see a prompt.
     pub(crate) fn accept_prompt(&mut self, prompt: &[Token]) {
-        for token in &prompt[prompt.len().saturating_sub(self.lookback)..] {
+        let looked_at = &prompt[prompt.len().saturating_sub(self.lookback)..];
+        // Negative ones stand for what is no text.
+        for token in looked_at.iter().filter(|token| **token >= 0) {
             // SAFETY: the chain is ours; tokens of a prompt come from the tokenizer or were checked against it.
             unsafe { sys::llama_sampler_accept(self.chain.as_ptr(), *token) };
         }

@@ -19,6 +19,8 @@ impl Loop {
             }
             let most = left.min(room(running, self.limits.context_tokens));
             running.guess = running.drafter.guess(&running.tokens, most);
+            // What stands for an image is nothing that could be said.
+            running.guess.truncate(running.guess.iter().position(|token| *token < 0).unwrap_or(usize::MAX));
             running.guessed_by = Source::Repeats;
             left -= running.guess.len();
         }
@@ -34,7 +36,7 @@ impl Loop {
             let Some(running) = &sequence.running else { continue };
             let asks = running.drafter.asks_model().min(room(running, self.limits.context_tokens));
             let most = asks.min(left);
-            if running.may_guess() && running.guess.is_empty() && most > 0 {
+            if running.may_guess() && running.spans.is_empty() && running.guess.is_empty() && most > 0 {
                 left -= most;
                 questions.push(Question { at, owner: running.owner, tokens: &running.tokens, most });
             }

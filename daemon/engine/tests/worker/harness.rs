@@ -67,6 +67,12 @@ impl Worker {
     pub(crate) fn begin(&mut self, work: Generate) -> RequestId {
         self.next += 1;
         let request = RequestId(self.next);
+        for file in &*work.media.0 {
+            // In two parts, as a long one comes.
+            let (first, last) = file.split_at(file.len() / 2);
+            frame::write(&self.socket, &ToWorker::Media(request, first.into(), false)).unwrap();
+            frame::write(&self.socket, &ToWorker::Media(request, last.into(), true)).unwrap();
+        }
         frame::write(&self.socket, &ToWorker::Generate(request, Box::new(work))).unwrap();
         request
     }
@@ -146,7 +152,7 @@ pub(crate) fn open_model(name: &str) -> File {
 
 pub(crate) fn files() -> engine::Files {
     let model = open_model("SmolLM2-135M-Instruct.Q4_1.gguf");
-    engine::Files { model, adapters: Vec::new(), draft: None, output: None, prefixes: None }
+    engine::Files { model, adapters: Vec::new(), draft: None, projector: None, output: None, prefixes: None }
 }
 
 pub(crate) fn options(context_tokens: u32, sequences: u32, template: Option<String>) -> LoadOptions {

@@ -4,6 +4,7 @@
 mod adapters;
 mod formats;
 mod harness;
+mod images;
 mod memories;
 mod tools;
 

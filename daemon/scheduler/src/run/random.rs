@@ -208,6 +208,7 @@ fn load(folder: &TempDir, arrival: &Arrival) -> Load {
         name: name.parse().unwrap(),
         adapters: Vec::new(),
         draft: None,
+        projector: None,
         options: LoadOptions {
             context_tokens: arrival.context_tokens.unwrap_or(4096),
             batch_tokens: 512,

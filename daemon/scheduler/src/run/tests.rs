@@ -53,6 +53,7 @@ fn a_load(name: &str) -> Load {
         weights: "/dev/null".into(),
         adapters: Vec::new(),
         draft: None,
+        projector: None,
         options: LoadOptions {
             context_tokens: 64,
             batch_tokens: 64,

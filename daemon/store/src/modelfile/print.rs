@@ -13,7 +13,11 @@ impl Store {
     /// [`Modelfile`]'s `Display`.
     pub fn modelfile(&self, model: &Model) -> String {
         let modelfile = Modelfile {
-            from: vec![model.weights.display().to_string()],
+            from: [&model.weights]
+                .into_iter()
+                .chain(&model.projector)
+                .map(|path| path.display().to_string())
+                .collect(),
             adapters: model.adapters.iter().map(|path| path.display().to_string()).collect(),
             drafts: model.draft.iter().map(|path| path.display().to_string()).collect(),
             parameters: model.parameter_lines.clone(),
