@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use behaviour::server::{Model, Server};
-use behaviour::{Hob, adapter_file, float_model_file, merged_model_file, model_file};
+use behaviour::{Answer, Hob, adapter_file, float_model_file, merged_model_file, model_file, projector_file};
 use serde_json::{Value, json};
 
 #[track_caller]
@@ -126,6 +127,61 @@ fn an_adapter_answers_as_if_it_were_merged_into_the_weights() {
     let foreign = hob
         .post("/api/create", &json!({"model": "foreign", "from": "plain", "adapters": {"a": "sha256:00"}}));
     assert_eq!((foreign.status, foreign.json()["error"].clone()), (400, json!("invalid digest format")));
+}
+
+#[test]
+fn a_model_with_a_projector_sees_what_is_shown_to_it() {
+    let hob = Hob::start_empty(&[]);
+    let modelfile = hob.home.path().join("Modelfile");
+    let text = format!("FROM {}\nFROM {}\n", model_file().display(), projector_file().display());
+    fs::write(&modelfile, text).unwrap();
+    succeeded(&hob.cli(&["create", "seeing", "-f", modelfile.to_str().unwrap()]));
+    succeeded(&hob.create("blind", &model_file()));
+    let picture = |colour: [u8; 3]| STANDARD.encode(bitmap(colour));
+    let options = json!({"temperature": 0, "num_predict": 10});
+    let generate = |model: &str, picture: &str| {
+        let asked = json!({"model": model, "prompt": "Describe it.", "images": [picture], "stream": false, "options": options});
+        hob.post("/api/generate", &asked)
+    };
+    let (red, blue) = (picture([0, 0, 255]), picture([255, 0, 0]));
+
+    let seen = generate("seeing", &red).json()["response"].clone();
+
+    assert_ne!(seen, generate("seeing", &blue).json()["response"]);
+    let chat = json!({"model": "seeing", "stream": false, "options": options,
+        "messages": [{"role": "user", "content": "Describe it.", "images": [red]}]});
+    assert_eq!(hob.post("/api/chat", &chat).json()["message"]["content"], seen);
+    let part = json!({"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{red}")}});
+    let words = json!({"type": "text", "text": "Describe it."});
+    let chat = json!({"model": "seeing", "temperature": 0, "max_tokens": 10,
+        "messages": [{"role": "user", "content": [words, part]}]});
+    assert_eq!(hob.post("/v1/chat/completions", &chat).json()["choices"][0]["message"]["content"], seen);
+    let shown = hob.post("/api/show", &json!({"model": "seeing"})).json();
+    assert!(shown["capabilities"].as_array().unwrap().contains(&json!("vision")), "{shown}");
+    let total = |model: &str| {
+        hob.get(&format!("/admin/api/fit?model={model}")).json()["total_bytes"].as_u64().unwrap()
+    };
+    assert!(total("seeing") > total("blind"));
+
+    let refused = |answer: &Answer| (answer.status, answer.json()["error"].as_str().unwrap().to_owned());
+    let blind = "registry.ollama.ai/library/blind:latest does not support vision";
+    assert_eq!(refused(&generate("blind", &red)), (400, blind.into()));
+    let (status, words) = refused(&generate("seeing", &STANDARD.encode("no picture")));
+    assert!(status == 400 && words.contains("neither an image"), "{words}");
+    assert_eq!(refused(&generate("seeing", "?")).0, 400);
+    let printed = succeeded(&hob.cli(&["show", "seeing", "--modelfile"]));
+    assert_eq!(printed.matches("\nFROM ").count(), 2, "{printed}");
+}
+
+/// 32 by 32 pixels of one colour: blue, green, red.
+fn bitmap(colour: [u8; 3]) -> Vec<u8> {
+    let (side, header) = (32_u32, 54_u32);
+    let pixels = colour.repeat((side * side) as usize);
+    let mut file = b"BM".to_vec();
+    for number in [header + pixels.len() as u32, 0, header, 40, side, side, 1 | 24 << 16, 0, 0, 0, 0, 0, 0] {
+        file.extend(number.to_le_bytes());
+    }
+    [file, pixels].concat()
 }
 
 #[test]

@@ -392,6 +392,11 @@ pub fn adapter_file() -> PathBuf {
     made("SmolLM2-135M-Instruct.lora.gguf")
 }
 
+/// A projector of random weights for the test model, as tests/clients/tiny_projector.py makes it.
+pub fn projector_file() -> PathBuf {
+    made("SmolLM2-135M-Instruct.projector.gguf")
+}
+
 /// [`float_model_file`] with [`adapter_file`] merged into its weights.
 pub fn merged_model_file() -> PathBuf {
     made("SmolLM2-135M-Instruct.F16-merged.gguf")

@@ -10,6 +10,7 @@ mod conversation;
 mod error;
 mod go_json;
 mod load;
+mod media;
 mod ndjson;
 mod ollama;
 mod openai;

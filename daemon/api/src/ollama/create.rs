@@ -3,7 +3,7 @@
 use axum::{body::Body, extract::State, response::Response};
 use bytes::Bytes;
 use futures_util::stream;
-use protocol::{InvalidQuantization, Quantization};
+use protocol::{InvalidQuantization, Message, Quantization};
 use registry::{Progress, Transport};
 use serde_json::Value;
 use store::{Base, Digest, HeldBlob, ModelName, Recipe, Store, StoreError};
@@ -175,7 +175,7 @@ impl Request {
                 system: fields.text("system")?,
                 licenses: licenses(&mut fields)?,
                 parameters: fields.map("parameters")?.into_iter().collect(),
-                messages: request::messages(&mut fields)?,
+                messages: messages(&mut fields)?,
                 renderer: fields.text("renderer")?,
                 parser: fields.text("parser")?,
                 requires: fields.text("requires")?,
@@ -191,6 +191,14 @@ fn base(fields: &mut Fields) -> Result<Base, Error> {
         Some(from) => Ok(Base::Model(from.parse().map_err(|_| Error::InvalidName)?)),
         None if files.is_empty() => Err(Invalid::new("neither 'from' or 'files' was specified").into()),
         None => Ok(Base::Blobs(files)),
+    }
+}
+
+/// Words alone: a Modelfile has no place for files.
+fn messages(fields: &mut Fields) -> Result<Vec<Message>, Invalid> {
+    match request::messages(fields)? {
+        (messages, files) if files.is_empty() => Ok(messages),
+        _ => Err(Invalid::of("messages", "messages of a model cannot have images")),
     }
 }
 

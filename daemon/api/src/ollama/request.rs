@@ -1,9 +1,11 @@
 //! This family's requests, from JSON to the vocabulary. What a request means for a model is decided here; running it is
 //! not.
 
+use std::sync::Arc;
+
 use protocol::{
-    AdapterScale, Format, Generate, Input, Message, OptionPatch, Options, Overflow, Role, Think, ThinkLevel,
-    Tools,
+    AdapterScale, Format, Generate, Input, Media, Message, OptionPatch, Options, Overflow, Role, Think,
+    ThinkLevel, Tools,
 };
 use scheduler::KeepAlive;
 use serde_json::Value;
@@ -15,7 +17,7 @@ use crate::{
     conversation::{Layers, conversation},
     error::Invalid,
     go_json::{self, Fields},
-    tools,
+    media, tools,
 };
 
 /// A body of `/api/generate` or `/api/chat`, checked.
@@ -33,6 +35,8 @@ pub(super) struct Request {
     think: Think,
     top_logprobs: Option<u32>,
     adapters: Option<Vec<AdapterScale>>,
+    /// Of all messages, in their order.
+    media: Vec<Vec<u8>>,
 }
 
 /// How the answer is sent.
@@ -62,7 +66,7 @@ pub(super) enum Task {
 }
 
 /// What every field that is not built yet is called, by route.
-const NOT_YET: &[&str] = &["images", "template", "_debug_render_only"];
+const NOT_YET: &[&str] = &["template", "_debug_render_only"];
 
 impl Request {
     /// A body of `/api/generate`.
@@ -79,7 +83,8 @@ impl Request {
         }
         let (prompt, suffix) = (fields.text("prompt")?, fields.text("suffix")?);
         fields.take("tools");
-        Self::shared(fields, |keep_alive| match (prompt, suffix) {
+        let media = images(&mut fields)?;
+        Self::shared(fields, media, |keep_alive| match (prompt, suffix) {
             (None, None) => Task::idle(keep_alive),
             (Some(prompt), _) if raw => Task::Raw(prompt),
             (prefix, Some(suffix)) => Task::Infill { prefix: prefix.unwrap_or_default(), suffix, system },
@@ -89,8 +94,8 @@ impl Request {
 
     /// A body of `/api/chat`.
     pub(super) fn chat(mut fields: Fields) -> Result<Self, Invalid> {
-        let messages = messages(&mut fields)?;
-        let request = Self::shared(fields, |keep_alive| match messages.is_empty() {
+        let (messages, media) = messages(&mut fields)?;
+        let request = Self::shared(fields, media, |keep_alive| match messages.is_empty() {
             true => Task::idle(keep_alive),
             false => Task::Chat(messages),
         })?;
@@ -100,7 +105,11 @@ impl Request {
         Ok(request)
     }
 
-    fn shared(mut fields: Fields, task: impl FnOnce(Option<&KeepAlive>) -> Task) -> Result<Self, Invalid> {
+    fn shared(
+        mut fields: Fields,
+        media: Vec<Vec<u8>>,
+        task: impl FnOnce(Option<&KeepAlive>) -> Task,
+    ) -> Result<Self, Invalid> {
         for field in NOT_YET {
             fields.refuse(field)?;
         }
@@ -123,6 +132,7 @@ impl Request {
             think: think(&mut fields)?,
             top_logprobs: top_logprobs(&mut fields)?,
             adapters: adapters::scales(&mut fields)?,
+            media,
             task: task(keep_alive.as_ref()),
             keep_alive,
         })
@@ -137,6 +147,7 @@ impl Request {
             Task::Prompt { prompt, system: asked, context } => prompt_input(
                 Layers { system: asked.or_else(system), history: &model.messages },
                 prompt,
+                self.media.len(),
                 context,
             ),
             Task::Infill { prefix, suffix, system: asked } => {
@@ -154,6 +165,7 @@ impl Request {
             think: self.think,
             top_logprobs: self.top_logprobs,
             adapters: self.adapters,
+            media: Media(Arc::new(self.media)),
             ..Generate::new(input, options)
         })
     }
@@ -168,8 +180,8 @@ impl Task {
     }
 }
 
-fn prompt_input(layers: Layers<'_>, prompt: String, context: Option<Vec<i32>>) -> Input {
-    let user = vec![Message::new(Role::User, prompt)];
+fn prompt_input(layers: Layers<'_>, prompt: String, media: usize, context: Option<Vec<i32>>) -> Input {
+    let user = vec![Message { media: count(media), ..Message::new(Role::User, prompt) }];
     match context {
         None => Input::Chat(conversation(layers, user)),
         // The history is among the tokens already.
@@ -187,23 +199,39 @@ pub(super) fn framing(fields: &mut Fields) -> Result<Framing, Invalid> {
     })
 }
 
-/// `messages`, here and in `/api/create`.
-pub(super) fn messages(fields: &mut Fields) -> Result<Vec<Message>, Invalid> {
-    fields.objects("messages", "Message")?.into_iter().map(message).collect()
+/// `messages`, here and in `/api/create`, and the files that come with them.
+pub(super) fn messages(fields: &mut Fields) -> Result<(Vec<Message>, Vec<Vec<u8>>), Invalid> {
+    let mut media = Vec::new();
+    let messages = fields.objects("messages", "Message")?.into_iter().map(|fields| {
+        let (message, files) = message(fields)?;
+        media.extend(files);
+        Ok(message)
+    });
+    Ok((messages.collect::<Result<_, Invalid>>()?, media))
 }
 
-fn message(mut fields: Fields) -> Result<Message, Invalid> {
-    fields.refuse("images")?;
+fn images(fields: &mut Fields) -> Result<Vec<Vec<u8>>, Invalid> {
+    media::files("images", fields.list("images", "ImageData")?.unwrap_or_default())
+}
+
+fn count(files: usize) -> u32 {
+    u32::try_from(files).unwrap_or(u32::MAX)
+}
+
+fn message(mut fields: Fields) -> Result<(Message, Vec<Vec<u8>>), Invalid> {
+    let files = images(&mut fields)?;
     let role = go_json::role(&fields.text("role")?.unwrap_or_default())?;
     let mut text = |field| fields.text(field).map(Option::unwrap_or_default);
-    Ok(Message {
+    let message = Message {
         content: text("content")?,
+        media: count(files.len()),
         thinking: text("thinking")?,
         tool_name: text("tool_name")?,
         call_id: text("tool_call_id")?,
         calls: tools::called(&mut fields)?,
         ..Message::new(role, "")
-    })
+    };
+    Ok((message, files))
 }
 
 fn options(fields: &mut Fields) -> Result<OptionPatch, Invalid> {
@@ -344,6 +372,16 @@ mod tests {
     }
 
     #[test]
+    fn images_go_with_the_message_that_brings_them() {
+        let messages = json!([{"role": "user", "content": "a", "images": ["aGk=", "aGk="]}, {"role": "user", "content": "b"}]);
+        let request = chat(json!({"model": "m", "messages": messages})).unwrap();
+        let Task::Chat(messages) = &request.task else { panic!() };
+        assert_eq!((messages[0].media, messages[1].media, request.media.len()), (2, 0, 2));
+        let refused = generate(json!({"model": "m", "prompt": "a", "images": ["a?"]})).unwrap_err();
+        assert_eq!(refused.message, "illegal base64 data at input byte 1");
+    }
+
+    #[test]
     fn a_suffix_makes_a_gap() {
         let request = generate(json!({"model": "m", "prompt": "a", "suffix": "b"})).unwrap();
         let gap = Task::Infill { prefix: "a".into(), suffix: "b".into(), system: None };
@@ -393,7 +431,8 @@ mod tests {
     #[test]
     fn a_context_goes_on_without_the_history() {
         let history = [said(Role::User, "a")];
-        let input = prompt_input(Layers { system: None, history: &history }, "more".into(), Some(vec![1, 2]));
+        let input =
+            prompt_input(Layers { system: None, history: &history }, "more".into(), 0, Some(vec![1, 2]));
         assert_eq!(input, Input::Continue { context: vec![1, 2], turn: vec![said(Role::User, "more")] });
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     adapters,
     error::Invalid,
     go_json::{self, Fields},
-    tools,
+    media, tools,
 };
 
 /// A body of `/v1/chat/completions`, checked.
@@ -22,6 +22,8 @@ pub(super) struct Request {
     pub(super) think: Think,
     pub(super) top_logprobs: Option<u32>,
     pub(super) adapters: Option<Vec<AdapterScale>>,
+    /// Of all messages, in their order.
+    pub(super) media: Vec<Vec<u8>>,
     /// Answers, each for itself.
     pub(super) answers: u32,
 }
@@ -62,6 +64,9 @@ impl Request {
         if messages.is_empty() {
             return Err(Invalid::of("messages", "[] is too short - 'messages'"));
         }
+        let mut media = Vec::new();
+        let messages =
+            messages.into_iter().map(|fields| message(fields, &mut media)).collect::<Result<_, _>>()?;
         Ok(Self {
             model: fields.text("model")?.ok_or_else(|| Invalid::of("model", "model is required"))?,
             framing: framing(&mut fields)?,
@@ -72,7 +77,8 @@ impl Request {
             top_logprobs: top_logprobs(&mut fields)?,
             adapters: adapters::scales(&mut fields)?,
             answers,
-            messages: messages.into_iter().map(message).collect::<Result<_, _>>()?,
+            messages,
+            media,
         })
     }
 }
@@ -178,13 +184,16 @@ fn max_tokens(fields: &mut Fields) -> Result<Option<i64>, Invalid> {
     Ok(tokens)
 }
 
-fn message(mut fields: Fields) -> Result<Message, Invalid> {
+fn message(mut fields: Fields, media: &mut Vec<Vec<u8>>) -> Result<Message, Invalid> {
+    let before = media.len();
     let role = go_json::role(&fields.text("role")?.unwrap_or_default())?;
     let content = match fields.take("content") {
         None => String::new(),
         Some(Value::String(text)) => text,
         Some(Value::Array(parts)) => {
-            parts.into_iter().map(text_part).collect::<Result<Vec<_>, _>>()?.join("\n")
+            let texts =
+                parts.into_iter().map(|part| content_part(part, media)).collect::<Result<Vec<_>, _>>()?;
+            texts.into_iter().flatten().collect::<Vec<_>>().join("\n")
         }
         Some(other) => return Err(fields.mismatch("content", &other, "string")),
     };
@@ -195,6 +204,7 @@ fn message(mut fields: Fields) -> Result<Message, Invalid> {
     };
     Ok(Message {
         content,
+        media: u32::try_from(media.len() - before).unwrap_or(u32::MAX),
         thinking,
         tool_name: text("name")?,
         call_id: text("tool_call_id")?,
@@ -203,13 +213,18 @@ fn message(mut fields: Fields) -> Result<Message, Invalid> {
     })
 }
 
-fn text_part(part: Value) -> Result<String, Invalid> {
+/// The text of a part; of one that is a file, nothing but the file.
+fn content_part(part: Value, files: &mut Vec<Vec<u8>>) -> Result<Option<String>, Invalid> {
     let mut part = Fields::of("ContentPart", part)?;
+    let wrong = |why: String| Err(Invalid::of("messages", why));
     match part.text("type")?.as_deref() {
-        Some("text") => Ok(part.text("text")?.unwrap_or_default()),
-        Some(kind) => Err(Invalid::of("messages", format!("content of type {kind} is not supported yet"))),
-        None => Err(Invalid::of("messages", "a part of content needs a type")),
+        Some("text") => return Ok(Some(part.text("text")?.unwrap_or_default())),
+        Some("image_url") => files.push(media::image(&part.take("image_url").unwrap_or_default())?),
+        Some("input_audio") => files.push(media::recording(&part.take("input_audio").unwrap_or_default())?),
+        Some(kind) => return wrong(format!("content of type {kind} is not supported yet")),
+        None => return wrong("a part of content needs a type".into()),
     }
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -282,14 +297,18 @@ mod tests {
     }
 
     #[test]
-    fn text_parts_are_joined_and_images_refused() {
+    fn text_parts_are_joined_and_images_go_with_them() {
         let parts = json!([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]);
         let request = chat(json!({"messages": [{"role": "developer", "content": parts}]})).unwrap();
         assert_eq!(request.messages, [Message::new(Role::System, "a\nb")]);
 
-        let image = json!([{"type": "image_url", "image_url": {"url": "data:,"}}]);
-        let refused = chat(json!({"messages": [{"role": "user", "content": image}]})).unwrap_err();
-        assert_eq!(refused.message, "content of type image_url is not supported yet");
+        let image = json!([{"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": "data:;base64,aGk="}}]);
+        let request = chat(json!({"messages": [{"role": "user", "content": image}]})).unwrap();
+        assert_eq!((request.messages[0].media, &request.messages[0].content[..]), (1, "a"));
+        assert_eq!(request.media, [b"hi"]);
+        let file = json!([{"type": "file", "file": {}}]);
+        let refused = chat(json!({"messages": [{"role": "user", "content": file}]})).unwrap_err();
+        assert_eq!(refused.message, "content of type file is not supported yet");
     }
 
     #[test]

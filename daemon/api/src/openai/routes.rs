@@ -1,6 +1,9 @@
 //! This family's routes: read, hand on, write.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use axum::{
     Router,
@@ -12,7 +15,7 @@ use axum::{
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, future, stream};
 use http::{HeaderValue, header::CONTENT_TYPE};
-use protocol::{Event, Generate, Input};
+use protocol::{Event, Generate, Input, Media};
 use scheduler::Load;
 use serde::Serialize;
 
@@ -53,6 +56,7 @@ async fn chat(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
         think: request.think,
         top_logprobs: request.top_logprobs,
         adapters: request.adapters,
+        media: Media(Arc::new(request.media)),
         ..Generate::new(Input::Chat(conversation(layers, request.messages)), options.options())
     };
     let load = load(&model, &options, &api.config, None);

@@ -56,10 +56,10 @@ fn what_is_shown_is_read_and_the_same_picture_is_not_computed_again() {
 #[test]
 fn a_neighbour_goes_on_and_what_is_refused_disturbs_nobody() {
     let mut worker = worker();
-    let alone = worker.answer(chat("Why is the sky blue?", greedy(40))).unwrap().0;
+    let alone = worker.answer(chat("Why is the sky blue?", greedy(10))).unwrap().0;
     let picture_alone = worker.answer(shown(&[picture(RED)])).unwrap().0;
 
-    let neighbour = worker.begin(chat("Why is the sky blue?", greedy(40)));
+    let neighbour = worker.begin(chat("Why is the sky blue?", greedy(10)));
     let seen = worker.begin(shown(&[picture(RED)]));
     let answers = worker.all(&[neighbour, seen]);
     assert_eq!((&answers[0].0, &answers[1].0), (&alone, &picture_alone));
@@ -73,7 +73,7 @@ fn a_neighbour_goes_on_and_what_is_refused_disturbs_nobody() {
     let recording = b"RIFF\xFF\xFF\xFF\x7FWAVEfmt \x10\0\0\0\x01\0\x01\0".to_vec();
     let refused = worker.answer(shown(&[recording]));
     assert!(matches!(refused, Err(GenerateError::Unable(Ability::Audio))), "{refused:?}");
-    assert_eq!(worker.answer(chat("Why is the sky blue?", greedy(40))).unwrap().0, alone);
+    assert_eq!(worker.answer(chat("Why is the sky blue?", greedy(10))).unwrap().0, alone);
 }
 
 #[test]
