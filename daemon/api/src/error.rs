@@ -24,6 +24,11 @@ pub(crate) enum Error {
     InvalidName,
     #[error("model '{asked}' not found")]
     UnknownModel { asked: String },
+    #[error("model \"{asked}\" not found, try pulling it first")]
+    NothingToEmbed { asked: String },
+    /// The model was made for something else.
+    #[error("\"{asked}\" does not support {ability}")]
+    Unable { asked: String, ability: &'static str },
     #[error("model \"{asked}\" not found")]
     NothingToCopy { asked: String },
     #[error("pull model manifest: {0}")]
@@ -88,6 +93,14 @@ impl Error {
         }
     }
 
+    /// The same, in the words that this family has for it where vectors are asked for.
+    pub(crate) fn about_pulling(self) -> Self {
+        match self {
+            Self::UnknownModel { asked } if !asked.is_empty() => Self::NothingToEmbed { asked },
+            other => other,
+        }
+    }
+
     /// What the client is told.
     pub(crate) fn message(&self) -> String {
         match self {
@@ -101,11 +114,14 @@ impl Error {
 
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::EmptyBody | Self::BodyCut | Self::Invalid(_) | Self::InvalidName => StatusCode::BAD_REQUEST,
-            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnknownModel { .. } | Self::UnknownBlob { .. } | Self::NothingToCopy { .. } => {
-                StatusCode::NOT_FOUND
+            Self::EmptyBody | Self::BodyCut | Self::Invalid(_) | Self::InvalidName | Self::Unable { .. } => {
+                StatusCode::BAD_REQUEST
             }
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnknownModel { .. }
+            | Self::UnknownBlob { .. }
+            | Self::NothingToCopy { .. }
+            | Self::NothingToEmbed { .. } => StatusCode::NOT_FOUND,
             Self::Store(error) => store_status(error),
             Self::Schedule(error) => schedule_status(error),
             Self::Generate(error) => generate_status(error),
@@ -121,10 +137,13 @@ fn generate_status(error: &GenerateError) -> StatusCode {
         GenerateError::PromptTooLong { .. }
         | GenerateError::Template { .. }
         | GenerateError::Format { .. }
-        | GenerateError::EmptyPrompt => StatusCode::BAD_REQUEST,
-        GenerateError::Engine { .. } | GenerateError::WorkerDied | GenerateError::WorkerStuck => {
-            StatusCode::INTERNAL_SERVER_ERROR
-        }
+        | GenerateError::EmptyPrompt
+        | GenerateError::InputTooLong
+        | GenerateError::UnknownToken { .. } => StatusCode::BAD_REQUEST,
+        GenerateError::NotFinite
+        | GenerateError::Engine { .. }
+        | GenerateError::WorkerDied
+        | GenerateError::WorkerStuck => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cache_type;
+pub mod embed;
 pub mod error;
 pub mod event;
 pub mod frame;
@@ -11,6 +12,7 @@ pub mod quantization;
 pub mod request;
 
 pub use cache_type::{CACHE_BLOCK, CacheType, CacheTypes, InvalidCacheType};
+pub use embed::{Embed, Embedded, Inputs, Purpose, WIDEST_VECTOR};
 pub use error::GenerateError;
 pub use event::{Done, Event, FinishReason};
 pub use frame::{CacheOptions, FrameError, FromWorker, LoadOptions, ModelFacts, RequestId, Secret, ToWorker};

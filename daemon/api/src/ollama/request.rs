@@ -172,7 +172,7 @@ fn message(mut fields: Fields) -> Result<Message, Invalid> {
     })
 }
 
-fn options(fields: &mut Fields) -> Result<OptionPatch, Invalid> {
+pub(super) fn options(fields: &mut Fields) -> Result<OptionPatch, Invalid> {
     let mut patch = OptionPatch::default();
     for (name, value) in fields.map("options")? {
         if value.is_null() {

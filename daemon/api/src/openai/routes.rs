@@ -16,8 +16,10 @@ use protocol::{Event, Generate, Input, Overflow, Owner};
 use serde::Serialize;
 
 use super::{
+    embed,
     errors::Refusal,
     request::{Framing, Request, UsageEvent},
+    rerank,
     response::{Opening, Reply},
     wire,
 };
@@ -26,6 +28,7 @@ use crate::{
     answer::Running,
     body::{self, CONVERSATION_BYTES},
     conversation::{Layers, conversation},
+    embed::Ability,
     go_json,
     load::load,
     sse,
@@ -37,12 +40,15 @@ pub(crate) fn router() -> Router<Api> {
         .route("/v1/models", get(models))
         .route("/v1/models/{model}", get(model))
         .route("/v1/chat/completions", post(chat))
+        .route("/v1/embeddings", post(embed::embeddings))
+        .route("/v1/rerank", post(rerank::rerank))
 }
 
 /// `POST /v1/chat/completions`.
 async fn chat(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
     let request = Request::chat(body::read(body, CONVERSATION_BYTES, "ChatCompletionRequest").await?)?;
     let model = api.resolve(&request.model).await?;
+    api.demand(&request.model, &model, Ability::Chat).await?;
     let options = model.parameters.clone().overlaid(request.options);
     let layers = Layers { system: model.system.clone(), history: &model.messages };
     let generate = Generate {
@@ -105,7 +111,7 @@ fn events(reply: Reply, running: Running) -> impl Stream<Item = Bytes> + Send {
     })
 }
 
-fn object(value: &impl Serialize) -> Response {
+pub(super) fn object(value: &impl Serialize) -> Response {
     let json = HeaderValue::from_static("application/json");
     ([(CONTENT_TYPE, json)], go_json::encode(value)).into_response()
 }

@@ -5,6 +5,7 @@
 mod adapter;
 mod chat;
 mod context;
+mod encoder;
 pub(crate) mod log;
 mod model;
 mod quantize;
@@ -14,10 +15,11 @@ mod vocab;
 pub(crate) use adapter::Adapter;
 pub(crate) use chat::{ChatTemplate, Rendered};
 pub(crate) use context::{Batch, Context, ContextOptions, DecodeError, MOST_GUESSED, Output, SequenceId};
+pub(crate) use encoder::{Encoder, EncoderOptions};
 pub(crate) use model::{LoadError, Model, ModelOptions};
 pub(crate) use quantize::quantize;
 pub(crate) use sampler::Sampler;
-pub(crate) use vocab::Edges;
+pub(crate) use vocab::{Edges, PairEdges};
 
 use protocol::CacheTypes;
 

@@ -4,6 +4,7 @@
 mod formats;
 mod harness;
 mod memories;
+mod vectors;
 
 use protocol::request::Overflow;
 use protocol::{

@@ -137,7 +137,10 @@ async fn work(theirs: Socket, model: usize, workers: Arc<Workers>) -> io::Result
                 pass(Duration::from_secs(2)).await;
                 FromWorker::Done(request, String::new(), done())
             }
-            ToWorker::Cancel(RequestId(_)) | ToWorker::Quantize(_) | ToWorker::Resume(..) => continue,
+            ToWorker::Cancel(RequestId(_))
+            | ToWorker::Quantize(_)
+            | ToWorker::Resume(..)
+            | ToWorker::Embed(..) => continue,
         };
         socket.write_all(&frame::encode(&answer).unwrap()).await?;
     }
@@ -210,6 +213,7 @@ fn load(folder: &TempDir, arrival: &Arrival) -> Load {
         adapters: Vec::new(),
         draft: None,
         options: LoadOptions {
+            purpose: Purpose::Generate,
             context_tokens: arrival.context_tokens.unwrap_or(4096),
             batch_tokens: 512,
             sequences: 4,
