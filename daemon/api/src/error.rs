@@ -24,6 +24,11 @@ pub(crate) enum Error {
     InvalidName,
     #[error("model '{asked}' not found")]
     UnknownModel { asked: String },
+    #[error("model \"{asked}\" not found, try pulling it first")]
+    NothingToEmbed { asked: String },
+    /// The model was made for something else.
+    #[error("\"{asked}\" does not support {ability}")]
+    Unable { asked: String, ability: &'static str },
     #[error("model \"{asked}\" not found")]
     NothingToCopy { asked: String },
     #[error("pull model manifest: {0}")]
@@ -38,10 +43,9 @@ pub(crate) enum Error {
     Schedule(#[from] ScheduleError),
     #[error(transparent)]
     Generate(#[from] GenerateError),
-    #[error("\"{asked}\" does not support thinking")]
-    NoThinking { asked: String },
+    /// The model can do it, but not like this.
     #[error("{model} does not support {ability}")]
-    Unable { model: String, ability: Ability },
+    Lacks { model: String, ability: Ability },
     #[error("cannot open the weights: {0}")]
     Weights(std::io::Error),
     #[error("a part of the server failed; its log says more")]
@@ -96,11 +100,19 @@ impl Error {
     pub(crate) fn about(self, model: &Model, asked: &str) -> Self {
         match self {
             Self::Generate(GenerateError::Unable(Ability::Thinking)) => {
-                Self::NoThinking { asked: asked.into() }
+                Self::Unable { asked: asked.into(), ability: "thinking" }
             }
             Self::Generate(GenerateError::Unable(ability)) => {
-                Self::Unable { model: model.name.fully_qualified(), ability }
+                Self::Lacks { model: model.name.fully_qualified(), ability }
             }
+            other => other,
+        }
+    }
+
+    /// The same, in the words that this family has for it where vectors are asked for.
+    pub(crate) fn about_pulling(self) -> Self {
+        match self {
+            Self::UnknownModel { asked } if !asked.is_empty() => Self::NothingToEmbed { asked },
             other => other,
         }
     }
@@ -122,12 +134,13 @@ impl Error {
             | Self::BodyCut
             | Self::Invalid(_)
             | Self::InvalidName
-            | Self::NoThinking { .. }
+            | Self::Lacks { .. }
             | Self::Unable { .. } => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnknownModel { .. } | Self::UnknownBlob { .. } | Self::NothingToCopy { .. } => {
-                StatusCode::NOT_FOUND
-            }
+            Self::UnknownModel { .. }
+            | Self::UnknownBlob { .. }
+            | Self::NothingToCopy { .. }
+            | Self::NothingToEmbed { .. } => StatusCode::NOT_FOUND,
             Self::Store(error) => store_status(error),
             Self::Schedule(error) => schedule_status(error),
             Self::Generate(error) => generate_status(error),
@@ -146,10 +159,13 @@ fn generate_status(error: &GenerateError) -> StatusCode {
         | GenerateError::Unable(_)
         | GenerateError::NoAdapter { .. }
         | GenerateError::Media { .. }
-        | GenerateError::EmptyPrompt => StatusCode::BAD_REQUEST,
-        GenerateError::Engine { .. } | GenerateError::WorkerDied | GenerateError::WorkerStuck => {
-            StatusCode::INTERNAL_SERVER_ERROR
-        }
+        | GenerateError::EmptyPrompt
+        | GenerateError::InputTooLong
+        | GenerateError::UnknownToken { .. } => StatusCode::BAD_REQUEST,
+        GenerateError::NotFinite
+        | GenerateError::Engine { .. }
+        | GenerateError::WorkerDied
+        | GenerateError::WorkerStuck => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

@@ -7,6 +7,7 @@ mod admin;
 mod answer;
 mod body;
 mod conversation;
+mod embed;
 mod error;
 mod go_json;
 mod load;

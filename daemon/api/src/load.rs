@@ -1,6 +1,6 @@
 //! How a model is loaded for a request: what its options say, else what the operator says.
 
-use protocol::{CacheOptions, LoadOptions, OptionPatch};
+use protocol::{CacheOptions, LoadOptions, OptionPatch, Purpose};
 use scheduler::{KeepAlive, Load};
 use store::{Model, ModelName};
 
@@ -45,12 +45,13 @@ impl Api {
     async fn preload_one(&self, name: &ModelName) -> Result<(), Error> {
         let model = self.resolve(&name.to_string()).await?;
         let load = load(&model, &model.parameters, &self.config, Some(KeepAlive::Forever));
-        Ok(self.scheduler.load(load).await?)
+        Ok(self.scheduler.load(self.suited(&model, load).await?).await?)
     }
 }
 
 fn load_options(options: &OptionPatch, config: &Config) -> LoadOptions {
     LoadOptions {
+        purpose: Purpose::Generate,
         context_tokens: options.num_ctx.unwrap_or(config.context_tokens),
         batch_tokens: options.num_batch.unwrap_or(BATCH_TOKENS),
         sequences: config.sequences,

@@ -6,6 +6,7 @@ mod budget;
 mod cache;
 mod draft;
 mod draft_model;
+mod embed;
 mod ggml;
 mod grammar;
 mod media;

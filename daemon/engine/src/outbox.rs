@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use protocol::{Done, FrameError, FromWorker, GenerateError, RequestId, Said, frame};
+use protocol::{Done, Embedded, FrameError, FromWorker, GenerateError, RequestId, Said, frame};
 
 use crate::step::HungUp;
 
@@ -23,6 +23,10 @@ impl Outbox {
 
     pub(crate) fn done(&self, request: RequestId, said: Said, done: Done) -> Result<(), HungUp> {
         self.write(&FromWorker::Done(request, said, done))
+    }
+
+    pub(crate) fn embedded(&self, request: RequestId, embedded: Embedded) -> Result<(), HungUp> {
+        self.write(&FromWorker::Embedded(request, embedded))
     }
 
     pub(crate) fn failed(&self, request: RequestId, error: GenerateError) -> Result<(), HungUp> {

@@ -13,11 +13,12 @@ use std::time::{Duration, Instant};
 
 use protocol::{
     CacheTypes, FrameError, FromWorker, Generate, GenerateError, LoadOptions, Media, ModelFacts, Owner,
-    Quantization, RequestId, ToWorker, frame,
+    Purpose, Quantization, RequestId, ToWorker, frame,
 };
 
 use crate::adapters::Scales;
 use crate::draft_model::DraftModel;
+use crate::embed;
 use crate::ggml::{self, Adapter, Context, ContextOptions, LoadError, Model, ModelOptions, Projector};
 use crate::grammar::{Bound, Form, Grammars, Specials};
 use crate::outbox::Outbox;
@@ -91,6 +92,9 @@ pub fn serve(socket: UnixStream, mut files: Files, system: System) -> Result<(),
         Some(_) => return Err(ServeError::OutOfOrder("a request")),
         None => return Ok(()),
     };
+    if options.purpose == Purpose::Embed {
+        return embed::serve(reader, files, &options, system, outbox);
+    }
     let loaded = match Loaded::load(files, &options, system.measure, &outbox) {
         Ok(loaded) => loaded,
         Err(reason) => {
@@ -327,7 +331,7 @@ fn draft_model(
 const MAX_TEMPLATE_BYTES: usize = 256 << 10;
 
 /// No file reaches ggml unchecked, whoever put it into the store.
-fn check_header(file: &mut File) -> Result<gguf::Header, String> {
+pub(crate) fn check_header(file: &mut File) -> Result<gguf::Header, String> {
     let bytes = file.metadata().map_err(|error| error.to_string())?.len();
     let header = gguf::Header::read(&mut BufReader::new(&*file), bytes).map_err(|error| error.to_string())?;
     let template = header.chat_template().map_or(0, str::len);
@@ -340,7 +344,7 @@ fn check_header(file: &mut File) -> Result<gguf::Header, String> {
     Ok(header)
 }
 
-fn cores() -> u32 {
+pub(crate) fn cores() -> u32 {
     std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1))
 }
 
@@ -378,6 +382,10 @@ impl Listener {
                     self.projection.iter().for_each(|projection| projection.cancel(request));
                     self.cancellations.add(request);
                     self.intake.send(Intake::Cancelled).map_err(|_| HungUp)
+                }
+                ToWorker::Embed(request, _) => {
+                    let reason = "this worker was started to generate".into();
+                    self.refuse(request, GenerateError::Engine { reason })
                 }
                 ToWorker::Load(_) | ToWorker::Quantize(_) => Ok(()),
             };
@@ -464,7 +472,12 @@ struct CancelState {
 }
 
 impl Cancellations {
-    fn add(&self, request: RequestId) {
+    /// Ends the running step when set.
+    pub(crate) fn abort(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.abort)
+    }
+
+    pub(crate) fn add(&self, request: RequestId) {
         let mut state = self.lock();
         state.cancelled.insert(request);
         if !state.step.is_empty() && state.step.iter().all(|request| state.cancelled.contains(request)) {

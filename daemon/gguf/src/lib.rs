@@ -6,6 +6,7 @@ mod check;
 mod error;
 mod header;
 mod hyperparameters;
+mod kind;
 mod merge;
 mod source;
 mod split;
@@ -14,6 +15,7 @@ mod vocabulary;
 
 pub use error::GgufError;
 pub use header::{Header, Value};
+pub use kind::{ModelKind, Pooling};
 pub use merge::merge;
 pub use split::Split;
 pub use tensor::{Tensor, TensorType};

@@ -48,6 +48,20 @@ pub enum GenerateError {
     /// Nothing to read: an empty prompt for a model that adds no token of its own.
     #[error("the prompt is empty")]
     EmptyPrompt,
+    /// An input for a vector does not fit, and truncation was refused or impossible.
+    #[error("the input length exceeds the context length")]
+    InputTooLong,
+    /// An input holds a number that is no token of the model.
+    #[error("{token} is no token of this model, which has {vocabulary}")]
+    UnknownToken {
+        /// The number.
+        token: i32,
+        /// How many there are.
+        vocabulary: i32,
+    },
+    /// What the model gave is of no use.
+    #[error("embedding contains NaN or Inf values")]
+    NotFinite,
     /// ggml could not go on.
     #[error("an error was encountered while running the model: {reason}")]
     Engine {

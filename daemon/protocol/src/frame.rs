@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{CacheTypes, Done, Generate, GenerateError, Quantization, Said};
+use crate::{CacheTypes, Done, Embed, Embedded, Generate, GenerateError, Purpose, Quantization, Said};
 
 /// Longer frames are refused by both ends.
 pub const MAX_FRAME_BYTES: usize = 16 << 20;
@@ -28,6 +28,8 @@ pub enum ToWorker {
     Media(RequestId, Vec<u8>, bool),
     /// Begin an answer.
     Generate(RequestId, Box<Generate>),
+    /// Make vectors; all of them are one answer.
+    Embed(RequestId, Box<Embed>),
     /// Stop an answer; unknown and finished ones are ignored. Nothing is sent for it afterwards.
     Cancel(RequestId),
     /// A generation that another worker began: these tokens of its answer were told already, and are not told again.
@@ -52,6 +54,8 @@ pub enum FromWorker {
     Said(RequestId, Said, Vec<i32>),
     /// The last of an answer, and its end. In one frame: whoever has the text knows that nothing follows it.
     Done(RequestId, Said, Done),
+    /// All vectors of a request, and its end.
+    Embedded(RequestId, Embedded),
     /// The end of a request that failed.
     Failed(RequestId, GenerateError),
     /// It works, and has nothing else to say; told every second or so.
@@ -61,6 +65,8 @@ pub enum FromWorker {
 /// How a model is loaded. A change of any of these needs another load.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct LoadOptions {
+    /// What is wanted of it.
+    pub purpose: Purpose,
     /// Context of one sequence in tokens; the worker caps it at the trained length.
     pub context_tokens: u32,
     /// Prompt tokens in one step at most.

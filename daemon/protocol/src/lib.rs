@@ -4,6 +4,7 @@
 
 pub mod cache_type;
 pub mod conversation;
+pub mod embed;
 pub mod error;
 pub mod event;
 pub mod frame;
@@ -13,6 +14,7 @@ pub mod request;
 
 pub use cache_type::{CACHE_BLOCK, CacheType, CacheTypes, InvalidCacheType};
 pub use conversation::{Message, Role, Think, ThinkLevel, Tool, ToolCall, ToolChoice, Tools};
+pub use embed::{Embed, Embedded, Inputs, Purpose, WIDEST_VECTOR};
 pub use error::{Ability, GenerateError};
 pub use event::{CallName, CallPart, Done, Event, FinishReason, Logprob, Said, TokenLogprob};
 pub use frame::{CacheOptions, FrameError, FromWorker, LoadOptions, ModelFacts, RequestId, Secret, ToWorker};

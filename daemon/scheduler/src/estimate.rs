@@ -1,8 +1,8 @@
 //! How much memory a model takes, from its header and from how it is loaded. Pure. An upper bound by a little: what a
 //! worker then reports takes its place.
 
-use protocol::{CACHE_BLOCK, CacheType, CacheTypes, LoadOptions};
-use store::gguf::{Header, Value};
+use protocol::{CACHE_BLOCK, CacheType, CacheTypes, LoadOptions, Purpose};
+use store::gguf::{Header, Pooling, Value};
 
 /// What of a model decides how much memory it takes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +25,10 @@ pub struct Shape {
     pub masks: u64,
     /// Tokens of the vocabulary.
     pub vocabulary: u64,
+    /// Tokens see those behind them as well, so that nothing is kept of them.
+    pub looks_ahead: bool,
+    /// A vector is that of the last token; else an input is computed as a whole.
+    pub pools_last: bool,
     /// Of a smaller model beside it, which guesses what it will say.
     pub draft: Option<Box<Self>>,
 }
@@ -55,6 +59,8 @@ const CONTEXT_STEP: u64 = 256;
 /// Sequences that a worker has beyond those that run, and tokens that are guessed and checked in one step.
 const SPARE_SEQUENCES: u64 = 8;
 const GUESSED_TOKENS: u64 = 32;
+/// Texts of which a worker makes vectors in one step.
+const INPUTS_AT_ONCE: u64 = 64;
 /// Measured on both test models: a worker's program, libraries, stacks and graph, and a token's text and its place in
 /// three indexes.
 const PROCESS_BYTES: u64 = 28 << 20;
@@ -77,12 +83,48 @@ impl Shape {
             numbers_per_token: 4 * key("embedding_length") + 3 * feed_forward(model) + 3 * blocks.mixing(),
             masks: if key("attention.sliding_window") > 0 { 2 } else { 1 },
             vocabulary: vocabulary(model),
+            looks_ahead: !model.is_causal(),
+            pools_last: model.is_causal() && matches!(model.pooling(), Pooling::Last | Pooling::Rank),
             draft: None,
         }
     }
 
     /// What a worker with these options takes.
     pub fn estimate(&self, options: &LoadOptions) -> Estimate {
+        match options.purpose {
+            Purpose::Generate => self.of_generating(options),
+            Purpose::Embed => self.of_embedding(options),
+        }
+    }
+
+    /// Nothing is kept beyond a step, which has room for the longest input.
+    fn of_embedding(&self, options: &LoadOptions) -> Estimate {
+        let step_tokens = u64::from(self.capped(options.context_tokens).max(options.batch_tokens));
+        let (cache_bytes, sequences) = match self.looks_ahead {
+            true => (0, 0),
+            false => (self.cache_bytes_per_token(CacheTypes::default()), u64::from(options.sequences)),
+        };
+        // An encoder has room for logits of all its tokens, though it computes none; what pools only the last has less.
+        let (at_once, logits) = match (self.pools_last, self.looks_ahead) {
+            (true, _) => (step_tokens.min(MICRO_BATCH.into()), 2 * INPUTS_AT_ONCE),
+            (false, true) => (step_tokens, step_tokens),
+            (false, false) => (step_tokens, 2 * step_tokens),
+        };
+        let masks = self.masks.saturating_mul(step_tokens).saturating_mul(at_once * MASK_BYTES);
+        Estimate {
+            weights_bytes: self.weights_bytes,
+            cache_bytes: cache_bytes
+                .saturating_mul(step_tokens.next_multiple_of(CONTEXT_STEP))
+                .saturating_add(self.state_bytes_per_sequence.saturating_mul(sequences)),
+            compute_bytes: masks
+                .saturating_add(at_once * self.numbers_per_token * NUMBER_BYTES)
+                .saturating_add(self.vocabulary * NUMBER_BYTES * logits),
+            prefix_bytes: 0,
+            process_bytes: PROCESS_BYTES + self.vocabulary * TOKEN_BYTES,
+        }
+    }
+
+    fn of_generating(&self, options: &LoadOptions) -> Estimate {
         let sequences = u64::from(options.sequences);
         let context = u64::from(self.capped(options.context_tokens));
         let total_tokens = context.saturating_mul(sequences).next_multiple_of(CONTEXT_STEP);
@@ -285,6 +327,7 @@ mod tests {
     use super::*;
 
     const OPTIONS: LoadOptions = LoadOptions {
+        purpose: Purpose::Generate,
         context_tokens: 4096,
         batch_tokens: 512,
         sequences: 4,

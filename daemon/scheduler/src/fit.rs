@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol::{CacheOptions, LoadOptions};
+use protocol::LoadOptions;
 
 use crate::plan::{Refusal, Step, foresee};
 use crate::{Estimate, Load, ScheduleError, Scheduler};
@@ -45,7 +45,7 @@ impl Scheduler {
     /// [`ScheduleError::TooBig`] or [`ScheduleError::TooMany`] if it would not be loaded at all; others if the model cannot
     /// be read.
     pub async fn fit(&self, mut load: Load) -> Result<Fit, ScheduleError> {
-        load.options.cache = CacheOptions { bytes: self.shared.config.cache_bytes, ..Default::default() };
+        load.options.cache = self.shared.cache_of(&load);
         let load = Arc::new(load);
         let shape = self.shared.shape(&load).await?;
         let mut table = self.shared.table();

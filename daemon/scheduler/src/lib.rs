@@ -5,6 +5,7 @@
 mod activity;
 mod answer;
 mod budget;
+mod embed;
 mod error;
 mod estimate;
 mod fit;
@@ -21,6 +22,7 @@ mod world;
 pub use activity::{Activity, State};
 pub use answer::Answer;
 pub use budget::MemoryLimit;
+pub use embed::Embedding;
 pub use error::ScheduleError;
 pub use estimate::{Estimate, Shape};
 pub use fit::{Fit, Outcome};
@@ -31,7 +33,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use platform::process::WorkerProgram;
-use protocol::LoadOptions;
+use protocol::{LoadOptions, Purpose};
 use store::{Digest, ModelName};
 
 /// What the operator decided.
@@ -80,6 +82,14 @@ pub struct Load {
     /// How long it stays when this request is over; forever is a pin, so that it makes room for no other. `None` leaves
     /// what an earlier request said, else the operator's default, by which nothing is pinned.
     pub keep_alive: Option<KeepAlive>,
+}
+
+impl Load {
+    /// The same to make vectors, which needs no template, no guesses and no prefixes.
+    pub fn for_vectors(self) -> Self {
+        let options = LoadOptions { purpose: Purpose::Embed, template: None, ..self.options };
+        Self { draft: None, options, ..self }
+    }
 }
 
 /// A model in memory.

@@ -259,7 +259,8 @@ pub(crate) struct Have<'a> {
 pub(crate) fn serves(have: Have<'_>, want: &LoadOptions, least_context: u32) -> bool {
     let Have { wanted, size } = have;
     // A context past the trained length was cut, so what was asked for is what is compared.
-    wanted.context_tokens >= want.context_tokens
+    wanted.purpose == want.purpose
+        && wanted.context_tokens >= want.context_tokens
         && (size.whole || size.context_tokens >= least_context)
         && wanted.sequences >= want.sequences
         && (want.threads.is_none() || want.threads == wanted.threads)

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use platform::process::WorkerFiles;
-use protocol::{CacheOptions, Generate, LoadOptions};
+use protocol::{CacheOptions, Generate, LoadOptions, Purpose};
 use store::ModelName;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -154,7 +154,7 @@ impl Scheduler {
     pub(crate) async fn lease(&self, mut load: Load) -> Result<(Lease, Duration), ScheduleError> {
         let started = Instant::now();
         self.shared.rested(&load).await?;
-        load.options.cache = CacheOptions { bytes: self.shared.config.cache_bytes, ..Default::default() };
+        load.options.cache = self.shared.cache_of(&load);
         let mut visit = Visit { load: Arc::new(load), shape: None, loading: None, waiting: None };
         loop {
             let mut changed = std::pin::pin!(self.shared.changed.notified());
@@ -353,10 +353,20 @@ impl Shared {
         serving.await.map_err(|error| error.to_string().into())
     }
 
+    /// Memory for prefixes.
+    pub(crate) fn cache_of(&self, load: &Load) -> CacheOptions {
+        let bytes = match load.options.purpose {
+            Purpose::Generate => self.config.cache_bytes,
+            Purpose::Embed => 0,
+        };
+        CacheOptions { bytes, ..Default::default() }
+    }
+
     /// Where the worker keeps prefixes. A disk that fails costs no more than the prefixes on it.
     fn prefixes_of(&self, load: &Load, files: &mut WorkerFiles) -> CacheOptions {
         let mut cache = load.options.cache.clone();
-        let Some(prefixes) = &self.prefixes else { return cache };
+        let generates = load.options.purpose == Purpose::Generate;
+        let Some(prefixes) = self.prefixes.as_ref().filter(|_| generates) else { return cache };
         let parts = std::iter::once(&load.weights).chain(&load.adapters);
         match prefixes.of_model(parts.map(PathBuf::as_path)) {
             Ok((file, bytes)) => {

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use platform::process::WorkerFiles;
 use protocol::{
-    Event, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts, Quantization, RequestId,
-    ToWorker,
+    Embed, Embedded, Event, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts,
+    Quantization, RequestId, ToWorker,
     frame::{self, MEDIA_PART_BYTES},
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
@@ -18,6 +18,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::process::Child;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -58,21 +59,34 @@ pub(crate) struct Link {
 /// Who waits for a worker.
 #[derive(Debug)]
 struct Pending {
-    requests: HashMap<RequestId, UnboundedSender<News>>,
+    requests: HashMap<RequestId, Listener>,
     /// Since when somebody has.
     since: Instant,
+}
+
+/// Who is told what a worker says of a request.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    Answer(UnboundedSender<News>),
+    Vectors(oneshot::Sender<Result<Embedded, GenerateError>>),
+}
+
+impl Listener {
+    fn fail(self, error: GenerateError) {
+        // Nobody listens to a cancelled request.
+        match self {
+            Self::Answer(sender) => drop(sender.send(Event::Failed(error).into())),
+            Self::Vectors(sender) => drop(sender.send(Err(error))),
+        }
+    }
 }
 
 impl Link {
     /// Begins a generation, or goes on with one of whose answer these tokens were told. On a dead worker the answer is
     /// that it died.
     pub(crate) fn begin(&self, work: Generate, told: Vec<i32>) -> (RequestId, UnboundedReceiver<News>) {
-        let request = RequestId(self.next.fetch_add(1, Ordering::Relaxed));
         let (sender, events) = unbounded_channel();
-        match &mut *self.pending() {
-            Some(pending) => pending.add(request, sender),
-            None => drop(sender.send(Event::Failed(GenerateError::WorkerDied).into())),
-        }
+        let request = self.enter(Listener::Answer(sender));
         for file in &*work.media.0 {
             let mut parts = file.chunks(MEDIA_PART_BYTES).peekable();
             while let Some(part) = parts.next() {
@@ -87,15 +101,33 @@ impl Link {
         (request, events)
     }
 
+    /// Begins to make vectors. On a dead worker the answer is that it died.
+    pub(crate) fn embed(
+        &self,
+        work: Embed,
+    ) -> (RequestId, oneshot::Receiver<Result<Embedded, GenerateError>>) {
+        let (sender, answer) = oneshot::channel();
+        let request = self.enter(Listener::Vectors(sender));
+        self.send(ToWorker::Embed(request, Box::new(work)));
+        (request, answer)
+    }
+
+    fn enter(&self, listener: Listener) -> RequestId {
+        let request = RequestId(self.next.fetch_add(1, Ordering::Relaxed));
+        match &mut *self.pending() {
+            Some(pending) => pending.add(request, listener),
+            None => listener.fail(GenerateError::WorkerDied),
+        }
+        request
+    }
+
     pub(crate) fn send(&self, message: ToWorker) {
         // A worker that is gone has already failed its requests.
         let _unsent = self.outgoing.send(message);
     }
 
-    pub(crate) fn forget(&self, request: RequestId) {
-        if let Some(pending) = &mut *self.pending() {
-            pending.requests.remove(&request);
-        }
+    pub(crate) fn forget(&self, request: RequestId) -> Option<Listener> {
+        self.pending().as_mut()?.requests.remove(&request)
     }
 
     /// The worker ended: it answers nothing any more.
@@ -118,7 +150,13 @@ impl Link {
                 self.deliver(request, Event::Said(said).into());
                 self.deliver(request, Event::Done(done).into());
             }
-            FromWorker::Failed(request, error) => self.deliver(request, Event::Failed(error).into()),
+            FromWorker::Embedded(request, embedded) => {
+                if let Some(Listener::Vectors(sender)) = self.forget(request) {
+                    // Nobody listens to a cancelled request.
+                    let _undelivered = sender.send(Ok(embedded));
+                }
+            }
+            FromWorker::Failed(request, error) => self.fail(request, error),
             FromWorker::Alive => {}
             FromWorker::Loading(_)
             | FromWorker::Loaded(_)
@@ -131,24 +169,38 @@ impl Link {
     fn deliver(&self, request: RequestId, news: News) {
         if let Some(pending) = &mut *self.pending() {
             let last = !matches!(news.event, Event::Said(_));
-            let requests = &mut pending.requests;
-            let sender = if last { requests.remove(&request) } else { requests.get(&request).cloned() };
-            // Nobody listens to a cancelled request.
-            let _undelivered = sender.map(|sender| sender.send(news));
+            if let Some(Listener::Answer(sender)) = pending.requests.get(&request) {
+                // Nobody listens to a cancelled request.
+                let _undelivered = sender.send(news);
+            }
+            if last {
+                pending.requests.remove(&request);
+            }
+        }
+    }
+
+    fn fail(&self, request: RequestId, error: GenerateError) {
+        if let Some(listener) = self.forget(request) {
+            listener.fail(error);
         }
     }
 
     fn fail_all(&self, error: &GenerateError) {
-        for (_, sender) in self.pending().take().into_iter().flat_map(|pending| pending.requests) {
-            let _undelivered = sender.send(Event::Failed(error.clone()).into());
+        for (_, listener) in self.pending().take().into_iter().flat_map(|pending| pending.requests) {
+            listener.fail(error.clone());
         }
     }
 
     /// Fails a request that is too long for a frame.
     fn refuse(&self, message: &ToWorker) {
-        if let ToWorker::Generate(request, _) | ToWorker::Resume(request, ..) = message {
-            let reason = "the request is too long for a frame".into();
-            self.deliver(*request, Event::Failed(GenerateError::Engine { reason }).into());
+        match message {
+            ToWorker::Generate(request, _) | ToWorker::Resume(request, ..) => {
+                let reason = "the request is too long for a frame".into();
+                self.fail(*request, GenerateError::Engine { reason });
+            }
+            // Only one input alone is so long.
+            ToWorker::Embed(request, _) => self.fail(*request, GenerateError::InputTooLong),
+            ToWorker::Load(_) | ToWorker::Quantize(_) | ToWorker::Media(..) | ToWorker::Cancel(_) => {}
         }
     }
 
@@ -167,11 +219,11 @@ impl Pending {
         Self { requests: HashMap::new(), since: Instant::now() }
     }
 
-    fn add(&mut self, request: RequestId, sender: UnboundedSender<News>) {
+    fn add(&mut self, request: RequestId, listener: Listener) {
         if self.requests.is_empty() {
             self.since = Instant::now();
         }
-        self.requests.insert(request, sender);
+        self.requests.insert(request, listener);
     }
 }
 

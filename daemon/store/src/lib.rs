@@ -7,6 +7,7 @@ mod config;
 mod create;
 mod digest;
 mod error;
+mod kind;
 mod lock;
 mod manifest;
 mod model;
@@ -44,6 +45,7 @@ const LEFTOVER_AGE: std::time::Duration = std::time::Duration::from_secs(3600);
 pub struct Store {
     root: Arc<PathBuf>,
     awaiting: Arc<blob::AwaitingManifest>,
+    kinds: Arc<kind::Kinds>,
     floor_bytes: u64,
 }
 
@@ -53,7 +55,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotWritable`] if it cannot be made or written.
     pub fn open(root: PathBuf) -> Result<Self, StoreError> {
-        let store = Self { root: Arc::new(root), awaiting: Arc::default(), floor_bytes: 0 };
+        let store =
+            Self { root: Arc::new(root), awaiting: Arc::default(), kinds: Arc::default(), floor_bytes: 0 };
         for folder in [store.blobs(), store.manifests()] {
             std::fs::create_dir_all(&folder)
                 .map_err(|source| StoreError::NotWritable { path: folder.clone(), source })?;

@@ -25,6 +25,8 @@ pub struct Listed {
     pub size_bytes: u64,
     /// Of the manifest.
     pub modified: SystemTime,
+    /// The GGUF file's name as a blob; a model of somebody else's may have none.
+    pub weights_digest: Option<Digest>,
     /// What the model is.
     pub config: ModelConfig,
 }
@@ -87,7 +89,8 @@ impl Store {
             let config = self.config(&stored)?;
             let Stored { name, manifest, modified } = stored;
             let digest = manifest.digest();
-            Ok(Listed { name, digest, size_bytes: manifest.size_bytes(), modified, config })
+            let weights_digest = manifest.of_type(manifest::MODEL).next().map(|weights| weights.digest);
+            Ok(Listed { name, digest, size_bytes: manifest.size_bytes(), modified, weights_digest, config })
         };
         let mut models = Vec::new();
         for name in self.names()? {

@@ -210,6 +210,7 @@ fn a_model_is_printed_as_ollama_prints_it() {
         weights: "/models/blobs/sha256-1".into(),
         adapters: vec!["/models/blobs/sha256-lora".into()],
         draft: Some("/models/blobs/sha256-small".into()),
+        projector: None,
         weights_digest: digest,
         parameters: OptionPatch::default(),
         parameter_lines: vec![("stop".into(), "\n".into()), ("top_k".into(), "5".into())],

@@ -45,7 +45,8 @@ pub(super) async fn fit(
     let model = api.resolve(&query.model).await?;
     let asked = OptionPatch { num_ctx: query.num_ctx, ..Default::default() };
     let options = model.parameters.clone().overlaid(asked);
-    let fit = api.scheduler.fit(load(&model, &options, &api.config, None)).await?;
+    let load = api.suited(&model, load(&model, &options, &api.config, None)).await?;
+    let fit = api.scheduler.fit(load).await?;
     let (outcome, evicted) = match fit.outcome {
         Outcome::Loaded => ("loaded", 0),
         Outcome::Loads { evicted } => ("loads", evicted),

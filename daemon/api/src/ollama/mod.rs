@@ -2,6 +2,7 @@
 
 mod blobs;
 mod create;
+mod embed;
 mod errors;
 mod keep_alive;
 mod models;

@@ -17,8 +17,8 @@ use protocol::Message;
 use scheduler::Loaded;
 use serde_json::{Map, Value, json};
 use store::{
-    Model, ModelConfig, ModelName, StoreError,
-    gguf::{self, Header},
+    Listed, Model, ModelConfig, ModelName, Store, StoreError,
+    gguf::{self, Header, ModelKind},
 };
 
 use super::{
@@ -40,17 +40,26 @@ const SHORT_LIST: usize = 5;
 
 /// `GET /api/tags`: newest first.
 pub(super) async fn tags(State(api): State<Api>) -> Result<Response, Refusal> {
-    let mut listed = api.on_store(|store| store.list()).await?;
-    listed.sort_by_key(|model| Reverse(model.modified));
-    let models = listed.into_iter().map(|model| Tag {
+    let models = api.on_store(|store| {
+        let mut listed = store.list()?;
+        listed.sort_by_key(|model| Reverse(model.modified));
+        Ok(listed.into_iter().map(|model| tag(&store, model)).collect())
+    });
+    Ok(object(&Models { models: models.await? }))
+}
+
+fn tag(store: &Store, model: Listed) -> Tag {
+    // One whose weights cannot be read is listed all the same.
+    let kind = model.weights_digest.and_then(|weights| store.kind(&weights).ok());
+    Tag {
         name: model.name.to_string(),
         model: model.name.to_string(),
         modified_at: timestamp(model.modified),
         size: model.size_bytes,
         digest: model.digest.hex(),
         details: details(&model.config),
-    });
-    Ok(object(&Models { models: models.collect() }))
+        capabilities: kind.map(capability).into_iter().collect(),
+    }
 }
 
 /// `GET /api/ps`: what stays longest first.
@@ -135,7 +144,7 @@ fn shown(modelfile: String, model: Model, header: &Header, lists: Lists) -> Show
             Lists::Short => Vec::new(),
             Lists::Whole => header.tensors.iter().map(tensor).collect(),
         },
-        capabilities: capabilities(header),
+        capabilities: vec![capability(header.kind())],
         modified_at: timestamp(model.modified),
     }
 }
@@ -160,10 +169,11 @@ fn model_info(header: &Header, lists: Lists) -> Map<String, Value> {
     info
 }
 
-fn capabilities(header: &Header) -> Vec<&'static str> {
-    match header.metadata.iter().any(|(name, _)| name.ends_with(".pooling_type")) {
-        true => vec!["embedding"],
-        false => vec!["completion"],
+fn capability(kind: ModelKind) -> &'static str {
+    match kind {
+        ModelKind::Generator => "completion",
+        ModelKind::Embedder => "embedding",
+        ModelKind::Reranker => "rerank",
     }
 }
 

@@ -234,7 +234,7 @@ fn message(mut fields: Fields) -> Result<(Message, Vec<Vec<u8>>), Invalid> {
     Ok((message, files))
 }
 
-fn options(fields: &mut Fields) -> Result<OptionPatch, Invalid> {
+pub(super) fn options(fields: &mut Fields) -> Result<OptionPatch, Invalid> {
     let mut patch = OptionPatch::default();
     for (name, value) in fields.map("options")? {
         if value.is_null() {

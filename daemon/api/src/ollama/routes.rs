@@ -17,7 +17,7 @@ use serde::Serialize;
 use store::Model;
 
 use super::{
-    blobs, create,
+    blobs, create, embed,
     errors::Refusal,
     models,
     request::{Framing, Request, Task},
@@ -28,6 +28,7 @@ use crate::{
     Api,
     answer::Running,
     body::{self, CONVERSATION_BYTES},
+    embed::Ability,
     error::Error,
     go_json,
     load::load,
@@ -45,6 +46,8 @@ pub(crate) fn router() -> Router<Api> {
         .route("/api/delete", delete(models::delete))
         .route("/api/generate", post(generate))
         .route("/api/chat", post(chat))
+        .route("/api/embed", post(embed::embed))
+        .route("/api/embeddings", post(embed::embeddings))
         .route("/api/create", post(create::create))
         .route("/api/copy", post(transfers::copy))
         .route("/api/pull", post(transfers::pull))
@@ -74,6 +77,8 @@ async fn answer(api: &Api, request: Request, shape: Shape) -> Result<Response, E
     if request.task == Task::Unload {
         return Ok(unload(api, &model, Reply::named(request.model, shape)).await);
     }
+    let ability = if shape == Shape::Chat { Ability::Chat } else { Ability::Generate };
+    api.demand(&request.model, &model, ability).await?;
     let framing = request.framing;
     let asked = request.model.clone();
     let options = model.parameters.clone().overlaid(request.options.clone());

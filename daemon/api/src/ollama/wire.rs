@@ -111,6 +111,7 @@ pub(super) struct Tag {
     pub(super) size: u64,
     pub(super) digest: String,
     pub(super) details: Details,
+    pub(super) capabilities: Vec<&'static str>,
 }
 
 #[derive(Serialize)]

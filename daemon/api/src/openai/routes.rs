@@ -20,8 +20,10 @@ use scheduler::Load;
 use serde::Serialize;
 
 use super::{
+    embed,
     errors::Refusal,
     request::{Framing, Request},
+    rerank,
     response::Reply,
     wire,
 };
@@ -30,6 +32,7 @@ use crate::{
     answer::Running,
     body::{self, CONVERSATION_BYTES},
     conversation::{Layers, conversation},
+    embed::Ability,
     error::Error,
     go_json,
     load::load,
@@ -42,12 +45,15 @@ pub(crate) fn router() -> Router<Api> {
         .route("/v1/models", get(models))
         .route("/v1/models/{model}", get(model))
         .route("/v1/chat/completions", post(chat))
+        .route("/v1/embeddings", post(embed::embeddings))
+        .route("/v1/rerank", post(rerank::rerank))
 }
 
 /// `POST /v1/chat/completions`.
 async fn chat(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
     let request = Request::chat(body::read(body, CONVERSATION_BYTES, "ChatCompletionRequest").await?)?;
     let model = api.resolve(&request.model).await?;
+    api.demand(&request.model, &model, Ability::Chat).await?;
     let options = model.parameters.clone().overlaid(request.options);
     let layers = Layers { system: model.system.clone(), history: &model.messages };
     let generate = Generate {
@@ -130,7 +136,7 @@ fn events(reply: Reply, answers: Vec<Running>) -> impl Stream<Item = Bytes> + Se
     })
 }
 
-fn object(value: &impl Serialize) -> Response {
+pub(super) fn object(value: &impl Serialize) -> Response {
     let json = HeaderValue::from_static("application/json");
     ([(CONTENT_TYPE, json)], go_json::encode(value)).into_response()
 }

@@ -15,6 +15,12 @@ use super::{Adapter, LoadError, Model, Token, log};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SequenceId(i32);
 
+impl SequenceId {
+    pub(super) fn raw(self) -> i32 {
+        self.0
+    }
+}
+
 /// Where one token's logits lie after the decode that computed them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LogitsRow {
@@ -96,6 +102,15 @@ impl Context {
         // A windowed cache forgets what a cached prefix needs.
         params.swa_full = true;
         params.no_perf = true;
+        Self::with_params(model, params, abort)
+    }
+
+    /// `abort` ends a running decode when set.
+    pub(super) fn with_params(
+        model: Arc<Model>,
+        mut params: sys::llama_context_params,
+        abort: Arc<AtomicBool>,
+    ) -> Result<Self, LoadError> {
         params.abort_callback = Some(is_set);
         params.abort_callback_data = Arc::as_ptr(&abort).cast_mut().cast();
         // SAFETY: the model is loaded, and this context keeps it and the flag alive.
@@ -110,8 +125,8 @@ impl Context {
         let decodes = 0;
         Ok(Self {
             raw,
-            sequences,
-            parts,
+            sequences: params.n_seq_max,
+            parts: model.keeps_parts(),
             batch_tokens,
             batch_outputs,
             decodes,

@@ -5,6 +5,7 @@
 mod adapter;
 mod chat;
 mod context;
+mod encoder;
 pub(crate) mod log;
 mod model;
 mod projector;
@@ -15,11 +16,12 @@ mod vocab;
 pub(crate) use adapter::Adapter;
 pub(crate) use chat::{Calls, ChatParser, ChatTemplate, Conversation, Marks, Rendered, Trigger};
 pub(crate) use context::{Batch, Context, ContextOptions, DecodeError, MOST_GUESSED, Output, SequenceId};
+pub(crate) use encoder::{Encoder, EncoderOptions};
 pub(crate) use model::{LoadError, Model, ModelOptions};
 pub(crate) use projector::{Chunk, MediaChunk, Projector};
 pub(crate) use quantize::quantize;
 pub(crate) use sampler::{Likelihoods, Sampler};
-pub(crate) use vocab::Edges;
+pub(crate) use vocab::{Edges, PairEdges};
 
 use protocol::CacheTypes;
 

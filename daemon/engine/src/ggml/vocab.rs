@@ -18,6 +18,14 @@ enum Special {
     Ignore,
 }
 
+/// The tokens around two texts that are read together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PairEdges {
+    pub(crate) before: Vec<Token>,
+    pub(crate) between: Vec<Token>,
+    pub(crate) after: Vec<Token>,
+}
+
 impl Model {
     fn vocab(&self) -> *const sys::llama_vocab {
         // SAFETY: the model is loaded; its vocabulary lives as long.
@@ -123,6 +131,33 @@ impl Model {
     pub(crate) fn eos(&self) -> Token {
         // SAFETY: the vocabulary is the model's.
         unsafe { sys::llama_vocab_eos(self.vocab()) }
+    }
+
+    /// The token that parts texts, if there is one.
+    pub(crate) fn separator(&self) -> Option<Token> {
+        // SAFETY: the vocabulary is the model's.
+        let token = unsafe { sys::llama_vocab_sep(self.vocab()) };
+        (token >= 0).then_some(token)
+    }
+
+    /// Those that the model was trained with.
+    pub(crate) fn pair_edges(&self) -> PairEdges {
+        // SAFETY: the vocabulary is the model's.
+        let [bos, eos, separator] = unsafe {
+            [
+                sys::llama_vocab_get_add_bos(self.vocab()),
+                sys::llama_vocab_get_add_eos(self.vocab()),
+                sys::llama_vocab_get_add_sep(self.vocab()),
+            ]
+        };
+        let known = |token: Token| (token >= 0).then_some(token);
+        let eos = known(self.eos()).filter(|_| eos);
+        let separator = self.separator().filter(|_| separator);
+        PairEdges {
+            before: known(self.bos()).filter(|_| bos).into_iter().collect(),
+            between: eos.into_iter().chain(separator).collect(),
+            after: eos.or(separator).into_iter().collect(),
+        }
     }
 
     /// All that end the model's turn.

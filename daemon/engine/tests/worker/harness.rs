@@ -157,6 +157,7 @@ pub(crate) fn files() -> engine::Files {
 
 pub(crate) fn options(context_tokens: u32, sequences: u32, template: Option<String>) -> LoadOptions {
     LoadOptions {
+        purpose: protocol::Purpose::Generate,
         context_tokens,
         batch_tokens: 512,
         sequences,

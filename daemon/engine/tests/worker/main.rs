@@ -7,6 +7,7 @@ mod harness;
 mod images;
 mod memories;
 mod tools;
+mod vectors;
 
 use protocol::request::Overflow;
 use protocol::{

@@ -5,6 +5,7 @@ use protocol::{CacheOptions, Secret};
 use super::*;
 
 const WANTED: LoadOptions = LoadOptions {
+    purpose: protocol::Purpose::Generate,
     context_tokens: 4096,
     batch_tokens: 512,
     sequences: 4,

@@ -136,7 +136,11 @@ async fn work(theirs: Socket, model: usize, workers: Arc<Workers>) -> io::Result
                 pass(Duration::from_secs(2)).await;
                 FromWorker::Done(request, protocol::Said::default(), done())
             }
-            ToWorker::Cancel(RequestId(_)) | ToWorker::Quantize(_) | ToWorker::Resume(..) => continue,
+            ToWorker::Cancel(RequestId(_))
+            | ToWorker::Quantize(_)
+            | ToWorker::Resume(..)
+            | ToWorker::Media(..)
+            | ToWorker::Embed(..) => continue,
         };
         socket.write_all(&frame::encode(&answer).unwrap()).await?;
     }
@@ -210,6 +214,7 @@ fn load(folder: &TempDir, arrival: &Arrival) -> Load {
         draft: None,
         projector: None,
         options: LoadOptions {
+            purpose: Purpose::Generate,
             context_tokens: arrival.context_tokens.unwrap_or(4096),
             batch_tokens: 512,
             sequences: 4,

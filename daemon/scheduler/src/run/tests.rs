@@ -7,8 +7,8 @@ use std::sync::mpsc::{Receiver, channel};
 
 use platform::process::WorkerProgram;
 use protocol::{
-    CacheOptions, Done, Event, FinishReason, FromWorker, GenerateError, Input, LoadOptions, ModelFacts,
-    Options, Owner, RequestId, ToWorker, frame,
+    CacheOptions, Done, Embed, Embedded, Event, FinishReason, FromWorker, GenerateError, Input, Inputs,
+    LoadOptions, ModelFacts, Options, Owner, RequestId, ToWorker, frame,
 };
 use store::Digest;
 
@@ -55,6 +55,7 @@ fn a_load(name: &str) -> Load {
         draft: None,
         projector: None,
         options: LoadOptions {
+            purpose: Purpose::Generate,
             context_tokens: 64,
             batch_tokens: 64,
             sequences: 2,
@@ -546,4 +547,73 @@ async fn what_kills_two_workers_at_one_place_gets_no_third() {
 
     assert_eq!(answer.await.unwrap(), ("Well".into(), Event::Failed(GenerateError::WorkerDied)));
     assert!(workers.try_recv().is_err(), "a third worker was started");
+}
+
+fn texts(count: usize) -> Embed {
+    let inputs = Inputs::Texts((0..count).map(|number| number.to_string()).collect());
+    Embed { owner: Owner(1), inputs, overflow: protocol::Overflow::Truncate }
+}
+
+/// The next vectors that a worker is asked for: the first input, and how many.
+async fn asked_for(worker: &UnixStream) -> (RequestId, String, usize) {
+    match hear(worker).await {
+        Some(ToWorker::Embed(request, work)) => match work.inputs {
+            Inputs::Texts(texts) => (request, texts[0].clone(), texts.len()),
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_inputs_go_in_pieces_and_come_back_in_order() {
+    let (scheduler, workers) = scheduler(8);
+    let asking = scheduler.clone();
+    let asked =
+        tokio::spawn(async move { asking.embed(a_load("m"), texts(300)).await.unwrap().finish().await });
+    let (worker, _workers) = loaded_worker(workers).await;
+
+    for first in ["0", "128", "256"] {
+        let (request, text, count) = asked_for(&worker).await;
+        assert_eq!(text, first);
+        let number: f32 = text.parse().unwrap();
+        let vectors = (0..count).map(|at| vec![number + at as f32]).collect();
+        frame::write(&worker, &FromWorker::Embedded(request, Embedded { vectors, prompt_tokens: 5 }))
+            .unwrap();
+    }
+
+    let whole = asked.await.unwrap().unwrap();
+    assert_eq!(whole.prompt_tokens, 15);
+    assert!(whole.vectors.into_iter().flatten().eq((0..300_u16).map(f32::from)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn vectors_that_nobody_waits_for_are_cancelled_and_those_of_a_dead_worker_fail() {
+    let (scheduler, workers) = scheduler(8);
+    let asking = scheduler.clone();
+    let asked =
+        tokio::spawn(async move { asking.embed(a_load("m"), texts(1)).await.unwrap().finish().await });
+    let (worker, _workers) = loaded_worker(workers).await;
+    let (request, ..) = asked_for(&worker).await;
+
+    asked.abort();
+
+    assert_eq!(hear(&worker).await, Some(ToWorker::Cancel(request)));
+    let again =
+        tokio::spawn(async move { scheduler.embed(a_load("m"), texts(1)).await.unwrap().finish().await });
+    asked_for(&worker).await;
+    drop(worker);
+    assert_eq!(again.await.unwrap(), Err(GenerateError::WorkerDied));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_generates_is_loaded_anew_to_make_vectors() {
+    let (scheduler, workers) = scheduler(8);
+    let workers = willing(workers);
+    scheduler.load(a_load("m")).await.unwrap();
+    scheduler.load(a_load("m").for_vectors()).await.unwrap();
+    scheduler.load(a_load("m").for_vectors()).await.unwrap();
+    scheduler.shutdown().await;
+    drop(scheduler);
+    assert_eq!(workers.join().unwrap(), 2);
 }
