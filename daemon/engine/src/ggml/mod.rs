@@ -15,7 +15,7 @@ mod vocab;
 pub(crate) use adapter::Adapter;
 pub(crate) use chat::{ChatTemplate, Rendered};
 pub(crate) use context::{Batch, Context, ContextOptions, DecodeError, MOST_GUESSED, Output, SequenceId};
-pub(crate) use encoder::{Encoder, EncoderOptions};
+pub(crate) use encoder::{Encoder, EncoderOptions, Progress};
 pub(crate) use model::{LoadError, Model, ModelOptions};
 pub(crate) use quantize::quantize;
 pub(crate) use sampler::Sampler;
