@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use behaviour::{Hob, cache};
+use behaviour::{Hob, cache, embedding_model_file};
 
 #[expect(clippy::disallowed_methods, reason = "the client libraries are Python's")]
 fn run(hob: &Hob, script: &str) {
@@ -16,6 +16,23 @@ fn run(hob: &Hob, script: &str) {
 #[test]
 fn ollamas_client_chats() {
     run(&Hob::start(), "ollama_chat.py");
+}
+
+fn with_embeddings() -> Hob {
+    let hob = Hob::start_empty(&[]);
+    let made = hob.create("minilm", &embedding_model_file());
+    assert!(made.status.success(), "{made:?}");
+    hob
+}
+
+#[test]
+fn ollamas_client_embeds() {
+    run(&with_embeddings(), "ollama_embed.py");
+}
+
+#[test]
+fn openais_client_embeds() {
+    run(&with_embeddings(), "openai_embed.py");
 }
 
 #[test]

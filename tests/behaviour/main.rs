@@ -8,6 +8,7 @@ mod browsers;
 mod clients;
 mod command_line;
 mod console;
+mod embeddings;
 mod faults;
 mod memory;
 mod models;

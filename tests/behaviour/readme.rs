@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use behaviour::Hob;
+use behaviour::{Hob, embedding_model_file, reranker_file};
 
 /// The shell blocks of the README, in order.
 fn blocks(readme: &str) -> Vec<&str> {
@@ -40,6 +40,9 @@ fn the_first_command_of_the_readme_ends_with_an_answer() {
 #[expect(clippy::disallowed_methods, reason = "a reader types these into a shell")]
 fn the_requests_of_the_readme_are_answered() {
     let hob = Hob::start();
+    for (name, file) in [("all-minilm", embedding_model_file()), ("reranker", reranker_file())] {
+        assert!(hob.create(name, &file).status.success());
+    }
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
     let requests: Vec<&str> = blocks(&readme).into_iter().filter(|block| block.contains("curl ")).collect();
     assert!(requests.len() >= 4, "the README shows both families, streamed and not");

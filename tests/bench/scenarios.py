@@ -139,6 +139,23 @@ def leaves(value):
     return [value] if inner is None else [leaf for item in inner for leaf in leaves(item)]
 
 
+def embed(server, turn):
+    """256 sentences for all-MiniLM-L6-v2: all in one request, and each in one of its own, by 8 callers."""
+    lengths = random.Random(turn)
+    sentences = [text(f"{turn} {number}", lengths.randint(4, 40)) for number in range(256)]
+    server.embed(sentences[:8])
+    begun = time.monotonic()
+    server.embed(sentences)
+    yield "embedding 256 sentences, a second", 256 / (time.monotonic() - begun), "more"
+    jobs = [functools.partial(one_by_one, server, sentences[first::8]) for first in range(8)]
+    yield "embedding, one by one, by 8 callers, a second", 256 / at_once(jobs)[1], "more"
+
+
+def one_by_one(server, sentences):
+    for sentence in sentences:
+        server.embed([sentence])
+
+
 def overhead(server, turn):
     """A request of one token, beyond what the engine itself took for it."""
     if server.name != "hob":
@@ -162,4 +179,5 @@ ALL = {
     "rewrite": (rewrite, 1, 4096),
     "forms": (forms, 1, 4096),
     "overhead": (overhead, 1, 4096),
+    "embed": (embed, 8, 512),
 }

@@ -6,6 +6,7 @@ CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".ca
 MODELS = {
     "smollm2": CACHE / "models/SmolLM2-135M-Instruct.Q4_1.gguf",
     "gemma3": CACHE / "models/gemma-3-270m-q4_k_m.gguf",
+    "minilm": CACHE / "models/all-MiniLM-L6-v2.F16.gguf",
 }
 THREADS = os.cpu_count()
 
@@ -60,6 +61,11 @@ class Server:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
         connection.request(method, path, body and json.dumps(body), {"Content-Type": "application/json"})
         return connection.getresponse()
+
+    def embed(self, texts):
+        """Their vectors."""
+        answer = self.request("POST", "/v1/embeddings", {"model": "bench", "input": texts})
+        return [item["embedding"] for item in json.load(answer)["data"]]
 
     def ask(self, prompt, tokens, on_first=None, model="bench", schema=None):
         """One greedy answer of so many tokens at most, by the API that all speak."""
@@ -153,11 +159,11 @@ class LlamaServer(Server):
     def raw(self, prompt, tokens):
         return "/completion", {"prompt": prompt, "stream": True, "temperature": 0, "n_predict": tokens}
 
-    def __init__(self, executable, model, slots, context):
+    def __init__(self, executable, model, slots, context, *more):
         self.settings = executable, model, slots, context
         port = free_port()
         command = [executable, "-m", MODELS[model], "-c", context * slots, "-np", slots, "-kvu", "-t", THREADS,
-                   "-b", 512, "-ub", 512, "--port", port, "--host", "127.0.0.1", "--jinja"]
+                   "-b", 512, "-ub", 512, "--port", port, "--host", "127.0.0.1", "--jinja", *more]
         super().__init__([str(part) for part in command], dict(os.environ), port, "/health")
 
     def unload(self):

@@ -402,6 +402,16 @@ pub fn merged_model_file() -> PathBuf {
     made("SmolLM2-135M-Instruct.F16-merged.gguf")
 }
 
+/// all-MiniLM-L6-v2.
+pub fn embedding_model_file() -> PathBuf {
+    made("all-MiniLM-L6-v2.F16.gguf")
+}
+
+/// A tiny model that scores documents, of random weights.
+pub fn reranker_file() -> PathBuf {
+    made("tiny-reranker.gguf")
+}
+
 fn made(name: &str) -> PathBuf {
     let file = cache().join("models").join(name);
     assert!(file.is_file(), "{} is missing: scripts/test makes it", file.display());

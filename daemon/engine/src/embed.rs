@@ -9,8 +9,8 @@ use std::io::BufReader;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
+use std::time::Duration;
 
 use gguf::Pooling;
 use protocol::{
@@ -20,14 +20,17 @@ use protocol::{
 
 use self::reader::Reader;
 use self::turns::{Request, Turns};
-use crate::ggml::{self, DecodeError, Encoder, EncoderOptions, LoadError, Model, ModelOptions};
+use crate::ggml::{self, DecodeError, Encoder, EncoderOptions, LoadError, Model, ModelOptions, Progress};
 use crate::outbox::Outbox;
 use crate::step::HungUp;
 use crate::threads::Threads;
 use crate::worker::{Cancellations, Files, ServeError, System, check_header, cores};
 
-/// How often the daemon is told that the loop goes round.
+/// How often the daemon is told that a step gets on.
 const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// In longer steps a token takes longer, as it is compared with those of all inputs before they are left out.
+const STEP_TOKENS: usize = 256;
 
 /// Loads the model and makes vectors until the daemon hangs up. Blocks.
 pub(crate) fn serve(
@@ -47,7 +50,7 @@ pub(crate) fn serve(
     let listener = Listener { reader: loaded.reader, cancellations, intake, outbox: outbox.clone() };
     std::thread::spawn(move || listener.run(socket));
     let threads = Threads::new(options.threads.unwrap_or_else(cores), system.accounts);
-    let step_tokens = options.batch_tokens as usize;
+    let step_tokens = STEP_TOKENS.min(options.batch_tokens as usize);
     let mut embed_loop = Loop {
         encoder: loaded.encoder,
         step_tokens,
@@ -56,7 +59,9 @@ pub(crate) fn serve(
         cancellations: loaded.cancellations,
         outbox,
     };
+    let pulse = Pulse::start(embed_loop.encoder.progress(), embed_loop.outbox.clone());
     let HungUp = embed_loop.run(&arrivals);
+    drop(pulse);
     Ok(())
 }
 
@@ -188,13 +193,8 @@ struct Loop {
 impl Loop {
     /// Runs until the daemon hangs up.
     fn run(&mut self, intake: &Receiver<Intake>) -> HungUp {
-        let mut beat = Instant::now();
         loop {
-            let mut result = self.take_in(intake).and_then(|()| self.step());
-            if beat.elapsed() >= HEARTBEAT {
-                beat = Instant::now();
-                result = result.and_then(|()| self.outbox.alive());
-            }
+            let result = self.take_in(intake).and_then(|()| self.step());
             if result.and_then(|()| self.outbox.flush()).is_err() {
                 return HungUp;
             }
@@ -251,6 +251,27 @@ impl Loop {
             }
         }
         Ok(())
+    }
+}
+
+/// Tells the daemon every second that a step gets on, until it is dropped. One of a long input may take a minute, and what
+/// got stuck in it is to be found out all the same.
+struct Pulse(#[expect(dead_code, reason = "dropping it is what ends the pulse")] Sender<()>);
+
+impl Pulse {
+    fn start(progress: Arc<Progress>, outbox: Outbox) -> Self {
+        let (sender, dropped) = channel::<()>();
+        std::thread::spawn(move || {
+            let mut known = progress.parts();
+            while dropped.recv_timeout(HEARTBEAT) == Err(RecvTimeoutError::Timeout) {
+                let parts = progress.parts();
+                let gets_on = parts != std::mem::replace(&mut known, parts);
+                if gets_on && outbox.alive().and_then(|()| outbox.flush()).is_err() {
+                    break;
+                }
+            }
+        });
+        Self(sender)
     }
 }
 

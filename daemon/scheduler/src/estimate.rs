@@ -392,6 +392,28 @@ mod tests {
         }
     }
 
+    /// The same of workers that make vectors, after a step of the longest input and steps of many short ones.
+    #[test]
+    fn the_estimate_is_a_little_above_what_vectors_take() {
+        let (smollm2, gemma) = ("SmolLM2-135M-Instruct.Q4_1.gguf", "gemma-3-270m-q4_k_m.gguf");
+        for (model, context_tokens, taken_mib) in [
+            ("all-MiniLM-L6-v2.F16.gguf", 4096, 137),
+            (smollm2, 512, 171),
+            (smollm2, 4096, 254),
+            (gemma, 512, 456),
+            (gemma, 4096, 525),
+        ] {
+            let options = LoadOptions { context_tokens, purpose: Purpose::Embed, ..OPTIONS };
+            let estimate = shape(model).estimate(&options);
+
+            let ratio = estimate.total_bytes() as f64 / f64::from(taken_mib << 20);
+            assert!((1.0..1.2).contains(&ratio), "{model}, {context_tokens}: {ratio:.2}");
+        }
+        let minilm = shape("all-MiniLM-L6-v2.F16.gguf");
+        let options = LoadOptions { purpose: Purpose::Embed, ..OPTIONS };
+        assert_eq!(minilm.estimate(&options).cache_bytes, 0, "nothing of a text is kept for the next");
+    }
+
     #[test]
     fn the_cache_is_as_llama_cpp_makes_it() {
         // "CPU KV buffer size = 360.00 MiB", and for Gemma 288.

@@ -1,7 +1,8 @@
 //! A context that makes one vector of each text: nothing of a text is kept for the next.
 
+use std::ffi::c_void;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use gguf::Pooling;
 use llama_cpp_sys_2 as sys;
@@ -29,8 +30,24 @@ const MOST_INPUTS: u32 = 64;
 /// Tokens that a model which can is given at once.
 const MICRO_BATCH: u32 = 512;
 
+/// What a running step looks at after each part of its computation.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    abort: Arc<AtomicBool>,
+    parts: AtomicU64,
+}
+
+impl Progress {
+    /// Parts that were computed since the beginning.
+    pub(crate) fn parts(&self) -> u64 {
+        self.parts.load(Ordering::Relaxed)
+    }
+}
+
 pub(crate) struct Encoder {
     context: Context,
+    // Pointed to from C++, and so must outlive the context.
+    progress: Arc<Progress>,
     batch: Batch,
     room: usize,
     /// Numbers of one vector.
@@ -65,7 +82,13 @@ impl Encoder {
         params.kv_unified = true;
         params.swa_full = true;
         params.no_perf = true;
-        let mut context = Context::with_params(model, params, abort)?;
+        let mut context = Context::with_params(model, params, Arc::clone(&abort))?;
+        let progress = Arc::new(Progress { abort, parts: AtomicU64::new(0) });
+        // SAFETY: the context is ours, and the encoder keeps what is passed for as long.
+        unsafe {
+            let data = Arc::as_ptr(&progress).cast_mut().cast();
+            sys::llama_set_abort_callback(context.raw(), Some(look), data);
+        }
         // SAFETY: the context is ours.
         let remembers = !unsafe { sys::llama_get_memory(context.raw()) }.is_null();
         // SAFETY: as above.
@@ -73,7 +96,7 @@ impl Encoder {
         let pools_last = pools_last && remembers;
         let batch = context.batch();
         let room = if pools_last { batch.room() } else { batch.room().min(at_once) };
-        Ok(Self { context, batch, room, width, pools_last })
+        Ok(Self { context, progress, batch, room, width, pools_last })
     }
 
     /// Tokens of one step.
@@ -84,6 +107,11 @@ impl Encoder {
     /// Inputs of one step.
     pub(crate) fn most_inputs(&self) -> usize {
         self.context.sequences().count()
+    }
+
+    /// How far it has come, to be looked at from elsewhere.
+    pub(crate) fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
     }
 
     /// From the next step on.
@@ -145,6 +173,13 @@ impl Encoder {
         // SAFETY: a vector has as many numbers as the model says for this pooling, and stays until the next step.
         Ok(unsafe { std::slice::from_raw_parts(numbers, self.width) }.to_vec())
     }
+}
+
+unsafe extern "C" fn look(progress: *mut c_void) -> bool {
+    // SAFETY: `Encoder::new` passes a `Progress`, which the encoder keeps alive.
+    let progress = unsafe { &*progress.cast::<Progress>() };
+    progress.parts.fetch_add(1, Ordering::Relaxed);
+    progress.abort.load(Ordering::Relaxed)
 }
 
 fn push(

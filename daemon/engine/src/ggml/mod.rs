@@ -16,7 +16,7 @@ mod vocab;
 pub(crate) use adapter::Adapter;
 pub(crate) use chat::{Calls, ChatParser, ChatTemplate, Conversation, Marks, Rendered, Trigger};
 pub(crate) use context::{Batch, Context, ContextOptions, DecodeError, MOST_GUESSED, Output, SequenceId};
-pub(crate) use encoder::{Encoder, EncoderOptions};
+pub(crate) use encoder::{Encoder, EncoderOptions, Progress};
 pub(crate) use model::{LoadError, Model, ModelOptions};
 pub(crate) use projector::{Chunk, MediaChunk, Projector};
 pub(crate) use quantize::quantize;
