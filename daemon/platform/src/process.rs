@@ -98,7 +98,7 @@ pub fn spawn(worker: &WorkerProgram, files: WorkerFiles) -> io::Result<Worker> {
         .stdin(Stdio::null())
         .stdout(Stdio::null());
     let prepare = move || prepare_child(&wanted, parent);
-    // SAFETY: between fork and exec only async-signal-safe calls are made: dup2, prctl, getppid.
+    // SAFETY: between fork and exec only async-signal-safe calls are made: close_range or fcntl, dup2, prctl, getppid.
     unsafe { std::os::unix::process::CommandExt::pre_exec(&mut command, prepare) };
     let child = tokio::process::Command::from(command).kill_on_drop(true).spawn()?;
     Ok(Worker { socket: ours, child })
@@ -111,6 +111,7 @@ const WORKER_ENVIRONMENT: [(&str, &str); 3] =
     [("GOMP_SPINCOUNT", "10000"), ("GGML_NO_BACKTRACE", "1"), ("LANG", "C.UTF-8")];
 
 fn prepare_child(wanted: &[(i32, i32)], parent: Pid) -> io::Result<()> {
+    close_on_exec();
     for (from, to) in wanted {
         duplicate(*from, *to)?;
     }
@@ -125,6 +126,24 @@ fn prepare_child(wanted: &[(i32, i32)], parent: Pid) -> io::Result<()> {
     #[cfg(not(target_os = "linux"))]
     let _ = parent;
     Ok(())
+}
+
+/// Whatever is open goes with exec: whoever started the daemon may have left it something.
+fn close_on_exec() {
+    const FIRST: i32 = 3;
+    #[cfg(target_os = "linux")]
+    {
+        let flags = nix::libc::CLOSE_RANGE_CLOEXEC;
+        // SAFETY: plain numbers; it marks what is open, and closes nothing.
+        if unsafe { nix::libc::syscall(nix::libc::SYS_close_range, FIRST, u32::MAX, flags) } == 0 {
+            return;
+        }
+    }
+    // Where the system is too old for that, as far as anybody leaves something.
+    for number in FIRST..256 {
+        // SAFETY: a number that is not open is an error, and nothing else.
+        unsafe { nix::libc::fcntl(number, nix::libc::F_SETFD, nix::libc::FD_CLOEXEC) };
+    }
 }
 
 /// A copy without close-on-exec at a number of our choice.
@@ -212,5 +231,34 @@ impl Background {
     pub fn stop(mut self) -> io::Result<ExitStatus> {
         kill(Pid::from_raw(self.0.id().cast_signed()), Signal::SIGTERM)?;
         self.0.wait()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::IntoRawFd;
+
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_worker_has_what_it_is_given_and_nothing_that_was_left_open() {
+        let file = || File::open("/dev/null").unwrap();
+        // As a shell leaves one to whatever it starts.
+        let left = file().into_raw_fd();
+        // SAFETY: it is ours.
+        assert_eq!(unsafe { nix::libc::fcntl(left, nix::libc::F_SETFD, 0) }, 0);
+        let script = format!("test -e /dev/fd/{MODEL_FD} && test ! -e /proc/self/fd/{left}");
+        let shell = WorkerProgram { program: "/bin/sh".into(), args: vec!["-c".into(), script] };
+        let files = WorkerFiles {
+            model: file(),
+            adapters: Vec::new(),
+            draft: None,
+            projector: None,
+            output: None,
+            prefixes: None,
+        };
+        let ended = spawn(&shell, files).unwrap().child.wait().await.unwrap();
+        assert!(ended.success() && left > MODEL_FD, "{ended} {left}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::BufReader;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use gguf::Header;
@@ -165,6 +165,14 @@ impl Store {
         })
     }
 
+    /// The header of what turns images and recordings into what a model reads, if it has that.
+    ///
+    /// # Errors
+    /// [`StoreError::BadGguf`] if the file is no longer what it was.
+    pub fn projector(&self, model: &Model) -> Result<Option<Header>, StoreError> {
+        model.projector.as_deref().map(read_header).transpose()
+    }
+
     /// The header of a model's weights.
     ///
     /// # Errors
@@ -174,10 +182,7 @@ impl Store {
     }
 
     pub(crate) fn header_of(&self, digest: &Digest) -> Result<Header, StoreError> {
-        let path = self.blob_path(digest);
-        let file = File::open(&path).map_err(io("open", &path))?;
-        let bytes = file.metadata().map_err(io("read", &path))?.len();
-        Ok(Header::read(&mut BufReader::new(file), bytes)?)
+        read_header(&self.blob_path(digest))
     }
 
     pub(crate) fn text(&self, layer: &BlobRef) -> Result<String, StoreError> {
@@ -198,6 +203,12 @@ impl Store {
             reason: format!("its config cannot be read: {error}"),
         })
     }
+}
+
+fn read_header(path: &Path) -> Result<Header, StoreError> {
+    let file = File::open(path).map_err(io("open", path))?;
+    let bytes = file.metadata().map_err(io("read", path))?.len();
+    Ok(Header::read(&mut BufReader::new(file), bytes)?)
 }
 
 type Parameters = (OptionPatch, Vec<(String, String)>);

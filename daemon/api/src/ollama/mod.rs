@@ -1,6 +1,7 @@
 //! Ollama's native API, under `/api`. What it means lives below; this family only translates.
 
 mod blobs;
+mod capabilities;
 mod create;
 mod embed;
 mod errors;

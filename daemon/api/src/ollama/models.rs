@@ -18,10 +18,11 @@ use scheduler::Loaded;
 use serde_json::{Map, Value, json};
 use store::{
     Listed, Model, ModelConfig, ModelName, Store, StoreError,
-    gguf::{self, Header, ModelKind},
+    gguf::{self, Header},
 };
 
 use super::{
+    capabilities,
     errors::Refusal,
     routes::object,
     wire::{Details, Models, Process, Show, ShownMessage, Tag, TensorInfo},
@@ -58,7 +59,7 @@ fn tag(store: &Store, model: Listed) -> Tag {
         size: model.size_bytes,
         digest: model.digest.hex(),
         details: details(&model.config),
-        capabilities: kind.map(capability).into_iter().collect(),
+        capabilities: kind.map(capabilities::main).into_iter().collect(),
     }
 }
 
@@ -97,8 +98,9 @@ pub(super) async fn show(State(api): State<Api>, body: Body) -> Result<Response,
         other => other,
     })?;
     let shown = api.on_store(move |store| {
-        let header = store.header(&model)?;
-        Ok(shown(store.modelfile(&model), model, &header, lists))
+        let (header, projector) = (store.header(&model)?, store.projector(&model)?);
+        let capabilities = capabilities::of(&model, &header, projector.as_ref());
+        Ok(shown(store.modelfile(&model), model, &header, lists, capabilities))
     });
     Ok(object(&shown.await?))
 }
@@ -127,7 +129,13 @@ pub(super) fn asked(fields: &mut Fields) -> Result<Option<String>, Invalid> {
     Ok(fields.text("model")?.or(old_name))
 }
 
-fn shown(modelfile: String, model: Model, header: &Header, lists: Lists) -> Show {
+fn shown(
+    modelfile: String,
+    model: Model,
+    header: &Header,
+    lists: Lists,
+    capabilities: Vec<&'static str>,
+) -> Show {
     Show {
         license: model.licenses.join("\n"),
         modelfile,
@@ -144,7 +152,7 @@ fn shown(modelfile: String, model: Model, header: &Header, lists: Lists) -> Show
             Lists::Short => Vec::new(),
             Lists::Whole => header.tensors.iter().map(tensor).collect(),
         },
-        capabilities: vec![capability(header.kind())],
+        capabilities,
         modified_at: timestamp(model.modified),
     }
 }
@@ -167,14 +175,6 @@ fn model_info(header: &Header, lists: Lists) -> Map<String, Value> {
     let mut info: Map<_, _> = shown.map(|(name, value)| (name.clone(), info_value(value, lists))).collect();
     info.insert("general.parameter_count".into(), json!(header.parameter_count()));
     info
-}
-
-fn capability(kind: ModelKind) -> &'static str {
-    match kind {
-        ModelKind::Generator => "completion",
-        ModelKind::Embedder => "embedding",
-        ModelKind::Reranker => "rerank",
-    }
 }
 
 fn tensor(tensor: &gguf::Tensor) -> TensorInfo {
