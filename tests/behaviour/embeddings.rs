@@ -54,6 +54,22 @@ fn texts_that_mean_the_same_are_near_each_other() {
 }
 
 #[test]
+fn the_command_line_prints_a_vector() {
+    let hob = start();
+
+    let run = hob.cli(&["run", "minilm", "--dimensions", "3", "How warm is it today?"]);
+
+    let printed: Vec<f64> = serde_json::from_slice(&run.stdout).unwrap();
+    let asked = json!({"model": "minilm", "input": "How warm is it today?", "dimensions": 3});
+    let told: Vec<Vec<f64>> =
+        serde_json::from_value(hob.post("/api/embed", &asked).json()["embeddings"].clone()).unwrap();
+    assert!(printed.len() == 3 && cosine(&printed, &told[0]) > 0.9999, "{printed:?}");
+    let nothing = hob.cli(&["run", "minilm"]);
+    let said = String::from_utf8_lossy(&nothing.stderr).into_owned();
+    assert!(said.contains("embedding models require input text. Usage: hob run minilm"), "{said}");
+}
+
+#[test]
 fn ten_thousand_inputs_are_one_request_and_keep_their_order() {
     let hob = start();
     let words = ["moon", "sea", "bread", "ship"];

@@ -6,6 +6,7 @@ mod console;
 mod cp;
 mod create;
 mod doctor;
+mod embed;
 mod human;
 mod line_editor;
 mod list;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Context,
     client::{Client, ClientError, Lines},
-    console, human, progress, remark, say, show, start, transfer,
+    console, embed, human, progress, remark, say, show, start, transfer,
     wrap::Wrap,
 };
 
@@ -42,6 +42,8 @@ pub(crate) struct Arguments {
     /// Plain HTTP for a model that is pulled first, from a registry that `registry.trusted` names.
     #[arg(long)]
     insecure: bool,
+    #[command(flatten)]
+    vectors: embed::VectorArguments,
 }
 
 /// What goes along with each request.
@@ -92,13 +94,18 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
     }
     let client = context.client()?;
     let own = start::ensure_running(context, &client).await?;
-    if let Err(error) = available(&client, &asked.model, arguments.insecure).await {
-        if let Some(own) = own {
-            start::stop(own)?;
+    let model = match available(&client, &asked.model, arguments.insecure).await {
+        Ok(model) => model,
+        Err(error) => {
+            if let Some(own) = own {
+                start::stop(own)?;
+            }
+            return Err(error);
         }
-        return Err(error);
-    }
-    let result = if prompt.is_empty() && !piped && at_terminal {
+    };
+    let result = if embed::makes_vectors(&model) {
+        embed::print(&client, &asked, &arguments.vectors, &prompt).await
+    } else if prompt.is_empty() && !piped && at_terminal {
         console::converse(&client, context, asked, shown).await
     } else {
         answer(&client, &asked, shown, &prompt).await
@@ -121,18 +128,20 @@ async fn dry_run(model: &str, context: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Pulls the model if it is not here.
-async fn available(client: &Client, model: &str, insecure: bool) -> anyhow::Result<()> {
-    match client.post("/api/show", &json!({"model": model})).await {
+/// Pulls the model if it is not here; what `/api/show` tells of it.
+async fn available(client: &Client, model: &str, insecure: bool) -> anyhow::Result<Value> {
+    let shown = json!({"model": model});
+    match client.post("/api/show", &shown).await {
         Err(error) if error.is_unknown_model() => {
             let wanted = transfer::Arguments { model: model.to_owned(), insecure };
             tokio::select! {
-                pulled = transfer::follow(client, "/api/pull", &wanted) => pulled.map_err(|error| not_here(error, model)),
+                pulled = transfer::follow(client, "/api/pull", &wanted) => pulled.map_err(|error| not_here(error, model))?,
                 // Not left to the signal's default: a daemon of our own would stay behind.
                 _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted; what has arrived is gone on with next time"),
             }
+            Ok(client.post("/api/show", &shown).await?)
         }
-        other => Ok(other.map(drop)?),
+        other => Ok(other?),
     }
 }
 
