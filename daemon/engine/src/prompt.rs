@@ -233,7 +233,7 @@ impl PromptBuilder {
         let asked = Asked::of(request, self.template.capabilities());
         match &self.template {
             Template::Go(template, examples) => self.render_go(template, examples, messages, &asked),
-            Template::Jinja(template, abilities) if abilities.tools || asked.tools.is_empty() => {
+            Template::Jinja(template, abilities) if abilities.tools || !asked.mentions_tools(messages) => {
                 self.render_jinja(template, *abilities, messages, &asked)
             }
             Template::Jinja(template, _) => {
@@ -251,11 +251,7 @@ impl PromptBuilder {
             }
             Template::Plain => {
                 let shape = Shape::common();
-                let told = if asked.tools.is_empty() {
-                    messages.to_vec()
-                } else {
-                    shape.in_words(messages, asked.tools)
-                };
+                let told = shape.in_words(messages, asked.tools);
                 let contents: Vec<&str> = told.iter().map(|message| message.content.as_str()).collect();
                 let text = contents.join("\n\n");
                 let prompt = self.tagged(Some(&shape), None, &text, &asked)?;
@@ -272,7 +268,7 @@ impl PromptBuilder {
         asked: &Asked<'_>,
     ) -> Result<(String, Prompt), GenerateError> {
         let common = Shape::common();
-        let in_words = !asked.tools.is_empty() && !template.capabilities().tools;
+        let in_words = asked.mentions_tools(messages) && !template.capabilities().tools;
         let shape = if in_words { Some(&common) } else { examples.calls.as_ref() };
         let told = if in_words { common.in_words(messages, asked.tools) } else { messages.to_vec() };
         let definition = |tool: &Tool| serde_json::from_str(&tool.definition).unwrap_or_default();

@@ -37,6 +37,14 @@ impl Waiting {
         }
     }
 
+    /// How likely its prompt's tokens are is still to be told.
+    pub(crate) fn weighs_prompt(&self) -> bool {
+        match self {
+            Self::New(admission) => admission.work.prompt_logprobs.is_some(),
+            Self::Paused(running) => running.weighs(running.weighed),
+        }
+    }
+
     /// All that is to be in the KV cache before its next token.
     pub(crate) fn tokens(&self) -> &[i32] {
         match self {

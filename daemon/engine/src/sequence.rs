@@ -60,6 +60,11 @@ pub(crate) struct Running {
     pub(crate) telling: Option<Arc<Mutex<Telling>>>,
     /// With each token is told how likely it was, and so many others.
     pub(crate) top_logprobs: Option<usize>,
+    /// The same with each token of the prompt.
+    pub(crate) prompt_logprobs: Option<usize>,
+    /// Prompt tokens of which that was told, and those of which this step tells it: where each is in the step's batch.
+    pub(crate) weighed: usize,
+    pub(crate) weighs: Vec<usize>,
     /// Control tokens that are text here.
     preserved: Vec<Token>,
     /// What the answer had to begin with, until it is told.
@@ -169,6 +174,9 @@ impl Running {
             bound,
             telling: telling.map(|telling| Arc::new(Mutex::new(telling))),
             top_logprobs: work.top_logprobs.map(|count| count as usize),
+            prompt_logprobs: work.prompt_logprobs.map(|count| count as usize),
+            weighed: 0,
+            weighs: Vec::new(),
             preserved,
             opening,
             text,
@@ -240,6 +248,11 @@ impl Running {
     /// Whoever shares what is computed for it.
     pub(crate) fn kin(&self) -> Owner {
         self.scales.kin(self.owner)
+    }
+
+    /// It is to be told how likely the token is that follows the one at `position`.
+    pub(crate) fn weighs(&self, position: usize) -> bool {
+        self.prompt_logprobs.is_some() && position + 1 < self.prompt_tokens && position >= self.weighed
     }
 
     /// Its next tokens may be guessed.

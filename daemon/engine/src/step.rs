@@ -272,9 +272,15 @@ impl Loop {
             return;
         };
         self.keep_whole(place);
-        let kept = match self.spill.best(kin, waiting.tokens(), parts, place.shared + WORTH_RESTORING) {
-            Some((spilled, shared)) if self.restore(place.target, &spilled, shared) => shared,
-            _ => self.take_over(place),
+        let kept = if waiting.weighs_prompt() {
+            // What was computed before has no logits any more.
+            self.clear(place.target);
+            0
+        } else {
+            match self.spill.best(kin, waiting.tokens(), parts, place.shared + WORTH_RESTORING) {
+                Some((spilled, shared)) if self.restore(place.target, &spilled, shared) => shared,
+                _ => self.take_over(place),
+            }
         };
         let kept = self.without_piece(place.target, kept, &waiting);
         let running = match waiting {
@@ -434,9 +440,13 @@ fn read(sequence: &mut Sequence, batch: &mut Batch, count: usize) {
             break;
         }
         let last = position + 1 == running.tokens.len();
-        let output = if last { Output::Logits } else { Output::Nothing };
+        let weighs = running.weighs(position);
+        let output = if last || weighs { Output::Logits } else { Output::Nothing };
         let Ok(index) = batch.push(sequence.id, position, token, output) else { break };
         sequence.cached.push(token);
+        if weighs {
+            running.weighs.push(index);
+        }
         if last {
             running.output = Some(index);
         }

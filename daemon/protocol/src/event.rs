@@ -26,6 +26,8 @@ pub struct Said {
     pub thinking: String,
     /// What the model called, after any text, as a rule.
     pub calls: Vec<CallPart>,
+    /// How likely the prompt's tokens were, from the second on, where that was asked for; before anything else.
+    pub prompt_logprobs: Vec<TokenLogprob>,
     /// How likely the tokens were of which all this was made, where that was asked for.
     pub logprobs: Vec<TokenLogprob>,
 }
@@ -33,7 +35,7 @@ pub struct Said {
 impl Said {
     /// Nothing was added.
     pub fn is_empty(&self) -> bool {
-        self.text.is_empty() && self.thinking.is_empty() && self.calls.is_empty() && self.logprobs.is_empty()
+        *self == Self::default()
     }
 
     /// Puts what was said next behind this.
@@ -42,6 +44,7 @@ impl Said {
         self.thinking += &next.thinking;
         self.calls.extend(next.calls);
         self.logprobs.extend(next.logprobs);
+        self.prompt_logprobs.extend(next.prompt_logprobs);
     }
 }
 

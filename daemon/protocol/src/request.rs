@@ -31,6 +31,8 @@ pub struct Generate {
     pub adapters: Option<Vec<AdapterScale>>,
     /// Log-probabilities to be told with each token of the answer: the chosen one's, and those of so many others.
     pub top_logprobs: Option<u32>,
+    /// The same with each token of the prompt but its first, which is then computed anew.
+    pub prompt_logprobs: Option<u32>,
 }
 
 impl Generate {
@@ -47,6 +49,7 @@ impl Generate {
             media: Media::default(),
             adapters: None,
             top_logprobs: None,
+            prompt_logprobs: None,
         }
     }
 }

@@ -93,7 +93,7 @@ impl Reply {
 
     /// Thoughts and text go in chunks of their own.
     fn push_said(&mut self, sent: &mut Vec<u8>, answer: usize, said: Said) {
-        let Said { text, thinking, calls, logprobs: tokens } = said;
+        let Said { text, thinking, calls, logprobs: tokens, .. } = said;
         let mut tokens = logprobs(&tokens);
         if !thinking.is_empty() {
             let thought =

@@ -1,6 +1,6 @@
 //! What a request asks of an answer: tools, thoughts, a form.
 
-use protocol::{Format, Generate, GenerateError, Think, Tool, ToolChoice};
+use protocol::{Format, Generate, GenerateError, Message, Role, Think, Tool, ToolChoice};
 
 use crate::ggml::Trigger;
 use crate::grammar::{Form, Part, Thinking};
@@ -26,6 +26,12 @@ impl<'a> Asked<'a> {
             _ => &request.tools.offered[..],
         };
         Self { request, tools, think }
+    }
+
+    /// There are some, or were.
+    pub(super) fn mentions_tools(&self, messages: &[Message]) -> bool {
+        let mentions = |message: &Message| message.role == Role::Tool || !message.calls.is_empty();
+        !self.tools.is_empty() || messages.iter().any(mentions)
     }
 
     pub(super) fn effort(&self) -> &'static str {

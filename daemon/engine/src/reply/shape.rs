@@ -83,6 +83,9 @@ impl Shape {
 
     /// A conversation for a template that knows nothing of tools: they and their calls are told in words.
     pub(crate) fn in_words(&self, messages: &[Message], tools: &[Tool]) -> Vec<Message> {
+        if tools.is_empty() {
+            return messages.iter().map(|message| self.message_in_words(message)).collect();
+        }
         let mut all = Vec::with_capacity(messages.len() + 1);
         let instructions = self.instructions(tools);
         let mut rest = messages;
@@ -213,5 +216,10 @@ mod tests {
         assert!(told[0].role == Role::System && told[0].content.contains("<tools>\n{\"now\"}\n</tools>"));
         assert_eq!(told[2].content, "<tool_call>\n{\"name\": \"now\", \"arguments\": {}}\n</tool_call>");
         assert_eq!(told[3], Message::new(Role::User, "<tool_response>\nnoon\n</tool_response>"));
+        assert_eq!(
+            Shape::common().in_words(&messages, &[])[..],
+            told[1..],
+            "what was called is told all the same"
+        );
     }
 }

@@ -25,6 +25,7 @@ impl Loop {
     pub(super) fn sample(&mut self) -> Result<usize, HungUp> {
         let (now, mut tokens, mut read) = (Instant::now(), 0, Vec::new());
         for at in 0..self.sequences.len() {
+            self.weigh(at)?;
             let Some(running) = &mut self.sequences[at].running else { continue };
             let Some(first) = running.output.take() else { continue };
             if running.is_first() {
@@ -36,6 +37,26 @@ impl Loop {
         }
         read.into_iter().for_each(|at| self.keep_prompt(at));
         Ok(tokens)
+    }
+
+    /// Tells how likely the tokens were that a prompt has next.
+    fn weigh(&mut self, at: usize) -> Result<(), HungUp> {
+        let Some(running) = &mut self.sequences[at].running else { return Ok(()) };
+        let (Some(count), false) = (running.prompt_logprobs, running.weighs.is_empty()) else {
+            return Ok(());
+        };
+        let mut said = Said::default();
+        for index in std::mem::take(&mut running.weighs) {
+            let (Some(row), Some(token)) = (self.batch.row(index), running.tokens.get(running.weighed + 1))
+            else {
+                break;
+            };
+            let likelihoods = self.context.likelihoods(row, count);
+            let chosen = self.context.likelihood(row, *token, &likelihoods);
+            said.prompt_logprobs.push(told(&self.model, *token, chosen, &likelihoods));
+            running.weighed += 1;
+        }
+        self.outbox.said(running.request, said, Vec::new())
     }
 
     /// Draws a sequence's next token, and those after it as long as they are what was guessed.

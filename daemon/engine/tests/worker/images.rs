@@ -1,8 +1,8 @@
 //! Images, through a projector of random weights.
 
-use protocol::{Ability, Event, Generate, GenerateError, Input, Media, Message, Role};
+use protocol::{Ability, Event, Generate, GenerateError, Input, Media, Message, Overflow, Role};
 
-use crate::harness::{ME, Worker, chat, files, greedy, open_model, options};
+use crate::harness::{ME, Worker, files, greedy, open_model, options, raw};
 
 fn worker() -> Worker {
     let projector = Some(open_model("SmolLM2-135M-Instruct.projector.gguf"));
@@ -53,13 +53,18 @@ fn what_is_shown_is_read_and_the_same_picture_is_not_computed_again() {
     assert!(first.context.iter().all(|token| *token >= 0));
 }
 
+/// What nobody is in doubt about.
+fn counting() -> Generate {
+    raw("1, 2, 3, 4, 5, 6, 7, 8,".into(), greedy(12), Overflow::Refuse)
+}
+
 #[test]
 fn a_neighbour_goes_on_and_what_is_refused_disturbs_nobody() {
     let mut worker = worker();
-    let alone = worker.answer(chat("Why is the sky blue?", greedy(10))).unwrap().0;
+    let alone = worker.answer(counting()).unwrap().0;
     let picture_alone = worker.answer(shown(&[picture(RED)])).unwrap().0;
 
-    let neighbour = worker.begin(chat("Why is the sky blue?", greedy(10)));
+    let neighbour = worker.begin(counting());
     let seen = worker.begin(shown(&[picture(RED)]));
     let answers = worker.all(&[neighbour, seen]);
     assert_eq!((&answers[0].0, &answers[1].0), (&alone, &picture_alone));
@@ -73,7 +78,7 @@ fn a_neighbour_goes_on_and_what_is_refused_disturbs_nobody() {
     let recording = b"RIFF\xFF\xFF\xFF\x7FWAVEfmt \x10\0\0\0\x01\0\x01\0".to_vec();
     let refused = worker.answer(shown(&[recording]));
     assert!(matches!(refused, Err(GenerateError::Unable(Ability::Audio))), "{refused:?}");
-    assert_eq!(worker.answer(chat("Why is the sky blue?", greedy(10))).unwrap().0, alone);
+    assert_eq!(worker.answer(counting()).unwrap().0, alone);
 }
 
 #[test]

