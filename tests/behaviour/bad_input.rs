@@ -63,12 +63,33 @@ fn options_out_of_range_are_refused_by_name() {
 #[test]
 fn what_is_not_served_yet_is_refused_and_not_ignored() {
     let hob = Hob::start();
+    let asked = json!({"model": "smollm2", "prompt": "Hi", "template": "{{ .Prompt }}"});
+    assert_error(&hob.post("/api/generate", &asked), 400, "template is not supported yet");
     let mut body = chat("smollm2");
-    body["tools"] = json!([{"type": "function"}]);
-    assert_error(&hob.post("/api/chat", &body), 400, "tools");
-    let mut body = chat("smollm2");
-    body["n"] = json!(2);
-    assert_openai_error(&hob.post("/v1/chat/completions", &body), 400, "invalid_request_error", "n");
+    body["logit_bias"] = json!({"5": 1});
+    assert_openai_error(&hob.post("/v1/chat/completions", &body), 400, "invalid_request_error", "logit_bias");
+}
+
+#[test]
+fn tools_that_cannot_be_are_refused_in_words() {
+    let hob = Hob::start();
+    let refused = |tools: Value, choice: Value, words: &str| {
+        let mut body = chat("smollm2");
+        (body["tools"], body["tool_choice"]) = (tools, choice);
+        assert_error(&hob.post("/api/chat", &body), 400, words);
+    };
+    let named = |name: &str, parameters: Value| json!({"type": "function", "function": {"name": name, "parameters": parameters}});
+    refused(json!([{"type": "function"}]), Value::Null, "function.name");
+    refused(json!([named("a", json!({})), named("a", json!({}))]), Value::Null, "two tools have the name");
+    refused(json!([named("a", json!([]))]), Value::Null, "JSON Schema object");
+    refused(json!([named("a", json!({}))]), json!("b"), "tool_choice");
+    // Without an end, beyond all bounds, and of a kind that there is not.
+    let endless = json!({"properties": {"a": {"$ref": "#/properties/a"}}, "required": ["a"]});
+    refused(json!([named("a", endless)]), json!("required"), "");
+    let names: Vec<String> = (0..40_000).map(|number| format!("property_{number}")).collect();
+    refused(json!([named("a", json!({"required": names}))]), json!("required"), "bytes");
+    refused(json!([named("a", json!({"type": "thing"}))]), json!("required"), "thing");
+    hob.assert_alive();
 }
 
 #[test]
