@@ -52,3 +52,14 @@ fn an_adapter_that_is_not_there_is_refused() {
     let refused = worker(BASE, 1).answer(asked(&[1.0, 1.0]));
     assert!(matches!(refused, Err(GenerateError::NoAdapter { adapter: 1, adapters: 1 })), "{refused:?}");
 }
+
+#[test]
+fn an_adapter_for_another_model_is_refused_in_words() {
+    let files = engine::Files {
+        model: open_model("tiny-windowed.gguf"),
+        adapters: vec![open_model(ADAPTER)],
+        ..files()
+    };
+    let reason = Worker::load_files(options(512, 1, None), files).err().expect("it is refused");
+    assert!(reason.contains("arch"), "{reason}");
+}

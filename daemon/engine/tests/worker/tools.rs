@@ -134,6 +134,21 @@ fn an_answer_behind_thoughts_has_its_form() {
 }
 
 #[test]
+fn a_modelfiles_template_shows_what_calls_look_like() {
+    for template in [
+        include_str!("../templates/qwen2.5.gotmpl"),
+        include_str!("../templates/llama3.1.gotmpl"),
+        include_str!("../templates/mistral.gotmpl"),
+    ] {
+        let mut worker = Worker::load(options(1024, 1, Some(template.into()))).unwrap();
+        let (said, calls, _) = whole(&mut worker, asked(ToolChoice::Required, greedy(100))).unwrap();
+        assert!(calls.len() == 1 && is_right(&calls[0]), "{said:?}");
+        assert_eq!(said.text, "");
+        assert!(whole(&mut worker, asked(ToolChoice::Auto, greedy(20))).is_ok());
+    }
+}
+
+#[test]
 fn a_model_whose_template_knows_no_tools_is_told_in_words_and_goes_round() {
     let mut worker = Worker::start(2048, 1);
     let required = asked(ToolChoice::Required, greedy(100));
