@@ -97,9 +97,7 @@ impl Loaded {
         if !model.has_decoder() || !(1..=WIDEST_VECTOR).contains(&model.vector_width(pooling)) {
             return Err("this model makes no vectors".into());
         }
-        let trained = model.trained_context();
-        let context_tokens =
-            if trained == 0 { options.context_tokens } else { options.context_tokens.min(trained) };
+        let context_tokens = model.capped_context(options.context_tokens);
         let cancellations = Arc::new(Cancellations::default());
         let encoder_options = EncoderOptions {
             context_tokens,

@@ -75,7 +75,10 @@ impl PromptBuilder {
             (Some(go), Some(Ok((abilities, jinja)))) if can_more(abilities, go.capabilities()) => {
                 Template::Jinja(jinja, abilities)
             }
-            (Some(go), _) => Template::Go(Box::new(go), Examples::none()).with_examples(),
+            (Some(go), _) => {
+                let examples = Examples::of(&go);
+                Template::Go(Box::new(go), examples)
+            }
             (None, Some(jinja)) => jinja.map(|(abilities, jinja)| Template::Jinja(jinja, abilities))?,
             (None, None) => Template::Plain,
         };
@@ -344,24 +347,17 @@ impl Template {
             Self::Plain => Capabilities::default(),
         }
     }
-
-    fn with_examples(self) -> Self {
-        match self {
-            Self::Go(template, _) => {
-                let render = |conversation: &Conversation| render_go(&template, conversation).ok();
-                let abilities = template.capabilities();
-                let calls = abilities.tools.then(|| Shape::by_trying(render)).flatten();
-                let thinking = abilities.thinking.then(|| thinking_marks(render)).flatten();
-                Self::Go(template, Examples { calls, thinking })
-            }
-            other => other,
-        }
-    }
 }
 
 impl Examples {
-    fn none() -> Self {
-        Self { calls: None, thinking: None }
+    /// Found by trying, where the template has a place for it.
+    fn of(template: &GoTemplate) -> Self {
+        let render = |conversation: &Conversation| render_go(template, conversation).ok();
+        let abilities = template.capabilities();
+        Self {
+            calls: abilities.tools.then(|| Shape::by_trying(render)).flatten(),
+            thinking: abilities.thinking.then(|| thinking_marks(render)).flatten(),
+        }
     }
 }
 

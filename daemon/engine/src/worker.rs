@@ -257,9 +257,7 @@ impl Loaded {
         // Before the context, which takes their size into account.
         let adapters = files.adapters.into_iter().map(|file| Adapter::load(Arc::clone(&model), file));
         let adapters = adapters.collect::<Result<Vec<_>, _>>().map_err(say)?;
-        let trained = model.trained_context();
-        let context_tokens =
-            if trained == 0 { options.context_tokens } else { options.context_tokens.min(trained) };
+        let context_tokens = model.capped_context(options.context_tokens);
         let cancellations = Arc::new(Cancellations::default());
         let total_tokens = context_tokens.saturating_mul(options.sequences);
         let context_options = ContextOptions {
@@ -278,8 +276,11 @@ impl Loaded {
         };
         let has_chat_template = template.is_some() || model.has_chat_template();
         let specials = Arc::new(Specials::of(&model));
-        let projector =
-            files.projector.map(|file| projector(&model, &file, cores())).transpose().map_err(say)?;
+        let projector = files
+            .projector
+            .map(|file| projector(&model, &file, context_options.threads))
+            .transpose()
+            .map_err(say)?;
         let prompts = PromptBuilder::new(Arc::clone(&model), context_tokens, template, Arc::clone(&specials))
             .map_err(|reason| format!("the model's chat template cannot be read: {reason}"))?
             .with_marker(projector.as_ref().map(|projector| projector.marker().to_owned()));
@@ -316,11 +317,7 @@ fn draft_model(
         tell("the draft model is not used: it cannot take back what it guessed");
         return Ok(None);
     }
-    let of_one = of_model.total_tokens / of_model.running;
-    let context_tokens = match model.trained_context() {
-        0 => of_one,
-        trained => trained.min(of_one),
-    };
+    let context_tokens = model.capped_context(of_model.total_tokens / of_model.running);
     let total_tokens = context_tokens * of_model.running;
     let options = ContextOptions { total_tokens, cache_types: CacheTypes::default(), ..of_model };
     let context = Context::new(model, options, Arc::clone(&cancellations.abort))?;

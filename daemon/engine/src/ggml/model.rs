@@ -62,10 +62,13 @@ impl Model {
         self.raw.as_ptr()
     }
 
-    /// Tokens that the model was trained to look back.
-    pub(crate) fn trained_context(&self) -> u32 {
+    /// As much of a context as the model was trained to look back, if its file says how much that is.
+    pub(crate) fn capped_context(&self, asked: u32) -> u32 {
         // SAFETY: the model is loaded.
-        u32::try_from(unsafe { sys::llama_model_n_ctx_train(self.raw()) }).unwrap_or(0)
+        match u32::try_from(unsafe { sys::llama_model_n_ctx_train(self.raw()) }) {
+            Ok(trained) if trained > 0 => asked.min(trained),
+            _ => asked,
+        }
     }
 
     /// Numbers that one token is to it, where it reads them.

@@ -117,15 +117,12 @@ fn an_answer_behind_thoughts_has_its_form() {
     for name in ["qwen", "deepseek", "command-r", "harmony"] {
         let mut worker = family(name);
         // What these random weights would think has no end.
-        let stop_thinking = |think| Generate {
-            think,
+        let hasty = Generate {
+            think: Think::Off,
             format: Some(Format::Schema(schema.to_string())),
             ..chat("What colour is the sky?", Options { temperature: 1.0, seed: Some(4), ..greedy(600) })
         };
-        let (said, ..) = whole(&mut worker, stop_thinking(Think::Off)).expect(name);
-        if said.text.is_empty() {
-            continue;
-        }
+        let (said, ..) = whole(&mut worker, hasty).expect(name);
         let answer: Value =
             serde_json::from_str(said.text.trim()).unwrap_or_else(|_| panic!("{name}: {said:?}"));
         assert!(["blue", "grey"].contains(&answer["sky"].as_str().unwrap()), "{name}");
