@@ -8,12 +8,12 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 
-use protocol::{Generate, GenerateError, Media, Owner, RequestId, ToWorker, frame};
+use protocol::{Ability, Generate, GenerateError, Media, Owner, RequestId, ToWorker, frame};
 
 use crate::adapters::Scales;
 use crate::grammar::{Bound, Form, Grammars};
 use crate::outbox::Outbox;
-use crate::projection::Projection;
+use crate::projection::{Job, Projection, Sketch};
 use crate::prompt::PromptBuilder;
 use crate::sequence::Admission;
 use crate::spill::Spill;
@@ -55,6 +55,12 @@ impl Listener {
                     self.cancellations.add(request);
                     self.intake.send(Intake::Cancelled).map_err(|_| HungUp)
                 }
+                ToWorker::Render(request, work) => self.render(request, *work),
+                ToWorker::Detokenize(request, tokens) => match self.prompts.pieces(&tokens) {
+                    Ok(pieces) => self.outbox.detokenized(request, pieces),
+                    Err(error) => self.refuse(request, error),
+                },
+                ToWorker::Hold(_) | ToWorker::Release(_) => Ok(()),
                 ToWorker::Embed(request, _) => {
                     let reason = "this worker was started to generate".into();
                     self.refuse(request, GenerateError::Engine { reason })
@@ -77,25 +83,50 @@ impl Listener {
         }
     }
 
+    /// Files that came ahead of a request.
+    fn media_of(&mut self, request: RequestId) -> Media {
+        let mut files = self.media.remove(&request).unwrap_or_default();
+        // The one that would have come next.
+        files.pop();
+        Media(Arc::new(files))
+    }
+
+    /// Tells what would be read, and does not have it read.
+    fn render(&mut self, request: RequestId, mut work: Generate) -> Result<(), HungUp> {
+        work.media = self.media_of(request);
+        match self.prompts.render(&work) {
+            Ok((prompt, rendered)) if prompt.has_files => {
+                let text = prompt.text.unwrap_or_default();
+                self.project(request, Job::Render(Sketch { text, media: work.media, rendered }))
+            }
+            Ok((_, rendered)) => self.outbox.rendered(request, rendered),
+            Err(error) => self.refuse(request, error),
+        }
+    }
+
+    fn project(&self, request: RequestId, job: Job) -> Result<(), HungUp> {
+        match &self.projection {
+            Some(projection) => {
+                projection.project(request, job);
+                Ok(())
+            }
+            // Without one, no prompt has files.
+            None => self.refuse(request, GenerateError::Unable(Ability::Vision)),
+        }
+    }
+
     fn admit(&mut self, request: RequestId, mut work: Generate, told: Vec<i32>) -> Result<(), HungUp> {
         let arrived = Instant::now();
-        if let Some(mut files) = self.media.remove(&request) {
-            // The one that would have come next.
-            files.pop();
-            work.media = Media(Arc::new(files));
-        }
+        work.media = self.media_of(request);
         let built = self.prompts.build(&work).and_then(|mut prompt| {
             let form = prompt.form.take();
             let bound = form.map(|form| self.bind(&form, &work, &told)).transpose()?;
             Ok((prompt, bound.flatten(), Scales::asked(work.adapters.as_deref(), self.adapters)?))
         });
         match built {
-            Ok((prompt, bound, scales)) if prompt.text.is_some() => {
-                let admission = Box::new(Admission { request, work, prompt, scales, bound, told, arrived });
-                if let Some(projection) = &self.projection {
-                    projection.project(admission);
-                }
-                Ok(())
+            Ok((prompt, bound, scales)) if prompt.has_files => {
+                let admission = Admission { request, work, prompt, scales, bound, told, arrived };
+                self.project(request, Job::Admit(Box::new(admission)))
             }
             Ok((prompt, bound, scales)) => {
                 self.fetch(scales.kin(work.owner), &prompt.tokens);
