@@ -189,6 +189,8 @@ mod tests {
             prompt_tokens: 3,
             cached_tokens: 2,
             generated_tokens: 4,
+            thinking_tokens: 0,
+            stop: None,
             prompt_time: Duration::ZERO,
             generate_time: Duration::ZERO,
             context: Vec::new(),
