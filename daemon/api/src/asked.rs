@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future;
-use protocol::{AdapterScale, Format, Generate, Input, Media, OptionPatch, Think, Tools};
+use protocol::{AdapterScale, Format, Generate, Input, Media, OptionPatch, Options, Rendered, Think, Tools};
 use scheduler::{KeepAlive, Load};
 use store::Model;
 
@@ -26,6 +26,7 @@ pub(crate) struct Asked {
     /// Of all messages, in their order.
     pub(crate) media: Vec<Vec<u8>>,
     pub(crate) options: OptionPatch,
+    pub(crate) logit_bias: Vec<(i32, f32)>,
     pub(crate) format: Option<Format>,
     pub(crate) tools: Tools,
     pub(crate) think: Think,
@@ -51,6 +52,7 @@ impl Asked {
             input,
             media: Vec::new(),
             options: OptionPatch::default(),
+            logit_bias: Vec::new(),
             format: None,
             tools: Tools::default(),
             think: Think::default(),
@@ -85,7 +87,7 @@ impl Api {
             prompt_logprobs: asked.prompt_logprobs,
             adapters: asked.adapters,
             media: Media(Arc::new(asked.media)),
-            ..Generate::new(input, options.options())
+            ..Generate::new(input, Options { logit_bias: asked.logit_bias, ..options.options() })
         };
         Ok(Prepared { asked: asked.model, model, load, generate })
     }
@@ -96,6 +98,12 @@ impl Prepared {
     pub(crate) async fn begin(self, api: &Api) -> Result<Running, Error> {
         let running = Running::begin(api, self.load, self.generate).await;
         running.map_err(|error| error.about(&self.model, &self.asked))
+    }
+
+    /// What the model would read, without going on from there.
+    pub(crate) async fn render(self, api: &Api) -> Result<Rendered, Error> {
+        let rendered = api.scheduler.render(self.load, self.generate).await;
+        rendered.map_err(|error| Error::from(error).about(&self.model, &self.asked))
     }
 
     /// Several answers to one prompt, each with a seed of its own. The prompt is read once: whoever comes second waits for it.

@@ -84,6 +84,7 @@ impl ToSchema for Harmless {}
 /// A text, or a list of something else.
 #[derive(Clone, Debug, PartialEq, ToSchema)]
 #[serde(untagged)]
+#[expect(unused_qualifications, reason = "in what is derived")]
 pub(crate) enum TextOrList<T> {
     Text(String),
     List(Vec<T>),

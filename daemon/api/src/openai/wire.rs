@@ -26,12 +26,19 @@ pub(crate) struct Usage {
     completion_tokens: u32,
     total_tokens: u32,
     prompt_tokens_details: PromptDetails,
+    completion_tokens_details: CompletionDetails,
 }
 
 #[derive(Clone, Default, Serialize, ToSchema)]
 pub(crate) struct PromptDetails {
     /// Of the prompt's, those that had been computed before.
     cached_tokens: u32,
+}
+
+#[derive(Clone, Default, Serialize, ToSchema)]
+pub(crate) struct CompletionDetails {
+    /// Of what was said, those that were thought.
+    reasoning_tokens: u32,
 }
 
 impl Usage {
@@ -42,6 +49,8 @@ impl Usage {
         }
         self.prompt_tokens = done.prompt_tokens;
         self.completion_tokens = self.completion_tokens.saturating_add(done.generated_tokens);
+        let thought = &mut self.completion_tokens_details.reasoning_tokens;
+        *thought = thought.saturating_add(done.thinking_tokens);
         self.total_tokens = self.prompt_tokens.saturating_add(self.completion_tokens);
     }
 }

@@ -34,7 +34,7 @@ impl TryFrom<ChatRequest> for Request {
         #[rustfmt::skip]
         let ChatRequest {
             model, messages, stream, stream_options, max_tokens, max_completion_tokens, temperature, top_p, seed, stop,
-            frequency_penalty, presence_penalty, logit_bias: _, n, logprobs, top_logprobs, response_format, tools,
+            frequency_penalty, presence_penalty, logit_bias: bias, n, logprobs, top_logprobs, response_format, tools,
             tool_choice, parallel_tool_calls, reasoning_effort, reasoning, modalities, store, top_k, min_p, repeat_penalty,
             options, keep_alive, lora, user: Harmless, safety_identifier: Harmless, metadata: Harmless, service_tier: Harmless,
             prompt_cache_key: Harmless, prompt_cache_options: Harmless, prompt_cache_retention: Harmless, prediction: Harmless,
@@ -63,6 +63,7 @@ impl TryFrom<ChatRequest> for Request {
             asked: Asked {
                 media,
                 options: patch,
+                logit_bias: logit_bias(bias)?,
                 format: response_format.and_then(format),
                 tools: offer(tools.unwrap_or_default(), tool_choice, parallel_tool_calls)?,
                 think: effort.map_or(Think::Unsaid, think),
@@ -237,7 +238,7 @@ mod tests {
             ("reasoning_effort", json!("hard")),
             ("top_logprobs", json!(3)),
             ("response_format.type", json!({"type": "xml"})),
-            ("response_format.json_schema", json!({"type": "json_schema", "json_schema": {"name": "x"}})),
+            ("response_format", json!({"type": "json_schema", "json_schema": {"name": "x"}})),
             ("logit_bias", json!({"five": 1})),
             ("store", json!(true)),
             ("audio", json!({"voice": "alloy"})),

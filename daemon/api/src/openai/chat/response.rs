@@ -189,7 +189,7 @@ mod tests {
             prompt_tokens: 3,
             cached_tokens: 2,
             generated_tokens: 4,
-            thinking_tokens: 0,
+            thinking_tokens: 1,
             stop: None,
             prompt_time: Duration::ZERO,
             generate_time: Duration::ZERO,
@@ -208,7 +208,7 @@ mod tests {
             r#"{"index":0,"delta":{"role":"assistant","content":"a"},"finish_reason":null}]}"#,
             r#"{"index":0,"delta":{"content":"b"},"finish_reason":null}]}"#,
             r#"{"index":0,"delta":{},"finish_reason":"stop"}]}"#,
-            r#"],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7,"prompt_tokens_details":{"cached_tokens":2}}}"#,
+            r#"],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7,"prompt_tokens_details":{"cached_tokens":2},"completion_tokens_details":{"reasoning_tokens":1}}}"#,
         ];
         let expected: String = expected.iter().map(|tail| format!("{head}{tail}\n\n")).collect();
         assert_eq!(String::from_utf8(sent).unwrap(), expected + "data: [DONE]\n\n");
@@ -218,7 +218,7 @@ mod tests {
     fn a_whole_answer_is_one_object() {
         assert_eq!(
             serde_json::to_string(&reply().whole(vec![Whole::of("ab".into(), done())])).unwrap(),
-            r#"{"id":"chatcmpl-1","object":"chat.completion","created":5,"model":"m","system_fingerprint":"fp_ollama","choices":[{"index":0,"message":{"role":"assistant","content":"ab"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7,"prompt_tokens_details":{"cached_tokens":2}}}"#
+            r#"{"id":"chatcmpl-1","object":"chat.completion","created":5,"model":"m","system_fingerprint":"fp_ollama","choices":[{"index":0,"message":{"role":"assistant","content":"ab"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7,"prompt_tokens_details":{"cached_tokens":2},"completion_tokens_details":{"reasoning_tokens":1}}}"#
         );
     }
 
