@@ -1,8 +1,21 @@
 //! `lora` of a request, in every family: which of the model's adapters are laid over it, as llama-server has it.
 
 use protocol::AdapterScale;
+use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::{error::Invalid, go_json::Fields};
+
+/// One of the model's adapters, and how strongly it is laid over it.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Adapter {
+    /// Which, from 0, in the order of the Modelfile.
+    #[schema(minimum = 0)]
+    id: i64,
+    #[schema(minimum = -100, maximum = 100, default = 1.0)]
+    scale: Option<f64>,
+}
 
 /// Beyond it, nothing but noise is said.
 const MOST: f64 = 100.0;
@@ -14,14 +27,20 @@ pub(crate) fn scales(fields: &mut Fields) -> Result<Option<Vec<AdapterScale>>, I
 }
 
 fn scale(said: serde_json::Value) -> Result<AdapterScale, Invalid> {
-    let mut said = Fields::of("Adapter", said)?;
-    let wrong = |why: &str| Invalid::of("lora", why);
-    let adapter = said.integer("id")?.and_then(|id| u32::try_from(id).ok());
-    let adapter = adapter.ok_or_else(|| wrong("lora[].id must be the number of an adapter, from 0"))?;
-    let scale = said.take("scale").map_or(Some(1.0), |scale| scale.as_f64());
-    match scale.filter(|scale| scale.abs() <= MOST) {
-        Some(scale) => Ok(AdapterScale { adapter, scale: scale as f32 }),
-        None => Err(wrong("lora[].scale must be a number from -100 to 100")),
+    serde_json::from_value::<Adapter>(said)
+        .map_err(|error| Invalid::of("lora", format!("lora: {error}")))?
+        .checked()
+}
+
+impl Adapter {
+    pub(crate) fn checked(self) -> Result<AdapterScale, Invalid> {
+        let wrong = |why: &str| Invalid::of("lora", why);
+        let adapter = u32::try_from(self.id);
+        let adapter = adapter.map_err(|_| wrong("lora[].id must be the number of an adapter, from 0"))?;
+        match self.scale.unwrap_or(1.0) {
+            scale if scale.abs() <= MOST => Ok(AdapterScale { adapter, scale: scale as f32 }),
+            _ => Err(wrong("lora[].scale must be a number from -100 to 100")),
+        }
     }
 }
 

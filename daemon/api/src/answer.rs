@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::{Stream, stream};
 use protocol::{Done, Event, Generate, GenerateError, Said, ToolCall};
 use scheduler::{Answer, Load};
 
@@ -31,6 +32,16 @@ impl Running {
             Some(first) => first,
             None => self.answer.next().await.unwrap_or(Event::Failed(GenerateError::WorkerDied)),
         }
+    }
+
+    /// All events to the end of the answer, which is told as well.
+    pub(crate) fn events(self) -> impl Stream<Item = Event> + Send {
+        stream::unfold(Some(self), async |running| {
+            let mut running = running?;
+            let event = running.next().await;
+            let more = matches!(event, Event::Said(_));
+            Some((event, more.then_some(running)))
+        })
     }
 
     /// The whole answer.

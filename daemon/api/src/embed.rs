@@ -41,6 +41,7 @@ impl Ability {
 }
 
 /// What is to be made of which inputs, in any family's words.
+#[derive(Debug)]
 pub(crate) struct Wanted {
     /// The model, as the client wrote it.
     pub(crate) asked: String,

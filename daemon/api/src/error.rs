@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::StatusCode;
 use protocol::{Ability, GenerateError, InvalidOption};
 use registry::RegistryError;
-use scheduler::ScheduleError;
+use scheduler::{AskError, ScheduleError};
 use store::{Model, StoreError};
 
 /// Why a request was not answered.
@@ -50,6 +50,15 @@ pub(crate) enum Error {
     Weights(std::io::Error),
     #[error("a part of the server failed; its log says more")]
     Task(#[from] tokio::task::JoinError),
+}
+
+impl From<AskError> for Error {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Schedule(error) => error.into(),
+            AskError::Generate(error) => error.into(),
+        }
+    }
 }
 
 /// What is wrong with a request's JSON, in words for the client.
@@ -162,6 +171,7 @@ fn generate_status(error: &GenerateError) -> StatusCode {
         | GenerateError::EmptyPrompt
         | GenerateError::InputTooLong
         | GenerateError::UnknownToken { .. } => StatusCode::BAD_REQUEST,
+        GenerateError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         GenerateError::NotFinite
         | GenerateError::Engine { .. }
         | GenerateError::WorkerDied

@@ -5,16 +5,21 @@
 mod adapters;
 mod admin;
 mod answer;
+mod asked;
 mod body;
 mod conversation;
 mod embed;
 mod error;
 mod go_json;
+mod identifier;
+mod json;
+mod keep_alive;
 mod load;
 mod media;
 mod ndjson;
 mod ollama;
 mod openai;
+mod openapi;
 mod sse;
 mod tools;
 mod upload;
@@ -22,9 +27,14 @@ mod upload;
 use axum::{
     Router,
     response::{IntoResponse, Response},
+    routing::get,
 };
+use bytes::Bytes;
 use error::Error;
-use http::{Method, StatusCode, Uri, header::LOCATION};
+use http::{
+    Method, StatusCode, Uri,
+    header::{CONTENT_TYPE, LOCATION},
+};
 use registry::Registry;
 use scheduler::Scheduler;
 use store::{Model, ModelName, Store, StoreError};
@@ -85,10 +95,14 @@ impl Api {
 
 /// All routes of all families.
 pub fn router(api: Api) -> Router {
+    let (openai, of_openai) = openai::router().split_for_parts();
+    let document = openapi::document(&api.config.version, vec![("OpenAI", of_openai)]);
+    let document = Bytes::from(json::encode(&document));
     Router::new()
         .merge(ollama::router())
-        .merge(openai::router())
+        .merge(openai)
         .merge(admin::router())
+        .route("/openapi.json", get(async move || ([(CONTENT_TYPE, "application/json")], document)))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(api)
@@ -106,10 +120,15 @@ async fn not_found(method: Method, uri: Uri) -> Response {
             };
             (status, [(LOCATION, format!("{path}{query}"))]).into_response()
         }
+        _ if uri.path().starts_with("/v1/") => openai::no_route(&method, &uri, StatusCode::NOT_FOUND),
         _ => (StatusCode::NOT_FOUND, "404 page not found").into_response(),
     }
 }
 
-async fn method_not_allowed() -> Response {
-    (StatusCode::METHOD_NOT_ALLOWED, "405 method not allowed").into_response()
+async fn method_not_allowed(method: Method, uri: Uri) -> Response {
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    match uri.path().starts_with("/v1/") {
+        true => openai::no_route(&method, &uri, status),
+        false => (status, "405 method not allowed").into_response(),
+    }
 }

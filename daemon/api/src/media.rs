@@ -14,10 +14,9 @@ pub(crate) fn files(field: &str, files: Vec<Value>) -> Result<Vec<Vec<u8>>, Inva
     files.into_iter().map(file).collect()
 }
 
-/// `image_url`: a data URI, in an object or as it is.
-pub(crate) fn image(part: &Value) -> Result<Vec<u8>, Invalid> {
+/// An image, as a data URI.
+pub(crate) fn image(url: &str) -> Result<Vec<u8>, Invalid> {
     let invalid = || Invalid::of("messages", "invalid image input");
-    let url = part.get("url").unwrap_or(part).as_str().ok_or_else(invalid)?;
     if url.starts_with("http://") || url.starts_with("https://") {
         let why = "image URLs are not currently supported, please use base64 encoded data instead";
         return Err(Invalid::of("messages", why));
@@ -25,18 +24,15 @@ pub(crate) fn image(part: &Value) -> Result<Vec<u8>, Invalid> {
     let data = url.strip_prefix("data:").ok_or_else(invalid)?;
     let (kind, text) = data.split_once(";base64,").ok_or_else(invalid)?;
     match kind {
-        "image/jpeg" | "image/jpg" | "image/png" | "image/webp" | "" => from_base64("messages", text),
+        "image/jpeg" | "image/jpg" | "image/png" | "image/webp" | "image/gif" | "image/bmp" | "" => {
+            from_base64("messages", text)
+        }
         _ => Err(invalid()),
     }
 }
 
-/// `input_audio`: a file in base64.
-pub(crate) fn recording(part: &Value) -> Result<Vec<u8>, Invalid> {
-    let text = part.get("data").and_then(Value::as_str);
-    from_base64("messages", text.ok_or_else(|| Invalid::of("messages", "input_audio needs data, in base64"))?)
-}
-
-fn from_base64(field: &str, text: &str) -> Result<Vec<u8>, Invalid> {
+/// A file in base64, which stands in this field.
+pub(crate) fn from_base64(field: &str, text: &str) -> Result<Vec<u8>, Invalid> {
     STANDARD.decode(text).map_err(|error| {
         let at = match error {
             base64::DecodeError::InvalidByte(at, _) | base64::DecodeError::InvalidLastSymbol(at, _) => at,
@@ -54,26 +50,19 @@ mod tests {
 
     #[test]
     fn images_are_data_and_never_fetched() {
-        let of = |part: Value| image(&part).map_err(|error| error.message);
-        assert_eq!(of(json!({"url": "data:image/png;base64,aGk="})).unwrap(), b"hi");
-        assert_eq!(of(json!("data:;base64,aGk=")).unwrap(), b"hi");
-        assert!(of(json!({"url": "http://169.254.169.254/"})).unwrap_err().starts_with("image URLs are not"));
-        for wrong in [
-            json!({}),
-            json!("file:///etc/passwd"),
-            json!("data:text/html;base64,aGk="),
-            json!("data:image/png,x"),
-        ] {
+        let of = |url| image(url).map_err(|error| error.message);
+        assert_eq!(of("data:image/png;base64,aGk=").unwrap(), b"hi");
+        assert_eq!(of("data:;base64,aGk=").unwrap(), b"hi");
+        assert!(of("http://169.254.169.254/").unwrap_err().starts_with("image URLs are not"));
+        for wrong in ["", "file:///etc/passwd", "data:text/html;base64,aGk=", "data:image/png,x"] {
             assert_eq!(of(wrong).unwrap_err(), "invalid image input");
         }
-        assert_eq!(of(json!("data:;base64,a?")).unwrap_err(), "illegal base64 data at input byte 1");
+        assert_eq!(of("data:;base64,a?").unwrap_err(), "illegal base64 data at input byte 1");
     }
 
     #[test]
     fn files_are_base64() {
         assert_eq!(files("images", vec![json!("aGk=")]).unwrap(), [b"hi"]);
         assert!(files("images", vec![json!(1)]).is_err());
-        assert_eq!(recording(&json!({"data": "aGk=", "format": "wav"})).unwrap(), b"hi");
-        assert!(recording(&json!({})).is_err());
     }
 }

@@ -12,7 +12,11 @@ const MOST_TOOLS: usize = 512;
 
 /// `tools`: what the model may call.
 pub(crate) fn offered(fields: &mut Fields) -> Result<Vec<Tool>, Invalid> {
-    let tools = fields.list("tools", "Tool")?.unwrap_or_default();
+    distinct(fields.list("tools", "Tool")?.unwrap_or_default())
+}
+
+/// Tools in OpenAI's form, each under a name of its own.
+pub(crate) fn distinct(tools: Vec<Value>) -> Result<Vec<Tool>, Invalid> {
     if tools.len() > MOST_TOOLS {
         return Err(refused(format!("{} tools are offered, {MOST_TOOLS} at most can be", tools.len())));
     }
@@ -74,7 +78,14 @@ pub(crate) fn choice(fields: &mut Fields, offered: &[Tool]) -> Result<ToolChoice
             }
         }
     };
+    possible(choice, offered)
+}
+
+/// A choice that the tools allow.
+pub(crate) fn possible(choice: ToolChoice, offered: &[Tool]) -> Result<ToolChoice, Invalid> {
+    let invalid = |why: String| Invalid::of("tool_choice", why);
     match &choice {
+        ToolChoice::Auto | ToolChoice::None => Ok(choice),
         ToolChoice::Named(name) if !offered.iter().any(|tool| tool.name == *name) => {
             Err(invalid(format!("tool_choice names {name:?}, which is none of the tools")))
         }
@@ -94,14 +105,18 @@ fn call(mut call: Fields) -> Result<ToolCall, Invalid> {
     let function = call.take("function").ok_or_else(|| wrong("a call in tool_calls needs a function"))?;
     let mut function = Fields::of("ToolCallFunction", function)?;
     let name = function.text("name")?.ok_or_else(|| wrong("a call in tool_calls needs function.name"))?;
-    let arguments = match function.take("arguments") {
-        None => "{}".to_owned(),
+    Ok(ToolCall { id, name, arguments: arguments(function.take("arguments"))? })
+}
+
+/// Arguments of an earlier call: an object, or one as text; nothing said is none.
+pub(crate) fn arguments(said: Option<Value>) -> Result<String, Invalid> {
+    Ok(match said {
+        None | Some(Value::Null) => "{}".to_owned(),
         Some(arguments @ Value::Object(_)) => arguments.to_string(),
         Some(Value::String(text)) if text.trim().is_empty() => "{}".to_owned(),
         Some(Value::String(text)) if serde_json::from_str::<Map<String, Value>>(&text).is_ok() => text,
-        Some(_) => return Err(wrong("arguments in tool_calls must be a JSON object")),
-    };
-    Ok(ToolCall { id, name, arguments })
+        Some(_) => return Err(Invalid::of("messages", "arguments in tool_calls must be a JSON object")),
+    })
 }
 
 /// Adds a part of a call to the calls of its answer.

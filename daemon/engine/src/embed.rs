@@ -147,11 +147,23 @@ impl Listener {
                     let reason = "this worker was started to make vectors".into();
                     self.refuse(request, GenerateError::Engine { reason })
                 }
+                ToWorker::Render(request, work) => match self.reader.render(work.input) {
+                    Ok(rendered) => self.outbox.rendered(request, rendered),
+                    Err(error) => self.refuse(request, error),
+                },
+                ToWorker::Detokenize(request, tokens) => match self.reader.detokenize(&tokens) {
+                    Ok(pieces) => self.outbox.detokenized(request, pieces),
+                    Err(error) => self.refuse(request, error),
+                },
                 ToWorker::Cancel(request) => {
                     self.cancellations.add(request);
                     self.intake.send(Intake::Cancelled).map_err(|_| HungUp)
                 }
-                ToWorker::Load(_) | ToWorker::Quantize(_) | ToWorker::Media(..) => Ok(()),
+                ToWorker::Load(_)
+                | ToWorker::Quantize(_)
+                | ToWorker::Media(..)
+                | ToWorker::Hold(_)
+                | ToWorker::Release(_) => Ok(()),
             };
             if heard.is_err() {
                 break;

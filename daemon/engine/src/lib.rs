@@ -9,6 +9,7 @@ mod draft_model;
 mod embed;
 mod ggml;
 mod grammar;
+mod listener;
 mod media;
 mod outbox;
 mod output;

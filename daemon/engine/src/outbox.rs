@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use protocol::{Done, Embedded, FrameError, FromWorker, GenerateError, RequestId, Said, frame};
+use protocol::{Done, Embedded, FrameError, FromWorker, GenerateError, Rendered, RequestId, Said, frame};
 
 use crate::step::HungUp;
 
@@ -27,6 +27,27 @@ impl Outbox {
 
     pub(crate) fn embedded(&self, request: RequestId, embedded: Embedded) -> Result<(), HungUp> {
         self.write(&FromWorker::Embedded(request, embedded))
+    }
+
+    /// At once; or that it is too long.
+    pub(crate) fn rendered(&self, request: RequestId, rendered: Rendered) -> Result<(), HungUp> {
+        self.answer(request, &FromWorker::Rendered(request, rendered))
+    }
+
+    /// At once; or that it is too long.
+    pub(crate) fn detokenized(&self, request: RequestId, pieces: Vec<Vec<u8>>) -> Result<(), HungUp> {
+        self.answer(request, &FromWorker::Detokenized(request, pieces))
+    }
+
+    fn answer(&self, request: RequestId, answer: &FromWorker) -> Result<(), HungUp> {
+        match self.send(answer) {
+            Ok(()) => Ok(()),
+            Err(FrameError::TooLong(bytes)) => {
+                self.failed(request, GenerateError::TooLarge { bytes: bytes as u64 })?;
+                self.flush()
+            }
+            Err(_) => Err(HungUp),
+        }
     }
 
     pub(crate) fn failed(&self, request: RequestId, error: GenerateError) -> Result<(), HungUp> {

@@ -13,15 +13,14 @@ pub(crate) struct TextStream {
 pub(crate) enum Flow {
     /// Text that may be said now; perhaps none.
     Text(String),
-    /// The last text: a stop string came.
-    Stopped(String),
+    /// The last text: a stop string came, which is named by its number.
+    Stopped(String, usize),
 }
 
 impl TextStream {
-    /// Empty stop strings are left out, as they would stop everything.
+    /// Empty stop strings stop nothing, or they would stop everything.
     pub(crate) fn new(stops: impl IntoIterator<Item = String>) -> Self {
-        let stops = stops.into_iter().filter(|stop| !stop.is_empty()).map(String::into_bytes).collect();
-        Self { stops, held: Vec::new() }
+        Self { stops: stops.into_iter().map(String::into_bytes).collect(), held: Vec::new() }
     }
 
     /// Where the next piece is to be appended; then call [`TextStream::advance`].
@@ -31,9 +30,9 @@ impl TextStream {
 
     /// What can be said, now that a piece was appended.
     pub(crate) fn advance(&mut self) -> Flow {
-        if let Some(at) = self.first_stop() {
+        if let Some((at, stop)) = self.first_stop() {
             self.held.truncate(at);
-            return Flow::Stopped(self.finish());
+            return Flow::Stopped(self.finish(), stop);
         }
         let keep_from = self.possible_stop().min(incomplete_character(&self.held));
         let kept = self.held.split_off(keep_from);
@@ -46,15 +45,21 @@ impl TextStream {
         into_text(std::mem::take(&mut self.held))
     }
 
-    fn first_stop(&self) -> Option<usize> {
-        let find = |stop: &Vec<u8>| self.held.windows(stop.len()).position(|window| window == &stop[..]);
-        self.stops.iter().filter_map(find).min()
+    /// Where the first stop string begins, and which it is; of several, the longest.
+    fn first_stop(&self) -> Option<(usize, usize)> {
+        let find = |stop: &Vec<u8>| {
+            // None are as long as nothing.
+            let length = std::num::NonZero::new(stop.len())?;
+            self.held.windows(length.get()).position(|window| window == &stop[..])
+        };
+        let found = self.stops.iter().enumerate().filter_map(|(at, stop)| Some((find(stop)?, at)));
+        found.min_by_key(|(place, at)| (*place, std::cmp::Reverse(self.stops[*at].len())))
     }
 
     /// Where the longest end of the text lies that a stop string begins with.
     fn possible_stop(&self) -> usize {
         let overlap = |stop: &Vec<u8>| {
-            let longest = (stop.len() - 1).min(self.held.len());
+            let longest = stop.len().saturating_sub(1).min(self.held.len());
             (1..=longest).rev().find(|length| self.held.ends_with(&stop[..*length])).unwrap_or(0)
         };
         self.held.len() - self.stops.iter().map(overlap).max().unwrap_or(0)
@@ -107,7 +112,7 @@ mod tests {
         let mut stream = stream(&["<|end|>", "\nUser:"]);
         assert_eq!(push(&mut stream, b"blue<|e"), Flow::Text("blue".into()));
         assert_eq!(push(&mut stream, b"nd|"), Flow::Text(String::new()));
-        assert_eq!(push(&mut stream, b"> and more"), Flow::Stopped(String::new()));
+        assert_eq!(push(&mut stream, b"> and more"), Flow::Stopped(String::new(), 0));
     }
 
     #[test]
@@ -121,8 +126,8 @@ mod tests {
 
     #[test]
     fn the_first_of_two_stop_strings_ends_the_text() {
-        let mut stream = stream(&["two", "one"]);
-        assert_eq!(push(&mut stream, b"zero one two"), Flow::Stopped("zero ".into()));
+        let mut stream = stream(&["", "two", "one", "one two"]);
+        assert_eq!(push(&mut stream, b"zero one two"), Flow::Stopped("zero ".into(), 3));
     }
 
     #[test]

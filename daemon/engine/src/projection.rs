@@ -5,13 +5,13 @@ use std::collections::HashSet;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use protocol::{Ability, GenerateError, RequestId};
+use protocol::{Ability, GenerateError, Media, NO_TOKEN, Rendered, RequestId};
 
 use crate::ggml::{Chunk, MediaChunk, Projector, Token};
 use crate::media::{self, Decoded};
 use crate::outbox::Outbox;
 use crate::sequence::Admission;
-use crate::step::Intake;
+use crate::step::{HungUp, Intake};
 
 /// A file's place in a prompt.
 #[derive(Clone)]
@@ -31,9 +31,25 @@ impl Span {
     }
 }
 
+/// What is done with a prompt that has files.
+pub(crate) enum Job {
+    /// It is made whole for the loop.
+    Admit(Box<Admission>),
+    /// It is told.
+    Render(Sketch),
+}
+
+/// A prompt that is told, but for its tokens.
+pub(crate) struct Sketch {
+    /// What the projector splits.
+    pub(crate) text: String,
+    pub(crate) media: Media,
+    pub(crate) rendered: Rendered,
+}
+
 /// Sends requests that bring files to the projector.
 pub(crate) struct Projection {
-    work: Sender<Box<Admission>>,
+    work: Sender<(RequestId, Job)>,
     /// Those that nobody has cancelled.
     wanted: Arc<Mutex<HashSet<RequestId>>>,
 }
@@ -62,10 +78,10 @@ impl Projection {
         Self { work, wanted }
     }
 
-    pub(crate) fn project(&self, admission: Box<Admission>) {
-        lock(&self.wanted).insert(admission.request);
+    pub(crate) fn project(&self, request: RequestId, job: Job) {
+        lock(&self.wanted).insert(request);
         // A thread that is gone could not reach the daemon, which is gone as well then.
-        let _unread = self.work.send(admission);
+        let _unread = self.work.send((request, job));
     }
 
     pub(crate) fn cancel(&self, request: RequestId) {
@@ -91,31 +107,60 @@ struct Studio {
 }
 
 impl Studio {
-    fn run(mut self, jobs: &Receiver<Box<Admission>>) {
-        for mut admission in jobs {
-            let request = admission.request;
+    fn run(mut self, jobs: &Receiver<(RequestId, Job)>) {
+        for (request, mut job) in jobs {
             if !lock(&self.wanted).contains(&request) {
                 continue;
             }
-            let projected = self.complete(&mut admission);
+            let done = match &mut job {
+                Job::Admit(admission) => self.complete(admission),
+                Job::Render(sketch) => self.count(sketch),
+            };
             if !lock(&self.wanted).remove(&request) {
                 continue;
             }
-            let sent = match projected {
-                Ok(()) => self.intake.send(Intake::Admit(admission)).is_ok(),
-                Err(error) => self.outbox.failed(request, error).and_then(|()| self.outbox.flush()).is_ok(),
+            let sent = match (done, job) {
+                (Ok(()), Job::Admit(admission)) => {
+                    self.intake.send(Intake::Admit(admission)).map_err(|_| HungUp)
+                }
+                (Ok(()), Job::Render(sketch)) => self.outbox.rendered(request, sketch.rendered),
+                (Err(error), _) => self.outbox.failed(request, error).and_then(|()| self.outbox.flush()),
             };
-            if !sent {
+            if sent.is_err() {
                 return;
             }
         }
     }
 
+    /// Gives what is told of a prompt its tokens. Nothing is encoded for that.
+    fn count(&mut self, sketch: &mut Sketch) -> Result<(), GenerateError> {
+        let tokens = &mut sketch.rendered.tokens;
+        for chunk in self.split(&sketch.text, &sketch.media)? {
+            match chunk {
+                Chunk::Text(text) => tokens.extend(text),
+                Chunk::Media(chunk) => tokens.extend(std::iter::repeat_n(NO_TOKEN, chunk.tokens)),
+            }
+        }
+        if self.begins_twice(tokens) {
+            tokens.remove(0);
+        }
+        Ok(())
+    }
+
+    fn split(&mut self, text: &str, media: &Media) -> Result<Vec<Chunk>, GenerateError> {
+        let files = self.files(&media.0)?;
+        self.projector.split(text, &files).map_err(invalid)
+    }
+
+    /// Some templates write the token that the tokenizer adds.
+    fn begins_twice(&self, tokens: &[Token]) -> bool {
+        tokens.starts_with(&[self.projector.bos(); 2])
+    }
+
     /// Gives a prompt its tokens, and what is read where its files are.
     fn complete(&mut self, admission: &mut Admission) -> Result<(), GenerateError> {
-        let files = self.files(&admission.work.media.0)?;
         let text = admission.prompt.text.take().unwrap_or_default();
-        let chunks = self.projector.split(&text, &files).map_err(invalid)?;
+        let chunks = self.split(&text, &admission.work.media)?;
         let prompt = &mut admission.prompt;
         let mut seen: HashMap<String, usize> = HashMap::new();
         for chunk in chunks {
@@ -130,8 +175,7 @@ impl Studio {
                 }
             }
         }
-        if prompt.tokens.starts_with(&[self.projector.bos(); 2]) {
-            // Some templates write the token that the tokenizer adds.
+        if self.begins_twice(&prompt.tokens) {
             prompt.tokens.remove(0);
             prompt.spans.iter_mut().for_each(|span| span.start -= 1);
         }

@@ -3,6 +3,8 @@
 
 mod asked;
 mod jinja;
+mod rendered;
+mod requested;
 
 use std::sync::Arc;
 
@@ -10,6 +12,7 @@ use protocol::request::Overflow;
 use protocol::{Ability, Generate, GenerateError, Input, Message, Role, Think, Tool};
 
 use self::asked::Asked;
+use self::requested::Requested;
 use crate::ggml::{self, ChatTemplate, Edges, Marks, Model, Token, Trigger};
 use crate::grammar::{Form, Specials, Thinking, of_shape};
 use crate::projection::Span;
@@ -20,6 +23,7 @@ use crate::template::{Capabilities, Clock, Conversation, GoTemplate};
 pub(crate) struct PromptBuilder {
     model: Arc<Model>,
     template: Template,
+    requested: Requested,
     specials: Arc<Specials>,
     context_tokens: usize,
     /// What stands for an image or a recording, if the model takes any.
@@ -46,8 +50,10 @@ struct Examples {
 #[derive(Default)]
 pub(crate) struct Prompt {
     pub(crate) tokens: Vec<Token>,
-    /// In their place, where files stand among them: what the projector splits.
+    /// What they were made of, where that was one text.
     pub(crate) text: Option<String>,
+    /// Files stand in the text, so there are no tokens yet: the projector splits it.
+    pub(crate) has_files: bool,
     pub(crate) spans: Vec<Span>,
     /// Strings of the template that end an answer.
     pub(crate) stops: Vec<String>,
@@ -82,7 +88,9 @@ impl PromptBuilder {
             (None, Some(jinja)) => jinja.map(|(abilities, jinja)| Template::Jinja(jinja, abilities))?,
             (None, None) => Template::Plain,
         };
-        Ok(Self { model, template, specials, context_tokens: context_tokens as usize, marker: None })
+        let requested = Requested::default();
+        let context_tokens = context_tokens as usize;
+        Ok(Self { model, template, requested, specials, context_tokens, marker: None })
     }
 
     /// For a model that takes images or recordings, with what stands for one.
@@ -91,27 +99,9 @@ impl PromptBuilder {
     }
 
     /// The request's prompt; at least one token, and at least one less than the context.
-    pub(crate) fn build(&self, request: &Generate) -> Result<Prompt, GenerateError> {
-        self.check(request)?;
-        let brings_media = !request.media.0.is_empty();
-        let prompt = match &request.input {
-            Input::Raw(text) if brings_media => {
-                let text = self.markers(request.media.0.len()) + text;
-                Prompt { text: Some(text), ..self.free(Vec::new(), request) }
-            }
-            Input::Chat(messages) if brings_media => {
-                let messages: Vec<Message> = messages.iter().map(|message| self.marked(message)).collect();
-                let (text, prompt) = self.render(&messages, request)?;
-                Prompt { text: Some(text), ..prompt }
-            }
-            Input::Raw(text) => self.free(self.model.tokenize(text, Edges::Add), request),
-            Input::Infill { prefix, suffix, system } => {
-                self.free(self.infill(prefix, suffix, system.as_deref())?, request)
-            }
-            Input::Chat(messages) => self.conversation(messages, request)?,
-            Input::Continue { context, turn } => self.continuation(context, turn, request)?,
-        };
-        if prompt.text.is_some() {
+    pub(crate) fn build(&mut self, request: &Generate) -> Result<Prompt, GenerateError> {
+        let prompt = self.uncut(request)?;
+        if prompt.has_files {
             // How long it is shows when its files are there.
             return Ok(prompt);
         }
@@ -127,6 +117,42 @@ impl PromptBuilder {
         }
     }
 
+    /// The request's prompt by the template that it wants, however long.
+    fn uncut(&mut self, request: &Generate) -> Result<Prompt, GenerateError> {
+        let Some(source) = &request.template else { return self.by_template(request) };
+        let asked = self.requested.take(source)?;
+        let own = std::mem::replace(&mut self.template, asked);
+        let prompt = self.by_template(request);
+        let asked = std::mem::replace(&mut self.template, own);
+        self.requested.give_back(source, asked);
+        prompt
+    }
+
+    fn by_template(&self, request: &Generate) -> Result<Prompt, GenerateError> {
+        self.check(request)?;
+        let brings_media = !request.media.0.is_empty();
+        Ok(match &request.input {
+            Input::Raw(text) if brings_media => {
+                let text = self.markers(request.media.0.len()) + text;
+                Prompt { text: Some(text), has_files: true, ..self.free(Vec::new(), request) }
+            }
+            Input::Chat(messages) if brings_media => {
+                let messages: Vec<Message> = messages.iter().map(|message| self.marked(message)).collect();
+                Prompt { has_files: true, ..self.render_messages(&messages, request)? }
+            }
+            Input::Raw(text) => {
+                let tokens = self.model.tokenize(text, Edges::Add);
+                Prompt { text: Some(text.clone()), ..self.free(tokens, request) }
+            }
+            Input::Tokens(tokens) => self.free(tokens.clone(), request),
+            Input::Infill { prefix, suffix, system } => {
+                self.infill(prefix, suffix, system.as_deref(), request)?
+            }
+            Input::Chat(messages) => self.conversation(messages, request)?,
+            Input::Continue { context, turn } => self.continuation(context, turn, request)?,
+        })
+    }
+
     fn check(&self, request: &Generate) -> Result<(), GenerateError> {
         let thinks = matches!(request.think, Think::On | Think::Level(_));
         if thinks && !self.template.capabilities().thinking {
@@ -136,11 +162,15 @@ impl PromptBuilder {
         if media && self.marker.is_none() {
             return Err(GenerateError::Unable(Ability::Vision));
         }
-        match request.input {
-            Input::Infill { .. } | Input::Continue { .. } if media => {
-                let reason = "it can go with messages or a prompt, and not with a suffix or a context".into();
+        let biased: Vec<Token> = request.options.logit_bias.iter().map(|(token, _)| *token).collect();
+        self.model.check(&biased)?;
+        match &request.input {
+            Input::Infill { .. } | Input::Continue { .. } | Input::Tokens(_) if media => {
+                let reason =
+                    "it can go with messages or a prompt, and not with a suffix, a context or tokens".into();
                 Err(GenerateError::Media { reason })
             }
+            Input::Tokens(tokens) | Input::Continue { context: tokens, .. } => self.model.check(tokens),
             _ => Ok(()),
         }
     }
@@ -160,7 +190,13 @@ impl PromptBuilder {
         Prompt { tokens, form, ..Prompt::default() }
     }
 
-    fn infill(&self, prefix: &str, suffix: &str, system: Option<&str>) -> Result<Vec<Token>, GenerateError> {
+    fn infill(
+        &self,
+        prefix: &str,
+        suffix: &str,
+        system: Option<&str>,
+        request: &Generate,
+    ) -> Result<Prompt, GenerateError> {
         if let Template::Go(template, _) = &self.template
             && template.capabilities().insert
         {
@@ -168,8 +204,9 @@ impl PromptBuilder {
             let messages: Vec<Message> =
                 system.into_iter().chain([Message::new(Role::User, prefix)]).collect();
             let conversation = Conversation { suffix: suffix.into(), ..Conversation::of(&messages) };
-            let prompt = render_go(template, &conversation)?;
-            return Ok(self.model.tokenize(&prompt, Edges::Add));
+            let text = render_go(template, &conversation)?;
+            let tokens = self.model.tokenize(&text, Edges::Add);
+            return Ok(Prompt { text: Some(text), ..self.free(tokens, request) });
         }
         let [before, after, between] =
             self.model.infill_tokens().ok_or(GenerateError::Unable(Ability::Insert))?;
@@ -179,7 +216,7 @@ impl PromptBuilder {
         tokens.push(after);
         tokens.extend(self.model.tokenize_plain(suffix));
         tokens.push(between);
-        Ok(tokens)
+        Ok(self.free(tokens, request))
     }
 
     /// Drops as few of the oldest messages as it takes; system messages and the last message stay.
@@ -209,21 +246,15 @@ impl PromptBuilder {
         turn: &[Message],
         request: &Generate,
     ) -> Result<Prompt, GenerateError> {
-        let known = 0..self.model.vocab_size();
-        if let Some(stranger) = context.iter().find(|token| !known.contains(token)) {
-            return Err(GenerateError::Engine {
-                reason: format!("the context holds {stranger}, no token of this model"),
-            });
-        }
-        let (text, prompt) = self.render(turn, request)?;
+        let prompt = self.render_messages(turn, request)?;
         let mut tokens = context.to_vec();
-        tokens.extend(self.model.tokenize(&text, Edges::Omit));
-        Ok(Prompt { tokens, ..prompt })
+        tokens.extend(self.model.tokenize(prompt.text.as_deref().unwrap_or_default(), Edges::Omit));
+        Ok(Prompt { tokens, text: None, ..prompt })
     }
 
     fn rendered(&self, messages: &[Message], request: &Generate) -> Result<Prompt, GenerateError> {
-        let (text, prompt) = self.render(messages, request)?;
-        let mut tokens = self.model.tokenize(&text, Edges::Add);
+        let prompt = self.render_messages(messages, request)?;
+        let mut tokens = self.model.tokenize(prompt.text.as_deref().unwrap_or_default(), Edges::Add);
         // Some templates write the token that the tokenizer adds.
         if tokens.starts_with(&[self.model.bos(); 2]) {
             tokens.remove(0);
@@ -231,13 +262,22 @@ impl PromptBuilder {
         Ok(Prompt { tokens, ..prompt })
     }
 
-    /// A conversation's text, and all of its prompt but the tokens.
-    fn render(&self, messages: &[Message], request: &Generate) -> Result<(String, Prompt), GenerateError> {
+    /// A conversation's prompt, all but the tokens.
+    fn render_messages(&self, messages: &[Message], request: &Generate) -> Result<Prompt, GenerateError> {
         let asked = Asked::of(request, self.template.capabilities());
+        let (text, prompt) = self.render_asked(messages, &asked)?;
+        Ok(Prompt { text: Some(text), ..prompt })
+    }
+
+    fn render_asked(
+        &self,
+        messages: &[Message],
+        asked: &Asked<'_>,
+    ) -> Result<(String, Prompt), GenerateError> {
         match &self.template {
-            Template::Go(template, examples) => self.render_go(template, examples, messages, &asked),
+            Template::Go(template, examples) => self.render_go(template, examples, messages, asked),
             Template::Jinja(template, abilities) if abilities.tools || !asked.mentions_tools(messages) => {
-                self.render_jinja(template, *abilities, messages, &asked)
+                self.render_jinja(template, *abilities, messages, asked)
             }
             Template::Jinja(template, _) => {
                 let shape = Shape::common();
@@ -249,7 +289,7 @@ impl PromptBuilder {
                 };
                 let rendered = template.render(asked_in_words).map_err(refused)?;
                 let marks = rendered.thinking.clone();
-                let prompt = self.tagged(Some(&shape), marks, &rendered.prompt, &asked)?;
+                let prompt = self.tagged(Some(&shape), marks, &rendered.prompt, asked)?;
                 Ok((rendered.prompt, Prompt { stops: rendered.stops, ..prompt }))
             }
             Template::Plain => {
@@ -257,7 +297,7 @@ impl PromptBuilder {
                 let told = shape.in_words(messages, asked.tools);
                 let contents: Vec<&str> = told.iter().map(|message| message.content.as_str()).collect();
                 let text = contents.join("\n\n");
-                let prompt = self.tagged(Some(&shape), None, &text, &asked)?;
+                let prompt = self.tagged(Some(&shape), None, &text, asked)?;
                 Ok((text, prompt))
             }
         }
@@ -320,7 +360,8 @@ impl PromptBuilder {
         let excess = prompt.tokens.len() - target;
         let mut tokens = prompt.tokens;
         tokens.drain(kept..kept + excess);
-        Prompt { tokens, ..prompt }
+        // The text has it yet.
+        Prompt { tokens, text: None, ..prompt }
     }
 
     /// Tokens of prompt to aim at when some must go anyway: leaves the answer what it asked for, up to a quarter.

@@ -65,6 +65,8 @@ pub(crate) struct Running {
     /// Prompt tokens of which that was told, and those of which this step tells it: where each is in the step's batch.
     pub(crate) weighed: usize,
     pub(crate) weighs: Vec<usize>,
+    /// Strings that the request wants it to end at; the first of the `text`'s own.
+    stops: Vec<String>,
     /// Control tokens that are text here.
     preserved: Vec<Token>,
     /// What the answer had to begin with, until it is told.
@@ -122,6 +124,15 @@ impl Sequence {
     }
 }
 
+/// What ended an answer.
+enum End {
+    /// The model, or the form that it is bound to.
+    Turn,
+    /// One of the strings that do, by its number.
+    StopString(usize),
+    Limit,
+}
+
 /// An answer without a limit of its own ends after so many contexts, as Ollama's do.
 const CONTEXTS: usize = 10;
 
@@ -141,7 +152,7 @@ impl Running {
             append_piece(model, *token, &preserved, text.held());
             // Said already, as far as it could be.
             if let (Flow::Text(said), Some(telling)) = (text.advance(), &mut telling) {
-                telling.skip(&said);
+                telling.skip(&said, *token);
             }
         }
         let opening = bound.as_mut().map(|bound| std::mem::take(&mut bound.opening)).unwrap_or_default();
@@ -182,7 +193,8 @@ impl Running {
             text,
             prompt_tokens,
             cached_tokens,
-            limit: asked.min(most).max(1),
+            limit: asked.min(most.max(1)),
+            stops: work.options.stop,
             keep: (work.options.num_keep as usize).min(context_tokens / 2),
             generated: tokens.len() - prompt_tokens,
             tokens,
@@ -223,7 +235,7 @@ impl Running {
             }
         }
         match is_over {
-            true => Sampled::End(said + &self.text.finish(), self.done(FinishReason::Stop, now)),
+            true => Sampled::End(said + &self.text.finish(), self.done(End::Turn, now)),
             false => Sampled::Text(said),
         }
     }
@@ -231,15 +243,15 @@ impl Running {
     fn advance(&mut self, token: Token, model: &Model, now: Instant) -> Sampled {
         self.first_token.get_or_insert(now);
         if model.is_end(token) {
-            return Sampled::End(self.text.finish(), self.done(FinishReason::Stop, now));
+            return Sampled::End(self.text.finish(), self.done(End::Turn, now));
         }
         self.tokens.push(token);
         self.generated += 1;
         append_piece(model, token, &self.preserved, self.text.held());
         match self.text.advance() {
-            Flow::Stopped(text) => Sampled::End(text, self.done(FinishReason::Stop, now)),
+            Flow::Stopped(text, stop) => Sampled::End(text, self.done(End::StopString(stop), now)),
             Flow::Text(text) if self.generated >= self.limit => {
-                Sampled::End(text + &self.text.finish(), self.done(FinishReason::Length, now))
+                Sampled::End(text + &self.text.finish(), self.done(End::Limit, now))
             }
             Flow::Text(text) => Sampled::Text(text),
         }
@@ -278,10 +290,23 @@ impl Running {
         (self.keep, count)
     }
 
-    fn done(&self, reason: FinishReason, now: Instant) -> Done {
+    /// The end of an answer of which nothing is wanted, now that its prompt was read.
+    pub(crate) fn unasked(&self, now: Instant) -> Option<Done> {
+        (self.limit == 0).then(|| self.done(End::Limit, now))
+    }
+
+    fn done(&self, end: End, now: Instant) -> Done {
         let first = self.first_token.unwrap_or(now);
+        let (reason, stop) = match end {
+            End::Turn => (FinishReason::Stop, None),
+            End::StopString(at) => (FinishReason::Stop, self.stops.get(at).cloned()),
+            End::Limit => (FinishReason::Length, None),
+        };
         Done {
             reason,
+            stop,
+            // Whoever tells the answer's parts apart knows.
+            thinking_tokens: 0,
             prompt_tokens: self.prompt_tokens as u32,
             cached_tokens: self.cached_tokens as u32,
             generated_tokens: self.generated as u32,
@@ -298,7 +323,7 @@ impl Opening {
         for token in &tokens {
             append(*token, stream.held());
             // Only a template's own stop strings could be in it, and they are in no form.
-            let (Flow::Text(more) | Flow::Stopped(more)) = stream.advance();
+            let (Flow::Text(more) | Flow::Stopped(more, _)) = stream.advance();
             text += &more;
         }
         Self { tokens, text }

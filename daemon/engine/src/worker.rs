@@ -9,25 +9,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use protocol::{
-    CacheTypes, FrameError, FromWorker, Generate, GenerateError, LoadOptions, Media, ModelFacts, Owner,
-    Purpose, Quantization, RequestId, ToWorker, frame,
+    CacheTypes, FrameError, FromWorker, LoadOptions, ModelFacts, Owner, Purpose, Quantization, RequestId,
+    ToWorker, frame,
 };
 
-use crate::adapters::Scales;
 use crate::draft_model::DraftModel;
 use crate::embed;
 use crate::ggml::{self, Adapter, Context, ContextOptions, LoadError, Model, ModelOptions, Projector};
-use crate::grammar::{Bound, Form, Grammars, Specials};
+use crate::grammar::{Grammars, Specials};
+use crate::listener::Listener;
 use crate::outbox::Outbox;
 use crate::prefix_file::PrefixFile;
 use crate::projection::{self, Projection};
 use crate::prompt::PromptBuilder;
-use crate::sequence::Admission;
 use crate::spill::{Spill, Spilled};
-use crate::step::{HungUp, Intake, Limits, Loop, StepRequests};
+use crate::step::{HungUp, Limits, Loop, StepRequests};
 use crate::template::GoTemplate;
 use crate::threads::Accounts;
 
@@ -151,9 +150,9 @@ pub fn serve(socket: UnixStream, mut files: Files, system: System) -> Result<(),
 
 /// The file of prefixes, read by one thread and written by another.
 #[derive(Clone)]
-struct Shelf {
+pub(crate) struct Shelf {
     file: Arc<Mutex<PrefixFile>>,
-    parts: bool,
+    pub(crate) parts: bool,
 }
 
 impl Shelf {
@@ -172,7 +171,7 @@ impl Shelf {
         (sender, std::thread::spawn(move || self.keep_all(&spilled)))
     }
 
-    fn fetch(&self, owner: Owner, prompt: &[i32], have: usize) -> Option<Arc<Spilled>> {
+    pub(crate) fn fetch(&self, owner: Owner, prompt: &[i32], have: usize) -> Option<Arc<Spilled>> {
         self.lock().fetch(owner, prompt, self.parts, have)
     }
 
@@ -343,116 +342,6 @@ pub(crate) fn check_header(file: &mut File) -> Result<gguf::Header, String> {
 
 pub(crate) fn cores() -> u32 {
     std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1))
-}
-
-/// Fewer tokens are computed as fast.
-const WORTH_FETCHING: usize = 32;
-
-/// Reads the socket, so that a cancellation is heard while the loop computes.
-struct Listener {
-    grammars: Grammars,
-    /// For requests that bring files.
-    projection: Option<Projection>,
-    /// Files of requests that are still to come, the last perhaps in part.
-    media: HashMap<RequestId, Vec<Vec<u8>>>,
-    prompts: PromptBuilder,
-    /// That the model has.
-    adapters: usize,
-    cancellations: Arc<Cancellations>,
-    intake: Sender<Intake>,
-    outbox: Outbox,
-    spill: Arc<Spill>,
-    shelf: Option<Shelf>,
-}
-
-impl Listener {
-    fn run(mut self, mut socket: BufReader<UnixStream>) {
-        while let Ok(Some(news)) = frame::read(&mut socket) {
-            let heard = match news {
-                ToWorker::Generate(request, work) => self.admit(request, *work, Vec::new()),
-                ToWorker::Resume(request, work, told) => self.admit(request, *work, told),
-                ToWorker::Media(request, part, is_last) => {
-                    self.collect(request, &part, is_last);
-                    Ok(())
-                }
-                ToWorker::Cancel(request) => {
-                    self.projection.iter().for_each(|projection| projection.cancel(request));
-                    self.cancellations.add(request);
-                    self.intake.send(Intake::Cancelled).map_err(|_| HungUp)
-                }
-                ToWorker::Embed(request, _) => {
-                    let reason = "this worker was started to generate".into();
-                    self.refuse(request, GenerateError::Engine { reason })
-                }
-                ToWorker::Load(_) | ToWorker::Quantize(_) => Ok(()),
-            };
-            if heard.is_err() {
-                break;
-            }
-        }
-        // The loop may be deep in a prompt; nobody waits for it now.
-        self.cancellations.abort.store(true, Ordering::Relaxed);
-    }
-
-    fn collect(&mut self, request: RequestId, part: &[u8], is_last: bool) {
-        let files = self.media.entry(request).or_insert_with(|| vec![Vec::new()]);
-        files.last_mut().into_iter().for_each(|file| file.extend_from_slice(part));
-        if is_last {
-            files.push(Vec::new());
-        }
-    }
-
-    fn admit(&mut self, request: RequestId, mut work: Generate, told: Vec<i32>) -> Result<(), HungUp> {
-        let arrived = Instant::now();
-        if let Some(mut files) = self.media.remove(&request) {
-            // The one that would have come next.
-            files.pop();
-            work.media = Media(Arc::new(files));
-        }
-        let built = self.prompts.build(&work).and_then(|mut prompt| {
-            let form = prompt.form.take();
-            let bound = form.map(|form| self.bind(&form, &work, &told)).transpose()?;
-            Ok((prompt, bound.flatten(), Scales::asked(work.adapters.as_deref(), self.adapters)?))
-        });
-        match built {
-            Ok((prompt, bound, scales)) if prompt.text.is_some() => {
-                let admission = Box::new(Admission { request, work, prompt, scales, bound, told, arrived });
-                if let Some(projection) = &self.projection {
-                    projection.project(admission);
-                }
-                Ok(())
-            }
-            Ok((prompt, bound, scales)) => {
-                self.fetch(scales.kin(work.owner), &prompt.tokens);
-                let admission = Box::new(Admission { request, work, prompt, scales, bound, told, arrived });
-                self.intake.send(Intake::Admit(admission)).map_err(|_| HungUp)
-            }
-            Err(error) => self.refuse(request, error),
-        }
-    }
-
-    /// Where nothing but calls that nobody insists on would be bound, a grammar that cannot be had is done without.
-    fn bind(&mut self, form: &Form, work: &Generate, told: &[i32]) -> Result<Option<Bound>, GenerateError> {
-        match self.grammars.bind(form, work, told) {
-            Ok(bound) => Ok(Some(bound)),
-            Err(_) if !form.triggers.is_empty() => Ok(None),
-            Err(reason) => Err(GenerateError::Format { reason }),
-        }
-    }
-
-    /// Brings from the disk what the loop had better have in memory.
-    fn fetch(&self, owner: Owner, prompt: &[i32]) {
-        let Some(shelf) = &self.shelf else { return };
-        let have = self.spill.best(owner, prompt, shelf.parts, 0).map_or(0, |(_, saved)| saved);
-        if let Some(spilled) = shelf.fetch(owner, prompt, have + WORTH_FETCHING) {
-            self.spill.put(spilled, shelf.parts);
-        }
-    }
-
-    fn refuse(&self, request: RequestId, error: GenerateError) -> Result<(), HungUp> {
-        self.outbox.failed(request, error)?;
-        self.outbox.flush()
-    }
 }
 
 /// Requests that nobody waits for any more, and the flag that stops a step none but they take part in.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::frame::MAX_FRAME_BYTES;
+
 /// Why a worker could not answer a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum GenerateError {
@@ -58,6 +60,12 @@ pub enum GenerateError {
         token: i32,
         /// How many there are.
         vocabulary: i32,
+    },
+    /// A request, or what it asks for, is too long for a frame.
+    #[error("{bytes} bytes are too many for one request, or its answer: at most {MAX_FRAME_BYTES} are")]
+    TooLarge {
+        /// Of the frame.
+        bytes: u64,
     },
     /// What the model gave is of no use.
     #[error("embedding contains NaN or Inf values")]

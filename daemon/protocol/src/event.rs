@@ -105,6 +105,11 @@ pub struct Done {
     pub cached_tokens: u32,
     /// Tokens that were sampled, the end token not counted.
     pub generated_tokens: u32,
+    /// Of these, sampled while the model thought, as far as its answer tells: a token more or less where thoughts end.
+    pub thinking_tokens: u32,
+    /// Which of [`crate::Options::stop`] ended the answer; `None` if the model ended its turn, as it does by what its template
+    /// ends turns with.
+    pub stop: Option<String>,
     /// From admission to the last prompt token.
     pub prompt_time: Duration,
     /// From then to the end.

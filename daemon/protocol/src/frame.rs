@@ -5,7 +5,9 @@ use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{CacheTypes, Done, Embed, Embedded, Generate, GenerateError, Purpose, Quantization, Said};
+use crate::{
+    CacheTypes, Done, Embed, Embedded, Generate, GenerateError, Purpose, Quantization, Rendered, Said,
+};
 
 /// Longer frames are refused by both ends.
 pub const MAX_FRAME_BYTES: usize = 16 << 20;
@@ -30,6 +32,16 @@ pub enum ToWorker {
     Generate(RequestId, Box<Generate>),
     /// Make vectors; all of them are one answer.
     Embed(RequestId, Box<Embed>),
+    /// Tell what would be read for a generation, and do not begin it. What does not fit is cut if it is to be truncated; else,
+    /// and with files, it is told however long it is. Of a worker that makes vectors: only texts and tokens as they are.
+    Render(RequestId, Box<Generate>),
+    /// Tell what these tokens stand for.
+    Detokenize(RequestId, Vec<i32>),
+    /// Say no more of an answer until [`ToWorker::Release`]; it keeps what was computed for it, and gives its place to whoever
+    /// waits for one. Unknown and finished ones are ignored.
+    Hold(RequestId),
+    /// Go on with an answer that was held.
+    Release(RequestId),
     /// Stop an answer; unknown and finished ones are ignored. Nothing is sent for it afterwards.
     Cancel(RequestId),
     /// A generation that another worker began: these tokens of its answer were told already, and are not told again.
@@ -56,6 +68,10 @@ pub enum FromWorker {
     Done(RequestId, Said, Done),
     /// All vectors of a request, and its end.
     Embedded(RequestId, Embedded),
+    /// A prompt, and its request's end.
+    Rendered(RequestId, Rendered),
+    /// The bytes of each token, which need not be whole characters, and its request's end. Control tokens have their names.
+    Detokenized(RequestId, Vec<Vec<u8>>),
     /// The end of a request that failed.
     Failed(RequestId, GenerateError),
     /// It works, and has nothing else to say; told every second or so.

@@ -10,6 +10,7 @@ pub mod event;
 pub mod frame;
 pub mod options;
 pub mod quantization;
+pub mod render;
 pub mod request;
 
 pub use cache_type::{CACHE_BLOCK, CacheType, CacheTypes, InvalidCacheType};
@@ -20,4 +21,5 @@ pub use event::{CallName, CallPart, Done, Event, FinishReason, Logprob, Said, To
 pub use frame::{CacheOptions, FrameError, FromWorker, LoadOptions, ModelFacts, RequestId, Secret, ToWorker};
 pub use options::{InvalidOption, OptionPatch, Options};
 pub use quantization::{InvalidQuantization, Quantization};
+pub use render::{NO_TOKEN, Rendered};
 pub use request::{AdapterScale, Format, Generate, Input, Media, Overflow, Owner};

@@ -29,7 +29,7 @@ pub struct Options {
     pub seed: Option<u32>,
     /// Strings that end the answer; never part of it.
     pub stop: Vec<String>,
-    /// Tokens at most; `None` is up to ten contexts.
+    /// Tokens at most; `None` is up to ten contexts. With 0 the prompt is read, and nothing said.
     pub num_predict: Option<u32>,
     /// Tokens at the start that truncation spares.
     pub num_keep: u32,
@@ -37,6 +37,9 @@ pub struct Options {
     pub draft_tokens: u32,
     /// Whether an answer goes on when the context is full, which forgets the older half of it.
     pub shift: bool,
+    /// Added to the logits of these tokens, from -100, which as good as forbids one, to 100, which as good as insists on it.
+    /// Not in Ollama's table, so no layer speaks of it.
+    pub logit_bias: Vec<(i32, f32)>,
 }
 
 impl Default for Options {
@@ -57,6 +60,7 @@ impl Default for Options {
             num_keep: 4,
             draft_tokens: 4,
             shift: true,
+            logit_bias: Vec::new(),
         }
     }
 }
@@ -259,6 +263,7 @@ impl OptionPatch {
             num_keep: self.num_keep.unwrap_or(default.num_keep),
             draft_tokens: self.draft_num_predict.unwrap_or(default.draft_tokens),
             shift: default.shift,
+            logit_bias: default.logit_bias,
         }
     }
 }

@@ -19,6 +19,8 @@ pub struct Generate {
     pub overflow: Overflow,
     /// What the answer is bound to.
     pub format: Option<Format>,
+    /// A Go template in place of the model's and its Modelfile's.
+    pub template: Option<String>,
     /// What the model may call.
     pub tools: Tools,
     /// Whether the answer is thought about first.
@@ -44,6 +46,7 @@ impl Generate {
             options,
             overflow: Overflow::Truncate,
             format: None,
+            template: None,
             tools: Tools::default(),
             think: Think::default(),
             media: Media::default(),
@@ -92,6 +95,8 @@ pub enum Input {
     Chat(Vec<Message>),
     /// Text that is tokenized as it stands, special tokens included.
     Raw(String),
+    /// Tokens that are read as they are.
+    Tokens(Vec<i32>),
     /// A gap to be filled between two texts.
     Infill {
         /// What comes before the gap.

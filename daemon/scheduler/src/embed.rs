@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use protocol::{Embed, Embedded, GenerateError, Inputs, RequestId, ToWorker};
-use tokio::sync::oneshot;
 
 use crate::run::Lease;
+use crate::worker::Whole;
 use crate::{Load, ScheduleError, Scheduler};
 
 /// Vectors under way. Dropping it before its end cancels what is left.
@@ -25,7 +25,7 @@ pub struct Embedding {
 #[derive(Debug)]
 struct Asked {
     request: RequestId,
-    answer: oneshot::Receiver<Result<Embedded, GenerateError>>,
+    answer: Whole<Embedded>,
 }
 
 /// Pieces that a worker has at a time.

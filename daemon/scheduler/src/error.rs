@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use protocol::GenerateError;
 use store::ModelName;
 
 /// Why a request got no worker.
@@ -73,6 +74,17 @@ pub enum ScheduleError {
     /// The daemon is about to end.
     #[error("hob is shutting down")]
     ShuttingDown,
+}
+
+/// Why a question about a model got no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// There is no worker for it.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    /// The worker could not answer it.
+    #[error(transparent)]
+    Generate(#[from] GenerateError),
 }
 
 /// In Ollama's units: `1.5 GiB`.

@@ -4,6 +4,7 @@
 
 mod activity;
 mod answer;
+mod ask;
 mod budget;
 mod embed;
 mod error;
@@ -23,7 +24,7 @@ pub use activity::{Activity, State};
 pub use answer::Answer;
 pub use budget::MemoryLimit;
 pub use embed::Embedding;
-pub use error::ScheduleError;
+pub use error::{AskError, ScheduleError};
 pub use estimate::{Estimate, Shape};
 pub use fit::{Fit, Outcome};
 pub use keep_alive::{InvalidKeepAlive, KeepAlive};

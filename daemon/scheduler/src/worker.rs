@@ -10,7 +10,7 @@ use std::time::Duration;
 use platform::process::WorkerFiles;
 use protocol::{
     Embed, Embedded, Event, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts,
-    Quantization, RequestId, ToWorker,
+    Quantization, Rendered, RequestId, ToWorker,
     frame::{self, MEDIA_PART_BYTES},
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
@@ -68,8 +68,17 @@ struct Pending {
 #[derive(Debug)]
 pub(crate) enum Listener {
     Answer(UnboundedSender<News>),
-    Vectors(oneshot::Sender<Result<Embedded, GenerateError>>),
+    Vectors(Reply<Embedded>),
+    Prompt(Reply<Rendered>),
+    Pieces(Reply<Pieces>),
 }
+
+/// An answer that comes as a whole.
+pub(crate) type Whole<T> = oneshot::Receiver<Result<T, GenerateError>>;
+type Reply<T> = oneshot::Sender<Result<T, GenerateError>>;
+
+/// What each of some tokens stands for.
+pub(crate) type Pieces = Vec<Vec<u8>>;
 
 impl Listener {
     fn fail(self, error: GenerateError) {
@@ -77,6 +86,8 @@ impl Listener {
         match self {
             Self::Answer(sender) => drop(sender.send(Event::Failed(error).into())),
             Self::Vectors(sender) => drop(sender.send(Err(error))),
+            Self::Prompt(sender) => drop(sender.send(Err(error))),
+            Self::Pieces(sender) => drop(sender.send(Err(error))),
         }
     }
 }
@@ -87,12 +98,7 @@ impl Link {
     pub(crate) fn begin(&self, work: Generate, told: Vec<i32>) -> (RequestId, UnboundedReceiver<News>) {
         let (sender, events) = unbounded_channel();
         let request = self.enter(Listener::Answer(sender));
-        for file in &*work.media.0 {
-            let mut parts = file.chunks(MEDIA_PART_BYTES).peekable();
-            while let Some(part) = parts.next() {
-                self.send(ToWorker::Media(request, part.to_vec(), parts.peek().is_none()));
-            }
-        }
+        self.send_media(request, &work);
         let work = Box::new(work);
         self.send(match told.is_empty() {
             true => ToWorker::Generate(request, work),
@@ -102,14 +108,38 @@ impl Link {
     }
 
     /// Begins to make vectors. On a dead worker the answer is that it died.
-    pub(crate) fn embed(
-        &self,
-        work: Embed,
-    ) -> (RequestId, oneshot::Receiver<Result<Embedded, GenerateError>>) {
+    pub(crate) fn embed(&self, work: Embed) -> (RequestId, Whole<Embedded>) {
         let (sender, answer) = oneshot::channel();
         let request = self.enter(Listener::Vectors(sender));
         self.send(ToWorker::Embed(request, Box::new(work)));
         (request, answer)
+    }
+
+    /// Asks what would be read for a generation.
+    pub(crate) fn render(&self, work: Generate) -> (RequestId, Whole<Rendered>) {
+        let (sender, answer) = oneshot::channel();
+        let request = self.enter(Listener::Prompt(sender));
+        self.send_media(request, &work);
+        self.send(ToWorker::Render(request, Box::new(work)));
+        (request, answer)
+    }
+
+    /// Asks what tokens stand for.
+    pub(crate) fn detokenize(&self, tokens: Vec<i32>) -> (RequestId, Whole<Pieces>) {
+        let (sender, answer) = oneshot::channel();
+        let request = self.enter(Listener::Pieces(sender));
+        self.send(ToWorker::Detokenize(request, tokens));
+        (request, answer)
+    }
+
+    /// Files go ahead of their request.
+    fn send_media(&self, request: RequestId, work: &Generate) {
+        for file in &*work.media.0 {
+            let mut parts = file.chunks(MEDIA_PART_BYTES).peekable();
+            while let Some(part) = parts.next() {
+                self.send(ToWorker::Media(request, part.to_vec(), parts.peek().is_none()));
+            }
+        }
     }
 
     fn enter(&self, listener: Listener) -> RequestId {
@@ -156,6 +186,16 @@ impl Link {
                     let _undelivered = sender.send(Ok(embedded));
                 }
             }
+            FromWorker::Rendered(request, rendered) => {
+                if let Some(Listener::Prompt(sender)) = self.forget(request) {
+                    let _undelivered = sender.send(Ok(rendered));
+                }
+            }
+            FromWorker::Detokenized(request, pieces) => {
+                if let Some(Listener::Pieces(sender)) = self.forget(request) {
+                    let _undelivered = sender.send(Ok(pieces));
+                }
+            }
             FromWorker::Failed(request, error) => self.fail(request, error),
             FromWorker::Alive => {}
             FromWorker::Loading(_)
@@ -192,15 +232,22 @@ impl Link {
     }
 
     /// Fails a request that is too long for a frame.
-    fn refuse(&self, message: &ToWorker) {
+    fn refuse(&self, message: &ToWorker, bytes: usize) {
         match message {
-            ToWorker::Generate(request, _) | ToWorker::Resume(request, ..) => {
-                let reason = "the request is too long for a frame".into();
-                self.fail(*request, GenerateError::Engine { reason });
+            ToWorker::Generate(request, _)
+            | ToWorker::Resume(request, ..)
+            | ToWorker::Render(request, _)
+            | ToWorker::Detokenize(request, _) => {
+                self.fail(*request, GenerateError::TooLarge { bytes: bytes as u64 });
             }
             // Only one input alone is so long.
             ToWorker::Embed(request, _) => self.fail(*request, GenerateError::InputTooLong),
-            ToWorker::Load(_) | ToWorker::Quantize(_) | ToWorker::Media(..) | ToWorker::Cancel(_) => {}
+            ToWorker::Load(_)
+            | ToWorker::Quantize(_)
+            | ToWorker::Media(..)
+            | ToWorker::Hold(_)
+            | ToWorker::Release(_)
+            | ToWorker::Cancel(_) => {}
         }
     }
 
@@ -371,7 +418,8 @@ impl Serving {
                 match frame::encode(&message) {
                     Ok(bytes) if writer.write_all(&bytes).await.is_err() => break,
                     Ok(_) => {}
-                    Err(_) => link.refuse(&message),
+                    Err(FrameError::TooLong(bytes)) => link.refuse(&message, bytes),
+                    Err(error) => return Ended::Died(error.to_string()),
                 }
             }
             // The reader sees the end as well, and knows what was said before it.

@@ -7,13 +7,14 @@ use protocol::{Inputs, Overflow};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{errors::Refusal, keep_alive, request::options, routes::object};
+use super::{errors::Refusal, request::options, routes::object};
 use crate::{
     Api,
     body::{self, CONVERSATION_BYTES},
     embed::{Ability, Made, Wanted, dimensions, unit},
     error::{Error, Invalid},
     go_json::Fields,
+    keep_alive,
 };
 
 #[derive(Serialize)]

@@ -5,7 +5,7 @@ mod capabilities;
 mod create;
 mod embed;
 mod errors;
-mod keep_alive;
+
 mod models;
 mod request;
 mod response;

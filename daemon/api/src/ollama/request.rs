@@ -11,13 +11,12 @@ use scheduler::KeepAlive;
 use serde_json::Value;
 use store::Model;
 
-use super::keep_alive;
 use crate::{
     adapters,
     conversation::{Layers, conversation},
     error::Invalid,
     go_json::{self, Fields},
-    media, tools,
+    keep_alive, media, tools,
 };
 
 /// A body of `/api/generate` or `/api/chat`, checked.

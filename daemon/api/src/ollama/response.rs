@@ -220,6 +220,8 @@ mod tests {
             prompt_tokens: 3,
             cached_tokens: 0,
             generated_tokens: 4,
+            thinking_tokens: 0,
+            stop: None,
             prompt_time: Duration::from_nanos(5),
             generate_time: Duration::from_nanos(6),
             context: vec![7, 8],

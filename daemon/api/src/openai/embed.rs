@@ -3,43 +3,79 @@
 use axum::{body::Body, extract::State, response::Response};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use protocol::{Inputs, OptionPatch, Overflow};
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
-use super::{errors::Refusal, routes::object};
+use super::{
+    errors::{Refusal, Refusals},
+    object,
+    prompts::Prompts,
+    sampling::kept_alive,
+};
 use crate::{
     Api,
     body::{self, CONVERSATION_BYTES},
     embed::{Ability, Wanted, dimensions, unit},
     error::Invalid,
-    go_json::Fields,
+    json::Harmless,
 };
 
-#[derive(Serialize)]
-struct List {
-    object: &'static str,
-    data: Vec<Item>,
+/// What is asked: vectors of some inputs.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EmbeddingRequest {
     model: String,
-    usage: Usage,
+    /// None of them empty, but for texts in a list.
+    input: Prompts,
+    encoding_format: Option<Encoding>,
+    /// The first so many, made of length 1 again.
+    #[schema(minimum = 1)]
+    dimensions: Option<i64>,
+    /// Not OpenAI's: `false` refuses what is too long, which is cut otherwise.
+    truncate: Option<bool>,
+    /// Not OpenAI's: Ollama's options, as `num_ctx`.
+    options: Option<Map<String, Value>>,
+    /// Not OpenAI's: how long the model stays in memory, as Ollama has it.
+    keep_alive: Option<Value>,
+    /// Whoever asks is known by their key.
+    #[serde(default)]
+    user: Harmless,
 }
 
-#[derive(Serialize)]
-struct Item {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Encoding {
+    Float,
+    /// Of 32-bit floats, the lowest byte first.
+    Base64,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Embeddings {
+    object: &'static str,
+    data: Vec<Embedding>,
+    model: String,
+    usage: PromptUsage,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Embedding {
     object: &'static str,
     embedding: Encoded,
     index: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
-enum Encoded {
+pub(crate) enum Encoded {
     Floats(Vec<f32>),
     Base64(String),
 }
 
 /// Nothing is said, so all tokens are the prompt's.
-#[derive(Serialize)]
-pub(super) struct Usage {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PromptUsage {
     pub(super) prompt_tokens: u32,
     pub(super) total_tokens: u32,
 }
@@ -47,79 +83,73 @@ pub(super) struct Usage {
 /// A body of `/v1/embeddings`, checked.
 #[derive(Debug)]
 struct Request {
-    model: String,
-    inputs: Inputs,
-    overflow: Overflow,
+    wanted: Wanted,
     encoding: Encoding,
     dimensions: Option<usize>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Encoding {
-    Floats,
-    /// Of 32-bit floats, the lowest byte first.
-    Base64,
-}
-
-/// `POST /v1/embeddings`.
+/// Vectors of texts, or of tokens.
+#[utoipa::path(
+    post, path = "/v1/embeddings", request_body = EmbeddingRequest,
+    responses((status = OK, body = Embeddings), Refusals)
+)]
 pub(super) async fn embeddings(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
-    let request = Request::of(body::read(body, CONVERSATION_BYTES, "EmbedRequest").await?)?;
-    let wanted = Wanted {
-        asked: request.model.clone(),
-        ability: Ability::Embed,
-        inputs: request.inputs,
-        overflow: request.overflow,
-        options: OptionPatch::default(),
-        keep_alive: None,
-    };
-    let made = api.embed(wanted).await?;
+    let request = Request::try_from(body::typed::<EmbeddingRequest>(body, CONVERSATION_BYTES).await?)?;
+    let model = request.wanted.asked.clone();
+    let made = api.embed(request.wanted).await?;
     let width = made.vectors.first().map_or(0, Vec::len);
     if let Some(wanted) = request.dimensions.filter(|wanted| *wanted > width) {
         let message = format!("dimensions is {wanted}, but the model's embeddings have {width}");
         return Err(Invalid::of("dimensions", message).into());
     }
-    let item = |(index, vector)| Item {
+    let item = |(index, vector)| Embedding {
         object: "embedding",
         embedding: request.encoding.encode(unit(vector, request.dimensions)),
         index,
     };
-    Ok(object(&List {
+    Ok(object(&Embeddings {
         object: "list",
         data: made.vectors.into_iter().enumerate().map(item).collect(),
-        model: request.model,
-        usage: Usage { prompt_tokens: made.prompt_tokens, total_tokens: made.prompt_tokens },
+        model,
+        usage: PromptUsage { prompt_tokens: made.prompt_tokens, total_tokens: made.prompt_tokens },
     }))
 }
 
-impl Request {
-    fn of(mut fields: Fields) -> Result<Self, Invalid> {
-        let inputs = inputs(fields.take("input"))?;
-        Ok(Self {
-            model: fields.text("model")?.ok_or_else(|| Invalid::of("model", "model is required"))?,
-            inputs,
-            // OpenAI has no such field; what is too long is cut unless it is there, as Ollama does here.
-            overflow: match fields.flag("truncate")? {
-                Some(false) => Overflow::Refuse,
-                _ => Overflow::Truncate,
-            },
-            encoding: match fields.text("encoding_format")?.as_deref() {
-                None | Some("float") => Encoding::Floats,
-                Some("base64") => Encoding::Base64,
-                Some(other) => {
-                    let supported = "Supported values: ['float', 'base64'].";
-                    let message = format!("Invalid value for 'encoding_format' = {other}. {supported}");
-                    return Err(Invalid::of("encoding_format", message));
-                }
-            },
-            dimensions: dimensions(fields.integer("dimensions")?, 1)?,
-        })
+impl TryFrom<EmbeddingRequest> for Request {
+    type Error = Invalid;
+
+    fn try_from(body: EmbeddingRequest) -> Result<Self, Invalid> {
+        #[rustfmt::skip]
+        let EmbeddingRequest {
+            model, input, encoding_format, dimensions: wide, truncate, options, keep_alive, user: Harmless,
+        } = body;
+        let wanted = Wanted {
+            asked: model,
+            ability: Ability::Embed,
+            inputs: inputs(input)?,
+            // What is too long is cut unless the request says not to, as Ollama does here.
+            overflow: if truncate == Some(false) { Overflow::Refuse } else { Overflow::Truncate },
+            options: own_options(options.unwrap_or_default())?,
+            keep_alive: kept_alive(keep_alive)?,
+        };
+        let encoding = encoding_format.unwrap_or(Encoding::Float);
+        Ok(Self { wanted, encoding, dimensions: dimensions(wide, 1)? })
     }
+}
+
+/// Ollama's options, none of which is unknown.
+fn own_options(said: Map<String, Value>) -> Result<OptionPatch, Invalid> {
+    let mut patch = OptionPatch::default();
+    for (name, value) in said.iter().filter(|(_, value)| !value.is_null()) {
+        patch.set(name, value).map_err(|error| Invalid::of("options", error.to_string()))?;
+    }
+    Ok(patch)
 }
 
 impl Encoding {
     fn encode(self, vector: Vec<f32>) -> Encoded {
         match self {
-            Self::Floats => Encoded::Floats(vector),
+            Self::Float => Encoded::Floats(vector),
             Self::Base64 => {
                 let bytes: Vec<u8> = vector.into_iter().flat_map(f32::to_le_bytes).collect();
                 Encoded::Base64(BASE64_STANDARD.encode(bytes))
@@ -128,34 +158,17 @@ impl Encoding {
     }
 }
 
-/// A text, texts, the tokens of one, or those of several.
-fn inputs(input: Option<Value>) -> Result<Inputs, Invalid> {
-    let read = match input {
-        Some(Value::String(text)) if !text.is_empty() => Some(Inputs::Texts(vec![text])),
-        Some(Value::Array(items)) => match items.first() {
-            Some(Value::String(_)) => items.into_iter().map(text).collect::<Option<_>>().map(Inputs::Texts),
-            Some(Value::Array(_)) => items.iter().map(tokens).collect::<Option<_>>().map(Inputs::Tokens),
-            Some(_) => tokens(&Value::Array(items)).map(|tokens| Inputs::Tokens(vec![tokens])),
-            None => None,
-        },
-        _ => None,
-    };
-    read.ok_or_else(|| {
-        let forms = "a text, a list of texts, a list of tokens or a list of such lists, none of them empty";
-        Invalid::of("input", format!("invalid input: it must be {forms}"))
-    })
-}
-
-fn text(item: Value) -> Option<String> {
-    match item {
-        Value::String(text) => Some(text),
-        _ => None,
+fn inputs(input: Prompts) -> Result<Inputs, Invalid> {
+    let empty = || Invalid::of("input", "input must not be empty");
+    match input {
+        Prompts::Text(text) if text.is_empty() => Err(empty()),
+        Prompts::Text(text) => Ok(Inputs::Texts(vec![text])),
+        Prompts::Texts(texts) if texts.is_empty() => Err(empty()),
+        Prompts::Texts(texts) => Ok(Inputs::Texts(texts)),
+        Prompts::Tokens(tokens) => Ok(Inputs::Tokens(vec![tokens])),
+        Prompts::TokenLists(lists) if lists.iter().any(Vec::is_empty) => Err(empty()),
+        Prompts::TokenLists(lists) => Ok(Inputs::Tokens(lists)),
     }
-}
-
-fn tokens(list: &Value) -> Option<Vec<i32>> {
-    let items = list.as_array().filter(|items| !items.is_empty())?;
-    items.iter().map(|item| i32::try_from(item.as_i64()?).ok()).collect()
 }
 
 #[cfg(test)]
@@ -163,18 +176,19 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::json;
 
     fn request(extra: Value) -> Result<Request, Invalid> {
         let mut body = json!({"model": "m", "input": "a"});
         for (key, value) in extra.as_object().unwrap() {
             body[key] = value.clone();
         }
-        Request::of(Fields::of("EmbedRequest", body).unwrap())
+        json::parse::<EmbeddingRequest>(body.to_string().as_bytes())?.try_into()
     }
 
     #[test]
     fn inputs_are_texts_or_tokens_and_never_both() {
-        let of = |input: Value| request(json!({"input": input})).map(|request| request.inputs);
+        let of = |input: Value| request(json!({"input": input})).map(|request| request.wanted.inputs);
         assert_eq!(of(json!("a")).unwrap(), Inputs::Texts(vec!["a".into()]));
         assert_eq!(of(json!(["a", ""])).unwrap(), Inputs::Texts(vec!["a".into(), String::new()]));
         assert_eq!(of(json!([1, 2])).unwrap(), Inputs::Tokens(vec![vec![1, 2]]));
@@ -182,8 +196,8 @@ mod tests {
         for wrong in
             [json!(""), json!([]), json!([[]]), json!(["a", 1]), json!([1, "a"]), json!([1.5]), json!(7)]
         {
-            let refused = of(wrong).unwrap_err();
-            assert!(refused.message.starts_with("invalid input"), "{}", refused.message);
+            let refused = of(wrong.clone()).unwrap_err();
+            assert!(refused.field.as_deref().unwrap().starts_with("input"), "{wrong}: {refused:?}");
         }
     }
 
@@ -194,6 +208,8 @@ mod tests {
             ("dimensions", json!(-3)),
             ("encoding_format", json!("hex")),
             ("input", json!(null)),
+            ("options", json!({"warmth": 1})),
+            ("colour", json!("blue")),
         ] {
             assert_eq!(request(json!({field: value})).unwrap_err().field.as_deref(), Some(field));
         }

@@ -1,36 +1,76 @@
-//! How this family says that a request failed: `{"error": {"message": …, "type": …}}`.
+//! How this family says that a request failed: `{"error": {"message": …, "type": …, "param": …, "code": …}}`.
 
 use axum::response::{IntoResponse, Response};
 use http::{
     HeaderValue, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER},
 };
+use protocol::GenerateError;
 use serde::Serialize;
+use utoipa::{IntoResponses, ToSchema};
 
-use crate::{error::Error, go_json};
+use crate::{error::Error, json};
 
 /// A failure on its way to the client.
 pub(super) struct Refusal(Error);
 
 /// The object, as an answer or as the last event of one.
-#[derive(Serialize)]
-pub(super) struct ErrorBody {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ErrorBody {
     error: Detail,
 }
 
-#[derive(Serialize)]
-struct Detail {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Detail {
     message: String,
     #[serde(rename = "type")]
     kind: &'static str,
+    /// The field at fault, where it is known.
     param: Option<String>,
-    code: Option<String>,
+    code: Option<&'static str>,
+}
+
+/// What any of this family's routes may answer instead.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "for the description alone")]
+pub(crate) enum Refusals {
+    /// Something about the request is wrong; `param` is the field.
+    #[response(status = 400)]
+    Invalid(ErrorBody),
+    /// The page that asks, or the name that it asks by, is not welcome.
+    #[response(status = 403)]
+    Forbidden(ErrorBody),
+    /// There is no such model.
+    #[response(status = 404)]
+    NotFound(ErrorBody),
+    /// The body did not arrive.
+    #[response(status = 408)]
+    TooSlow(ErrorBody),
+    /// The body is too large.
+    #[response(status = 413)]
+    TooLarge(ErrorBody),
+    /// The body is packed in a way that is not known here.
+    #[response(status = 415)]
+    Packed(ErrorBody),
+    /// The model could not be loaded, or could not go on.
+    #[response(status = 500)]
+    Failed(ErrorBody),
+    /// Too many requests wait already.
+    #[response(status = 503)]
+    Busy(ErrorBody),
+}
+
+impl ErrorBody {
+    /// Of a request that no route is for.
+    pub(super) fn no_route(message: String) -> Self {
+        let kind = "invalid_request_error";
+        Self { error: Detail { message, kind, param: None, code: Some("unknown_url") } }
+    }
 }
 
 impl From<&Error> for ErrorBody {
     fn from(error: &Error) -> Self {
-        let status = error.status();
-        let kind = match status {
+        let kind = match error.status() {
             StatusCode::NOT_FOUND => "not_found_error",
             status if status.is_client_error() => "invalid_request_error",
             _ => "api_error",
@@ -40,7 +80,18 @@ impl From<&Error> for ErrorBody {
             Error::Invalid(invalid) => (invalid.message.clone(), invalid.field.clone()),
             other => (other.message(), None),
         };
-        Self { error: Detail { message, kind, param, code: None } }
+        Self { error: Detail { message, kind, param, code: code(error) } }
+    }
+}
+
+/// What clients tell apart.
+fn code(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::UnknownModel { .. } | Error::NothingToEmbed { .. } => Some("model_not_found"),
+        Error::Generate(GenerateError::PromptTooLong { .. } | GenerateError::InputTooLong) => {
+            Some("context_length_exceeded")
+        }
+        _ => None,
     }
 }
 
@@ -54,14 +105,17 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = self.0.status();
         tracing::debug!(%status, error = %self.0, "request refused");
-        let mut response = (status, go_json::encode(&ErrorBody::from(&self.0))).into_response();
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let mut response = body(status, &ErrorBody::from(&self.0));
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
     }
+}
+
+pub(super) fn body(status: StatusCode, body: &ErrorBody) -> Response {
+    let json = HeaderValue::from_static("application/json");
+    (status, [(CONTENT_TYPE, json)], json::encode(body)).into_response()
 }
 
 #[cfg(test)]
@@ -71,10 +125,17 @@ mod tests {
 
     #[test]
     fn a_refusal_names_the_field_at_fault() {
-        let body = go_json::encode(&ErrorBody::from(&Error::from(Invalid::unsupported("tools"))));
+        let body = json::encode(&ErrorBody::from(&Error::from(Invalid::of("tools", "no tools"))));
         assert_eq!(
             String::from_utf8(body).unwrap(),
-            r#"{"error":{"message":"tools is not supported yet","type":"invalid_request_error","param":"tools","code":null}}"#
+            r#"{"error":{"message":"no tools","type":"invalid_request_error","param":"tools","code":null}}"#
         );
+    }
+
+    #[test]
+    fn what_clients_tell_apart_has_a_code() {
+        let too_long = GenerateError::PromptTooLong { prompt_tokens: 9, context_tokens: 8 };
+        assert_eq!(code(&too_long.into()), Some("context_length_exceeded"));
+        assert_eq!(code(&Error::UnknownModel { asked: "m".into() }), Some("model_not_found"));
     }
 }

@@ -1,11 +1,44 @@
 //! OpenAI's API, under `/v1`, as far as its clients of a local server go. It only translates.
 
+mod chat;
 mod embed;
 mod errors;
-mod request;
+mod framing;
+mod logprobs;
+mod models;
+mod prompts;
 mod rerank;
-mod response;
-mod routes;
+mod sampling;
+mod seconds;
 mod wire;
 
-pub(crate) use routes::router;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, Method, StatusCode, Uri, header::CONTENT_TYPE};
+use serde::Serialize;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use self::errors::ErrorBody;
+use crate::{Api, json};
+
+/// Everything under `/v1` but Anthropic's part.
+pub(crate) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(chat::chat))
+        .routes(routes!(embed::embeddings))
+        .routes(routes!(models::list))
+        .routes(routes!(models::get, models::delete))
+        .routes(routes!(rerank::rerank))
+}
+
+/// What is told where no route is.
+pub(crate) fn no_route(method: &Method, uri: &Uri, status: StatusCode) -> Response {
+    let path = uri.path();
+    let message = format!("there is no {method} {path} here; /openapi.json tells what there is");
+    errors::body(status, &ErrorBody::no_route(message))
+}
+
+/// One JSON object as an answer.
+fn object(value: &impl Serialize) -> Response {
+    let json = HeaderValue::from_static("application/json");
+    ([(CONTENT_TYPE, json)], json::encode(value)).into_response()
+}

@@ -2,38 +2,79 @@
 
 use axum::{body::Body, extract::State, response::Response};
 use protocol::{Inputs, OptionPatch, Overflow};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
-use super::{embed::Usage, errors::Refusal, routes::object};
+use super::{
+    embed::PromptUsage,
+    errors::{Refusal, Refusals},
+    object,
+    sampling::kept_alive,
+};
 use crate::{
     Api,
     body::{self, CONVERSATION_BYTES},
     embed::{Ability, Wanted, relevance},
     error::Invalid,
-    go_json::Fields,
+    json::Refused,
 };
 
-#[derive(Serialize)]
-struct Reranked {
+/// What is asked: how well documents answer a query.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RerankRequest {
+    model: String,
+    #[schema(min_length = 1)]
+    query: String,
+    #[schema(min_items = 1)]
+    documents: Vec<Document>,
+    /// How many of the best are told; all, if nothing is said.
+    #[schema(minimum = 1)]
+    top_n: Option<i64>,
+    /// Whether results bring their documents.
+    return_documents: Option<bool>,
+    /// How long the model stays in memory, as Ollama has it.
+    keep_alive: Option<Value>,
+    /// A document is read as far as it fits, as a whole.
+    #[serde(default)]
+    max_chunks_per_doc: Refused,
+    #[serde(default)]
+    max_tokens_per_doc: Refused,
+    #[serde(default)]
+    rank_fields: Refused,
+}
+
+/// A text, or an object with one.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(untagged, expecting = "each of documents must be a string, or an object with a text")]
+pub(crate) enum Document {
+    Plain(String),
+    Object(Text),
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+pub(crate) struct Text {
+    text: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Reranked {
     object: &'static str,
     model: String,
+    /// The best first.
     results: Vec<Ranked>,
-    usage: Usage,
+    usage: PromptUsage,
 }
 
 /// One document; which, by its place in the request.
-#[derive(Serialize)]
-struct Ranked {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Ranked {
     index: usize,
+    /// From 0 to 1.
     relevance_score: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    document: Option<Document>,
-}
-
-#[derive(Clone, Serialize)]
-struct Document {
-    text: String,
+    document: Option<Text>,
 }
 
 /// A body of `/v1/rerank`, checked.
@@ -44,6 +85,7 @@ struct Request {
     documents: Vec<String>,
     top_n: usize,
     returned: Returned,
+    keep_alive: Option<scheduler::KeepAlive>,
 }
 
 /// Whether results bring their documents.
@@ -53,13 +95,13 @@ enum Returned {
     Scores,
 }
 
-/// What other servers can do to documents, and would change the scores.
-const NOT_YET: &[&str] = &["rank_fields", "max_chunks_per_doc", "max_tokens_per_doc"];
-
-/// `POST /v1/rerank`. A document that is too long is read as far as it fits.
+/// How well documents answer a query. One that is too long is read as far as it fits.
+#[utoipa::path(
+    post, path = "/v1/rerank", request_body = RerankRequest, responses((status = OK, body = Reranked), Refusals)
+)]
 pub(super) async fn rerank(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
-    let request = Request::of(body::read(body, CONVERSATION_BYTES, "RerankRequest").await?)?;
-    let Request { model, query, documents, top_n, returned } = request;
+    let request = Request::try_from(body::typed::<RerankRequest>(body, CONVERSATION_BYTES).await?)?;
+    let Request { model, query, documents, top_n, returned, keep_alive } = request;
     let kept = (returned == Returned::Documents).then(|| documents.clone());
     let wanted = Wanted {
         asked: model.clone(),
@@ -67,10 +109,10 @@ pub(super) async fn rerank(State(api): State<Api>, body: Body) -> Result<Respons
         inputs: Inputs::Pairs { query, documents },
         overflow: Overflow::Truncate,
         options: OptionPatch::default(),
-        keep_alive: None,
+        keep_alive,
     };
     let made = api.embed(wanted).await?;
-    let document = |index: usize| Some(Document { text: kept.as_ref()?.get(index)?.clone() });
+    let document = |index: usize| Some(Text { text: kept.as_ref()?.get(index)?.clone() });
     let results = best(made.vectors.iter().map(|scores| relevance(scores)), top_n);
     let results = results.into_iter().map(|(index, relevance_score)| Ranked {
         index,
@@ -81,7 +123,7 @@ pub(super) async fn rerank(State(api): State<Api>, body: Body) -> Result<Respons
         object: "list",
         model,
         results: results.collect(),
-        usage: Usage { prompt_tokens: made.prompt_tokens, total_tokens: made.prompt_tokens },
+        usage: PromptUsage { prompt_tokens: made.prompt_tokens, total_tokens: made.prompt_tokens },
     }))
 }
 
@@ -93,45 +135,39 @@ fn best(scores: impl Iterator<Item = f64>, count: usize) -> Vec<(usize, f64)> {
     scores
 }
 
-impl Request {
-    fn of(mut fields: Fields) -> Result<Self, Invalid> {
-        for field in NOT_YET {
-            fields.refuse(field)?;
-        }
-        let required = |field: &str| Invalid::of(field, format!("{field} is required"));
-        let documents = fields.list("documents", "string")?.ok_or_else(|| required("documents"))?;
+impl TryFrom<RerankRequest> for Request {
+    type Error = Invalid;
+
+    fn try_from(body: RerankRequest) -> Result<Self, Invalid> {
+        #[rustfmt::skip]
+        let RerankRequest {
+            model, query, documents, top_n, return_documents, keep_alive, max_chunks_per_doc: Refused,
+            max_tokens_per_doc: Refused, rank_fields: Refused,
+        } = body;
         if documents.is_empty() {
             return Err(Invalid::of("documents", "documents must not be empty"));
         }
-        let top_n = match fields.integer("top_n")? {
+        if query.is_empty() {
+            return Err(Invalid::of("query", "query must not be empty"));
+        }
+        let top_n = match top_n {
             None => documents.len(),
             Some(count) => usize::try_from(count)
                 .ok()
                 .filter(|count| *count > 0)
                 .ok_or_else(|| Invalid::of("top_n", "top_n must be at least 1"))?,
         };
+        let text = |document| match document {
+            Document::Plain(text) | Document::Object(Text { text }) => text,
+        };
         Ok(Self {
-            model: fields.text("model")?.ok_or_else(|| required("model"))?,
-            query: fields.text("query")?.ok_or_else(|| required("query"))?,
-            documents: documents.into_iter().map(document).collect::<Result<_, _>>()?,
+            model,
+            query,
+            documents: documents.into_iter().map(text).collect(),
             top_n,
-            returned: match fields.flag("return_documents")? {
-                Some(true) => Returned::Documents,
-                _ => Returned::Scores,
-            },
+            returned: if return_documents == Some(true) { Returned::Documents } else { Returned::Scores },
+            keep_alive: kept_alive(keep_alive)?,
         })
-    }
-}
-
-/// A text, or an object with one.
-fn document(document: Value) -> Result<String, Invalid> {
-    let text = match document {
-        Value::Object(mut fields) => fields.remove("text").unwrap_or_default(),
-        plain => plain,
-    };
-    match text {
-        Value::String(text) => Ok(text),
-        _ => Err(Invalid::of("documents", "each of documents must be a string, or an object with a text")),
     }
 }
 
@@ -140,13 +176,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::json;
 
     fn request(extra: Value) -> Result<Request, Invalid> {
         let mut body = json!({"model": "m", "query": "q", "documents": ["a", {"text": "b"}]});
         for (key, value) in extra.as_object().unwrap() {
             body[key] = value.clone();
         }
-        Request::of(Fields::of("RerankRequest", body).unwrap())
+        json::parse::<RerankRequest>(body.to_string().as_bytes())?.try_into()
     }
 
     #[test]
@@ -160,15 +197,16 @@ mod tests {
         for (field, value) in [
             ("documents", json!([])),
             ("documents", json!(null)),
-            ("documents", json!([7])),
-            ("documents", json!([{"title": "a"}])),
+            ("documents[0]", json!([7])),
+            ("documents[0]", json!([{"title": "a"}])),
             ("documents", json!("a")),
             ("query", json!("")),
             ("query", json!(7)),
             ("top_n", json!(0)),
             ("rank_fields", json!(["title"])),
         ] {
-            assert_eq!(request(json!({field: value})).unwrap_err().field.as_deref(), Some(field));
+            let refused = request(json!({field.split('[').next().unwrap(): value})).unwrap_err();
+            assert_eq!(refused.field.as_deref(), Some(field));
         }
     }
 

@@ -1,106 +1,56 @@
-//! This family's answers as they stand on the wire. What requests look like is `request`'s.
+//! What stands on the wire of several of this family's routes.
 
-use serde::Serialize;
+use protocol::Done;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-/// A whole answer, or one event of it.
-#[derive(Serialize)]
-pub(super) struct Completion {
-    pub(super) id: String,
-    pub(super) object: &'static str,
-    pub(super) created: i64,
-    pub(super) model: String,
-    pub(super) system_fingerprint: &'static str,
-    pub(super) choices: Vec<Choice>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) usage: Option<Usage>,
+use crate::json::Harmless;
+
+/// What clients of Ollama find here.
+pub(super) const FINGERPRINT: &str = "fp_ollama";
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StreamOptions {
+    /// Whether a last event tells what was used.
+    pub(super) include_usage: Option<bool>,
+    /// There is no padding to be left out.
+    #[serde(default)]
+    pub(super) include_obfuscation: Harmless,
 }
 
-#[derive(Serialize)]
-pub(super) struct Choice {
-    pub(super) index: u32,
-    #[serde(flatten)]
-    pub(super) said: Said,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) logprobs: Option<Logprobs>,
-    pub(super) finish_reason: Option<&'static str>,
+/// How many tokens were read and said.
+#[derive(Clone, Default, Serialize, ToSchema)]
+pub(crate) struct Usage {
+    prompt_tokens: u32,
+    completion_tokens: u32,
+    total_tokens: u32,
+    prompt_tokens_details: PromptDetails,
+    completion_tokens_details: CompletionDetails,
 }
 
-#[derive(Serialize)]
-pub(super) struct Logprobs {
-    pub(super) content: Vec<TokenLogprob>,
+#[derive(Clone, Default, Serialize, ToSchema)]
+pub(crate) struct PromptDetails {
+    /// Of the prompt's, those that had been computed before.
+    cached_tokens: u32,
 }
 
-/// A token that was chosen, and what might have been in its place.
-#[derive(Serialize)]
-pub(super) struct TokenLogprob {
-    #[serde(flatten)]
-    pub(super) chosen: Logprob,
-    pub(super) top_logprobs: Vec<Logprob>,
+#[derive(Clone, Default, Serialize, ToSchema)]
+pub(crate) struct CompletionDetails {
+    /// Of what was said, those that were thought.
+    reasoning_tokens: u32,
 }
 
-#[derive(Serialize)]
-pub(super) struct Logprob {
-    pub(super) token: String,
-    pub(super) logprob: f32,
-    pub(super) bytes: Vec<u8>,
-}
-
-/// The field that differs between whole answers and events.
-#[derive(Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Said {
-    Message(Words),
-    Delta(Words),
-}
-
-#[derive(Default, Serialize)]
-pub(super) struct Words {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) role: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) content: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) reasoning: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) tool_calls: Vec<Call>,
-}
-
-/// A call, or a part of one.
-#[derive(Serialize)]
-pub(super) struct Call {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) id: Option<String>,
-    pub(super) index: u32,
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    pub(super) kind: Option<&'static str>,
-    pub(super) function: CalledFunction,
-}
-
-#[derive(Serialize)]
-pub(super) struct CalledFunction {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) name: Option<String>,
-    /// JSON, as text.
-    pub(super) arguments: String,
-}
-
-#[derive(Default, Serialize)]
-pub(super) struct Usage {
-    pub(super) prompt_tokens: u32,
-    pub(super) completion_tokens: u32,
-    pub(super) total_tokens: u32,
-}
-
-#[derive(Serialize)]
-pub(super) struct Models {
-    pub(super) object: &'static str,
-    pub(super) data: Vec<Model>,
-}
-
-#[derive(Serialize)]
-pub(super) struct Model {
-    pub(super) id: String,
-    pub(super) object: &'static str,
-    pub(super) created: i64,
-    pub(super) owned_by: String,
+impl Usage {
+    /// One more answer to the same prompt.
+    pub(super) fn add(&mut self, done: &Done) {
+        if self.completion_tokens == 0 && self.prompt_tokens == 0 {
+            self.prompt_tokens_details.cached_tokens = done.cached_tokens;
+        }
+        self.prompt_tokens = done.prompt_tokens;
+        self.completion_tokens = self.completion_tokens.saturating_add(done.generated_tokens);
+        let thought = &mut self.completion_tokens_details.reasoning_tokens;
+        *thought = thought.saturating_add(done.thinking_tokens);
+        self.total_tokens = self.prompt_tokens.saturating_add(self.completion_tokens);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol::{GenerateError, Inputs, Overflow};
+use protocol::{GenerateError, Input, Inputs, Overflow, Rendered};
 
 use crate::ggml::{Edges, Model, PairEdges, Token};
 
@@ -49,16 +49,35 @@ impl Reader {
         }
     }
 
+    /// A text or tokens as they are, however long.
+    pub(super) fn render(&self, input: Input) -> Result<Rendered, GenerateError> {
+        match input {
+            Input::Raw(text) => {
+                let tokens = self.model.tokenize(&text, Edges::Add);
+                Ok(Rendered { text, tokens, media: 0 })
+            }
+            Input::Tokens(tokens) => {
+                let text = String::from_utf8_lossy(&self.model.pieces(&tokens)?.concat()).into_owned();
+                Ok(Rendered { text, tokens, media: 0 })
+            }
+            Input::Chat(_) | Input::Infill { .. } | Input::Continue { .. } => {
+                let reason = "this worker was started to make vectors, for which there is no template".into();
+                Err(GenerateError::Engine { reason })
+            }
+        }
+    }
+
+    pub(super) fn detokenize(&self, tokens: &[Token]) -> Result<Vec<Vec<u8>>, GenerateError> {
+        self.model.pieces(tokens)
+    }
+
     fn text(&self, text: &str, overflow: Overflow) -> Result<Vec<Token>, GenerateError> {
         self.cut(self.model.tokenize(text, Edges::Add), overflow)
     }
 
     fn tokens(&self, tokens: Vec<Token>, overflow: Overflow) -> Result<Vec<Token>, GenerateError> {
-        let vocabulary = self.model.vocab_size();
-        match tokens.iter().find(|token| !(0..vocabulary).contains(*token)) {
-            Some(token) => Err(GenerateError::UnknownToken { token: *token, vocabulary }),
-            None => self.cut(tokens, overflow),
-        }
+        self.model.check(&tokens)?;
+        self.cut(tokens, overflow)
     }
 
     /// Cuts the end off, but for the token that marks the end.

@@ -18,13 +18,26 @@ pub(crate) struct Sampler {
 unsafe impl Send for Sampler {}
 
 impl Sampler {
-    /// The order is llama-server's: penalties, top-k, typical, top-p, min-p, temperature, draw.
+    /// The order is llama-server's: biases, penalties, top-k, typical, top-p, min-p, temperature, draw.
     pub(crate) fn new(model: &Model, options: &Options, context_tokens: u32) -> Self {
         let lookback = penalty_lookback(options, context_tokens);
-        // SAFETY: plain constructors. Each result is handed to the chain, which frees it; options are ranged at the edge.
+        let biases: Vec<sys::llama_logit_bias> = options
+            .logit_bias
+            .iter()
+            .map(|(token, bias)| sys::llama_logit_bias { token: *token, bias: *bias })
+            .collect();
+        // SAFETY: plain constructors. Each result is handed to the chain, which frees it; options are ranged at the edge, and
+        // tokens were checked when the prompt was made. The array of biases is copied.
         let chain = unsafe {
             let chain = sys::llama_sampler_chain_init(sys::llama_sampler_chain_default_params());
             let add = |sampler| sys::llama_sampler_chain_add(chain, sampler);
+            if !biases.is_empty() {
+                add(sys::llama_sampler_init_logit_bias(
+                    model.vocab_size(),
+                    i32::try_from(biases.len()).unwrap_or(i32::MAX),
+                    biases.as_ptr(),
+                ));
+            }
             if lookback > 0 {
                 add(sys::llama_sampler_init_penalties(
                     model.vocab_size(),

@@ -1,6 +1,7 @@
 //! Text to tokens and back.
 
 use llama_cpp_sys_2 as sys;
+use protocol::GenerateError;
 
 use super::{Model, Token};
 
@@ -35,6 +36,18 @@ impl Model {
     pub(crate) fn vocab_size(&self) -> i32 {
         // SAFETY: the vocabulary is the model's.
         unsafe { sys::llama_vocab_n_tokens(self.vocab()) }
+    }
+
+    /// That all of them are tokens of the model.
+    ///
+    /// # Errors
+    /// [`GenerateError::UnknownToken`] names the first that is none.
+    pub(crate) fn check(&self, tokens: &[Token]) -> Result<(), GenerateError> {
+        let vocabulary = self.vocab_size();
+        match tokens.iter().find(|token| !(0..vocabulary).contains(*token)) {
+            Some(token) => Err(GenerateError::UnknownToken { token: *token, vocabulary }),
+            None => Ok(()),
+        }
     }
 
     /// The text's tokens. Names of special tokens in it become these tokens, as templates expect.
@@ -87,6 +100,20 @@ impl Model {
         self.append(token, Special::Read, text);
     }
 
+    /// Each token's bytes, as [`Model::append_special_piece`] has them.
+    ///
+    /// # Errors
+    /// As of [`Model::check`].
+    pub(crate) fn pieces(&self, tokens: &[Token]) -> Result<Vec<Vec<u8>>, GenerateError> {
+        self.check(tokens)?;
+        let piece = |token: &Token| {
+            let mut piece = Vec::new();
+            self.append_special_piece(*token, &mut piece);
+            piece
+        };
+        Ok(tokens.iter().map(piece).collect())
+    }
+
     fn append(&self, token: Token, special: Special, text: &mut Vec<u8>) {
         let mut piece = [0_u8; 64];
         let length = self.piece_into(token, special, &mut piece);
@@ -101,7 +128,7 @@ impl Model {
 
     fn piece_into(&self, token: Token, special: Special, piece: &mut [u8]) -> i32 {
         // SAFETY: the buffer is as long as said; an unknown token is an exception that is caught there, but tokens
-        // reach this only from the sampler.
+        // come from the sampler or were checked.
         unsafe {
             sys::llama_token_to_piece(
                 self.vocab(),

@@ -5,14 +5,16 @@ mod object;
 mod readers;
 mod shape;
 mod tagged;
+mod thoughts;
 
-use protocol::{CallName, CallPart, Said, TokenLogprob, ToolCall};
+use protocol::{CallName, CallPart, Done, Said, TokenLogprob, ToolCall};
 
 use crate::ggml::ChatParser;
 
 pub(crate) use readers::{Chunk, Readers};
 pub(crate) use shape::{Shape, thinking_marks};
 pub(crate) use tagged::Tagged;
+use thoughts::Thoughts;
 
 /// All that was said so far, told apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,6 +54,7 @@ pub(crate) struct Telling {
     unread: Vec<i32>,
     logprobs: Vec<TokenLogprob>,
     told: Reply,
+    thoughts: Thoughts,
 }
 
 impl Telling {
@@ -64,14 +67,18 @@ impl Telling {
             unread: Vec::new(),
             logprobs: Vec::new(),
             told: Reply::default(),
+            thoughts: Thoughts::default(),
         }
     }
 
-    /// What another worker has told of this answer.
-    pub(crate) fn skip(&mut self, text: &str) {
+    /// What another worker has told of this answer, with the token that it came with.
+    pub(crate) fn skip(&mut self, text: &str, token: i32) {
         self.text += text;
         self.read = self.text.len();
-        let _told = self.reader.read(&self.text, false).map(|reply| self.tell(reply));
+        self.unread.push(token);
+        let told = self.reader.read(&self.text, false).map(|reply| self.tell(reply));
+        self.thoughts.count(&told.unwrap_or_default(), self.unread.len());
+        self.unread.clear();
     }
 
     /// Takes in what the model said; what there is to be told, unless it is read with what follows.
@@ -84,15 +91,24 @@ impl Telling {
             return None;
         }
         self.read = self.text.len();
-        let said = match chunk.done {
+        let mut said = match chunk.done {
             Some(_) => self.last(),
             // What cannot be read as far as it goes may be once there is more.
             None => {
                 self.reader.read(&self.text, false).map_or_else(|_| Said::default(), |reply| self.tell(reply))
             }
         };
+        self.thoughts.count(&said, self.unread.len());
+        if !self.tells_thinking {
+            said.thinking.clear();
+        }
         let said = Said { logprobs: std::mem::take(&mut self.logprobs), ..said };
-        Some(Chunk { said, tokens: std::mem::take(&mut self.unread), done: chunk.done })
+        let done = chunk.done.map(|done| Done {
+            // The token that ends an answer is none of it.
+            thinking_tokens: self.thoughts.tokens().min(done.generated_tokens),
+            ..done
+        });
+        Some(Chunk { said, tokens: std::mem::take(&mut self.unread), done })
     }
 
     /// What has no form is told as it is: nothing is lost.
@@ -116,9 +132,6 @@ impl Telling {
         self.told.thinking += &said.thinking;
         for (index, call) in reply.calls.into_iter().enumerate() {
             said.calls.extend(self.tell_call(index, call));
-        }
-        if !self.tells_thinking {
-            said.thinking.clear();
         }
         said
     }

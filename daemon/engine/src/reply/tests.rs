@@ -37,6 +37,8 @@ fn done() -> Done {
         prompt_tokens: 1,
         cached_tokens: 0,
         generated_tokens: 1,
+        thinking_tokens: 0,
+        stop: None,
         prompt_time: Duration::ZERO,
         generate_time: Duration::ZERO,
         context: Vec::new(),
@@ -134,7 +136,7 @@ fn long_texts_are_read_in_larger_steps_and_lose_nothing() {
 fn what_another_worker_told_is_not_told_again() {
     let text = "<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"city\": \"Os";
     let mut telling = telling(template!("qwen"));
-    telling.skip(text);
+    telling.skip(text, 1);
     let rest = Chunk { said: "lo\"}}\n</tool_call>".into(), tokens: vec![1], done: Some(done()) };
     let chunk = telling.take(rest).unwrap();
     let parts: Vec<_> = chunk.said.calls.iter().map(|part| (&part.begun, &part.arguments[..])).collect();

@@ -64,6 +64,10 @@ impl Loop {
         let sequence = &mut self.sequences[at];
         let mut drawn = Drawn::default();
         let Some(running) = &mut sequence.running else { return drawn };
+        drawn.end = running.unasked(now).map(Ok);
+        if drawn.end.is_some() {
+            return drawn;
+        }
         let guess = std::mem::take(&mut running.guess);
         while let Some(row) = self.batch.row(first + drawn.right) {
             let context = &mut self.context;

@@ -140,6 +140,10 @@ async fn work(theirs: Socket, model: usize, workers: Arc<Workers>) -> io::Result
             | ToWorker::Quantize(_)
             | ToWorker::Resume(..)
             | ToWorker::Media(..)
+            | ToWorker::Render(..)
+            | ToWorker::Detokenize(..)
+            | ToWorker::Hold(_)
+            | ToWorker::Release(_)
             | ToWorker::Embed(..) => continue,
         };
         socket.write_all(&frame::encode(&answer).unwrap()).await?;
@@ -163,6 +167,8 @@ fn done() -> Done {
         prompt_tokens: 1,
         cached_tokens: 0,
         generated_tokens: 1,
+        thinking_tokens: 0,
+        stop: None,
         prompt_time: Duration::ZERO,
         generate_time: Duration::ZERO,
         context: Vec::new(),

@@ -84,6 +84,8 @@ fn the_end(generated_tokens: u32) -> Done {
         prompt_tokens: 2,
         cached_tokens: 0,
         generated_tokens,
+        thinking_tokens: 0,
+        stop: None,
         prompt_time: Duration::from_millis(1),
         generate_time: Duration::from_millis(1),
         context: Vec::new(),

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::error::Invalid;
 
 /// Reads the field.
-pub(super) fn parse(value: &Value) -> Result<KeepAlive, Invalid> {
+pub(crate) fn parse(value: &Value) -> Result<KeepAlive, Invalid> {
     let seconds = match value {
         Value::Number(number) => number.as_f64().unwrap_or(f64::INFINITY),
         Value::String(text) => go_seconds(text).map_err(|message| Invalid::of("keep_alive", message))?,

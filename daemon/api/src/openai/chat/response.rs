@@ -1,16 +1,19 @@
 //! A generation's events as this family's objects. Where the events come from is not known here.
 
-use protocol::{CallPart, Done, Event, FinishReason, Said};
+use protocol::{CallPart, Done, Event, Said};
 
-use super::{
-    errors::ErrorBody,
-    request::UsageEvent,
-    wire::{self, Call, CalledFunction, Choice, Completion, Logprob, Logprobs, TokenLogprob, Usage, Words},
+use super::wire::{Call, CalledFunction, Choice, Completion, FinishReason, Piece, Words};
+use crate::{
+    answer::Whole,
+    error::Error,
+    openai::{
+        errors::ErrorBody,
+        framing::UsageEvent,
+        logprobs::{self, Logprobs},
+        wire::{FINGERPRINT, Usage},
+    },
+    sse,
 };
-use crate::{answer::Whole, error::Error, sse};
-
-/// What clients of Ollama find here.
-const FINGERPRINT: &str = "fp_ollama";
 
 /// What stands in every object of one reply.
 pub(super) struct Reply {
@@ -40,11 +43,11 @@ impl Reply {
     }
 
     /// All answers, whole.
-    pub(super) fn whole(&mut self, answers: Vec<Whole>) -> Completion {
+    pub(super) fn whole(&mut self, answers: Vec<Whole>) -> Completion<Choice> {
         let mut choices = Vec::with_capacity(answers.len());
         for (index, Whole { said, calls, done }) in (0..).zip(answers) {
             self.add_usage(&done);
-            let finish_reason = Some(finish_reason(&done, !calls.is_empty()));
+            let finish_reason = finish_reason(&done, !calls.is_empty());
             let calls = (0..).zip(calls).map(|(index, call)| Call {
                 id: Some(call.id),
                 index,
@@ -57,8 +60,8 @@ impl Reply {
                 reasoning: Some(said.thinking).filter(|thinking| !thinking.is_empty()),
                 tool_calls: calls.collect(),
             };
-            let logprobs = logprobs(&said.logprobs);
-            choices.push(Choice { index, said: wire::Said::Message(words), logprobs, finish_reason });
+            let logprobs = logprobs::of(&said.logprobs);
+            choices.push(Choice { index, message: words, logprobs, finish_reason });
         }
         Completion { usage: self.used.take(), ..self.object("chat.completion", choices) }
     }
@@ -94,7 +97,7 @@ impl Reply {
     /// Thoughts and text go in chunks of their own.
     fn push_said(&mut self, sent: &mut Vec<u8>, answer: usize, said: Said) {
         let Said { text, thinking, calls, logprobs: tokens, .. } = said;
-        let mut tokens = logprobs(&tokens);
+        let mut tokens = logprobs::of(&tokens);
         if !thinking.is_empty() {
             let thought =
                 Words { role: self.take_role(answer), reasoning: Some(thinking), ..Words::default() };
@@ -113,7 +116,7 @@ impl Reply {
 
     fn push_end(&mut self, sent: &mut Vec<u8>) {
         if self.usage == UsageEvent::Sent {
-            let object = self.object("chat.completion.chunk", Vec::new());
+            let object = self.object::<Piece>("chat.completion.chunk", Vec::new());
             sse::push(sent, &Completion { usage: self.used.take(), ..object });
         }
         sent.extend_from_slice(sse::DONE);
@@ -126,10 +129,7 @@ impl Reply {
 
     /// All answers had the same prompt.
     fn add_usage(&mut self, done: &Done) {
-        let used = self.used.get_or_insert_default();
-        used.prompt_tokens = done.prompt_tokens;
-        used.completion_tokens = used.completion_tokens.saturating_add(done.generated_tokens);
-        used.total_tokens = used.prompt_tokens.saturating_add(used.completion_tokens);
+        self.used.get_or_insert_default().add(done);
     }
 
     fn chunk(
@@ -137,14 +137,13 @@ impl Reply {
         answer: usize,
         words: Words,
         logprobs: Option<Logprobs>,
-        finish_reason: Option<&'static str>,
-    ) -> Completion {
+        finish_reason: Option<FinishReason>,
+    ) -> Completion<Piece> {
         let index = u32::try_from(answer).unwrap_or(u32::MAX);
-        let choice = Choice { index, said: wire::Said::Delta(words), logprobs, finish_reason };
-        self.object("chat.completion.chunk", vec![choice])
+        self.object("chat.completion.chunk", vec![Piece { index, delta: words, logprobs, finish_reason }])
     }
 
-    fn object(&self, object: &'static str, choices: Vec<Choice>) -> Completion {
+    fn object<C>(&self, object: &'static str, choices: Vec<C>) -> Completion<C> {
         Completion {
             id: self.id.clone(),
             object,
@@ -163,27 +162,11 @@ fn call_part(part: CallPart) -> Call {
     Call { id, index: part.index, kind, function: CalledFunction { name, arguments: part.arguments } }
 }
 
-fn logprobs(tokens: &[protocol::TokenLogprob]) -> Option<Logprobs> {
-    let token = |token: &protocol::TokenLogprob| TokenLogprob {
-        chosen: logprob(&token.chosen),
-        top_logprobs: token.top.iter().map(logprob).collect(),
-    };
-    (!tokens.is_empty()).then(|| Logprobs { content: tokens.iter().map(token).collect() })
-}
-
-fn logprob(of: &protocol::Logprob) -> Logprob {
-    Logprob {
-        token: String::from_utf8_lossy(&of.bytes).into_owned(),
-        logprob: of.logprob,
-        bytes: of.bytes.clone(),
-    }
-}
-
-fn finish_reason(done: &Done, called: bool) -> &'static str {
+fn finish_reason(done: &Done, called: bool) -> FinishReason {
     match done.reason {
-        FinishReason::Stop if called => "tool_calls",
-        FinishReason::Stop => "stop",
-        FinishReason::Length => "length",
+        protocol::FinishReason::Stop if called => FinishReason::ToolCalls,
+        protocol::FinishReason::Stop => FinishReason::Stop,
+        protocol::FinishReason::Length => FinishReason::Length,
     }
 }
 
@@ -191,7 +174,7 @@ fn finish_reason(done: &Done, called: bool) -> &'static str {
 mod tests {
     use std::time::Duration;
 
-    use protocol::{CallName, GenerateError};
+    use protocol::{CallName, FinishReason, GenerateError};
 
     use super::*;
 
@@ -204,8 +187,10 @@ mod tests {
         Done {
             reason: FinishReason::Stop,
             prompt_tokens: 3,
-            cached_tokens: 0,
+            cached_tokens: 2,
             generated_tokens: 4,
+            thinking_tokens: 1,
+            stop: None,
             prompt_time: Duration::ZERO,
             generate_time: Duration::ZERO,
             context: Vec::new(),
@@ -223,7 +208,7 @@ mod tests {
             r#"{"index":0,"delta":{"role":"assistant","content":"a"},"finish_reason":null}]}"#,
             r#"{"index":0,"delta":{"content":"b"},"finish_reason":null}]}"#,
             r#"{"index":0,"delta":{},"finish_reason":"stop"}]}"#,
-            r#"],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}"#,
+            r#"],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7,"prompt_tokens_details":{"cached_tokens":2},"completion_tokens_details":{"reasoning_tokens":1}}}"#,
         ];
         let expected: String = expected.iter().map(|tail| format!("{head}{tail}\n\n")).collect();
         assert_eq!(String::from_utf8(sent).unwrap(), expected + "data: [DONE]\n\n");
@@ -233,7 +218,7 @@ mod tests {
     fn a_whole_answer_is_one_object() {
         assert_eq!(
             serde_json::to_string(&reply().whole(vec![Whole::of("ab".into(), done())])).unwrap(),
-            r#"{"id":"chatcmpl-1","object":"chat.completion","created":5,"model":"m","system_fingerprint":"fp_ollama","choices":[{"index":0,"message":{"role":"assistant","content":"ab"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}"#
+            r#"{"id":"chatcmpl-1","object":"chat.completion","created":5,"model":"m","system_fingerprint":"fp_ollama","choices":[{"index":0,"message":{"role":"assistant","content":"ab"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7,"prompt_tokens_details":{"cached_tokens":2},"completion_tokens_details":{"reasoning_tokens":1}}}"#
         );
     }
 

@@ -1,0 +1,118 @@
+//! What a request asks a model to go on with, in no family's words, and what the model's Modelfile adds to it.
+
+use std::sync::Arc;
+
+use futures_util::future;
+use protocol::{AdapterScale, Format, Generate, Input, Media, OptionPatch, Options, Rendered, Think, Tools};
+use scheduler::{KeepAlive, Load};
+use store::Model;
+
+use crate::{
+    Api,
+    answer::Running,
+    conversation::{Layers, conversation},
+    embed::Ability,
+    error::Error,
+    load::load,
+};
+
+/// What is to be gone on with, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Asked {
+    /// The model, as the client wrote it.
+    pub(crate) model: String,
+    /// Without what the Modelfile puts before it.
+    pub(crate) input: Input,
+    /// Of all messages, in their order.
+    pub(crate) media: Vec<Vec<u8>>,
+    pub(crate) options: OptionPatch,
+    pub(crate) logit_bias: Vec<(i32, f32)>,
+    pub(crate) format: Option<Format>,
+    pub(crate) tools: Tools,
+    pub(crate) think: Think,
+    pub(crate) top_logprobs: Option<u32>,
+    pub(crate) prompt_logprobs: Option<u32>,
+    pub(crate) adapters: Option<Vec<AdapterScale>>,
+    pub(crate) keep_alive: Option<KeepAlive>,
+}
+
+/// What a worker is to do, and which one.
+pub(crate) struct Prepared {
+    asked: String,
+    model: Model,
+    load: Load,
+    generate: Generate,
+}
+
+impl Asked {
+    /// As the model and its Modelfile would have it.
+    pub(crate) fn new(model: String, input: Input) -> Self {
+        Self {
+            model,
+            input,
+            media: Vec::new(),
+            options: OptionPatch::default(),
+            logit_bias: Vec::new(),
+            format: None,
+            tools: Tools::default(),
+            think: Think::default(),
+            top_logprobs: None,
+            prompt_logprobs: None,
+            adapters: None,
+            keep_alive: None,
+        }
+    }
+}
+
+impl Api {
+    /// Finds the model, and lays what the request says over what its Modelfile does.
+    pub(crate) async fn prepare(&self, asked: Asked) -> Result<Prepared, Error> {
+        let model = self.resolve(&asked.model).await?;
+        let ability = if matches!(asked.input, Input::Chat(_)) { Ability::Chat } else { Ability::Generate };
+        self.demand(&asked.model, &model, ability).await?;
+        let options = model.parameters.clone().overlaid(asked.options);
+        let load = load(&model, &options, &self.config, asked.keep_alive);
+        let input = match asked.input {
+            Input::Chat(messages) => {
+                let layers = Layers { system: model.system.clone(), history: &model.messages };
+                Input::Chat(conversation(layers, messages))
+            }
+            plain => plain,
+        };
+        let generate = Generate {
+            format: asked.format,
+            tools: asked.tools,
+            think: asked.think,
+            top_logprobs: asked.top_logprobs,
+            prompt_logprobs: asked.prompt_logprobs,
+            adapters: asked.adapters,
+            media: Media(Arc::new(asked.media)),
+            ..Generate::new(input, Options { logit_bias: asked.logit_bias, ..options.options() })
+        };
+        Ok(Prepared { asked: asked.model, model, load, generate })
+    }
+}
+
+impl Prepared {
+    /// One answer, of which the first event is in.
+    pub(crate) async fn begin(self, api: &Api) -> Result<Running, Error> {
+        let running = Running::begin(api, self.load, self.generate).await;
+        running.map_err(|error| error.about(&self.model, &self.asked))
+    }
+
+    /// What the model would read, without going on from there.
+    pub(crate) async fn render(self, api: &Api) -> Result<Rendered, Error> {
+        let rendered = api.scheduler.render(self.load, self.generate).await;
+        rendered.map_err(|error| Error::from(error).about(&self.model, &self.asked))
+    }
+
+    /// Several answers to one prompt, each with a seed of its own. The prompt is read once: whoever comes second waits for it.
+    pub(crate) async fn begin_several(&self, api: &Api, answers: u32) -> Result<Vec<Running>, Error> {
+        let begun = (0..answers).map(|index| {
+            let mut generate = self.generate.clone();
+            generate.options.seed = generate.options.seed.map(|seed| seed.wrapping_add(index));
+            Running::begin(api, self.load.clone(), generate)
+        });
+        future::try_join_all(begun).await.map_err(|error| error.about(&self.model, &self.asked))
+    }
+}

@@ -1,0 +1,79 @@
+//! `/openapi.json`: what there is, made of the types that the families read and write.
+
+use serde_json::{Map, Value, json};
+use utoipa::openapi::OpenApi;
+
+/// One document of the families' parts.
+pub(crate) fn document(version: &str, families: Vec<(&'static str, OpenApi)>) -> Value {
+    let (mut paths, mut schemas, mut tags) = (Map::new(), Map::new(), Vec::new());
+    for (family, part) in families {
+        let mut part = serde_json::to_value(part).unwrap_or_default();
+        name_by_family(&mut part, family);
+        tags.push(json!({"name": family}));
+        for (path, mut operations) in take_map(&mut part, "/paths") {
+            tag(&mut operations, family);
+            // The router's mark for a name with slashes.
+            merge(&mut paths, path.replace("{*", "{"), operations);
+        }
+        for (name, schema) in take_map(&mut part, "/components/schemas") {
+            schemas.insert(format!("{family}.{name}"), schema);
+        }
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Hob",
+            "version": version,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": tags,
+        "paths": paths,
+        "components": {"schemas": schemas},
+    })
+}
+
+fn take_map(part: &mut Value, pointer: &str) -> Map<String, Value> {
+    match part.pointer_mut(pointer).map(Value::take) {
+        Some(Value::Object(map)) => map,
+        _ => Map::new(),
+    }
+}
+
+/// Two families may have one path, by different methods.
+fn merge(paths: &mut Map<String, Value>, path: String, operations: Value) {
+    match (paths.get_mut(&path), operations) {
+        (Some(Value::Object(there)), Value::Object(more)) => there.extend(more),
+        (_, operations) => drop(paths.insert(path, operations)),
+    }
+}
+
+fn tag(operations: &mut Value, family: &str) {
+    for operation in operations.as_object_mut().into_iter().flat_map(Map::values_mut) {
+        operation["tags"] = json!([family]);
+        if let Some(Value::String(id)) = operation.get_mut("operationId") {
+            *id = format!("{family}.{id}");
+        }
+    }
+}
+
+/// Families have types of one name, each its own.
+fn name_by_family(value: &mut Value, family: &str) {
+    const SCHEMAS: &str = "#/components/schemas/";
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                match value {
+                    Value::String(text) if key == "$ref" => {
+                        if let Some(name) = text.strip_prefix(SCHEMAS) {
+                            *text = format!("{SCHEMAS}{family}.{name}");
+                        }
+                    }
+                    value => name_by_family(value, family),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| name_by_family(item, family)),
+        _ => {}
+    }
+}
