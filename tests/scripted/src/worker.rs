@@ -135,7 +135,8 @@ impl Worker {
         }
         answers.retain(|answer| answer.said < answer.script.tokens);
         self.answers = answers;
-        if now >= self.alive + ALIVE {
+        // While somebody waits; before it has loaded, nobody does.
+        if !self.answers.is_empty() && now >= self.alive + ALIVE {
             self.alive = now;
             self.tell(&FromWorker::Alive)?;
         }

@@ -17,7 +17,7 @@ use protocol::Message;
 use scheduler::Loaded;
 use serde_json::{Map, Value, json};
 use store::{
-    Listed, Model, ModelConfig, ModelName, Store, StoreError,
+    Listed, Model, ModelConfig, ModelName, Outline, Store, StoreError,
     gguf::{self, Header},
 };
 
@@ -98,9 +98,19 @@ pub(super) async fn show(State(api): State<Api>, body: Body) -> Result<Response,
         other => other,
     })?;
     let shown = api.on_store(move |store| {
-        let (header, projector) = (store.header(&model)?, store.projector(&model)?);
-        let capabilities = capabilities::of(&model, &header, projector.as_ref());
-        Ok(shown(store.modelfile(&model), model, &header, lists, capabilities))
+        let projector = store.projector(&model)?;
+        let modelfile = store.modelfile(&model);
+        let outline = store.outline(&model.weights_digest)?;
+        let capabilities = capabilities::of(&model, &outline.header, projector.as_ref());
+        let show = shown(modelfile, model.clone(), &outline, capabilities);
+        match lists {
+            Lists::Short => Ok(show),
+            Lists::Whole => {
+                let header = store.header(&model)?;
+                let tensors = header.tensors.iter().map(tensor).collect();
+                Ok(Show { model_info: model_info(&header, outline.parameter_count, lists), tensors, ..show })
+            }
+        }
     });
     Ok(object(&shown.await?))
 }
@@ -129,13 +139,8 @@ pub(super) fn asked(fields: &mut Fields) -> Result<Option<String>, Invalid> {
     Ok(fields.text("model")?.or(old_name))
 }
 
-fn shown(
-    modelfile: String,
-    model: Model,
-    header: &Header,
-    lists: Lists,
-    capabilities: Vec<&'static str>,
-) -> Show {
+fn shown(modelfile: String, model: Model, outline: &Outline, capabilities: Vec<&'static str>) -> Show {
+    let header = &outline.header;
     Show {
         license: model.licenses.join("\n"),
         modelfile,
@@ -147,11 +152,8 @@ fn shown(
         renderer: model.config.renderer,
         parser: model.config.parser,
         requires: model.config.requires,
-        model_info: model_info(header, lists),
-        tensors: match lists {
-            Lists::Short => Vec::new(),
-            Lists::Whole => header.tensors.iter().map(tensor).collect(),
-        },
+        model_info: model_info(header, outline.parameter_count, Lists::Short),
+        tensors: Vec::new(),
         capabilities,
         modified_at: timestamp(model.modified),
     }
@@ -169,11 +171,11 @@ fn parameters(lines: &[(String, String)]) -> String {
     lines.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn model_info(header: &Header, lists: Lists) -> Map<String, Value> {
+fn model_info(header: &Header, parameter_count: u64, lists: Lists) -> Map<String, Value> {
     let hidden = ["general.name", "tokenizer.chat_template"];
     let shown = header.metadata.iter().filter(|(name, _)| !hidden.contains(&name.as_str()));
     let mut info: Map<_, _> = shown.map(|(name, value)| (name.clone(), info_value(value, lists))).collect();
-    info.insert("general.parameter_count".into(), json!(header.parameter_count()));
+    info.insert("general.parameter_count".into(), json!(parameter_count));
     info
 }
 
