@@ -70,7 +70,7 @@ impl Door {
     pub(crate) async fn h2(&self) -> Client {
         let socket = TcpStream::connect(self.address).await.unwrap();
         let (requests, connection) = h2::client::handshake(socket).await.unwrap();
-        let ended = tokio::spawn(async move { connection.await });
+        let ended = tokio::spawn(connection);
         Client { authority: self.address.to_string(), requests, ended }
     }
 }
