@@ -1,6 +1,7 @@
 //! OpenAI's API, under `/v1`, as far as its clients of a local server go. It only translates.
 
 mod chat;
+mod completions;
 mod embed;
 mod errors;
 mod framing;
@@ -10,6 +11,7 @@ mod prompts;
 mod rerank;
 mod sampling;
 mod seconds;
+mod tokens;
 mod wire;
 
 use axum::response::{IntoResponse, Response};
@@ -24,10 +26,13 @@ use crate::{Api, json};
 pub(crate) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(chat::chat))
+        .routes(routes!(completions::complete))
         .routes(routes!(embed::embeddings))
         .routes(routes!(models::list))
         .routes(routes!(models::get, models::delete))
         .routes(routes!(rerank::rerank))
+        .routes(routes!(tokens::tokenize))
+        .routes(routes!(tokens::detokenize))
 }
 
 /// What is told where no route is.
