@@ -1,10 +1,43 @@
-//! `/openapi.json`: what there is, made of the types that the families read and write.
+//! `/openapi.json`: what there is, made of the types that the families read and write; and `/openapi`, a page that shows it
+//! without asking anybody else for anything.
 
+use axum::{
+    Router,
+    middleware::map_response,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use bytes::Bytes;
+use http::{
+    HeaderValue,
+    header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE},
+};
 use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::{Api, json};
+
+/// What the page may load: its own parts, and nothing else.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The document and its page.
+pub(crate) fn router(version: &str, families: Vec<(&'static str, OpenApi)>) -> Router<Api> {
+    let document = Bytes::from(json::encode(&document(version, families)));
+    let told = async move || ([(CONTENT_TYPE, "application/json")], document).into_response();
+    let page =
+        Router::from(SwaggerUi::new("/openapi").config(utoipa_swagger_ui::Config::from("/openapi.json")));
+    Router::new().route("/openapi.json", get(told)).merge(page.layer(map_response(guarded)))
+}
+
+async fn guarded(mut response: Response) -> Response {
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    response
+}
 
 /// One document of the families' parts.
-pub(crate) fn document(version: &str, families: Vec<(&'static str, OpenApi)>) -> Value {
+fn document(version: &str, families: Vec<(&'static str, OpenApi)>) -> Value {
     let (mut paths, mut schemas, mut tags) = (Map::new(), Map::new(), Vec::new());
     for (family, part) in families {
         let mut part = serde_json::to_value(part).unwrap_or_default();

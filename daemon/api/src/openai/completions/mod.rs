@@ -54,6 +54,7 @@ pub(super) async fn complete(State(api): State<Api>, body: Body) -> Result<Respo
         usage: UsageEvent::LeftOut,
         likelihoods,
         answers: Vec::new(),
+        told,
         used: Usage::default(),
     };
     // Of the answers to a prompt, fewer may be told than were made.

@@ -27,6 +27,8 @@ pub(super) struct Reply {
     pub(super) likelihoods: Likelihoods,
     /// One for each answer.
     pub(super) answers: Vec<Progress>,
+    /// How many of them are of one prompt.
+    pub(super) told: usize,
     pub(super) used: Usage,
 }
 
@@ -51,7 +53,7 @@ pub(super) struct Echoed {
 impl Reply {
     /// An answer, whole.
     pub(super) fn choice(&mut self, index: usize, whole: Whole) -> Choice {
-        self.used.add(&whole.done);
+        self.add_usage(index, &whole.done);
         let reason = finish_reason(&whole.done);
         Choice { finish_reason: Some(reason), ..self.piece(index, whole.said) }
     }
@@ -72,13 +74,12 @@ impl Reply {
                 }
             }
             Event::Done(done) => {
-                self.used.add(&done);
+                self.add_usage(index, &done);
                 let last = Choice {
                     finish_reason: Some(finish_reason(&done)),
                     ..self.piece(index, Said::default())
                 };
                 sse::push(&mut sent, &self.object(vec![last]));
-                self.answers[index].ended = true;
                 if self.is_over() {
                     self.push_end(&mut sent);
                 }
@@ -94,6 +95,16 @@ impl Reply {
     /// Nothing more is to be sent.
     pub(super) fn is_over(&self) -> bool {
         self.answers.iter().all(|answer| answer.ended)
+    }
+
+    fn add_usage(&mut self, index: usize, done: &Done) {
+        self.answers[index].ended = true;
+        let first = index - index % self.told;
+        let of_its_prompt = &self.answers[first..first + self.told];
+        if of_its_prompt.iter().filter(|answer| answer.ended).count() == 1 {
+            self.used.add_prompt(done);
+        }
+        self.used.add_answer(done);
     }
 
     fn push_end(&mut self, sent: &mut Vec<u8>) {
@@ -186,6 +197,7 @@ mod tests {
             usage: UsageEvent::LeftOut,
             likelihoods,
             answers: vec![Progress::begin(echo)],
+            told: 1,
             used: Usage::default(),
         }
     }
