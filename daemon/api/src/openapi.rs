@@ -1,39 +1,30 @@
 //! `/openapi.json`: what there is, made of the types that the families read and write; and `/openapi`, a page that shows it
 //! without asking anybody else for anything.
 
-use axum::{
-    Router,
-    middleware::map_response,
-    response::{IntoResponse, Response},
-    routing::get,
-};
+mod page;
+
+use axum::{Router, routing::get};
 use bytes::Bytes;
-use http::{
-    HeaderValue,
-    header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE},
-};
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
-use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{Api, json};
 
-/// What the page may load: its own parts, and nothing else.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
-    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// What the page may load: its own style, and nothing else.
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The document and its page.
 pub(crate) fn router(version: &str, families: Vec<(&'static str, OpenApi)>) -> Router<Api> {
-    let document = Bytes::from(json::encode(&document(version, families)));
-    let told = async move || ([(CONTENT_TYPE, "application/json")], document).into_response();
-    let page =
-        Router::from(SwaggerUi::new("/openapi").config(utoipa_swagger_ui::Config::from("/openapi.json")));
-    Router::new().route("/openapi.json", get(told)).merge(page.layer(map_response(guarded)))
-}
-
-async fn guarded(mut response: Response) -> Response {
-    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    response
+    let document = document(version, families);
+    let page = Bytes::from(page::of(&document));
+    let document = Bytes::from(json::encode(&document));
+    let page_headers = [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, POLICY)];
+    Router::new()
+        .route("/openapi.json", get(async move || ([(CONTENT_TYPE, "application/json")], document)))
+        .route("/openapi", get(async move || (page_headers, page)))
+        .route("/openapi.css", get(async || ([(CONTENT_TYPE, "text/css")], page::STYLE)))
 }
 
 /// One document of the families' parts.

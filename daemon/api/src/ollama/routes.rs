@@ -13,11 +13,12 @@ use jiff::Timestamp;
 use protocol::Event;
 use serde::Serialize;
 use store::Model;
+use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     blobs, cloud, create, embed,
-    errors::{Refusal, Refusals},
+    errors::{ErrorBody, Refusal, Refusals},
     models,
     request::{Framing, Purpose, Request, Task},
     response::{Moment, Reply, Shape},
@@ -37,7 +38,7 @@ use crate::{
 
 /// Everything under `/api`, and `/`.
 pub(crate) fn router() -> OpenApiRouter<Api> {
-    OpenApiRouter::new()
+    OpenApiRouter::with_openapi(Shared::openapi())
         .routes(routes!(liveness))
         .routes(routes!(version))
         .routes(routes!(models::tags))
@@ -57,6 +58,11 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
         .routes(routes!(cloud::web_search))
         .routes(routes!(cloud::web_fetch))
 }
+
+/// What no route names by itself.
+#[derive(OpenApi)]
+#[openapi(components(schemas(ErrorBody)))]
+struct Shared;
 
 /// That somebody is here.
 #[utoipa::path(get, path = "/", responses((status = OK, body = String), Refusals))]

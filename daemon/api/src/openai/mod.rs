@@ -17,6 +17,7 @@ mod wire;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Method, StatusCode, Uri, header::CONTENT_TYPE};
 use serde::Serialize;
+use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::errors::ErrorBody;
@@ -24,7 +25,7 @@ use crate::{Api, json};
 
 /// Everything under `/v1` but Anthropic's part.
 pub(crate) fn router() -> OpenApiRouter<Api> {
-    OpenApiRouter::new()
+    OpenApiRouter::with_openapi(Shared::openapi())
         .routes(routes!(chat::chat))
         .routes(routes!(completions::complete))
         .routes(routes!(embed::embeddings))
@@ -34,6 +35,11 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
         .routes(routes!(tokens::tokenize))
         .routes(routes!(tokens::detokenize))
 }
+
+/// What no route names by itself.
+#[derive(OpenApi)]
+#[openapi(components(schemas(ErrorBody)))]
+struct Shared;
 
 /// What is told where no route is.
 pub(crate) fn no_route(method: &Method, uri: &Uri, status: StatusCode) -> Response {

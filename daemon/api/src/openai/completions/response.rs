@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     request::Likelihoods,
-    wire::{self, Choice, FinishReason, TextCompletion},
+    wire::{self, TextChoice, TextCompletion, TextEnd},
 };
 use crate::{
     answer::Whole,
@@ -52,14 +52,14 @@ pub(super) struct Echoed {
 
 impl Reply {
     /// An answer, whole.
-    pub(super) fn choice(&mut self, index: usize, whole: Whole) -> Choice {
+    pub(super) fn choice(&mut self, index: usize, whole: Whole) -> TextChoice {
         self.add_usage(index, &whole.done);
         let reason = finish_reason(&whole.done);
-        Choice { finish_reason: Some(reason), ..self.piece(index, whole.said) }
+        TextChoice { finish_reason: Some(reason), ..self.piece(index, whole.said) }
     }
 
     /// All answers.
-    pub(super) fn whole(&mut self, choices: Vec<Choice>) -> TextCompletion {
+    pub(super) fn whole(&mut self, choices: Vec<TextChoice>) -> TextCompletion {
         TextCompletion { usage: Some(std::mem::take(&mut self.used)), ..self.object(choices) }
     }
 
@@ -75,7 +75,7 @@ impl Reply {
             }
             Event::Done(done) => {
                 self.add_usage(index, &done);
-                let last = Choice {
+                let last = TextChoice {
                     finish_reason: Some(finish_reason(&done)),
                     ..self.piece(index, Said::default())
                 };
@@ -116,7 +116,7 @@ impl Reply {
     }
 
     /// Text of a completion is all that the model says, whatever it takes it for.
-    fn piece(&mut self, index: usize, said: Said) -> Choice {
+    fn piece(&mut self, index: usize, said: Said) -> TextChoice {
         let progress = &mut self.answers[index];
         let mut likelihoods = wire::Likelihoods::default();
         let mut text = String::new();
@@ -130,10 +130,10 @@ impl Reply {
         text += &said.thinking;
         text += &said.text;
         let told = self.likelihoods == Likelihoods::Told && !likelihoods.tokens.is_empty();
-        Choice { text, index, logprobs: told.then_some(likelihoods), finish_reason: None }
+        TextChoice { text, index, logprobs: told.then_some(likelihoods), finish_reason: None }
     }
 
-    fn object(&self, choices: Vec<Choice>) -> TextCompletion {
+    fn object(&self, choices: Vec<TextChoice>) -> TextCompletion {
         TextCompletion {
             id: self.id.clone(),
             object: "text_completion",
@@ -168,10 +168,10 @@ fn others(token: &TokenLogprob) -> Map<String, Value> {
     token.top.iter().map(other).collect()
 }
 
-fn finish_reason(done: &Done) -> FinishReason {
+fn finish_reason(done: &Done) -> TextEnd {
     match done.reason {
-        protocol::FinishReason::Stop => FinishReason::Stop,
-        protocol::FinishReason::Length => FinishReason::Length,
+        protocol::FinishReason::Stop => TextEnd::Stop,
+        protocol::FinishReason::Length => TextEnd::Length,
     }
 }
 

@@ -77,23 +77,23 @@ pub(crate) struct TextCompletion {
     pub(super) created: i64,
     pub(super) model: String,
     pub(super) system_fingerprint: &'static str,
-    pub(super) choices: Vec<Choice>,
+    pub(super) choices: Vec<TextChoice>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) usage: Option<Usage>,
 }
 
 /// One of the answers, or what was added to it. Those to the first prompt come first.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Choice {
+pub(crate) struct TextChoice {
     pub(super) text: String,
     pub(super) index: usize,
     pub(super) logprobs: Option<Likelihoods>,
-    pub(super) finish_reason: Option<FinishReason>,
+    pub(super) finish_reason: Option<TextEnd>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum FinishReason {
+pub(crate) enum TextEnd {
     Stop,
     Length,
 }
