@@ -10,6 +10,7 @@ mod command_line;
 mod console;
 mod embeddings;
 mod faults;
+mod launch;
 mod memory;
 mod models;
 mod power_cut;
