@@ -129,7 +129,10 @@ fn apply(tool: &Tool, target: &Target, context: &Context, asking: Asking) -> any
     }
     let backup = place.replace(&merged.text, Timestamp::now())?;
     say(&format!("changed {path}"));
-    remark(&format!("what was there before is in {}", backup.display()));
+    match old {
+        Some(_) => remark(&format!("what was there before is in {}", backup.display())),
+        None => remark(&format!("nothing was there before, which {} notes", backup.display())),
+    }
     remark(&format!("hint: hob launch {} --restore puts it back", tool.name));
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::merge::Format;
+use super::merge::{Format, Wanted};
 use super::target::Target;
 
 /// A tool.
@@ -38,6 +38,8 @@ pub(super) struct File {
     pub(super) format: Format,
     /// What is to be in it, as a table.
     pub(super) content: fn(&Target) -> Value,
+    /// What it must have as well, if the user has nothing of that name in it: names and texts.
+    pub(super) defaults: &'static [(&'static str, &'static str)],
 }
 
 /// Where a tool keeps its settings.
@@ -68,11 +70,13 @@ impl Tool {
 
 impl File {
     /// What is to be in it.
-    pub(super) fn wanted(&self, target: &Target) -> Map<String, Value> {
-        match (self.content)(target) {
-            Value::Object(wanted) => wanted,
+    pub(super) fn wanted(&self, target: &Target) -> Wanted {
+        let settings = match (self.content)(target) {
+            Value::Object(settings) => settings,
             _ => Map::new(),
-        }
+        };
+        let defaults = self.defaults.iter().map(|(name, text)| ((*name).to_owned(), Value::from(*text)));
+        Wanted { settings, defaults: defaults.collect() }
     }
 }
 
@@ -93,6 +97,7 @@ pub(super) const TOOLS: &[Tool] = &[
             folder: Folder::Home(""),
             names: &[".aider.conf.yml"],
             format: Format::Yaml,
+            defaults: &[],
             content: |target| {
                 json!({
                     "model": format!("openai/{}", target.model),
@@ -110,6 +115,7 @@ pub(super) const TOOLS: &[Tool] = &[
             folder: Folder::Own("CLAUDE_CONFIG_DIR", ".claude"),
             names: &["settings.json"],
             format: Format::Json,
+            defaults: &[],
             content: |target| {
                 json!({"env": {
                     "ANTHROPIC_BASE_URL": target.base,
@@ -147,6 +153,7 @@ pub(super) const TOOLS: &[Tool] = &[
             folder: Folder::Own("CODEX_HOME", ".codex"),
             names: &["config.toml"],
             format: Format::Toml,
+            defaults: &[],
             content: |target| {
                 json!({
                     "model": target.model,
@@ -170,6 +177,7 @@ pub(super) const TOOLS: &[Tool] = &[
             names: &["config.yaml"],
             format: Format::Yaml,
             content: continue_dev,
+            defaults: &[("name", "Local Config"), ("version", "1.0.0"), ("schema", "v1")],
         }),
     },
     Tool {
@@ -193,6 +201,7 @@ pub(super) const TOOLS: &[Tool] = &[
             folder: Folder::Config("crush"),
             names: &["crush.json"],
             format: Format::Json,
+            defaults: &[],
             content: |target| {
                 let selected = json!({"provider": "hob", "model": target.model});
                 json!({
@@ -234,6 +243,7 @@ pub(super) const TOOLS: &[Tool] = &[
             folder: Folder::Config("opencode"),
             names: &["opencode.json", "opencode.jsonc"],
             format: Format::Json,
+            defaults: &[("$schema", "https://opencode.ai/config.json")],
             content: |target| {
                 let selected = format!("hob/{}", target.model);
                 json!({
@@ -260,6 +270,7 @@ pub(super) const TOOLS: &[Tool] = &[
             folder: Folder::Own("QWEN_HOME", ".qwen"),
             names: &["settings.json"],
             format: Format::Json,
+            defaults: &[],
             content: |target| {
                 json!({
                     "env": {"HOB_API_KEY": KEY},
@@ -284,6 +295,7 @@ pub(super) const TOOLS: &[Tool] = &[
             folder: Folder::Config("zed"),
             names: &["settings.json"],
             format: Format::Json,
+            defaults: &[],
             content: |target| {
                 json!({
                     "agent": {"default_model": {"provider": "ollama", "model": target.model}},
@@ -305,9 +317,6 @@ pub(super) const TOOLS: &[Tool] = &[
 
 fn continue_dev(target: &Target) -> Value {
     json!({
-        "name": "Local Config",
-        "version": "1.0.0",
-        "schema": "v1",
         "models": [{
             "name": format!("{} on Hob", target.model),
             "provider": "openai",

@@ -68,22 +68,35 @@ pub(super) struct Merged {
     pub(super) changes: Vec<String>,
 }
 
+/// What is to be in a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) settings: Map<String, Value>,
+    /// What a file has to say as well, if it says nothing of that yet.
+    pub(super) defaults: Map<String, Value>,
+}
+
+impl Wanted {
+    /// As far as a file lacks it.
+    fn beside(&self, there: &Value) -> Map<String, Value> {
+        let lacking = self.defaults.iter().filter(|(name, _)| there.get(name.as_str()).is_none());
+        lacking.chain(&self.settings).map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+}
+
 /// The text with `wanted` in it; `None` if all of it is there already.
 ///
 /// # Errors
 /// If the text cannot be read, or not be changed so that all else in it still means what it did.
-pub(super) fn merge(
-    format: Format,
-    text: &str,
-    wanted: &Map<String, Value>,
-) -> Result<Option<Merged>, MergeError> {
+pub(super) fn merge(format: Format, text: &str, wanted: &Wanted) -> Result<Option<Merged>, MergeError> {
     let mut meant = format.read(text)?;
+    let wanted = wanted.beside(&meant);
     let mut changes = Vec::new();
-    overlay(&mut meant, wanted, "", &mut changes)?;
+    overlay(&mut meant, &wanted, "", &mut changes)?;
     if changes.is_empty() {
         return Ok(None);
     }
-    let text = format.write(text, wanted)?;
+    let text = format.write(text, &wanted)?;
     // Whatever an editor of text did, only what means the right thing is let out.
     match format.read(&text) {
         Ok(written) if written == meant => Ok(Some(Merged { text, changes })),
@@ -156,13 +169,13 @@ mod tests {
 
     use super::*;
 
-    fn table(value: Value) -> Map<String, Value> {
-        value.as_object().unwrap().clone()
+    fn settings(value: &Value) -> Wanted {
+        Wanted { settings: value.as_object().unwrap().clone(), ..Wanted::default() }
     }
 
     #[track_caller]
     fn merged(format: Format, text: &str, wanted: &Value) -> String {
-        let wanted = table(wanted.clone());
+        let wanted = settings(wanted);
         let merged = merge(format, text, &wanted).unwrap().unwrap();
         assert_eq!(merge(format, &merged.text, &wanted).unwrap(), None, "twice is once: {}", merged.text);
         merged.text
@@ -170,7 +183,7 @@ mod tests {
 
     #[track_caller]
     fn refused(format: Format, text: &str, wanted: &Value) -> MergeError {
-        merge(format, text, &table(wanted.clone())).unwrap_err()
+        merge(format, text, &settings(wanted)).unwrap_err()
     }
 
     #[test]
@@ -272,6 +285,18 @@ mod tests {
             merged(Format::Yaml, "", &wanted),
             "model: m\nprovider:\n  hob:\n    url: u\n    fast: true\n"
         );
+    }
+
+    #[test]
+    fn a_default_is_for_a_file_that_says_nothing() {
+        let map = |value: Value| value.as_object().unwrap().clone();
+        let wanted =
+            Wanted { settings: map(json!({"a": 1})), defaults: map(json!({"name": "ours", "schema": "v1"})) };
+        let text = |old: &str| merge(Format::Yaml, old, &wanted).unwrap().unwrap().text;
+
+        assert_eq!(text(""), "name: ours\nschema: v1\na: 1\n");
+        assert_eq!(text("name: theirs\n"), "name: theirs\nschema: v1\na: 1\n");
+        assert_eq!(merge(Format::Yaml, "name: theirs\nschema: v2\na: 1\n", &wanted).unwrap(), None);
     }
 
     #[test]

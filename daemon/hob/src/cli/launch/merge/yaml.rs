@@ -53,20 +53,20 @@ fn fill(there: &Mapping, wanted: &Map<String, Value>) -> Result<(), MergeError> 
         match value {
             Value::Object(inner) => {
                 if there.get_mapping(name).is_none() {
-                    there.set(name, &Mapping::new_pending_block());
+                    there.set(name, Mapping::new_pending_block());
                 }
                 fill(&there.get_mapping(name).ok_or_else(|| misplaced(name))?, inner)?;
             }
             Value::Array(items) if is_tables(items) => {
                 if there.get_sequence(name).is_none() {
-                    there.set(name, &Sequence::new_pending_block());
+                    there.set(name, Sequence::new_pending_block());
                 }
                 fill_list(&there.get_sequence(name).ok_or_else(|| misplaced(name))?, items)?;
             }
             value => {
                 let old = there.get(name).map(|old| meaning(&old));
                 if old.as_ref() != Some(value) {
-                    there.set(name, &input(value));
+                    there.set(name, input(value));
                 }
             }
         }
@@ -80,7 +80,7 @@ fn fill_list(list: &Sequence, items: &[Value]) -> Result<(), MergeError> {
         if place.is_none() {
             // What it is called comes first, and the rest in its order.
             let (field, name) = called(item).ok_or_else(|| misplaced("a list"))?;
-            list.push(&YamlValue::Mapping([(field.to_owned(), YamlValue::from(name))].into()));
+            list.push(YamlValue::Mapping([(field.to_owned(), YamlValue::from(name))].into()));
             place = list.len().checked_sub(1);
         }
         let element = place.and_then(|place| list.get(place));
