@@ -33,7 +33,7 @@ fn document(version: &str, families: Vec<(&'static str, OpenApi)>) -> Value {
     for (family, part) in families {
         let mut part = serde_json::to_value(part).unwrap_or_default();
         name_by_family(&mut part, family);
-        tags.push(json!({"name": family}));
+        tags.push(json!({"name": family, "description": format!("As clients of {family}'s service ask.")}));
         for (path, mut operations) in take_map(&mut part, "/paths") {
             tag(&mut operations, family);
             // The router's mark for a name with slashes.
@@ -51,6 +51,7 @@ fn document(version: &str, families: Vec<(&'static str, OpenApi)>) -> Value {
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
+        "security": [],
         "tags": tags,
         "paths": paths,
         "components": {"schemas": schemas},
@@ -75,6 +76,13 @@ fn merge(paths: &mut Map<String, Value>, path: String, operations: Value) {
 fn tag(operations: &mut Value, family: &str) {
     for operation in operations.as_object_mut().into_iter().flat_map(Map::values_mut) {
         operation["tags"] = json!([family]);
+        // A summary says what comes back.
+        let summary = operation["summary"].clone();
+        for answer in operation["responses"].as_object_mut().into_iter().flat_map(Map::values_mut) {
+            if answer["description"].as_str().is_none_or(str::is_empty) {
+                answer["description"] = summary.clone();
+            }
+        }
         if let Some(Value::String(id)) = operation.get_mut("operationId") {
             *id = format!("{family}.{id}");
         }
