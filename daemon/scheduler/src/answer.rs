@@ -65,6 +65,7 @@ impl Answer {
     pub async fn next(&mut self) -> Option<Event> {
         loop {
             let News { event, tokens } = self.events.recv().await?;
+            self.lease.link().read(self.request);
             if !tokens.is_empty() {
                 self.first.get_or_insert_with(Instant::now);
                 self.told.extend(tokens);

@@ -5,6 +5,7 @@
 mod activity;
 mod answer;
 mod ask;
+mod backlog;
 mod budget;
 mod embed;
 mod error;

@@ -22,6 +22,8 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::backlog::{Backlog, Pace};
+
 /// A worker that was started: a socket, and the process at its other end. Tests have none.
 pub(crate) struct Connection {
     pub(crate) socket: std::os::unix::net::UnixStream,
@@ -67,7 +69,7 @@ struct Pending {
 /// Who is told what a worker says of a request.
 #[derive(Debug)]
 pub(crate) enum Listener {
-    Answer(UnboundedSender<News>),
+    Answer(UnboundedSender<News>, Backlog),
     Vectors(Reply<Embedded>),
     Prompt(Reply<Rendered>),
     Pieces(Reply<Pieces>),
@@ -81,10 +83,14 @@ type Reply<T> = oneshot::Sender<Result<T, GenerateError>>;
 pub(crate) type Pieces = Vec<Vec<u8>>;
 
 impl Listener {
+    fn is_held(&self) -> bool {
+        matches!(self, Self::Answer(_, backlog) if backlog.is_held())
+    }
+
     fn fail(self, error: GenerateError) {
         // Nobody listens to a cancelled request.
         match self {
-            Self::Answer(sender) => drop(sender.send(Event::Failed(error).into())),
+            Self::Answer(sender, _) => drop(sender.send(Event::Failed(error).into())),
             Self::Vectors(sender) => drop(sender.send(Err(error))),
             Self::Prompt(sender) => drop(sender.send(Err(error))),
             Self::Pieces(sender) => drop(sender.send(Err(error))),
@@ -97,7 +103,7 @@ impl Link {
     /// that it died.
     pub(crate) fn begin(&self, work: Generate, told: Vec<i32>) -> (RequestId, UnboundedReceiver<News>) {
         let (sender, events) = unbounded_channel();
-        let request = self.enter(Listener::Answer(sender));
+        let request = self.enter(Listener::Answer(sender, Backlog::default()));
         self.send_media(request, &work);
         let work = Box::new(work);
         self.send(match told.is_empty() {
@@ -209,14 +215,38 @@ impl Link {
     fn deliver(&self, request: RequestId, news: News) {
         if let Some(pending) = &mut *self.pending() {
             let last = !matches!(news.event, Event::Said(_));
-            if let Some(Listener::Answer(sender)) = pending.requests.get(&request) {
+            if let Some(Listener::Answer(sender, backlog)) = pending.requests.get_mut(&request) {
                 // Nobody listens to a cancelled request.
                 let _undelivered = sender.send(news);
+                if !last && backlog.grow() == Some(Pace::Hold) {
+                    self.send(ToWorker::Hold(request));
+                }
             }
             if last {
                 pending.requests.remove(&request);
             }
         }
+    }
+
+    /// One of an answer's events was read.
+    pub(crate) fn read(&self, request: RequestId) {
+        let mut pending = self.pending();
+        let Some(pending) = &mut *pending else { return };
+        let is_awaited = pending.is_awaited();
+        if let Some(Listener::Answer(_, backlog)) = pending.requests.get_mut(&request)
+            && backlog.shrink() == Some(Pace::Release)
+        {
+            self.send(ToWorker::Release(request));
+            if !is_awaited {
+                pending.since = Instant::now();
+            }
+        }
+    }
+
+    /// Answers whose readers are too far behind.
+    pub(crate) fn held(&self) -> usize {
+        let pending = self.pending();
+        pending.iter().flat_map(|pending| pending.requests.values()).filter(|it| it.is_held()).count()
     }
 
     fn fail(&self, request: RequestId, error: GenerateError) {
@@ -251,9 +281,9 @@ impl Link {
         }
     }
 
-    /// Since when somebody has waited for an answer, if anybody does.
+    /// Since when somebody has waited for an answer, if anybody does: whose answer is held waits for nothing.
     fn awaited_since(&self) -> Option<Instant> {
-        self.pending().as_ref().filter(|pending| !pending.requests.is_empty()).map(|pending| pending.since)
+        self.pending().as_ref().filter(|pending| pending.is_awaited()).map(|pending| pending.since)
     }
 
     fn pending(&self) -> MutexGuard<'_, Option<Pending>> {
@@ -267,10 +297,14 @@ impl Pending {
     }
 
     fn add(&mut self, request: RequestId, listener: Listener) {
-        if self.requests.is_empty() {
+        if !self.is_awaited() {
             self.since = Instant::now();
         }
         self.requests.insert(request, listener);
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.requests.values().any(|listener| !listener.is_held())
     }
 }
 
