@@ -16,3 +16,4 @@ mod power_cut;
 mod queue;
 mod readme;
 mod registries;
+mod slow_readers;
