@@ -11,7 +11,8 @@ use crate::run::Lease;
 use crate::worker::News;
 use crate::{Load, Scheduler};
 
-/// An answer under way. Dropping it before its end cancels the generation.
+/// An answer under way. Dropping it before its end cancels the generation; who does not read it for a while has the model
+/// stop until they do.
 #[derive(Debug)]
 pub struct Answer {
     /// How long the request waited for its model.

@@ -1,5 +1,8 @@
 //! Answers that are held until somebody reads them.
 
+use std::io::{ErrorKind, Read};
+use std::time::Duration;
+
 use protocol::{Done, Event, Generate, RequestId, ToWorker, frame};
 
 use crate::harness::*;
@@ -90,6 +93,27 @@ fn an_answer_that_is_held_keeps_nobody_from_its_place() {
     release(&worker, held);
     let done = rest(&worker, held, &mut text);
     assert_eq!((done.generated_tokens, text), (60, alone));
+}
+
+#[test]
+fn a_worker_sleeps_when_all_of_its_answers_are_held() {
+    let mut worker = Worker::start(512, 2);
+    let held = worker.begin(story(60));
+    let (_, Event::Said(_)) = worker.next_event() else { panic!("nothing is said") };
+    hold(&worker, held);
+    // Whatever was under way comes before its end.
+    let mut begun = String::new();
+    let other = worker.begin(chat("Why is the sky blue?", greedy(1)));
+    until_the_second_ends(&worker, [held, other], &mut begun);
+
+    // One that goes round says each second that it lives.
+    worker.socket.set_read_timeout(Some(Duration::from_millis(1500))).unwrap();
+    let heard = (&worker.socket).read(&mut [0]);
+
+    assert_eq!(heard.map_err(|error| error.kind()), Err(ErrorKind::WouldBlock));
+    worker.socket.set_read_timeout(None).unwrap();
+    release(&worker, held);
+    assert_eq!(rest(&worker, held, &mut begun).generated_tokens, 60);
 }
 
 #[test]
