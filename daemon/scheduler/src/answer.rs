@@ -7,8 +7,8 @@ use protocol::{Done, Event, Generate, GenerateError, RequestId, ToWorker};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
+use crate::link::News;
 use crate::run::Lease;
-use crate::worker::News;
 use crate::{Load, Scheduler};
 
 /// An answer under way. Dropping it before its end cancels the generation; who does not read it for a while has the model

@@ -13,6 +13,7 @@ mod estimate;
 mod fit;
 mod health;
 mod keep_alive;
+mod link;
 mod plan;
 mod prefixes;
 mod quantize;
