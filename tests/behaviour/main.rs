@@ -18,3 +18,4 @@ mod power_cut;
 mod queue;
 mod readme;
 mod registries;
+mod slow_readers;
