@@ -11,6 +11,7 @@ mod conformance;
 mod console;
 mod embeddings;
 mod faults;
+mod http;
 mod launch;
 mod memory;
 mod models;

@@ -105,9 +105,9 @@ impl Api {
 }
 
 impl Prepared {
-    /// One answer, of which the first event is in.
+    /// One answer, of which the first event is in, or being waited for.
     pub(crate) async fn begin(self, api: &Api) -> Result<Running, Error> {
-        let running = Running::begin(api, self.load, self.generate).await;
+        let running = Running::begin_soon(api, self.load, self.generate).await;
         running.map_err(|error| error.about(&self.model, &self.asked))
     }
 
@@ -127,7 +127,7 @@ impl Prepared {
         let begun = (0..answers).map(|index| {
             let mut generate = self.generate.clone();
             generate.options.seed = generate.options.seed.map(|seed| seed.wrapping_add(index));
-            Running::begin(api, self.load.clone(), generate)
+            Running::begin_soon(api, self.load.clone(), generate)
         });
         future::try_join_all(begun).await.map_err(|error| error.about(&self.model, &self.asked))
     }
