@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{Stream, stream};
-use protocol::{Done, Event, Generate, GenerateError, Said, ToolCall};
+use protocol::{Done, Event, Generate, GenerateError, PromptRead, Said, ToolCall};
 use scheduler::{Answer, Load};
 
 use crate::{Api, error::Error, tools};
@@ -11,6 +11,8 @@ use crate::{Api, error::Error, tools};
 /// A generation under way. Dropping it cancels.
 pub(crate) struct Running {
     first: Option<Event>,
+    /// What its prompt took, if more than the end was told.
+    read: Option<PromptRead>,
     answer: Answer,
     started: Instant,
 }
@@ -19,18 +21,29 @@ impl Running {
     /// Returns once the first event is in, and with an error if that is a failure.
     pub(crate) async fn begin(api: &Api, load: Load, generate: Generate) -> Result<Self, Error> {
         let started = Instant::now();
-        let mut answer = api.scheduler.generate(load, generate).await?;
-        match answer.next().await.unwrap_or(Event::Failed(GenerateError::WorkerDied)) {
+        let answer = api.scheduler.generate(load, generate).await?;
+        let mut running = Self { first: None, read: None, answer, started };
+        match running.next().await {
             Event::Failed(error) => Err(error.into()),
-            first => Ok(Self { first: Some(first), answer, started }),
+            first => Ok(Self { first: Some(first), ..running }),
         }
     }
 
     /// The next event. After [`Event::Done`] or [`Event::Failed`] there is nothing to ask for.
     pub(crate) async fn next(&mut self) -> Event {
-        match self.first.take() {
-            Some(first) => first,
-            None => self.answer.next().await.unwrap_or(Event::Failed(GenerateError::WorkerDied)),
+        if let Some(first) = self.first.take() {
+            return first;
+        }
+        loop {
+            match self.answer.next().await.unwrap_or(Event::Failed(GenerateError::WorkerDied)) {
+                Event::Said(mut said) => {
+                    self.read = self.read.or(said.read.take());
+                    if !said.is_empty() {
+                        return Event::Said(said);
+                    }
+                }
+                end => return end,
+            }
         }
     }
 
@@ -58,6 +71,11 @@ impl Running {
 
     pub(crate) fn started(&self) -> Instant {
         self.started
+    }
+
+    /// What the prompt took, as soon as something was said.
+    pub(crate) fn read(&self) -> Option<PromptRead> {
+        self.read
     }
 
     pub(crate) fn load_time(&self) -> Duration {
