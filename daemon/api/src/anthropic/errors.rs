@@ -18,7 +18,10 @@ use serde::Serialize;
 use tower_http::request_id::RequestId;
 use utoipa::{IntoResponses, ToSchema};
 
-use crate::{error::Error, json};
+use crate::{
+    error::{Error, Invalid},
+    json,
+};
 
 /// A failure on its way to the client.
 pub(crate) struct Refusal(Error);
@@ -43,6 +46,22 @@ pub(crate) struct Detail {
     #[serde(rename = "type")]
     kind: Kind,
     message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Details>,
+}
+
+/// What clients act upon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Details {
+    error_code: Code,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Code {
+    /// Conversations are not kept here. Anthropic's clients, when they run tools, ask for it first, and upon this send the
+    /// whole conversation.
+    ThreadUnsupportedRequest,
 }
 
 /// What clients tell apart.
@@ -118,7 +137,13 @@ impl From<&Error> for Detail {
             }
             other => other.message(),
         };
-        Self { kind: Kind::of(status(error)), message }
+        let details = match error {
+            Error::Invalid(Invalid { field: Some(field), .. }) if field == "thread" => {
+                Some(Details { error_code: Code::ThreadUnsupportedRequest })
+            }
+            _ => None,
+        };
+        Self { kind: Kind::of(status(error)), message, details }
     }
 }
 
@@ -167,7 +192,7 @@ impl IntoResponse for Refusal {
 
 /// Of a request that no route is for.
 pub(super) fn no_route(status: StatusCode, message: String) -> Response {
-    let error = Detail { kind: Kind::of(status), message };
+    let error = Detail { kind: Kind::of(status), message, details: None };
     body(status, ErrorBody { kind: ErrorType::Error, error, request_id: None })
 }
 
@@ -186,7 +211,7 @@ fn named(id: &RequestId) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Invalid;
+    use crate::anthropic::wire::request::MessagesRequest;
 
     fn told(error: Error) -> String {
         String::from_utf8(json::encode(&Detail::from(&error))).unwrap()
@@ -206,6 +231,15 @@ mod tests {
             told(too_long.into()),
             r#"{"type":"invalid_request_error","message":"prompt is too long: 9 tokens > 8 maximum"}"#
         );
+    }
+
+    #[test]
+    fn who_wants_a_conversation_to_be_kept_is_told_by_a_code() {
+        let refused = json::parse::<MessagesRequest>(
+            br#"{"model": "m", "messages": [], "thread": {"type": "create"}}"#,
+        );
+        let told = told(refused.unwrap_err().into());
+        assert!(told.contains(r#""details":{"error_code":"thread_unsupported_request"}"#), "{told}");
     }
 
     #[test]

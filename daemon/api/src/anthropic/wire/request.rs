@@ -83,7 +83,7 @@ pub(crate) struct MessagesRequest {
     /// Conversations are not summed up here,
     #[serde(default)]
     pub(crate) compaction: Refused,
-    /// and not kept.
+    /// and not kept; the error has a code, upon which clients send the whole conversation.
     #[serde(default)]
     pub(crate) thread: Refused,
 }
