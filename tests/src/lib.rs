@@ -261,6 +261,11 @@ impl Hob {
         Terminal::of(command)
     }
 
+    /// The daemon's process number.
+    pub fn process(&self) -> u32 {
+        self.daemon.id()
+    }
+
     fn pid(&self) -> nix::unistd::Pid {
         nix::unistd::Pid::from_raw(self.daemon.id().cast_signed())
     }

@@ -16,6 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("api", &["protocol", "store", "registry", "scheduler"]),
     ("front", &["protocol"]),
     ("behaviour", &["protocol"]),
+    ("scripted", &["protocol", "platform", "hob"]),
 ];
 
 fn root() -> &'static Path {

@@ -73,11 +73,22 @@ impl Asked {
 }
 
 impl Api {
-    /// Finds the model, and lays what the request says over what its Modelfile does.
+    /// Finds the model, which must be one that says something, and lays what the request says over what its Modelfile does.
     pub(crate) async fn prepare(&self, asked: Asked) -> Result<Prepared, Error> {
         let model = self.resolve(&asked.model).await?;
         let ability = if matches!(asked.input, Input::Chat(_)) { Ability::Chat } else { Ability::Generate };
         self.demand(&asked.model, &model, ability).await?;
+        Ok(self.laid_over(model, asked))
+    }
+
+    /// The same of a model that may be made for anything, to be asked about texts and tokens.
+    pub(crate) async fn prepare_any(&self, asked: Asked) -> Result<Prepared, Error> {
+        let model = self.resolve(&asked.model).await?;
+        let prepared = self.laid_over(model, asked);
+        Ok(Prepared { load: self.suited(&prepared.model, prepared.load).await?, ..prepared })
+    }
+
+    fn laid_over(&self, model: Model, asked: Asked) -> Prepared {
         let options = model.parameters.clone().overlaid(asked.options);
         let load = load(&model, &options, &self.config, asked.keep_alive);
         let input = match asked.input {
@@ -101,21 +112,26 @@ impl Api {
                 Options { logit_bias: asked.logit_bias, shift: asked.shift, ..options.options() },
             )
         };
-        Ok(Prepared { asked: asked.model, model, load, generate })
+        Prepared { asked: asked.model, model, load, generate }
     }
 }
 
 impl Prepared {
-    /// One answer, of which the first event is in.
+    /// One answer, of which the first event is in, or being waited for.
     pub(crate) async fn begin(self, api: &Api) -> Result<Running, Error> {
-        let running = Running::begin(api, self.load, self.generate).await;
+        let running = Running::begin_soon(api, self.load, self.generate).await;
         running.map_err(|error| error.about(&self.model, &self.asked))
     }
 
     /// What the model would read, without going on from there.
-    pub(crate) async fn render(self, api: &Api) -> Result<Rendered, Error> {
-        let rendered = api.scheduler.render(self.load, self.generate).await;
+    pub(crate) async fn render(&self, api: &Api) -> Result<Rendered, Error> {
+        let rendered = api.scheduler.render(self.load.clone(), self.generate.clone()).await;
         rendered.map_err(|error| Error::from(error).about(&self.model, &self.asked))
+    }
+
+    /// The bytes of each of these tokens.
+    pub(crate) async fn detokenize(&self, api: &Api, tokens: Vec<i32>) -> Result<Vec<Vec<u8>>, Error> {
+        Ok(api.scheduler.detokenize(self.load.clone(), tokens).await?)
     }
 
     /// Several answers to one prompt, each with a seed of its own. The prompt is read once: whoever comes second waits for it.
@@ -123,7 +139,7 @@ impl Prepared {
         let begun = (0..answers).map(|index| {
             let mut generate = self.generate.clone();
             generate.options.seed = generate.options.seed.map(|seed| seed.wrapping_add(index));
-            Running::begin(api, self.load.clone(), generate)
+            Running::begin_soon(api, self.load.clone(), generate)
         });
         future::try_join_all(begun).await.map_err(|error| error.about(&self.model, &self.asked))
     }

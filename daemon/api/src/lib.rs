@@ -30,14 +30,9 @@ use axum::{
     Router,
     middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::get,
 };
-use bytes::Bytes;
 use error::Error;
-use http::{
-    Method, StatusCode, Uri,
-    header::{CONTENT_TYPE, LOCATION},
-};
+use http::{Method, StatusCode, Uri, header::LOCATION};
 use rate::Dialect;
 use registry::Registry;
 use scheduler::Scheduler;
@@ -50,6 +45,7 @@ pub struct Api {
     registry: Registry,
     scheduler: Scheduler,
     config: Config,
+    capabilities: ollama::Known,
 }
 
 /// What the operator decided.
@@ -74,7 +70,7 @@ pub struct Config {
 impl Api {
     /// An API over this store, these registries and these workers.
     pub fn new(store: Store, registry: Registry, scheduler: Scheduler, config: Config) -> Self {
-        Self { store, registry, scheduler, config }
+        Self { store, registry, scheduler, config, capabilities: ollama::Known::default() }
     }
 
     /// The model that a client asked for, by the name as it was written.
@@ -99,13 +95,13 @@ impl Api {
 
 /// All routes of all families.
 pub fn router(api: Api) -> Router {
+    let (ollama, of_ollama) = ollama::router().split_for_parts();
     let (openai, of_openai) = openai::router().split_for_parts();
     let (anthropic, of_anthropic) = anthropic::router().split_for_parts();
-    let families = vec![("OpenAI", of_openai), ("Anthropic", of_anthropic)];
-    let document = openapi::document(&api.config.version, families);
-    let document = Bytes::from(json::encode(&document));
+    let families = vec![("Ollama", of_ollama), ("OpenAI", of_openai), ("Anthropic", of_anthropic)];
+    let description = openapi::router(&api.config.version, families);
     Router::new()
-        .merge(ollama::router())
+        .merge(ollama)
         .merge(
             openai
                 .layer(from_fn_with_state((api.clone(), Dialect::OpenAi), rate::tell))
@@ -113,7 +109,7 @@ pub fn router(api: Api) -> Router {
         )
         .merge(anthropic.layer(from_fn_with_state((api.clone(), Dialect::Anthropic), rate::tell)))
         .merge(admin::router())
-        .route("/openapi.json", get(async move || ([(CONTENT_TYPE, "application/json")], document)))
+        .merge(description)
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn(anthropic::tell_request))

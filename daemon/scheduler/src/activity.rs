@@ -19,6 +19,8 @@ pub struct Activity {
     pub state: State,
     /// Requests that have it.
     pub running: usize,
+    /// Of these, answers that are held until their readers have caught up.
+    pub held: usize,
     /// Requests that wait for it.
     pub waiting: usize,
     /// How long the first of them has waited.
@@ -71,9 +73,9 @@ impl Scheduler {
         for (name, entry) in &table.models {
             let activity = of(&mut models, name);
             activity.running = entry.leases;
-            activity.state = match entry.phase {
-                Phase::Loading(_) => State::Loading,
-                Phase::Ready { .. } => State::Loaded,
+            (activity.state, activity.held) = match &entry.phase {
+                Phase::Loading(_) => (State::Loading, 0),
+                Phase::Ready { link, .. } => (State::Loaded, link.held()),
             };
         }
         for waiting in table.waiting.values() {
@@ -90,6 +92,7 @@ fn of<'a>(models: &'a mut BTreeMap<ModelName, Activity>, name: &ModelName) -> &'
         name: name.clone(),
         state: State::default(),
         running: 0,
+        held: 0,
         waiting: 0,
         longest_wait: None,
     })

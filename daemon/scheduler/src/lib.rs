@@ -5,6 +5,7 @@
 mod activity;
 mod answer;
 mod ask;
+mod backlog;
 mod budget;
 mod embed;
 mod error;
@@ -12,6 +13,7 @@ mod estimate;
 mod fit;
 mod health;
 mod keep_alive;
+mod link;
 mod plan;
 mod prefixes;
 mod quantize;

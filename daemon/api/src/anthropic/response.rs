@@ -203,6 +203,13 @@ impl Reply {
     }
 }
 
+/// What is sent while there is nothing to tell.
+pub(super) fn ping() -> Vec<u8> {
+    let mut sent = Vec::new();
+    push(&mut sent, &StreamEvent::Ping {});
+    sent
+}
+
 /// What the prompt took, of an answer of which nothing more is known.
 pub(super) fn prompt_read(done: &Done) -> PromptRead {
     PromptRead { prompt_tokens: done.prompt_tokens, cached_tokens: done.cached_tokens }

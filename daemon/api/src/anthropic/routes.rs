@@ -2,14 +2,14 @@
 
 use axum::{body::Body, extract::State, response::Response};
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{Stream, stream};
 use protocol::Event;
 
 use super::{
     errors::{Refusal, Refusals, RequestName},
     object,
     request::{Framing, Request},
-    response::{Reply, prompt_read},
+    response::{self, Reply, prompt_read},
     wire::{
         answer::{Message, StreamEvent, TokenCount},
         request::MessagesRequest,
@@ -51,7 +51,10 @@ pub(super) async fn create(
     let reply = Reply::new(identifier::fresh("msg_"), model, request.telling, max_tokens).to(request_id);
     match request.framing {
         Framing::Whole => Ok(object(&reply.whole(running.finish().await?))),
-        Framing::Events => Ok(sse::response(events(reply, running).await)),
+        Framing::Events => {
+            let ping = Bytes::from(response::ping());
+            Ok(sse::response_with_heartbeat(events(reply, running), ping))
+        }
     }
 }
 
@@ -68,15 +71,28 @@ pub(super) async fn count_tokens(State(api): State<Api>, body: Body) -> Result<R
     Ok(object(&TokenCount { input_tokens: rendered.tokens.len() }))
 }
 
-async fn events(mut reply: Reply, mut running: Running) -> impl Stream<Item = Bytes> + Send {
-    let first = running.next().await;
-    let read = match &first {
-        Event::Done(done) => prompt_read(done),
-        _ => running.read().unwrap_or_default(),
-    };
-    let mut sent = reply.begin(read);
-    let more = matches!(first, Event::Said(_)).then(|| running.events());
-    sent.extend(reply.events(first));
-    let rest = stream::iter(more).flatten().map(move |event| Bytes::from(reply.events(event)));
-    stream::once(async { Bytes::from(sent) }).chain(rest)
+/// The beginning waits for the first event, with which it is known what the prompt took.
+fn events(reply: Reply, running: Running) -> impl Stream<Item = Bytes> + Send {
+    stream::unfold(Some((reply, running, Begun::No)), async |under_way| {
+        let (mut reply, mut running, begun) = under_way?;
+        let event = running.next().await;
+        let mut sent = Vec::new();
+        if begun == Begun::No && !matches!(event, Event::Failed(_)) {
+            let read = match &event {
+                Event::Done(done) => prompt_read(done),
+                _ => running.read().unwrap_or_default(),
+            };
+            sent = reply.begin(read);
+        }
+        let more = matches!(event, Event::Said(_));
+        sent.extend(reply.events(event));
+        Some((Bytes::from(sent), more.then_some((reply, running, Begun::Yes))))
+    })
+}
+
+/// Whether the beginning was sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Begun {
+    No,
+    Yes,
 }
