@@ -44,7 +44,7 @@ fn each_field_is_honoured_refused_or_said_to_make_no_difference() {
 
 /// Requests whose fields are tried; those of the store's routes are tried by the tests of models.
 fn samples() -> Vec<Sample> {
-    [ollama_samples(), openai_samples()].into_iter().flatten().collect()
+    [ollama_samples(), openai_samples(), anthropic_samples()].into_iter().flatten().collect()
 }
 
 fn ollama_samples() -> Vec<Sample> {
@@ -136,6 +136,18 @@ fn openai_samples() -> Vec<Sample> {
             fields: json!({}),
         },
     ]
+}
+
+fn anthropic_samples() -> Vec<Sample> {
+    let fields = json!({
+        "max_tokens": 1, "system": "Be brief.", "stream": false, "temperature": 0, "top_p": 0.5, "top_k": 3, "stop_sequences": ["x"],
+        "tools": [], "tool_choice": {"type": "auto"}, "thinking": {"type": "disabled"}, "output_config": {"effort": "low"},
+        "output_format": {"type": "json_schema", "schema": {"type": "object"}}, "options": {"num_ctx": 512}, "keep_alive": "5m",
+        "lora": [], "context_management": {"edits": []},
+    });
+    let body = json!({"model": "smollm2", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1});
+    let paths = ["/v1/messages", "/v1/messages/count_tokens"];
+    paths.map(|path| Sample { path, body: body.clone(), fields: fields.clone() }).into()
 }
 
 /// Sends the field well and badly.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails is a failed test")]
 
 mod answers;
+mod anthropic;
 mod attacks;
 mod bad_input;
 mod browsers;

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use futures_util::future;
-use protocol::{AdapterScale, Format, Generate, Input, Media, OptionPatch, Options, Rendered, Think, Tools};
+use protocol::{
+    AdapterScale, Format, Generate, Input, Media, OptionPatch, Options, Overflow, Rendered, Think, Tools,
+};
 use scheduler::{KeepAlive, Load};
 use store::Model;
 
@@ -27,6 +29,10 @@ pub(crate) struct Asked {
     pub(crate) media: Vec<Vec<u8>>,
     pub(crate) options: OptionPatch,
     pub(crate) logit_bias: Vec<(i32, f32)>,
+    /// What to do with a prompt that does not fit.
+    pub(crate) overflow: Overflow,
+    /// Whether an answer goes on when the context is full.
+    pub(crate) shift: bool,
     pub(crate) format: Option<Format>,
     pub(crate) tools: Tools,
     pub(crate) think: Think,
@@ -53,6 +59,8 @@ impl Asked {
             media: Vec::new(),
             options: OptionPatch::default(),
             logit_bias: Vec::new(),
+            overflow: Overflow::Truncate,
+            shift: true,
             format: None,
             tools: Tools::default(),
             think: Think::default(),
@@ -98,7 +106,11 @@ impl Api {
             prompt_logprobs: asked.prompt_logprobs,
             adapters: asked.adapters,
             media: Media(Arc::new(asked.media)),
-            ..Generate::new(input, Options { logit_bias: asked.logit_bias, ..options.options() })
+            overflow: asked.overflow,
+            ..Generate::new(
+                input,
+                Options { logit_bias: asked.logit_bias, shift: asked.shift, ..options.options() },
+            )
         };
         Prepared { asked: asked.model, model, load, generate }
     }

@@ -65,11 +65,55 @@ fn take_map(part: &mut Value, pointer: &str) -> Map<String, Value> {
     }
 }
 
-/// Two families may have one path, by different methods.
+/// Two families may have one path.
 fn merge(paths: &mut Map<String, Value>, path: String, operations: Value) {
     match (paths.get_mut(&path), operations) {
-        (Some(Value::Object(there)), Value::Object(more)) => there.extend(more),
+        (Some(Value::Object(there)), Value::Object(more)) => {
+            for (method, operation) in more {
+                match there.get_mut(&method) {
+                    Some(first) => unite(first, operation),
+                    None => drop(there.insert(method, operation)),
+                }
+            }
+        }
         (_, operations) => drop(paths.insert(path, operations)),
+    }
+}
+
+/// Two families answer at one path by one method, which a header decides: as either of them does.
+fn unite(first: &mut Value, mut second: Value) {
+    let take = |value: &mut Value, field: &str| value.get_mut(field).map(Value::take).unwrap_or_default();
+    if let (Value::Array(tags), Some(Value::Array(more))) = (&mut first["tags"], second.get("tags").cloned())
+    {
+        tags.extend(more);
+    }
+    let about = |operation: &Value| {
+        operation["description"].as_str().or(operation["summary"].as_str()).map(str::to_owned)
+    };
+    if let (Some(one), Some(other)) = (about(first), about(&second)) {
+        first["description"] = format!("{one}\n\n{other}").into();
+    }
+    if let Value::Array(more) = take(&mut second, "parameters") {
+        let mut all = take(first, "parameters").as_array().cloned().unwrap_or_default();
+        for parameter in more {
+            if all.iter().all(|known| known["name"] != parameter["name"]) {
+                all.push(parameter);
+            }
+        }
+        first["parameters"] = all.into();
+    }
+    let Value::Object(responses) = take(&mut second, "responses") else { return };
+    for (status, response) in responses {
+        let content = "/content/application~1json/schema";
+        let there = first["responses"].get_mut(&status).filter(|there| !there.is_null());
+        match (there, response.pointer(content).cloned()) {
+            (Some(there), Some(other)) => {
+                if let Some(schema) = there.pointer_mut(content) {
+                    *schema = json!({"anyOf": [schema.take(), other]});
+                }
+            }
+            _ => first["responses"][status] = response,
+        }
     }
 }
 

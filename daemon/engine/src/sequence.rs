@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use protocol::event::{Done, FinishReason};
+use protocol::event::{Done, FinishReason, PromptRead};
 use protocol::{Generate, GenerateError, Owner, RequestId};
 
 use crate::adapters::Scales;
@@ -278,6 +278,11 @@ impl Running {
     /// Nothing was sampled here yet.
     pub(crate) fn is_first(&self) -> bool {
         self.first_token.is_none()
+    }
+
+    /// What its prompt took.
+    pub(crate) fn prompt_read(&self) -> PromptRead {
+        PromptRead { prompt_tokens: self.prompt_tokens as u32, cached_tokens: self.cached_tokens as u32 }
     }
 
     /// Tokens that may still come after the next one.

@@ -43,7 +43,21 @@ pub enum State {
     Quarantined(String),
 }
 
+/// Requests that wait for a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// How many may.
+    pub limit: usize,
+    /// How many do.
+    pub waiting: usize,
+}
+
 impl Scheduler {
+    /// How full the queue is.
+    pub fn queue(&self) -> Queue {
+        Queue { limit: self.shared.config.max_queue, waiting: self.shared.table().waiting.len() }
+    }
+
     /// Models that are in memory, or waited for, or kept from being loaded, by name.
     pub fn activity(&self) -> Vec<Activity> {
         let now = Instant::now();

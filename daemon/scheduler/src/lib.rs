@@ -22,7 +22,7 @@ mod table;
 mod worker;
 mod world;
 
-pub use activity::{Activity, State};
+pub use activity::{Activity, Queue, State};
 pub use answer::Answer;
 pub use budget::MemoryLimit;
 pub use embed::Embedding;
