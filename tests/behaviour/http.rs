@@ -4,6 +4,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
+use std::time::Instant;
 
 use behaviour::{Answer, Hob};
 use serde_json::json;
@@ -93,6 +94,35 @@ fn streams_ask_not_to_be_collected_and_name_their_request() {
         }
         assert!(!head.contains("content-encoding") && !head.contains("keep-alive"), "{head}");
     }
+}
+
+#[test]
+fn a_stream_begins_before_its_answer_does_and_a_late_failure_is_told_in_it() {
+    let hob = Hob::start_scripted();
+    let body = |script: &str| {
+        json!({
+            "model": "smollm2", "stream": true, "messages": [{"role": "user", "content": script}],
+        })
+    };
+    let begun = Instant::now();
+    let mut slow = hob.stream("/v1/chat/completions", &body(r#"{"tokens": 2, "first_ms": 11500}"#));
+    let headers = begun.elapsed();
+
+    assert_eq!(slow.get_ref().status(), 200);
+    assert!((10..11).contains(&headers.as_secs()), "{headers:?}");
+    let mut text = String::new();
+    slow.read_to_string(&mut text).unwrap();
+    assert!(text.contains(" word") && text.ends_with("data: [DONE]\n\n"), "{text}");
+
+    let mut failing = hob.stream("/v1/chat/completions", &body(r#"{"tokens": 2, "first_ms": 60000}"#));
+    assert_eq!(failing.get_ref().status(), 200);
+    for worker in hob.workers() {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(worker), nix::sys::signal::Signal::SIGKILL)
+            .unwrap();
+    }
+    let mut text = String::new();
+    failing.read_to_string(&mut text).unwrap();
+    assert!(text.contains(r#""type":"api_error""#) && !text.contains("[DONE]"), "{text}");
 }
 
 #[test]

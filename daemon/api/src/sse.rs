@@ -23,7 +23,7 @@ pub(crate) const DONE: &[u8] = b"data: [DONE]\n\n";
 /// Appends one event.
 pub(crate) fn push(events: &mut Vec<u8>, value: &impl Serialize) {
     events.extend_from_slice(b"data: ");
-    events.extend_from_slice(&go_json::encode(value));
+    go_json::append(events, value);
     events.extend_from_slice(b"\n\n");
 }
 
