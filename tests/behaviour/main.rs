@@ -2,18 +2,22 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails is a failed test")]
 
 mod answers;
+mod anthropic;
 mod attacks;
 mod bad_input;
 mod browsers;
 mod clients;
 mod command_line;
+mod conformance;
 mod console;
 mod embeddings;
 mod faults;
 mod http;
+mod launch;
 mod memory;
 mod models;
 mod power_cut;
 mod queue;
 mod readme;
 mod registries;
+mod slow_readers;

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use futures_util::{Stream, stream};
-use protocol::{Done, Event, Generate, GenerateError, Said, ToolCall};
+use protocol::{Done, Event, Generate, GenerateError, PromptRead, Said, ToolCall};
 use scheduler::{Answer, Load, Scheduler};
 
 use crate::{Api, error::Error, tools};
@@ -24,12 +24,18 @@ enum Progress {
     /// The model is being loaded, or reads the prompt.
     Starting(Starting),
     /// The first event is in.
-    Going(Option<Event>, Box<Answer>),
+    Going(Option<Event>, Box<Reader>),
     /// It never began.
     Over,
 }
 
-type Starting = Pin<Box<dyn Future<Output = Result<(Event, Box<Answer>), Error>> + Send>>;
+type Starting = Pin<Box<dyn Future<Output = Result<(Event, Box<Reader>), Error>> + Send>>;
+
+/// An answer, of which what its prompt took is told apart.
+struct Reader {
+    answer: Answer,
+    read: Option<PromptRead>,
+}
 
 impl Running {
     /// Returns once the first event is in, and with an error if that is a failure.
@@ -70,7 +76,7 @@ impl Running {
         match &mut self.progress {
             Progress::Going(first, answer) => match first.take() {
                 Some(first) => Ok(first),
-                None => Ok(next_of(answer).await),
+                None => Ok(answer.next().await),
             },
             Progress::Starting(_) | Progress::Over => Ok(Event::Failed(GenerateError::WorkerDied)),
         }
@@ -102,25 +108,46 @@ impl Running {
         self.started
     }
 
+    /// What the prompt took, as soon as something was said.
+    pub(crate) fn read(&self) -> Option<PromptRead> {
+        match &self.progress {
+            Progress::Going(_, reader) => reader.read,
+            Progress::Starting(_) | Progress::Over => None,
+        }
+    }
+
     /// How long it waited for its model; nothing until the first event is in.
     pub(crate) fn load_time(&self) -> Duration {
         match &self.progress {
-            Progress::Going(_, answer) => answer.load_time,
+            Progress::Going(_, reader) => reader.answer.load_time,
             Progress::Starting(_) | Progress::Over => Duration::ZERO,
         }
     }
 }
 
-async fn start(scheduler: Scheduler, load: Load, generate: Generate) -> Result<(Event, Box<Answer>), Error> {
-    let mut answer = Box::new(scheduler.generate(load, generate).await?);
-    match next_of(&mut answer).await {
+async fn start(scheduler: Scheduler, load: Load, generate: Generate) -> Result<(Event, Box<Reader>), Error> {
+    let answer = scheduler.generate(load, generate).await?;
+    let mut reader = Box::new(Reader { answer, read: None });
+    match reader.next().await {
         Event::Failed(error) => Err(error.into()),
-        first => Ok((first, answer)),
+        first => Ok((first, reader)),
     }
 }
 
-async fn next_of(answer: &mut Answer) -> Event {
-    answer.next().await.unwrap_or(Event::Failed(GenerateError::WorkerDied))
+impl Reader {
+    async fn next(&mut self) -> Event {
+        loop {
+            match self.answer.next().await.unwrap_or(Event::Failed(GenerateError::WorkerDied)) {
+                Event::Said(mut said) => {
+                    self.read = self.read.or(said.read.take());
+                    if !said.is_empty() {
+                        return Event::Said(said);
+                    }
+                }
+                end => return end,
+            }
+        }
+    }
 }
 
 /// An answer that is complete.

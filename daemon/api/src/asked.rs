@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use futures_util::future;
-use protocol::{AdapterScale, Format, Generate, Input, Media, OptionPatch, Options, Rendered, Think, Tools};
+use protocol::{
+    AdapterScale, Format, Generate, Input, Media, OptionPatch, Options, Overflow, Rendered, Think, Tools,
+};
 use scheduler::{KeepAlive, Load};
 use store::Model;
 
@@ -27,6 +29,10 @@ pub(crate) struct Asked {
     pub(crate) media: Vec<Vec<u8>>,
     pub(crate) options: OptionPatch,
     pub(crate) logit_bias: Vec<(i32, f32)>,
+    /// What to do with a prompt that does not fit.
+    pub(crate) overflow: Overflow,
+    /// Whether an answer goes on when the context is full.
+    pub(crate) shift: bool,
     pub(crate) format: Option<Format>,
     pub(crate) tools: Tools,
     pub(crate) think: Think,
@@ -53,6 +59,8 @@ impl Asked {
             media: Vec::new(),
             options: OptionPatch::default(),
             logit_bias: Vec::new(),
+            overflow: Overflow::Truncate,
+            shift: true,
             format: None,
             tools: Tools::default(),
             think: Think::default(),
@@ -65,11 +73,22 @@ impl Asked {
 }
 
 impl Api {
-    /// Finds the model, and lays what the request says over what its Modelfile does.
+    /// Finds the model, which must be one that says something, and lays what the request says over what its Modelfile does.
     pub(crate) async fn prepare(&self, asked: Asked) -> Result<Prepared, Error> {
         let model = self.resolve(&asked.model).await?;
         let ability = if matches!(asked.input, Input::Chat(_)) { Ability::Chat } else { Ability::Generate };
         self.demand(&asked.model, &model, ability).await?;
+        Ok(self.laid_over(model, asked))
+    }
+
+    /// The same of a model that may be made for anything, to be asked about texts and tokens.
+    pub(crate) async fn prepare_any(&self, asked: Asked) -> Result<Prepared, Error> {
+        let model = self.resolve(&asked.model).await?;
+        let prepared = self.laid_over(model, asked);
+        Ok(Prepared { load: self.suited(&prepared.model, prepared.load).await?, ..prepared })
+    }
+
+    fn laid_over(&self, model: Model, asked: Asked) -> Prepared {
         let options = model.parameters.clone().overlaid(asked.options);
         let load = load(&model, &options, &self.config, asked.keep_alive);
         let input = match asked.input {
@@ -87,9 +106,13 @@ impl Api {
             prompt_logprobs: asked.prompt_logprobs,
             adapters: asked.adapters,
             media: Media(Arc::new(asked.media)),
-            ..Generate::new(input, Options { logit_bias: asked.logit_bias, ..options.options() })
+            overflow: asked.overflow,
+            ..Generate::new(
+                input,
+                Options { logit_bias: asked.logit_bias, shift: asked.shift, ..options.options() },
+            )
         };
-        Ok(Prepared { asked: asked.model, model, load, generate })
+        Prepared { asked: asked.model, model, load, generate }
     }
 }
 
@@ -101,9 +124,14 @@ impl Prepared {
     }
 
     /// What the model would read, without going on from there.
-    pub(crate) async fn render(self, api: &Api) -> Result<Rendered, Error> {
-        let rendered = api.scheduler.render(self.load, self.generate).await;
+    pub(crate) async fn render(&self, api: &Api) -> Result<Rendered, Error> {
+        let rendered = api.scheduler.render(self.load.clone(), self.generate.clone()).await;
         rendered.map_err(|error| Error::from(error).about(&self.model, &self.asked))
+    }
+
+    /// The bytes of each of these tokens.
+    pub(crate) async fn detokenize(&self, api: &Api, tokens: Vec<i32>) -> Result<Vec<Vec<u8>>, Error> {
+        Ok(api.scheduler.detokenize(self.load.clone(), tokens).await?)
     }
 
     /// Several answers to one prompt, each with a seed of its own. The prompt is read once: whoever comes second waits for it.

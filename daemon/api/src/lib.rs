@@ -5,6 +5,7 @@
 mod adapters;
 mod admin;
 mod answer;
+mod anthropic;
 mod asked;
 mod body;
 mod conversation;
@@ -20,21 +21,19 @@ mod ndjson;
 mod ollama;
 mod openai;
 mod openapi;
+mod rate;
 mod sse;
 mod tools;
 mod upload;
 
 use axum::{
     Router,
+    middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::get,
 };
-use bytes::Bytes;
 use error::Error;
-use http::{
-    Method, StatusCode, Uri,
-    header::{CONTENT_TYPE, LOCATION},
-};
+use http::{Method, StatusCode, Uri, header::LOCATION};
+use rate::Dialect;
 use registry::Registry;
 use scheduler::Scheduler;
 use store::{Model, ModelName, Store, StoreError};
@@ -46,6 +45,7 @@ pub struct Api {
     registry: Registry,
     scheduler: Scheduler,
     config: Config,
+    capabilities: ollama::Known,
 }
 
 /// What the operator decided.
@@ -70,7 +70,7 @@ pub struct Config {
 impl Api {
     /// An API over this store, these registries and these workers.
     pub fn new(store: Store, registry: Registry, scheduler: Scheduler, config: Config) -> Self {
-        Self { store, registry, scheduler, config }
+        Self { store, registry, scheduler, config, capabilities: ollama::Known::default() }
     }
 
     /// The model that a client asked for, by the name as it was written.
@@ -95,16 +95,24 @@ impl Api {
 
 /// All routes of all families.
 pub fn router(api: Api) -> Router {
+    let (ollama, of_ollama) = ollama::router().split_for_parts();
     let (openai, of_openai) = openai::router().split_for_parts();
-    let document = openapi::document(&api.config.version, vec![("OpenAI", of_openai)]);
-    let document = Bytes::from(json::encode(&document));
+    let (anthropic, of_anthropic) = anthropic::router().split_for_parts();
+    let families = vec![("Ollama", of_ollama), ("OpenAI", of_openai), ("Anthropic", of_anthropic)];
+    let description = openapi::router(&api.config.version, families);
     Router::new()
-        .merge(ollama::router())
-        .merge(openai)
+        .merge(ollama)
+        .merge(
+            openai
+                .layer(from_fn_with_state((api.clone(), Dialect::OpenAi), rate::tell))
+                .layer(from_fn_with_state(api.clone(), anthropic::where_asked)),
+        )
+        .merge(anthropic.layer(from_fn_with_state((api.clone(), Dialect::Anthropic), rate::tell)))
         .merge(admin::router())
-        .route("/openapi.json", get(async move || ([(CONTENT_TYPE, "application/json")], document)))
+        .merge(description)
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn(anthropic::tell_request))
         .with_state(api)
 }
 
@@ -120,6 +128,7 @@ async fn not_found(method: Method, uri: Uri) -> Response {
             };
             (status, [(LOCATION, format!("{path}{query}"))]).into_response()
         }
+        _ if anthropic::has(uri.path()) => anthropic::no_route(&method, &uri, StatusCode::NOT_FOUND),
         _ if uri.path().starts_with("/v1/") => openai::no_route(&method, &uri, StatusCode::NOT_FOUND),
         _ => (StatusCode::NOT_FOUND, "404 page not found").into_response(),
     }
@@ -127,8 +136,9 @@ async fn not_found(method: Method, uri: Uri) -> Response {
 
 async fn method_not_allowed(method: Method, uri: Uri) -> Response {
     let status = StatusCode::METHOD_NOT_ALLOWED;
-    match uri.path().starts_with("/v1/") {
-        true => openai::no_route(&method, &uri, status),
-        false => (status, "405 method not allowed").into_response(),
+    match uri.path() {
+        path if anthropic::has(path) => anthropic::no_route(&method, &uri, status),
+        path if path.starts_with("/v1/") => openai::no_route(&method, &uri, status),
+        _ => (status, "405 method not allowed").into_response(),
     }
 }

@@ -3,6 +3,7 @@
 mod credentials;
 mod environment;
 mod raw;
+mod surroundings;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use store::ModelName;
 
 use self::environment::Environment;
 use self::raw::Raw;
+pub(crate) use self::surroundings::Surroundings;
 
 /// Everything that an owner can decide, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +70,8 @@ pub(crate) struct Settings {
     /// The user wants colours.
     pub(crate) colours: bool,
     pub(crate) log: LogSettings,
+    /// Where other programs and their settings lie.
+    pub(crate) surroundings: Surroundings,
 }
 
 /// How registries are talked to.
@@ -157,6 +161,7 @@ impl Settings {
             editor: raw.cli.editor.or(environment.editor.clone()).unwrap_or_else(|| "vi".into()),
             colours: !environment.no_colour,
             log: LogSettings { level: raw.log.level.unwrap_or_else(|| "info".into()), target },
+            surroundings: environment.surroundings.clone(),
         })
     }
 }
