@@ -33,7 +33,14 @@ fn ollamas_client_chats() {
 }
 
 fn with_embeddings() -> Hob {
-    let hob = Hob::start_empty(&[]);
+    embedding(Hob::start_empty(&[]))
+}
+
+fn with_both() -> Hob {
+    embedding(Hob::start())
+}
+
+fn embedding(hob: Hob) -> Hob {
     let made = hob.create("minilm", &embedding_model_file());
     assert!(made.status.success(), "{made:?}");
     hob
@@ -88,4 +95,64 @@ fn anthropics_client_comes_again_where_the_queue_is_full_and_leaves_nothing_behi
 #[test]
 fn anthropics_client_for_node_converses() {
     run_in_node(&with_a_projector(), "anthropic_messages.mjs");
+}
+
+#[test]
+fn openais_client_completes_waits_gives_up_and_tells_errors_apart() {
+    run(&Hob::start(), "openai_async.py");
+}
+
+#[test]
+fn ollamas_client_loads_makes_and_removes() {
+    run(&Hob::start(), "ollama_async.py");
+}
+
+#[test]
+fn openais_client_for_node_works() {
+    run_in_node(&with_both(), "openai_node.mjs");
+}
+
+#[test]
+fn ollamas_client_for_node_works() {
+    run_in_node(&with_both(), "ollama_node.mjs");
+}
+
+#[test]
+fn an_agent_of_langchains_calls_a_tool_and_answers() {
+    run(&with_both(), "langchain_agent.py");
+}
+
+#[test]
+fn litellm_finds_each_family() {
+    run(&Hob::start(), "litellm_routes.py");
+}
+
+#[test]
+fn what_open_webui_asks_is_answered() {
+    run(&with_both(), "open_webui.py");
+}
+
+#[test]
+fn each_field_that_the_clients_know_is_described() {
+    run(&Hob::start_empty(&[]), "fields.py");
+}
+
+#[test]
+fn nothing_that_is_made_up_from_the_description_is_answered_otherwise() {
+    run(&with_both(), "fuzzed.py");
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the linter is Node's")]
+fn the_description_is_free_of_faults() {
+    let hob = Hob::start_empty(&[]);
+    let file = hob.home.path().join("openapi.json");
+    std::fs::write(&file, hob.get("/openapi.json").text).unwrap();
+    let redocly = cache().join("node/node_modules/.bin/redocly");
+    assert!(redocly.exists(), "{} is missing: run scripts/setup tests", redocly.display());
+
+    let output =
+        Command::new(redocly).arg("lint").arg(&file).env("REDOCLY_TELEMETRY", "off").output().unwrap();
+
+    assert!(output.status.success(), "{output:?}");
 }

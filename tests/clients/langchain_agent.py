@@ -58,10 +58,9 @@ for model in (of_openai, of_ollama):
     assert asyncio.run(model.ainvoke("Why is the sky blue?")).content == whole.content
     assert len(model.batch(["Hi", "Ho"])) == 2
 
-if "--embeddings" in sys.argv:
-    texts = ["How warm is it today?", "What is the temperature outside?"]
-    by_ollama = OllamaEmbeddings(model="minilm", base_url=url).embed_documents(texts)
-    # It sends tokens of OpenAI's own vocabulary unless told not to.
-    by_openai = OpenAIEmbeddings(model="minilm", base_url=url + "/v1", api_key="unused", check_embedding_ctx_length=False)
-    by_openai = by_openai.embed_documents(texts)
-    assert all(abs(one - other) < 1e-4 for one, other in zip(by_ollama[0], by_openai[0])), "the families differ"
+texts = ["How warm is it today?", "What is the temperature outside?"]
+by_ollama = OllamaEmbeddings(model="minilm", base_url=url).embed_documents(texts)
+# It sends tokens of OpenAI's own vocabulary unless told not to.
+by_openai = OpenAIEmbeddings(model="minilm", base_url=url + "/v1", api_key="unused", check_embedding_ctx_length=False)
+by_openai = by_openai.embed_documents(texts)
+assert all(abs(one - other) < 1e-4 for one, other in zip(by_ollama[0], by_openai[0])), "the families differ"

@@ -1,8 +1,9 @@
-// Ollama's own client for JavaScript against the daemon at argv[2]: chat streamed and not, forms, vectors, errors, giving up.
+// Ollama's own client for JavaScript against a daemon with embeddings, PACKAGES URL: chat streamed and not, forms, vectors, errors, giving up.
 import assert from "node:assert/strict";
-import { Ollama } from "ollama";
+import { installed, url } from "./installed.mjs";
 
-const client = new Ollama({ host: process.argv[2] });
+const { Ollama } = installed("ollama");
+const client = new Ollama({ host: url });
 const messages = [{ role: "user", content: "Why is the sky blue?" }];
 const ask = { model: "smollm2", messages, options: { temperature: 0, num_predict: 20 } };
 

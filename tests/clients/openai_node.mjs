@@ -1,8 +1,9 @@
-// OpenAI's own client for JavaScript against the daemon at argv[2]: chat streamed and not, tools, forms, vectors, errors, giving up.
+// OpenAI's own client for JavaScript against a daemon with embeddings, PACKAGES URL: chat streamed and not, tools, forms, vectors, errors, giving up.
 import assert from "node:assert/strict";
-import OpenAI from "openai";
+import { installed, url } from "./installed.mjs";
 
-const client = new OpenAI({ baseURL: process.argv[2] + "/v1", apiKey: "unused", maxRetries: 0 });
+const OpenAI = installed("openai");
+const client = new OpenAI({ baseURL: url + "/v1", apiKey: "unused", maxRetries: 0 });
 const question = [{ role: "user", content: "Why is the sky blue?" }];
 const ask = { model: "smollm2", messages: question, temperature: 0, max_tokens: 20 };
 

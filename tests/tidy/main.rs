@@ -69,6 +69,36 @@ fn each_file_opens_by_saying_what_lives_there() {
     }
 }
 
+/// The description knows a type by its family and its name, and of two with one name it would keep one.
+#[test]
+fn no_two_types_of_a_family_are_described_by_one_name() {
+    for family in ["ollama", "openai", "anthropic"] {
+        let mut files = Vec::new();
+        rust_files(&root().join("daemon/api/src").join(family), &mut files);
+        let mut names = std::collections::BTreeMap::new();
+        for file in files {
+            let text = std::fs::read_to_string(&file).unwrap();
+            for described in text.split("#[derive(").skip(1) {
+                let (derived, rest) = described.split_once(")]").unwrap();
+                let item = rest.lines().find_map(|line| {
+                    let line = line.trim_start_matches("pub(crate) ").trim_start_matches("pub(super) ");
+                    line.strip_prefix("struct ").or_else(|| line.strip_prefix("enum "))
+                });
+                if let (true, Some(item)) = (derived.contains("ToSchema"), item) {
+                    let name = item.split(|c: char| !c.is_alphanumeric()).next().unwrap().to_owned();
+                    let other = names.insert(name.clone(), file.clone());
+                    assert!(
+                        other.is_none(),
+                        "{family}: {name} stands in {} and in {other:?}",
+                        file.display()
+                    );
+                }
+            }
+        }
+        assert!(names.len() > 10, "{family} is elsewhere now");
+    }
+}
+
 fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
