@@ -10,10 +10,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("gguf", &[]),
     ("platform", &[]),
     ("store", &["protocol", "gguf", "platform"]),
+    ("state", &["protocol", "platform"]),
     ("engine", &["protocol", "gguf"]),
     ("registry", &["protocol", "store"]),
     ("scheduler", &["protocol", "store", "platform"]),
-    ("api", &["protocol", "store", "registry", "scheduler"]),
+    ("api", &["protocol", "store", "state", "registry", "scheduler"]),
     ("front", &["protocol"]),
     ("behaviour", &["protocol"]),
 ];
