@@ -61,13 +61,15 @@ fn options_out_of_range_are_refused_by_name() {
 }
 
 #[test]
-fn what_is_not_served_yet_is_refused_and_not_ignored() {
+fn what_cannot_be_had_is_refused_and_not_ignored() {
     let hob = Hob::start();
-    let asked = json!({"model": "smollm2", "prompt": "Hi", "template": "{{ .Prompt }}"});
-    assert_error(&hob.post("/api/generate", &asked), 400, "template is not supported yet");
-    let mut body = chat("smollm2");
-    body["logit_bias"] = json!({"5": 1});
-    assert_openai_error(&hob.post("/v1/chat/completions", &body), 400, "invalid_request_error", "logit_bias");
+    for field in ["web_search_options", "warmth"] {
+        let mut body = chat("smollm2");
+        body[field] = json!({});
+        assert_openai_error(&hob.post("/v1/chat/completions", &body), 400, "invalid_request_error", field);
+    }
+    let unfinished = json!({"model": "smollm2", "prompt": "Hi", "template": "{{ .Prompt"});
+    assert_error(&hob.post("/api/generate", &unfinished), 400, "template");
 }
 
 #[test]

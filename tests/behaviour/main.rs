@@ -7,6 +7,7 @@ mod bad_input;
 mod browsers;
 mod clients;
 mod command_line;
+mod conformance;
 mod console;
 mod embeddings;
 mod faults;

@@ -65,11 +65,22 @@ impl Asked {
 }
 
 impl Api {
-    /// Finds the model, and lays what the request says over what its Modelfile does.
+    /// Finds the model, which must be one that says something, and lays what the request says over what its Modelfile does.
     pub(crate) async fn prepare(&self, asked: Asked) -> Result<Prepared, Error> {
         let model = self.resolve(&asked.model).await?;
         let ability = if matches!(asked.input, Input::Chat(_)) { Ability::Chat } else { Ability::Generate };
         self.demand(&asked.model, &model, ability).await?;
+        Ok(self.laid_over(model, asked))
+    }
+
+    /// The same of a model that may be made for anything, to be asked about texts and tokens.
+    pub(crate) async fn prepare_any(&self, asked: Asked) -> Result<Prepared, Error> {
+        let model = self.resolve(&asked.model).await?;
+        let prepared = self.laid_over(model, asked);
+        Ok(Prepared { load: self.suited(&prepared.model, prepared.load).await?, ..prepared })
+    }
+
+    fn laid_over(&self, model: Model, asked: Asked) -> Prepared {
         let options = model.parameters.clone().overlaid(asked.options);
         let load = load(&model, &options, &self.config, asked.keep_alive);
         let input = match asked.input {
@@ -89,7 +100,7 @@ impl Api {
             media: Media(Arc::new(asked.media)),
             ..Generate::new(input, Options { logit_bias: asked.logit_bias, ..options.options() })
         };
-        Ok(Prepared { asked: asked.model, model, load, generate })
+        Prepared { asked: asked.model, model, load, generate }
     }
 }
 
@@ -101,9 +112,14 @@ impl Prepared {
     }
 
     /// What the model would read, without going on from there.
-    pub(crate) async fn render(self, api: &Api) -> Result<Rendered, Error> {
-        let rendered = api.scheduler.render(self.load, self.generate).await;
+    pub(crate) async fn render(&self, api: &Api) -> Result<Rendered, Error> {
+        let rendered = api.scheduler.render(self.load.clone(), self.generate.clone()).await;
         rendered.map_err(|error| Error::from(error).about(&self.model, &self.asked))
+    }
+
+    /// The bytes of each of these tokens.
+    pub(crate) async fn detokenize(&self, api: &Api, tokens: Vec<i32>) -> Result<Vec<Vec<u8>>, Error> {
+        Ok(api.scheduler.detokenize(self.load.clone(), tokens).await?)
     }
 
     /// Several answers to one prompt, each with a seed of its own. The prompt is read once: whoever comes second waits for it.

@@ -61,6 +61,8 @@ impl Fields {
 
     /// The value as it is; `null` is absent.
     pub(crate) fn take(&mut self, field: &str) -> Option<Value> {
+        #[cfg(test)]
+        taken::note(self.name, field);
         self.map.shift_remove(field).filter(|value| !value.is_null())
     }
 
@@ -119,6 +121,13 @@ impl Fields {
         }
     }
 
+    /// Tells the log of fields that nobody asked for. Go's decoder leaves them out, and clients rely on that.
+    pub(crate) fn finish(self) {
+        for field in self.map.keys() {
+            tracing::warn!(body = self.name, field, "a field that does not exist here has no effect");
+        }
+    }
+
     /// Refuses a field that is not built yet, unless it says nothing.
     pub(crate) fn refuse(&mut self, field: &str) -> Result<(), Invalid> {
         match self.take(field) {
@@ -133,6 +142,27 @@ impl Fields {
             field,
             format!("json: cannot unmarshal {kind} into Go struct field {name}.{field} of type {expected}"),
         )
+    }
+}
+
+/// Which fields were asked for, so that a test can see that no more and no fewer are described.
+#[cfg(test)]
+pub(crate) mod taken {
+    use std::{cell::RefCell, collections::BTreeSet};
+
+    thread_local! {
+        static TAKEN: RefCell<BTreeSet<(&'static str, String)>> = RefCell::default();
+    }
+
+    pub(super) fn note(name: &'static str, field: &str) {
+        TAKEN.with_borrow_mut(|taken| taken.insert((name, field.to_owned())));
+    }
+
+    /// Of the Go type, by this thread.
+    pub(crate) fn of(name: &str) -> BTreeSet<String> {
+        TAKEN.with_borrow(|taken| {
+            taken.iter().filter(|(of, _)| *of == name).map(|(_, field)| field.clone()).collect()
+        })
     }
 }
 

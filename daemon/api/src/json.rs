@@ -1,5 +1,6 @@
 //! Bodies as OpenAI's and Anthropic's services read them: strictly, into the types that the families have for them, and
 //! telling where that stands which is wrong. Ollama's dialect of JSON is `go_json`'s.
+#![expect(unused_qualifications, reason = "in what is derived of a generic list")]
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -84,7 +85,6 @@ impl ToSchema for Harmless {}
 /// A text, or a list of something else.
 #[derive(Clone, Debug, PartialEq, ToSchema)]
 #[serde(untagged)]
-#[expect(unused_qualifications, reason = "in what is derived")]
 pub(crate) enum TextOrList<T> {
     Text(String),
     List(Vec<T>),

@@ -27,14 +27,9 @@ mod upload;
 use axum::{
     Router,
     response::{IntoResponse, Response},
-    routing::get,
 };
-use bytes::Bytes;
 use error::Error;
-use http::{
-    Method, StatusCode, Uri,
-    header::{CONTENT_TYPE, LOCATION},
-};
+use http::{Method, StatusCode, Uri, header::LOCATION};
 use registry::Registry;
 use scheduler::Scheduler;
 use store::{Model, ModelName, Store, StoreError};
@@ -46,6 +41,7 @@ pub struct Api {
     registry: Registry,
     scheduler: Scheduler,
     config: Config,
+    capabilities: ollama::Known,
 }
 
 /// What the operator decided.
@@ -70,7 +66,7 @@ pub struct Config {
 impl Api {
     /// An API over this store, these registries and these workers.
     pub fn new(store: Store, registry: Registry, scheduler: Scheduler, config: Config) -> Self {
-        Self { store, registry, scheduler, config }
+        Self { store, registry, scheduler, config, capabilities: ollama::Known::default() }
     }
 
     /// The model that a client asked for, by the name as it was written.
@@ -95,14 +91,15 @@ impl Api {
 
 /// All routes of all families.
 pub fn router(api: Api) -> Router {
+    let (ollama, of_ollama) = ollama::router().split_for_parts();
     let (openai, of_openai) = openai::router().split_for_parts();
-    let document = openapi::document(&api.config.version, vec![("OpenAI", of_openai)]);
-    let document = Bytes::from(json::encode(&document));
+    let families = vec![("Ollama", of_ollama), ("OpenAI", of_openai)];
+    let description = openapi::router(&api.config.version, families);
     Router::new()
-        .merge(ollama::router())
+        .merge(ollama)
         .merge(openai)
         .merge(admin::router())
-        .route("/openapi.json", get(async move || ([(CONTENT_TYPE, "application/json")], document)))
+        .merge(description)
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(api)

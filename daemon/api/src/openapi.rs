@@ -1,10 +1,34 @@
-//! `/openapi.json`: what there is, made of the types that the families read and write.
+//! `/openapi.json`: what there is, made of the types that the families read and write; and `/openapi`, a page that shows it
+//! without asking anybody else for anything.
 
+mod page;
+
+use axum::{Router, routing::get};
+use bytes::Bytes;
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
 
+use crate::{Api, json};
+
+/// What the page may load: its own style, and nothing else.
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The document and its page.
+pub(crate) fn router(version: &str, families: Vec<(&'static str, OpenApi)>) -> Router<Api> {
+    let document = document(version, families);
+    let page = Bytes::from(page::of(&document));
+    let document = Bytes::from(json::encode(&document));
+    let page_headers = [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, POLICY)];
+    Router::new()
+        .route("/openapi.json", get(async move || ([(CONTENT_TYPE, "application/json")], document)))
+        .route("/openapi", get(async move || (page_headers, page)))
+        .route("/openapi.css", get(async || ([(CONTENT_TYPE, "text/css")], page::STYLE)))
+}
+
 /// One document of the families' parts.
-pub(crate) fn document(version: &str, families: Vec<(&'static str, OpenApi)>) -> Value {
+fn document(version: &str, families: Vec<(&'static str, OpenApi)>) -> Value {
     let (mut paths, mut schemas, mut tags) = (Map::new(), Map::new(), Vec::new());
     for (family, part) in families {
         let mut part = serde_json::to_value(part).unwrap_or_default();

@@ -8,14 +8,18 @@ use axum::{
 use http::StatusCode;
 use store::Digest;
 
-use super::errors::Refusal;
+use super::errors::{Refusal, Refusals};
 use crate::{
     Api,
     error::{Error, Invalid},
     upload,
 };
 
-/// `HEAD /api/blobs/:digest`.
+/// Whether a blob is there.
+#[utoipa::path(
+    head, path = "/api/blobs/{digest}", params(("digest" = String, Path)),
+    responses((status = OK, description = "It is"), Refusals)
+)]
 pub(super) async fn probe(State(api): State<Api>, Path(digest): Path<String>) -> Result<Response, Refusal> {
     let parsed = parse(&digest)?;
     match api.on_store(move |store| store.expect_manifest(&parsed)).await? {
@@ -24,7 +28,14 @@ pub(super) async fn probe(State(api): State<Api>, Path(digest): Path<String>) ->
     }
 }
 
-/// `POST /api/blobs/:digest`.
+/// Takes a blob in, unless it is there already.
+#[utoipa::path(
+    post, path = "/api/blobs/{digest}", params(("digest" = String, Path)),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses(
+        (status = OK, description = "It was there"), (status = CREATED, description = "It is there now"), Refusals
+    )
+)]
 pub(super) async fn receive(
     State(api): State<Api>,
     Path(digest): Path<String>,

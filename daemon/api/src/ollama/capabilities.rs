@@ -1,10 +1,39 @@
 //! What a model can do, as far as its files tell without being run. Templates are searched for words here, and read by the
 //! worker alone.
 
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
 use store::{
-    Model,
+    Digest, Listed, Model, Store, StoreError,
     gguf::{Header, ModelKind},
 };
+
+/// What models were found to be able to do, by their manifests: a header is long, and a list is asked for often. A clone
+/// is cheap.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known(Arc<Mutex<HashMap<Digest, Vec<&'static str>>>>);
+
+impl Known {
+    /// Of a listed model; of one whose files cannot be read, nothing. Blocks on the disk.
+    pub(super) fn of(&self, store: &Store, listed: &Listed) -> Vec<&'static str> {
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known().get(&listed.digest) {
+            return found.clone();
+        }
+        let found = found(store, listed).unwrap_or_default();
+        known().insert(listed.digest, found.clone());
+        found
+    }
+}
+
+fn found(store: &Store, listed: &Listed) -> Result<Vec<&'static str>, StoreError> {
+    let model = store.resolve(&listed.name)?;
+    let (header, projector) = (store.header(&model)?, store.projector(&model)?);
+    Ok(of(&model, &header, projector.as_ref()))
+}
 
 /// In Ollama's words.
 pub(super) fn of(model: &Model, header: &Header, projector: Option<&Header>) -> Vec<&'static str> {
@@ -24,7 +53,7 @@ pub(super) fn of(model: &Model, header: &Header, projector: Option<&Header>) -> 
 }
 
 /// What the model was made for.
-pub(super) fn main(kind: ModelKind) -> &'static str {
+fn main(kind: ModelKind) -> &'static str {
     match kind {
         ModelKind::Generator => "completion",
         ModelKind::Embedder => "embedding",

@@ -10,9 +10,10 @@ use store::{Base, Digest, HeldBlob, ModelName, Recipe, Store, StoreError};
 use tokio::sync::mpsc;
 
 use super::{
-    errors::{ErrorBody, Refusal},
+    errors::{ErrorBody, Refusal, Refusals},
     request::{self, Framing},
     routes::object,
+    schema::CreateRequest,
     transfers::{self, TrackedTransfer},
     wire::{Status, TransferLine},
 };
@@ -29,7 +30,13 @@ const STATUSES_IN_FLIGHT: usize = 64;
 
 const NOT_YET: &[&str] = &["draft_quantize", "info", "remote_host"];
 
-/// `POST /api/create`.
+/// Makes a model of files or of another one, and tells how it goes.
+#[utoipa::path(
+    post, path = "/api/create", request_body = CreateRequest,
+    responses((status = OK, description = "A line for each step, or the last one alone", content(
+        (Status = "application/x-ndjson"), (Status = "application/json"),
+    )), Refusals)
+)]
 pub(super) async fn create(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
     let request = Request::read(body::read(body, COMMAND_BYTES, "CreateRequest").await?)?;
     let framing = request.framing;
@@ -144,7 +151,7 @@ fn line(step: Step) -> Bytes {
 }
 
 /// A body of `/api/create`, checked.
-struct Request {
+pub(super) struct Request {
     name: ModelName,
     framing: Framing,
     recipe: Recipe,
@@ -152,7 +159,7 @@ struct Request {
 }
 
 impl Request {
-    fn read(mut fields: Fields) -> Result<Self, Error> {
+    pub(super) fn read(mut fields: Fields) -> Result<Self, Error> {
         for field in NOT_YET {
             fields.refuse(field)?;
         }
@@ -161,7 +168,7 @@ impl Request {
         let quantize = fields.text("quantize")?.or(old_quantize);
         let quantize = quantize.map(|text| text.parse()).transpose();
         let name = fields.text("model")?.or(old_name).unwrap_or_default();
-        Ok(Self {
+        let request = Self {
             name: name.parse().map_err(|_| Error::InvalidName)?,
             framing: request::framing(&mut fields)?,
             quantize: quantize
@@ -180,7 +187,9 @@ impl Request {
                 parser: fields.text("parser")?,
                 requires: fields.text("requires")?,
             },
-        })
+        };
+        fields.finish();
+        Ok(request)
     }
 }
 

@@ -6,8 +6,14 @@ use axum::{body::Body, extract::State, response::Response};
 use protocol::{Inputs, Overflow};
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
-use super::{errors::Refusal, request::options, routes::object};
+use super::{
+    errors::{Refusal, Refusals},
+    request::options,
+    routes::object,
+    schema::{EmbedRequest, EmbeddingRequest},
+};
 use crate::{
     Api,
     body::{self, CONVERSATION_BYTES},
@@ -17,8 +23,8 @@ use crate::{
     keep_alive,
 };
 
-#[derive(Serialize)]
-struct EmbedResponse {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct EmbedResponse {
     model: String,
     embeddings: Vec<Vec<f32>>,
     #[serde(skip_serializing_if = "is_zero")]
@@ -29,21 +35,18 @@ struct EmbedResponse {
     prompt_eval_count: u64,
 }
 
-#[derive(Serialize)]
-struct EmbeddingResponse {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct EmbeddingResponse {
     embedding: Vec<f32>,
 }
 
-/// `POST /api/embed`. More dimensions than there are, are all of them.
+/// Vectors of texts, of length 1. More dimensions than there are, are all of them.
+#[utoipa::path(
+    post, path = "/api/embed", request_body = EmbedRequest, responses((status = OK, body = EmbedResponse), Refusals)
+)]
 pub(super) async fn embed(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
-    let mut fields = body::read(body, CONVERSATION_BYTES, "EmbedRequest").await?;
-    let texts = texts(fields.take("input"))?;
-    let overflow = match fields.flag("truncate")? {
-        Some(false) => Overflow::Refuse,
-        _ => Overflow::Truncate,
-    };
-    let dimensions = dimensions(fields.integer("dimensions")?, 0)?.filter(|count| *count > 0);
-    let wanted = wanted(fields, texts, overflow)?;
+    let request = Request::embed(body::read(body, CONVERSATION_BYTES, "EmbedRequest").await?)?;
+    let Request { wanted, dimensions } = request;
     let model = wanted.asked.clone();
     let Made { vectors, prompt_tokens, load_time, total_time } =
         api.embed(wanted).await.map_err(Error::about_pulling)?;
@@ -56,28 +59,56 @@ pub(super) async fn embed(State(api): State<Api>, body: Body) -> Result<Response
     }))
 }
 
-/// `POST /api/embeddings`: one vector, of whatever length.
+/// One vector, of whatever length.
+#[utoipa::path(
+    post, path = "/api/embeddings", request_body = EmbeddingRequest,
+    responses((status = OK, body = EmbeddingResponse), Refusals)
+)]
 pub(super) async fn embeddings(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
-    let mut fields = body::read(body, CONVERSATION_BYTES, "EmbeddingRequest").await?;
-    let texts = fields.text("prompt")?.into_iter().collect();
-    let wanted = wanted(fields, texts, Overflow::Truncate)?;
-    if wanted.asked.is_empty() {
-        return Err(Invalid::of("model", "model is required").into());
-    }
-    let made = api.embed(wanted).await.map_err(Error::about_pulling)?;
+    let request = Request::embeddings(body::read(body, CONVERSATION_BYTES, "EmbeddingRequest").await?)?;
+    let made = api.embed(request.wanted).await.map_err(Error::about_pulling)?;
     Ok(object(&EmbeddingResponse { embedding: made.vectors.into_iter().next().unwrap_or_default() }))
+}
+
+/// A body of either, checked.
+pub(super) struct Request {
+    wanted: Wanted,
+    dimensions: Option<usize>,
+}
+
+impl Request {
+    pub(super) fn embed(mut fields: Fields) -> Result<Self, Invalid> {
+        let texts = texts(fields.take("input"))?;
+        let overflow = match fields.flag("truncate")? {
+            Some(false) => Overflow::Refuse,
+            _ => Overflow::Truncate,
+        };
+        let dimensions = dimensions(fields.integer("dimensions")?, 0)?.filter(|count| *count > 0);
+        Ok(Self { wanted: wanted(fields, texts, overflow)?, dimensions })
+    }
+
+    pub(super) fn embeddings(mut fields: Fields) -> Result<Self, Invalid> {
+        let texts = fields.text("prompt")?.into_iter().collect();
+        let wanted = wanted(fields, texts, Overflow::Truncate)?;
+        match wanted.asked.is_empty() {
+            true => Err(Invalid::of("model", "model is required")),
+            false => Ok(Self { wanted, dimensions: None }),
+        }
+    }
 }
 
 /// The part that both have.
 fn wanted(mut fields: Fields, texts: Vec<String>, overflow: Overflow) -> Result<Wanted, Invalid> {
-    Ok(Wanted {
+    let wanted = Wanted {
         asked: fields.text("model")?.unwrap_or_default(),
         ability: Ability::Embed,
         inputs: Inputs::Texts(texts),
         overflow,
         options: options(&mut fields)?,
         keep_alive: fields.take("keep_alive").as_ref().map(keep_alive::parse).transpose()?,
-    })
+    };
+    fields.finish();
+    Ok(wanted)
 }
 
 /// A text or a list of them; an empty text is nothing to read, but in a list it is one.

@@ -6,6 +6,7 @@ use http::{
     header::{CONTENT_TYPE, RETRY_AFTER},
 };
 use serde::Serialize;
+use utoipa::{IntoResponses, ToSchema};
 
 use crate::{error::Error, go_json};
 
@@ -13,9 +14,42 @@ use crate::{error::Error, go_json};
 pub(super) struct Refusal(Error);
 
 /// The object, as an answer or as the last line of one.
-#[derive(Serialize)]
-pub(super) struct ErrorBody {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ErrorBody {
     pub(super) error: String,
+}
+
+/// What any of this family's routes may answer instead.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "for the description alone")]
+pub(crate) enum Refusals {
+    /// Something about the request is wrong.
+    #[response(status = 400)]
+    Invalid(ErrorBody),
+    /// The page that asks, or the name that it asks by, is not welcome.
+    #[response(status = 403)]
+    Forbidden(ErrorBody),
+    /// There is no such model, or blob.
+    #[response(status = 404)]
+    NotFound(ErrorBody),
+    /// The body did not arrive.
+    #[response(status = 408)]
+    TooSlow(ErrorBody),
+    /// The body is too large.
+    #[response(status = 413)]
+    TooLarge(ErrorBody),
+    /// The body is packed in a way that is not known here.
+    #[response(status = 415)]
+    Packed(ErrorBody),
+    /// A model, a registry or the disk failed.
+    #[response(status = 500)]
+    Failed(ErrorBody),
+    /// Too many requests wait already.
+    #[response(status = 503)]
+    Busy(ErrorBody),
+    /// The disk has no room for it.
+    #[response(status = 507)]
+    Full(ErrorBody),
 }
 
 impl<E: Into<Error>> From<E> for Refusal {

@@ -2,6 +2,7 @@
 
 mod blobs;
 mod capabilities;
+mod cloud;
 mod create;
 mod embed;
 mod errors;
@@ -10,7 +11,8 @@ mod models;
 mod request;
 mod response;
 mod routes;
+mod schema;
 mod transfers;
 mod wire;
 
-pub(crate) use routes::router;
+pub(crate) use self::{capabilities::Known, routes::router};

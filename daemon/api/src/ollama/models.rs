@@ -23,8 +23,9 @@ use store::{
 
 use super::{
     capabilities,
-    errors::Refusal,
+    errors::{Refusal, Refusals},
     routes::object,
+    schema::{DeleteRequest, ShowRequest},
     wire::{Details, Models, Process, Show, ShownMessage, Tag, TensorInfo},
 };
 use crate::{
@@ -39,31 +40,32 @@ const FOREVER: Duration = Duration::from_nanos(i64::MAX as u64);
 /// Longer lists of a model's metadata are shown only to who asks for all.
 const SHORT_LIST: usize = 5;
 
-/// `GET /api/tags`: newest first.
+/// The models that there are, newest first.
+#[utoipa::path(get, path = "/api/tags", responses((status = OK, body = Models<Tag>), Refusals))]
 pub(super) async fn tags(State(api): State<Api>) -> Result<Response, Refusal> {
-    let models = api.on_store(|store| {
+    let known = api.capabilities.clone();
+    let models = api.on_store(move |store| {
         let mut listed = store.list()?;
         listed.sort_by_key(|model| Reverse(model.modified));
-        Ok(listed.into_iter().map(|model| tag(&store, model)).collect())
+        Ok(listed.into_iter().map(|model| tag(&known, &store, model)).collect())
     });
     Ok(object(&Models { models: models.await? }))
 }
 
-fn tag(store: &Store, model: Listed) -> Tag {
-    // One whose weights cannot be read is listed all the same.
-    let kind = model.weights_digest.and_then(|weights| store.kind(&weights).ok());
+fn tag(known: &capabilities::Known, store: &Store, model: Listed) -> Tag {
     Tag {
+        capabilities: known.of(store, &model),
         name: model.name.to_string(),
         model: model.name.to_string(),
         modified_at: timestamp(model.modified),
         size: model.size_bytes,
         digest: model.digest.hex(),
         details: details(&model.config),
-        capabilities: kind.map(capabilities::main).into_iter().collect(),
     }
 }
 
-/// `GET /api/ps`: what stays longest first.
+/// The models in memory; what stays longest comes first.
+#[utoipa::path(get, path = "/api/ps", responses((status = OK, body = Models<Process>), Refusals))]
 pub(super) async fn ps(State(api): State<Api>) -> Result<Response, Refusal> {
     let mut loaded = api.scheduler.loaded().await;
     let forever = SystemTime::now() + FOREVER;
@@ -84,7 +86,8 @@ pub(super) async fn ps(State(api): State<Api>) -> Result<Response, Refusal> {
     Ok(object(&Models { models }))
 }
 
-/// `POST /api/show`.
+/// All about a model.
+#[utoipa::path(post, path = "/api/show", request_body = ShowRequest, responses((status = OK, body = Show), Refusals))]
 pub(super) async fn show(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
     let mut fields = body::read(body, COMMAND_BYTES, "ShowRequest").await?;
     let lists = match fields.flag("verbose")? {
@@ -92,6 +95,7 @@ pub(super) async fn show(State(api): State<Api>, body: Body) -> Result<Response,
         _ => Lists::Short,
     };
     let asked = asked(&mut fields)?.ok_or_else(|| Invalid::of("model", "model is required"))?;
+    fields.finish();
     let name = asked.parse::<ModelName>().map_err(|_| Error::InvalidName)?;
     let model = api.resolve(&asked).await.map_err(|error| match error {
         Error::UnknownModel { .. } => Error::UnknownModel { asked: name.to_string() },
@@ -100,15 +104,21 @@ pub(super) async fn show(State(api): State<Api>, body: Body) -> Result<Response,
     let shown = api.on_store(move |store| {
         let (header, projector) = (store.header(&model)?, store.projector(&model)?);
         let capabilities = capabilities::of(&model, &header, projector.as_ref());
-        Ok(shown(store.modelfile(&model), model, &header, lists, capabilities))
+        let projector_info = projector.map(|projector| model_info(&projector, lists));
+        let modelfile = store.modelfile(&model);
+        Ok(Show { modelfile, projector_info, capabilities, ..shown(model, &header, lists) })
     });
     Ok(object(&shown.await?))
 }
 
-/// `DELETE /api/delete`. A worker that has it loaded goes on.
+/// Removes a model. A worker that has it loaded goes on.
+#[utoipa::path(
+    delete, path = "/api/delete", request_body = DeleteRequest, responses((status = OK, description = "It is gone"), Refusals)
+)]
 pub(super) async fn delete(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
     let mut fields = body::read(body, COMMAND_BYTES, "DeleteRequest").await?;
     let asked = asked(&mut fields)?.unwrap_or_default();
+    fields.finish();
     let name =
         asked.parse::<ModelName>().map_err(|_| Invalid::of("model", format!("name {asked:?} is invalid")))?;
     let deleted: Result<(), Error> =
@@ -129,16 +139,10 @@ pub(super) fn asked(fields: &mut Fields) -> Result<Option<String>, Invalid> {
     Ok(fields.text("model")?.or(old_name))
 }
 
-fn shown(
-    modelfile: String,
-    model: Model,
-    header: &Header,
-    lists: Lists,
-    capabilities: Vec<&'static str>,
-) -> Show {
+fn shown(model: Model, header: &Header, lists: Lists) -> Show {
     Show {
         license: model.licenses.join("\n"),
-        modelfile,
+        modelfile: String::new(),
         parameters: parameters(&model.parameter_lines),
         details: details(&model.config),
         messages: model.messages.into_iter().map(shown_message).collect(),
@@ -152,7 +156,8 @@ fn shown(
             Lists::Short => Vec::new(),
             Lists::Whole => header.tensors.iter().map(tensor).collect(),
         },
-        capabilities,
+        projector_info: None,
+        capabilities: Vec::new(),
         modified_at: timestamp(model.modified),
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Request {
     pub(super) keep_alive: Option<KeepAlive>,
     pub(super) options: OptionPatch,
     pub(super) task: Task,
+    pub(super) purpose: Purpose,
+    template: Option<String>,
     overflow: Overflow,
     shift: bool,
     format: Option<Format>,
@@ -64,8 +66,13 @@ pub(super) enum Task {
     Chat(Vec<Message>),
 }
 
-/// What every field that is not built yet is called, by route.
-const NOT_YET: &[&str] = &["template", "_debug_render_only"];
+/// Whether a prompt is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Answer,
+    /// It is told as the model would read it, and not answered.
+    Render,
+}
 
 impl Request {
     /// A body of `/api/generate`.
@@ -77,60 +84,60 @@ impl Request {
         if raw && (template.is_some() || system.is_some() || context.is_some()) {
             return Err(Invalid::new("raw mode does not support template, system, or context"));
         }
-        if template.is_some() {
-            return Err(Invalid::unsupported("template"));
-        }
         let (prompt, suffix) = (fields.text("prompt")?, fields.text("suffix")?);
-        fields.take("tools");
         let media = images(&mut fields)?;
-        Self::shared(fields, media, |keep_alive| match (prompt, suffix) {
+        let request = Self::shared(&mut fields, media, |keep_alive| match (prompt, suffix) {
             (None, None) => Task::idle(keep_alive),
             (Some(prompt), _) if raw => Task::Raw(prompt),
             (prefix, Some(suffix)) => Task::Infill { prefix: prefix.unwrap_or_default(), suffix, system },
             (Some(prompt), None) => Task::Prompt { prompt, system, context },
-        })
+        })?;
+        fields.finish();
+        Ok(Self { template, ..request })
     }
 
     /// A body of `/api/chat`.
     pub(super) fn chat(mut fields: Fields) -> Result<Self, Invalid> {
         let (messages, media) = messages(&mut fields)?;
-        let request = Self::shared(fields, media, |keep_alive| match messages.is_empty() {
+        let offered = tools::offered(&mut fields)?;
+        let choice = tools::choice(&mut fields, &offered)?;
+        let request = Self::shared(&mut fields, media, |keep_alive| match messages.is_empty() {
             true => Task::idle(keep_alive),
             false => Task::Chat(messages),
         })?;
         if request.model.is_empty() {
             return Err(Invalid::of("model", "model is required"));
         }
-        Ok(request)
+        fields.finish();
+        // Ollama has no say in how many: as many calls as the model makes.
+        Ok(Self { tools: Tools { offered, choice, parallel: true }, ..request })
     }
 
     fn shared(
-        mut fields: Fields,
+        fields: &mut Fields,
         media: Vec<Vec<u8>>,
         task: impl FnOnce(Option<&KeepAlive>) -> Task,
     ) -> Result<Self, Invalid> {
-        for field in NOT_YET {
-            fields.refuse(field)?;
-        }
-        let format = format(&mut fields)?;
-        let offered = tools::offered(&mut fields)?;
-        let choice = tools::choice(&mut fields, &offered)?;
         let keep_alive = fields.take("keep_alive").as_ref().map(keep_alive::parse).transpose()?;
         Ok(Self {
             model: fields.text("model")?.unwrap_or_default(),
-            framing: framing(&mut fields)?,
-            options: options(&mut fields)?,
+            framing: framing(fields)?,
+            purpose: match fields.flag("_debug_render_only")? {
+                Some(true) => Purpose::Render,
+                _ => Purpose::Answer,
+            },
+            options: options(fields)?,
             overflow: match fields.flag("truncate")? {
                 Some(false) => Overflow::Refuse,
                 _ => Overflow::Truncate,
             },
             shift: fields.flag("shift")?.unwrap_or(true),
-            format,
-            // Ollama has no say in it: as many calls as the model makes.
-            tools: Tools { offered, choice, parallel: true },
-            think: think(&mut fields)?,
-            top_logprobs: top_logprobs(&mut fields)?,
-            adapters: adapters::scales(&mut fields)?,
+            format: format(fields)?,
+            template: None,
+            tools: Tools::default(),
+            think: think(fields)?,
+            top_logprobs: top_logprobs(fields)?,
+            adapters: adapters::scales(fields)?,
             media,
             task: task(keep_alive.as_ref()),
             keep_alive,
@@ -159,6 +166,7 @@ impl Request {
         let options = Options { shift: self.shift, ..options.options() };
         Some(Generate {
             overflow: self.overflow,
+            template: self.template,
             format: self.format,
             tools: self.tools,
             think: self.think,
@@ -325,9 +333,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_built_is_refused_by_name_and_what_says_nothing_is_not() {
+    fn a_template_of_the_request_wins_and_what_says_nothing_is_none() {
         let own = json!({"model": "m", "prompt": "hi", "template": "{{ .Prompt }}"});
-        assert_eq!(generate(own).unwrap_err().message, "template is not supported yet");
+        assert_eq!(generate(own).unwrap().template.as_deref(), Some("{{ .Prompt }}"));
         let nothing = json!({"model": "m", "prompt": "hi", "format": "", "think": false, "images": [], "tools": [], "suffix": ""});
         assert!(generate(nothing).is_ok());
     }

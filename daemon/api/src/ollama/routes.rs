@@ -3,11 +3,9 @@
 use std::time::{Duration, Instant};
 
 use axum::{
-    Router,
     body::Body,
     extract::State,
     response::{IntoResponse, Response},
-    routing::{delete, get, post},
 };
 use futures_util::{Stream, stream};
 use http::{HeaderValue, header::CONTENT_TYPE};
@@ -15,13 +13,16 @@ use jiff::Timestamp;
 use protocol::Event;
 use serde::Serialize;
 use store::Model;
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    blobs, create, embed,
-    errors::Refusal,
+    blobs, cloud, create, embed,
+    errors::{ErrorBody, Refusal, Refusals},
     models,
-    request::{Framing, Request, Task},
+    request::{Framing, Purpose, Request, Task},
     response::{Moment, Reply, Shape},
+    schema::{ChatRequest, GenerateRequest},
     transfers, wire,
 };
 use crate::{
@@ -36,37 +37,65 @@ use crate::{
 };
 
 /// Everything under `/api`, and `/`.
-pub(crate) fn router() -> Router<Api> {
-    Router::new()
-        .route("/", get(async || "Ollama is running"))
-        .route("/api/version", get(version))
-        .route("/api/tags", get(models::tags))
-        .route("/api/ps", get(models::ps))
-        .route("/api/show", post(models::show))
-        .route("/api/delete", delete(models::delete))
-        .route("/api/generate", post(generate))
-        .route("/api/chat", post(chat))
-        .route("/api/embed", post(embed::embed))
-        .route("/api/embeddings", post(embed::embeddings))
-        .route("/api/create", post(create::create))
-        .route("/api/copy", post(transfers::copy))
-        .route("/api/pull", post(transfers::pull))
-        .route("/api/push", post(transfers::push))
-        .route("/api/blobs/{digest}", post(blobs::receive).head(blobs::probe))
+pub(crate) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(Shared::openapi())
+        .routes(routes!(liveness))
+        .routes(routes!(version))
+        .routes(routes!(models::tags))
+        .routes(routes!(models::ps))
+        .routes(routes!(models::show))
+        .routes(routes!(models::delete))
+        .routes(routes!(generate))
+        .routes(routes!(chat))
+        .routes(routes!(embed::embed))
+        .routes(routes!(embed::embeddings))
+        .routes(routes!(create::create))
+        .routes(routes!(transfers::copy))
+        .routes(routes!(transfers::pull))
+        .routes(routes!(transfers::push))
+        .routes(routes!(blobs::receive, blobs::probe))
+        .routes(routes!(cloud::status))
+        .routes(routes!(cloud::web_search))
+        .routes(routes!(cloud::web_fetch))
 }
 
+/// What no route names by itself.
+#[derive(OpenApi)]
+#[openapi(components(schemas(ErrorBody)))]
+struct Shared;
+
+/// That somebody is here.
+#[utoipa::path(get, path = "/", responses((status = OK, body = String), Refusals))]
+async fn liveness() -> &'static str {
+    "Ollama is running"
+}
+
+/// Which version this is.
+#[utoipa::path(get, path = "/api/version", responses((status = OK, body = wire::Version), Refusals))]
 async fn version(State(api): State<Api>) -> Response {
     object(&wire::Version { version: api.config.version })
 }
 
-/// `POST /api/generate`.
+/// How a prompt goes on.
+#[utoipa::path(
+    post, path = "/api/generate", request_body = GenerateRequest,
+    responses((status = OK, description = "A line for each piece, or one object", content(
+        (wire::Line = "application/x-ndjson"), (wire::Line = "application/json"),
+    )), Refusals)
+)]
 async fn generate(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
     let request = Request::generate(body::read(body, CONVERSATION_BYTES, "GenerateRequest").await?)?;
     let shape = if matches!(request.task, Task::Raw(_)) { Shape::Raw } else { Shape::Generate };
     Ok(answer(&api, request, shape).await?)
 }
 
-/// `POST /api/chat`.
+/// How a conversation goes on.
+#[utoipa::path(
+    post, path = "/api/chat", request_body = ChatRequest,
+    responses((status = OK, description = "A line for each piece, or one object", content(
+        (wire::Line = "application/x-ndjson"), (wire::Line = "application/json"),
+    )), Refusals)
+)]
 async fn chat(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
     let request = Request::chat(body::read(body, CONVERSATION_BYTES, "ChatRequest").await?)?;
     Ok(answer(&api, request, Shape::Chat).await?)
@@ -79,7 +108,7 @@ async fn answer(api: &Api, request: Request, shape: Shape) -> Result<Response, E
     }
     let ability = if shape == Shape::Chat { Ability::Chat } else { Ability::Generate };
     api.demand(&request.model, &model, ability).await?;
-    let framing = request.framing;
+    let (framing, purpose) = (request.framing, request.purpose);
     let asked = request.model.clone();
     let options = model.parameters.clone().overlaid(request.options.clone());
     let load = load(&model, &options, &api.config, request.keep_alive);
@@ -88,12 +117,24 @@ async fn answer(api: &Api, request: Request, shape: Shape) -> Result<Response, E
             api.scheduler.load(load).await?;
             Ok(object(&Reply::named(asked, shape).idle("load", Timestamp::now())))
         }
+        Some(generate) if purpose == Purpose::Render => {
+            let rendered = api.scheduler.render(load, generate).await;
+            Ok(object(&shown(asked, rendered.map_err(Error::from)?)))
+        }
         Some(generate) => {
             let running = Running::begin(api, load, generate).await;
             let running = running.map_err(|error| error.about(&model, &asked))?;
             let reply = Reply { load_time: running.load_time(), ..Reply::named(asked, shape) };
             respond(framing, reply, running).await
         }
+    }
+}
+
+fn shown(model: String, rendered: protocol::Rendered) -> wire::Rendered {
+    wire::Rendered {
+        model,
+        created_at: Timestamp::now().to_string(),
+        debug_info: wire::DebugInfo { rendered_template: rendered.text, image_count: rendered.media },
     }
 }
 

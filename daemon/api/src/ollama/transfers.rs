@@ -14,10 +14,11 @@ use registry::{Progress, RegistryError, Transfer, Transport};
 use store::ModelName;
 
 use super::{
-    errors::{ErrorBody, Refusal},
+    errors::{ErrorBody, Refusal, Refusals},
     models::asked,
     request::{Framing, framing},
     routes::object,
+    schema::{CopyRequest, TransferRequest},
     wire::{Status, TransferLine},
 };
 use crate::{
@@ -27,14 +28,26 @@ use crate::{
     ndjson,
 };
 
-/// `POST /api/pull`.
+/// Brings a model from a registry, and tells how it goes. What fails once it is under way is told in the last line.
+#[utoipa::path(
+    post, path = "/api/pull", request_body = TransferRequest,
+    responses((status = OK, description = "A line for each step, or the last one alone", content(
+        (TransferLine = "application/x-ndjson"), (Status = "application/json"),
+    )), Refusals)
+)]
 pub(super) async fn pull(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
     let request = Request::read(body, "PullRequest", Error::InvalidName).await?;
     let transfer = api.registry.pull(request.name.clone(), request.transport);
     Ok(request.answer(transfer).await?)
 }
 
-/// `POST /api/push`.
+/// Sends a model to a registry, and tells how it goes.
+#[utoipa::path(
+    post, path = "/api/push", request_body = TransferRequest,
+    responses((status = OK, description = "A line for each step, or the last one alone", content(
+        (TransferLine = "application/x-ndjson"), (Status = "application/json"),
+    )), Refusals)
+)]
 pub(super) async fn push(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
     let missing = Invalid::of("model", "model is required").into();
     let request = Request::read(body, "PushRequest", missing).await?;
@@ -42,7 +55,10 @@ pub(super) async fn push(State(api): State<Api>, body: Body) -> Result<Response,
     Ok(request.answer(transfer).await?)
 }
 
-/// `POST /api/copy`.
+/// Gives a model another name as well.
+#[utoipa::path(
+    post, path = "/api/copy", request_body = CopyRequest, responses((status = OK, description = "It has it"), Refusals)
+)]
 pub(super) async fn copy(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
     let mut fields = body::read(body, COMMAND_BYTES, "CopyRequest").await?;
     let mut name = |field: &str| -> Result<ModelName, Invalid> {
@@ -50,6 +66,7 @@ pub(super) async fn copy(State(api): State<Api>, body: Body) -> Result<Response,
         text.parse().map_err(|_| Invalid::of(field, format!("{field} {text:?} is invalid")))
     };
     let (source, destination) = (name("source")?, name("destination")?);
+    fields.finish();
     let asked = source.to_string();
     let copied = api.on_store(move |store| store.copy(&source, &destination)).await;
     copied.map_err(|error| match error.about_model(&asked) {
@@ -70,14 +87,20 @@ impl Request {
     async fn read(body: Body, go_type: &'static str, missing: Error) -> Result<Self, Error> {
         let mut fields = body::read(body, COMMAND_BYTES, go_type).await?;
         let name = asked(&mut fields)?.ok_or(missing)?;
-        Ok(Self {
+        let request = Self {
             name: name.parse().map_err(|_| Error::InvalidName)?,
             transport: match fields.flag("insecure")? {
                 Some(true) => Transport::Plain,
                 _ => Transport::Secure,
             },
             framing: framing(&mut fields)?,
-        })
+        };
+        // Taken by Ollama, and without effect there as well.
+        for field in ["username", "password"] {
+            fields.take(field);
+        }
+        fields.finish();
+        Ok(request)
     }
 
     async fn answer(self, transfer: Transfer) -> Result<Response, Error> {

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 /// One line of `/api/generate` or `/api/chat`, or its one object.
-#[derive(Serialize)]
-pub(super) struct Line {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Line {
     pub(super) model: String,
     pub(super) created_at: String,
     #[serde(flatten)]
@@ -21,10 +22,26 @@ pub(super) struct Line {
     pub(super) metrics: Metrics,
 }
 
+/// A prompt as the model would read it, in place of an answer.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Rendered {
+    pub(super) model: String,
+    pub(super) created_at: String,
+    #[serde(rename = "_debug_info")]
+    pub(super) debug_info: DebugInfo,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DebugInfo {
+    pub(super) rendered_template: String,
+    #[serde(skip_serializing_if = "is_none")]
+    pub(super) image_count: u32,
+}
+
 /// The fields that differ between the two.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
-pub(super) enum Content {
+pub(crate) enum Content {
     Response {
         response: String,
         #[serde(skip_serializing_if = "String::is_empty")]
@@ -35,8 +52,8 @@ pub(super) enum Content {
     },
 }
 
-#[derive(Serialize)]
-pub(super) struct ChatMessage {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ChatMessage {
     pub(super) role: &'static str,
     pub(super) content: String,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -45,30 +62,30 @@ pub(super) struct ChatMessage {
     pub(super) tool_calls: Vec<Call>,
 }
 
-#[derive(Serialize)]
-pub(super) struct Call {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Call {
     pub(super) id: String,
     pub(super) function: CalledFunction,
 }
 
-#[derive(Serialize)]
-pub(super) struct CalledFunction {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CalledFunction {
     pub(super) index: usize,
     pub(super) name: String,
     pub(super) arguments: Map<String, Value>,
 }
 
 /// A token that was chosen, and what might have been in its place.
-#[derive(Serialize)]
-pub(super) struct TokenLogprob {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TokenLogprob {
     #[serde(flatten)]
     pub(super) chosen: Logprob,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) top_logprobs: Vec<Logprob>,
 }
 
-#[derive(Serialize)]
-pub(super) struct Logprob {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Logprob {
     pub(super) token: String,
     pub(super) logprob: f32,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -76,8 +93,8 @@ pub(super) struct Logprob {
 }
 
 /// Times in nanoseconds; zeros are left out.
-#[derive(Default, Serialize)]
-pub(super) struct Metrics {
+#[derive(Default, Serialize, ToSchema)]
+pub(crate) struct Metrics {
     #[serde(skip_serializing_if = "is_zero")]
     pub(super) total_duration: u64,
     #[serde(skip_serializing_if = "is_zero")]
@@ -92,19 +109,19 @@ pub(super) struct Metrics {
     pub(super) eval_duration: u64,
 }
 
-#[derive(Serialize)]
-pub(super) struct Version {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Version {
     pub(super) version: String,
 }
 
 /// `/api/tags` and `/api/ps`.
-#[derive(Serialize)]
-pub(super) struct Models<T> {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Models<T> {
     pub(super) models: Vec<T>,
 }
 
-#[derive(Serialize)]
-pub(super) struct Tag {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Tag {
     pub(super) name: String,
     pub(super) model: String,
     pub(super) modified_at: String,
@@ -114,8 +131,8 @@ pub(super) struct Tag {
     pub(super) capabilities: Vec<&'static str>,
 }
 
-#[derive(Serialize)]
-pub(super) struct Process {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Process {
     pub(super) name: String,
     pub(super) model: String,
     pub(super) size: u64,
@@ -126,8 +143,8 @@ pub(super) struct Process {
     pub(super) context_length: u32,
 }
 
-#[derive(Default, Serialize)]
-pub(super) struct Details {
+#[derive(Default, Serialize, ToSchema)]
+pub(crate) struct Details {
     pub(super) parent_model: String,
     pub(super) format: String,
     pub(super) family: String,
@@ -141,8 +158,8 @@ pub(super) struct Details {
 }
 
 /// `/api/show`.
-#[derive(Serialize)]
-pub(super) struct Show {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Show {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) license: String,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -163,6 +180,8 @@ pub(super) struct Show {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) messages: Vec<ShownMessage>,
     pub(super) model_info: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) projector_info: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) tensors: Vec<TensorInfo>,
     pub(super) capabilities: Vec<&'static str>,
@@ -170,34 +189,50 @@ pub(super) struct Show {
 }
 
 /// A message of a Modelfile.
-#[derive(Serialize)]
-pub(super) struct ShownMessage {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ShownMessage {
     pub(super) role: &'static str,
     pub(super) content: String,
 }
 
-#[derive(Serialize)]
-pub(super) struct TensorInfo {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TensorInfo {
     pub(super) name: String,
     #[serde(rename = "type")]
     pub(super) kind: String,
     pub(super) shape: Vec<u64>,
 }
 
-/// A line of `/api/create`.
-#[derive(Serialize)]
-pub(super) struct Status {
+/// Whether models of Ollama's cloud can be had.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CloudStatus {
+    pub(super) cloud: Cloud,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Cloud {
+    pub(super) disabled: bool,
+    pub(super) source: &'static str,
+}
+
+/// A line of `/api/create`, or of `/api/pull` or `/api/push` about no blob.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Status {
     pub(super) status: String,
 }
 
 /// A line of `/api/pull` or `/api/push` about a blob.
-#[derive(Serialize)]
-pub(super) struct TransferLine {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TransferLine {
     pub(super) status: String,
     pub(super) digest: String,
     pub(super) total: u64,
     #[serde(skip_serializing_if = "is_zero")]
     pub(super) completed: u64,
+}
+
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 fn is_zero(number: &u64) -> bool {

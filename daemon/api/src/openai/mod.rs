@@ -1,6 +1,7 @@
 //! OpenAI's API, under `/v1`, as far as its clients of a local server go. It only translates.
 
 mod chat;
+mod completions;
 mod embed;
 mod errors;
 mod framing;
@@ -10,11 +11,13 @@ mod prompts;
 mod rerank;
 mod sampling;
 mod seconds;
+mod tokens;
 mod wire;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Method, StatusCode, Uri, header::CONTENT_TYPE};
 use serde::Serialize;
+use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::errors::ErrorBody;
@@ -22,13 +25,21 @@ use crate::{Api, json};
 
 /// Everything under `/v1` but Anthropic's part.
 pub(crate) fn router() -> OpenApiRouter<Api> {
-    OpenApiRouter::new()
+    OpenApiRouter::with_openapi(Shared::openapi())
         .routes(routes!(chat::chat))
+        .routes(routes!(completions::complete))
         .routes(routes!(embed::embeddings))
         .routes(routes!(models::list))
         .routes(routes!(models::get, models::delete))
         .routes(routes!(rerank::rerank))
+        .routes(routes!(tokens::tokenize))
+        .routes(routes!(tokens::detokenize))
 }
+
+/// What no route names by itself.
+#[derive(OpenApi)]
+#[openapi(components(schemas(ErrorBody)))]
+struct Shared;
 
 /// What is told where no route is.
 pub(crate) fn no_route(method: &Method, uri: &Uri, status: StatusCode) -> Response {

@@ -42,15 +42,19 @@ pub(crate) struct CompletionDetails {
 }
 
 impl Usage {
-    /// One more answer to the same prompt.
-    pub(super) fn add(&mut self, done: &Done) {
-        if self.completion_tokens == 0 && self.prompt_tokens == 0 {
-            self.prompt_tokens_details.cached_tokens = done.cached_tokens;
-        }
-        self.prompt_tokens = done.prompt_tokens;
+    /// A prompt, which may have several answers.
+    pub(super) fn add_prompt(&mut self, done: &Done) {
+        self.prompt_tokens = self.prompt_tokens.saturating_add(done.prompt_tokens);
+        let cached = &mut self.prompt_tokens_details.cached_tokens;
+        *cached = cached.saturating_add(done.cached_tokens);
+        self.total_tokens = self.total_tokens.saturating_add(done.prompt_tokens);
+    }
+
+    /// One of its answers.
+    pub(super) fn add_answer(&mut self, done: &Done) {
         self.completion_tokens = self.completion_tokens.saturating_add(done.generated_tokens);
         let thought = &mut self.completion_tokens_details.reasoning_tokens;
         *thought = thought.saturating_add(done.thinking_tokens);
-        self.total_tokens = self.prompt_tokens.saturating_add(self.completion_tokens);
+        self.total_tokens = self.total_tokens.saturating_add(done.generated_tokens);
     }
 }

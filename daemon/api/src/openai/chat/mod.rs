@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt, future, stream};
 use protocol::Event;
 
+pub(super) use self::request::unanswered;
 use self::{
     request::Request,
     response::Reply,

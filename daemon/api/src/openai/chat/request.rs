@@ -76,6 +76,17 @@ impl TryFrom<ChatRequest> for Request {
     }
 }
 
+/// A conversation that is to be read and not answered.
+pub(in crate::openai) fn unanswered(
+    model: String,
+    messages: Vec<wire::Message>,
+    tools: Vec<wire::Tool>,
+) -> Result<Asked, Invalid> {
+    let (messages, media) = conversation(messages)?;
+    let tools = offer(tools, None, None)?;
+    Ok(Asked { media, tools, ..Asked::new(model, Input::Chat(messages)) })
+}
+
 fn only_text(modalities: Option<&[Modality]>) -> Result<(), Invalid> {
     match modalities {
         Some([]) => Err(Invalid::of("modalities", "modalities must not be empty; it is [\"text\"] here")),

@@ -129,7 +129,12 @@ impl Reply {
 
     /// All answers had the same prompt.
     fn add_usage(&mut self, done: &Done) {
-        self.used.get_or_insert_default().add(done);
+        let used = self.used.get_or_insert_with(|| {
+            let mut used = Usage::default();
+            used.add_prompt(done);
+            used
+        });
+        used.add_answer(done);
     }
 
     fn chunk(

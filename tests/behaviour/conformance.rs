@@ -1,0 +1,237 @@
+//! What of each request is honoured: each field that the description names is sent, well and badly, and the table in the docs
+//! is made of what came back.
+
+use std::fmt::Write as _;
+
+use behaviour::{Answer, Hob, embedding_model_file, reranker_file};
+use serde_json::{Value, json};
+
+/// A request that is answered, and good values of its other fields.
+struct Sample {
+    path: &'static str,
+    body: Value,
+    fields: Value,
+}
+
+/// What becomes of a field.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Honoured,
+    Refused,
+    NotApplicable,
+}
+
+#[test]
+fn each_field_is_honoured_refused_or_said_to_make_no_difference() {
+    let hob = Hob::start();
+    for (name, file) in [("minilm", embedding_model_file()), ("reranker", reranker_file())] {
+        assert!(hob.create(name, &file).status.success());
+    }
+    let description = hob.get("/openapi.json").json();
+    let mut table = String::from(HEAD);
+    for sample in samples() {
+        let schema = request_schema(&description, sample.path);
+        writeln!(table, "\n## POST {}\n\n| Field | | |\n|---|---|---|", sample.path).unwrap();
+        for (field, property) in schema["properties"].as_object().unwrap() {
+            let state = state(property);
+            check(&hob, &description, &sample, field, property);
+            let note = note(property);
+            writeln!(table, "| `{field}` | {} | {note} |", state.word()).unwrap();
+        }
+    }
+    assert_table(&table);
+}
+
+/// Requests whose fields are tried; those of the store's routes are tried by the tests of models.
+fn samples() -> Vec<Sample> {
+    [ollama_samples(), openai_samples()].into_iter().flatten().collect()
+}
+
+fn ollama_samples() -> Vec<Sample> {
+    let options = json!({"num_predict": 1, "temperature": 0});
+    let messages = json!([{"role": "user", "content": "Hi"}]);
+    vec![
+        Sample {
+            path: "/api/generate",
+            body: json!({"model": "smollm2", "prompt": "Hi", "stream": false, "options": options}),
+            fields: json!({
+                "system": "Be brief.", "template": "{{ .Prompt }}", "context": [1, 2], "raw": true, "format": "json",
+                "keep_alive": "5m", "images": [], "think": false, "truncate": false, "shift": false, "logprobs": true,
+                "top_logprobs": 1, "lora": [], "suffix": "", "_debug_render_only": true,
+            }),
+        },
+        Sample {
+            path: "/api/chat",
+            body: json!({"model": "smollm2", "messages": messages, "stream": false, "options": options}),
+            fields: json!({
+                "tools": [], "tool_choice": "none", "format": "json", "keep_alive": "5m", "think": false, "truncate": false,
+                "shift": false, "logprobs": true, "top_logprobs": 1, "lora": [], "_debug_render_only": true,
+            }),
+        },
+        Sample {
+            path: "/api/embed",
+            body: json!({"model": "minilm", "input": "Hi"}),
+            fields: json!({"truncate": false, "dimensions": 8, "options": {}, "keep_alive": "5m"}),
+        },
+        Sample {
+            path: "/api/embeddings",
+            body: json!({"model": "minilm", "prompt": "Hi"}),
+            fields: json!({"options": {}, "keep_alive": "5m"}),
+        },
+        Sample {
+            path: "/api/show",
+            body: json!({"model": "smollm2"}),
+            fields: json!({"name": "smollm2", "verbose": true}),
+        },
+    ]
+}
+
+fn openai_samples() -> Vec<Sample> {
+    let messages = json!([{"role": "user", "content": "Hi"}]);
+    let sampling = json!({
+        "temperature": 0, "top_p": 0.5, "seed": 1, "stop": ["x"], "frequency_penalty": 0.1, "presence_penalty": 0.1,
+        "logit_bias": {"5": -1}, "n": 2, "top_k": 3, "min_p": 0.1, "repeat_penalty": 1.1, "options": {"num_ctx": 512},
+        "keep_alive": "5m", "lora": [], "stream": false, "stream_options": {"include_usage": true},
+    });
+    let with = |more: Value| {
+        let mut fields = sampling.as_object().unwrap().clone();
+        fields.extend(more.as_object().unwrap().clone());
+        Value::Object(fields)
+    };
+    vec![
+        Sample {
+            path: "/v1/chat/completions",
+            body: json!({"model": "smollm2", "messages": messages, "max_tokens": 1}),
+            fields: with(json!({
+                "max_completion_tokens": 1, "logprobs": true, "top_logprobs": null, "response_format": {"type": "text"},
+                "tools": [], "tool_choice": "auto", "parallel_tool_calls": false, "reasoning_effort": "none",
+                "reasoning": {"effort": "none"}, "modalities": ["text"], "store": false,
+            })),
+        },
+        Sample {
+            path: "/v1/completions",
+            body: json!({"model": "smollm2", "prompt": "Hi", "max_tokens": 1}),
+            fields: with(json!({"suffix": "", "best_of": 1, "logprobs": 1, "echo": true, "n": 1})),
+        },
+        Sample {
+            path: "/v1/embeddings",
+            body: json!({"model": "minilm", "input": "Hi"}),
+            fields: json!({
+                "encoding_format": "base64", "dimensions": 8, "truncate": false, "options": {}, "keep_alive": "5m"
+            }),
+        },
+        Sample {
+            path: "/v1/rerank",
+            body: json!({"model": "reranker", "query": "a", "documents": ["b"]}),
+            fields: json!({"top_n": 1, "return_documents": true, "keep_alive": "5m"}),
+        },
+        Sample {
+            path: "/v1/tokenize",
+            body: json!({"model": "smollm2", "messages": messages}),
+            fields: json!({"tools": [], "return_token_strs": true, "prompt": null}),
+        },
+        Sample {
+            path: "/v1/detokenize",
+            body: json!({"model": "smollm2", "tokens": [1]}),
+            fields: json!({}),
+        },
+    ]
+}
+
+/// Sends the field well and badly.
+fn check(hob: &Hob, description: &Value, sample: &Sample, field: &str, property: &Value) {
+    let send = |value: &Value| {
+        let mut body = sample.body.clone();
+        body[field] = value.clone();
+        hob.post(sample.path, &body)
+    };
+    let at = format!("{} of {}", field, sample.path);
+    match state(property) {
+        State::Refused => {
+            assert_eq!(send(&Value::Null).status, 200, "{at} may be null");
+            assert_names(&send(&json!({"a": 1})), field, &at);
+        }
+        State::NotApplicable => {
+            let answer = send(&json!({"a": 1}));
+            assert_eq!(answer.status, 200, "{at}: {answer:?}");
+        }
+        State::Honoured => {
+            let good = sample.body.get(field).or(sample.fields.get(field));
+            let good = good.unwrap_or_else(|| panic!("no good value of {at} is known here"));
+            let answer = send(good);
+            assert_eq!(answer.status, 200, "{at}: {answer:?}");
+            assert_names(&send(&wrong(description, property)), field, &at);
+        }
+    }
+}
+
+#[track_caller]
+fn assert_names(answer: &Answer, field: &str, at: &str) {
+    assert_eq!(answer.status, 400, "{at}: {answer:?}");
+    assert!(answer.text.contains(field), "{at} is not named: {answer:?}");
+}
+
+/// What no reader takes for this property.
+fn wrong(description: &Value, property: &Value) -> Value {
+    match takes(description, property, "object") {
+        true => json!(7),
+        false => json!({"no": "such"}),
+    }
+}
+
+fn takes(description: &Value, schema: &Value, kind: &str) -> bool {
+    if let Some(name) = schema["$ref"].as_str() {
+        return takes(description, description.pointer(name.trim_start_matches('#')).unwrap(), kind);
+    }
+    let one = schema["type"] == kind;
+    let several = schema["type"].as_array().is_some_and(|kinds| kinds.iter().any(|of| of == kind));
+    let alternatives = ["oneOf", "anyOf", "allOf"].iter().filter_map(|of| schema[of].as_array()).flatten();
+    one || several || alternatives.into_iter().any(|schema| takes(description, schema, kind))
+}
+
+fn request_schema<'a>(description: &'a Value, path: &str) -> &'a Value {
+    let body = &description["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"];
+    let name = body["$ref"].as_str().unwrap_or_else(|| panic!("{path} is not described"));
+    description.pointer(name.trim_start_matches('#')).unwrap()
+}
+
+fn state(property: &Value) -> State {
+    match property["$ref"].as_str().and_then(|name| name.rsplit('.').next()) {
+        Some("Refused") => State::Refused,
+        Some("Harmless") => State::NotApplicable,
+        _ => State::Honoured,
+    }
+}
+
+impl State {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Honoured => "honoured",
+            Self::Refused => "refused",
+            Self::NotApplicable => "not applicable",
+        }
+    }
+}
+
+fn note(property: &Value) -> String {
+    let alternatives = property["oneOf"].as_array().cloned().unwrap_or_default();
+    let mut told =
+        std::iter::once(property).chain(&alternatives).filter_map(|schema| schema["description"].as_str());
+    told.next().unwrap_or_default().replace('\n', " ")
+}
+
+const HEAD: &str = "# What of each request is honoured
+
+Made by `tests/behaviour/conformance.rs`, which sends each field that `/openapi.json` names. *Honoured*: it does what its
+service says, and a bad value is a 400 that names it. *Refused*: a 400 that names it. *Not applicable*: taken, as it makes no
+difference to the answer of a local model. What is not in the table is a 400 that names it in OpenAI's and Anthropic's
+families; Ollama's leaves it out, as Ollama does, and tells the log.
+";
+
+/// Writes the table, and fails if it was another.
+fn assert_table(table: &str) {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../daemon/api/CONFORMANCE.md");
+    let before = std::fs::read_to_string(file).unwrap_or_default();
+    std::fs::write(file, table).unwrap();
+    assert!(before == table, "{file} was not true any more, and is now: commit it");
+}
