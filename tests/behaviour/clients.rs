@@ -49,3 +49,8 @@ fn tools_are_called_and_their_results_taken() {
 fn openais_client_chats() {
     run(&Hob::start(), "openai_chat.py");
 }
+
+#[test]
+fn openais_client_goes_on_from_responses() {
+    run(&Hob::start(), "openai_responses.py");
+}

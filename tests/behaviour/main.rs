@@ -17,3 +17,4 @@ mod power_cut;
 mod queue;
 mod readme;
 mod registries;
+mod responses;

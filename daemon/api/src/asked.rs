@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use futures_util::future;
-use protocol::{AdapterScale, Format, Generate, Input, Media, OptionPatch, Options, Rendered, Think, Tools};
+use protocol::{
+    AdapterScale, Format, Generate, Input, Media, OptionPatch, Options, Overflow, Rendered, Think, Tools,
+};
 use scheduler::{KeepAlive, Load};
 use store::Model;
 
@@ -26,6 +28,10 @@ pub(crate) struct Asked {
     /// Of all messages, in their order.
     pub(crate) media: Vec<Vec<u8>>,
     pub(crate) options: OptionPatch,
+    /// What to do with a prompt that does not fit.
+    pub(crate) overflow: Overflow,
+    /// Whether an answer goes on when the context is full.
+    pub(crate) shift: bool,
     pub(crate) logit_bias: Vec<(i32, f32)>,
     pub(crate) format: Option<Format>,
     pub(crate) tools: Tools,
@@ -52,6 +58,8 @@ impl Asked {
             input,
             media: Vec::new(),
             options: OptionPatch::default(),
+            overflow: Overflow::Truncate,
+            shift: true,
             logit_bias: Vec::new(),
             format: None,
             tools: Tools::default(),
@@ -91,6 +99,7 @@ impl Api {
             plain => plain,
         };
         let generate = Generate {
+            overflow: asked.overflow,
             format: asked.format,
             tools: asked.tools,
             think: asked.think,
@@ -98,7 +107,10 @@ impl Api {
             prompt_logprobs: asked.prompt_logprobs,
             adapters: asked.adapters,
             media: Media(Arc::new(asked.media)),
-            ..Generate::new(input, Options { logit_bias: asked.logit_bias, ..options.options() })
+            ..Generate::new(
+                input,
+                Options { logit_bias: asked.logit_bias, shift: asked.shift, ..options.options() },
+            )
         };
         Prepared { asked: asked.model, model, load, generate }
     }

@@ -11,7 +11,7 @@ use http::{
 };
 use serde::Serialize;
 
-use crate::go_json;
+use crate::{go_json, json};
 
 /// OpenAI's word for the end.
 pub(crate) const DONE: &[u8] = b"data: [DONE]\n\n";
@@ -20,6 +20,15 @@ pub(crate) const DONE: &[u8] = b"data: [DONE]\n\n";
 pub(crate) fn push(events: &mut Vec<u8>, value: &impl Serialize) {
     events.extend_from_slice(b"data: ");
     events.extend_from_slice(&go_json::encode(value));
+    events.extend_from_slice(b"\n\n");
+}
+
+/// Appends one event that has a name, as Anthropic's have.
+pub(crate) fn push_named(events: &mut Vec<u8>, name: &str, value: &impl Serialize) {
+    events.extend_from_slice(b"event: ");
+    events.extend_from_slice(name.as_bytes());
+    events.extend_from_slice(b"\ndata: ");
+    events.extend_from_slice(&json::encode(value));
     events.extend_from_slice(b"\n\n");
 }
 
