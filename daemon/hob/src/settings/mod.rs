@@ -305,7 +305,7 @@ mod tests {
 
     #[test]
     fn models_lie_with_the_rest_of_the_state_unless_they_have_a_place_of_their_own() {
-        let folders = |variables| {
+        let folders = |variables: &[(&str, &str)]| {
             let settings = settings(variables).unwrap();
             (settings.state_dir, settings.models_dir)
         };

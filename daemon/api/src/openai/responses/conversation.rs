@@ -34,7 +34,7 @@ pub(super) fn of(instructions: Option<String>, items: Vec<Item>) -> Result<Conve
             Item::Reasoning(reasoning) => conversation.thought(reasoning)?,
             Item::FunctionCall(call) => conversation.called(call)?,
             Item::FunctionCallOutput(output) => conversation.answered(output)?,
-            Item::ItemReference(reference) => return Err(not_found(&reference.id)),
+            Item::Reference(reference) => return Err(not_found(&reference.id)),
         }
     }
     match conversation.messages.is_empty() {

@@ -20,7 +20,8 @@ pub(crate) enum Item {
     Reasoning(Reasoning),
     FunctionCall(FunctionCall),
     FunctionCallOutput(CallOutput),
-    ItemReference(Reference),
+    #[serde(rename = "item_reference")]
+    Reference(Reference),
 }
 
 /// What somebody said.
@@ -248,7 +249,7 @@ impl Item {
                 output.status.get_or_insert(ItemStatus::Completed);
                 ("fco_", &mut output.id)
             }
-            Self::ItemReference(_) => return self,
+            Self::Reference(_) => return self,
         };
         id.get_or_insert_with(|| identifier::fresh(prefix));
         self
@@ -261,7 +262,7 @@ impl Item {
             Self::Reasoning(reasoning) => &reasoning.id,
             Self::FunctionCall(call) => &call.id,
             Self::FunctionCallOutput(output) => &output.id,
-            Self::ItemReference(reference) => return &reference.id,
+            Self::Reference(reference) => return &reference.id,
         };
         id.as_deref().unwrap_or_default()
     }
@@ -318,10 +319,7 @@ mod tests {
             kept["content"][0],
             json!({"type": "output_text", "text": "yes", "annotations": [], "logprobs": []})
         );
-        assert_eq!(
-            read(json!({"id": "msg_1"})).unwrap(),
-            Item::ItemReference(Reference { id: "msg_1".into() })
-        );
+        assert_eq!(read(json!({"id": "msg_1"})).unwrap(), Item::Reference(Reference { id: "msg_1".into() }));
     }
 
     #[test]

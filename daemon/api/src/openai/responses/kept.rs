@@ -68,7 +68,7 @@ pub(super) async fn resolved(api: &Api, items: Vec<Item>) -> Result<Vec<Item>, E
     let mut resolved = Vec::with_capacity(items.len());
     for item in items {
         resolved.push(match item {
-            Item::ItemReference(reference) => {
+            Item::Reference(reference) => {
                 let asked = reference.id.clone();
                 let found = api.on_state(move |state| state.item(OWNER, &asked)).await?;
                 read(&found.ok_or_else(|| conversation::not_found(&reference.id))?)?

@@ -69,11 +69,8 @@ impl TryFrom<CreateResponse> for Request {
         not_prewarmed(prompt_cache_options)?;
         let store = store.unwrap_or(true);
         let delivery = delivery(stream.unwrap_or(false), background.unwrap_or(false), store)?;
-        if max_output_tokens.is_some_and(|tokens| tokens < 1) {
-            return Err(Invalid::of("max_output_tokens", "max_output_tokens must be at least 1"));
-        }
         let mut patch = Sampling { temperature, top_p, options, ..Sampling::default() }.patch()?;
-        patch.num_predict = max_output_tokens.or(patch.num_predict);
+        patch.num_predict = at_least_one(max_output_tokens)?.or(patch.num_predict);
         let sampled = [patch.temperature, patch.top_p].map(|number| number.map_or(1.0, f64::from));
         let include = include.unwrap_or_default();
         let parallel = parallel_tool_calls.unwrap_or(true);
@@ -255,6 +252,13 @@ fn think(effort: Effort) -> Think {
         Effort::High => ThinkLevel::High,
         Effort::Xhigh | Effort::Ultra | Effort::Max => ThinkLevel::Max,
     })
+}
+
+fn at_least_one(tokens: Option<i64>) -> Result<Option<i64>, Invalid> {
+    match tokens {
+        Some(..1) => Err(Invalid::of("max_output_tokens", "max_output_tokens must be at least 1")),
+        tokens => Ok(tokens),
+    }
 }
 
 fn at_most_logprobs(top: Option<i64>) -> Result<u32, Invalid> {
