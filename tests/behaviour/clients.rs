@@ -2,7 +2,21 @@
 
 use std::process::Command;
 
-use behaviour::{Hob, cache, embedding_model_file};
+use behaviour::{Hob, cache, embedding_model_file, model_file, projector_file};
+
+/// A script of Node.js, which finds its libraries in the folder that it is told first.
+#[expect(clippy::disallowed_methods, reason = "the client libraries are Node's")]
+fn run_in_node(hob: &Hob, script: &str) {
+    let packages = cache().join("node");
+    assert!(
+        packages.join("installed").exists(),
+        "{} is missing: run scripts/setup tests",
+        packages.display()
+    );
+    let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(script);
+    let output = Command::new("node").arg(script).arg(packages).arg(&hob.url).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
 
 #[expect(clippy::disallowed_methods, reason = "the client libraries are Python's")]
 fn run(hob: &Hob, script: &str) {
@@ -53,4 +67,30 @@ fn openais_client_chats() {
 #[test]
 fn openais_client_goes_on_from_responses() {
     run(&Hob::start(), "openai_responses.py");
+}
+
+/// A daemon with `smollm2`, and with the same as `seeing`, which has a projector.
+fn with_a_projector() -> Hob {
+    let hob = Hob::start();
+    let modelfile = hob.home.path().join("Modelfile");
+    let text = format!("FROM {}\nFROM {}\n", model_file().display(), projector_file().display());
+    std::fs::write(&modelfile, text).unwrap();
+    assert!(hob.cli(&["create", "seeing", "-f", modelfile.to_str().unwrap()]).status.success());
+    hob
+}
+
+#[test]
+fn anthropics_client_converses() {
+    run(&with_a_projector(), "anthropic_messages.py");
+}
+
+#[test]
+fn anthropics_client_comes_again_where_the_queue_is_full_and_leaves_nothing_behind() {
+    let hob = Hob::start_with(&[("HOB_MODELS__MAX_LOADED", "1"), ("HOB_MODELS__MAX_QUEUE", "1")]);
+    run(&hob, "anthropic_patience.py");
+}
+
+#[test]
+fn anthropics_client_for_node_converses() {
+    run_in_node(&with_a_projector(), "anthropic_messages.mjs");
 }

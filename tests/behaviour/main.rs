@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails is a failed test")]
 
 mod answers;
+mod anthropic;
 mod attacks;
 mod bad_input;
 mod browsers;
@@ -11,6 +12,8 @@ mod conformance;
 mod console;
 mod embeddings;
 mod faults;
+mod http;
+mod launch;
 mod memory;
 mod models;
 mod power_cut;
@@ -18,3 +21,4 @@ mod queue;
 mod readme;
 mod registries;
 mod responses;
+mod slow_readers;

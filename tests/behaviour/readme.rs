@@ -59,3 +59,18 @@ fn the_requests_of_the_readme_are_answered() {
         assert!(output.status.success() && !failed, "{script}\n{said}{output:?}");
     }
 }
+
+#[test]
+fn the_launch_commands_of_the_readme_work_in_their_order() {
+    let hob = Hob::start();
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+    let commands: Vec<&str> = readme.lines().filter(|line| line.starts_with("hob launch")).collect();
+    assert!(commands.len() >= 3, "the README shows what is there, what is printed and what is written");
+    for command in commands {
+        let (command, _comment) = command.split_once('#').unwrap_or((command, ""));
+
+        let output = hob.cli(&command.split_whitespace().skip(1).collect::<Vec<_>>());
+
+        assert!(output.status.success() && !output.stdout.is_empty(), "{command}: {output:?}");
+    }
+}

@@ -30,12 +30,14 @@ fn text(response: &Value) -> &str {
 
 /// The events of a stream, each under its name.
 fn events(stream: &str) -> Vec<Value> {
-    let events = stream.split("\n\n").filter(|event| !event.is_empty()).map(|event| {
-        let (name, data) = event.strip_prefix("event: ").unwrap().split_once("\ndata: ").unwrap();
-        let data: Value = serde_json::from_str(data).unwrap();
-        assert_eq!(data["type"], name);
-        data
-    });
+    // A comment says that the connection is alive.
+    let events =
+        stream.split("\n\n").filter(|event| !event.is_empty() && !event.starts_with(':')).map(|event| {
+            let (name, data) = event.strip_prefix("event: ").unwrap().split_once("\ndata: ").unwrap();
+            let data: Value = serde_json::from_str(data).unwrap();
+            assert_eq!(data["type"], name);
+            data
+        });
     events.collect()
 }
 

@@ -38,6 +38,14 @@ def markdown(smollm2, gemma3):
         yield f"| {name} | {row['hob']:.1f} | {peer} | {f'{beside:.2f}' if beside else ''} |"
 
 
+def translation_markdown(rows):
+    """The README's table of what Hob itself adds."""
+    yield "| | Hob |"
+    yield "|---|---|"
+    for row in rows:
+        yield f"| {row['name']} | {row['hob']:.3g} |" if row["hob"] < 1000 else f"| {row['name']} | {row['hob']:.0f} |"
+
+
 def record(model, count, rows):
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     return {"date": datetime.date.today().isoformat(), "commit": commit.stdout.strip(), "cores": os.cpu_count(),

@@ -121,6 +121,13 @@ impl Hob {
         Self::launch(command(home.path()), home, std::mem::take(&mut self.environment))
     }
 
+    /// A daemon whose workers answer by the script that a prompt is; it has the model `smollm2`.
+    pub fn start_scripted() -> Self {
+        let home = TempDir::new().unwrap();
+        let command = clean_command(&built("scripted-hob"), home.path());
+        Self::launch(command, home, Vec::new()).with_model()
+    }
+
     fn launch(mut command: Command, home: TempDir, environment: Vec<(String, String)>) -> Self {
         command
             .arg("serve")
@@ -266,6 +273,11 @@ impl Hob {
         Terminal::of(command)
     }
 
+    /// The daemon's process number.
+    pub fn process(&self) -> u32 {
+        self.daemon.id()
+    }
+
     fn pid(&self) -> nix::unistd::Pid {
         nix::unistd::Pid::from_raw(self.daemon.id().cast_signed())
     }
@@ -367,8 +379,12 @@ fn clean_command(program: &Path, home: &Path) -> Command {
 
 /// The executable that was built with these tests.
 pub fn executable() -> PathBuf {
+    built("hob")
+}
+
+fn built(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    let built = test.ancestors().nth(2).unwrap().join("hob");
+    let built = test.ancestors().nth(2).unwrap().join(name);
     assert!(built.is_file(), "{} is missing: run cargo build --workspace", built.display());
     built
 }

@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("api", &["protocol", "store", "state", "registry", "scheduler"]),
     ("front", &["protocol"]),
     ("behaviour", &["protocol"]),
+    ("scripted", &["protocol", "platform", "hob"]),
 ];
 
 fn root() -> &'static Path {

@@ -1,36 +1,84 @@
-//! A generation whose first event is in, so that an early failure still gets a status of its own.
+//! A generation under way. Its first event is waited for a while, so that an early failure gets a status of its own, and not
+//! for ever, so that whoever is between us and the client sees that something comes.
 
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use futures_util::{Stream, stream};
-use protocol::{Done, Event, Generate, GenerateError, Said, ToolCall};
-use scheduler::{Answer, Load};
+use protocol::{Done, Event, Generate, GenerateError, PromptRead, Said, ToolCall};
+use scheduler::{Answer, Load, Scheduler};
 
 use crate::{Api, error::Error, tools};
 
+/// How long a stream's headers may wait for its first event. After that they are sent, and what goes wrong is told in the
+/// stream. Proxies and clients give up after some 30 seconds without a byte.
+pub(crate) const HEADERS_WITHIN: Duration = Duration::from_secs(10);
+
 /// A generation under way. Dropping it cancels.
 pub(crate) struct Running {
-    first: Option<Event>,
-    answer: Answer,
+    progress: Progress,
     started: Instant,
+}
+
+enum Progress {
+    /// The model is being loaded, or reads the prompt.
+    Starting(Starting),
+    /// The first event is in.
+    Going(Option<Event>, Box<Reader>),
+    /// It never began.
+    Over,
+}
+
+type Starting = Pin<Box<dyn Future<Output = Result<(Event, Box<Reader>), Error>> + Send>>;
+
+/// An answer, of which what its prompt took is told apart.
+struct Reader {
+    answer: Answer,
+    read: Option<PromptRead>,
 }
 
 impl Running {
     /// Returns once the first event is in, and with an error if that is a failure.
     pub(crate) async fn begin(api: &Api, load: Load, generate: Generate) -> Result<Self, Error> {
         let started = Instant::now();
-        let mut answer = api.scheduler.generate(load, generate).await?;
-        match answer.next().await.unwrap_or(Event::Failed(GenerateError::WorkerDied)) {
-            Event::Failed(error) => Err(error.into()),
-            first => Ok(Self { first: Some(first), answer, started }),
-        }
+        let (first, answer) = start(api.scheduler.clone(), load, generate).await?;
+        Ok(Self { progress: Progress::Going(Some(first), answer), started })
+    }
+
+    /// The same, but for no longer than [`HEADERS_WITHIN`]: what fails later is an event.
+    pub(crate) async fn begin_soon(api: &Api, load: Load, generate: Generate) -> Result<Self, Error> {
+        let started = Instant::now();
+        let mut starting: Starting = Box::pin(start(api.scheduler.clone(), load, generate));
+        let progress = match tokio::time::timeout(HEADERS_WITHIN, &mut starting).await {
+            Ok(begun) => begun.map(|(first, answer)| Progress::Going(Some(first), answer))?,
+            Err(_) => Progress::Starting(starting),
+        };
+        Ok(Self { progress, started })
     }
 
     /// The next event. After [`Event::Done`] or [`Event::Failed`] there is nothing to ask for.
     pub(crate) async fn next(&mut self) -> Event {
-        match self.first.take() {
-            Some(first) => first,
-            None => self.answer.next().await.unwrap_or(Event::Failed(GenerateError::WorkerDied)),
+        // Its headers are sent, and its status with them: of how it failed only the words are left.
+        self.try_next().await.unwrap_or_else(|error| match error {
+            Error::Generate(error) => Event::Failed(error),
+            error => Event::Failed(GenerateError::Engine { reason: error.message() }),
+        })
+    }
+
+    /// The next event, or why there never was one.
+    async fn try_next(&mut self) -> Result<Event, Error> {
+        if let Progress::Starting(starting) = &mut self.progress {
+            let begun = starting.as_mut().await;
+            self.progress = Progress::Over;
+            let (first, answer) = begun?;
+            self.progress = Progress::Going(Some(first), answer);
+        }
+        match &mut self.progress {
+            Progress::Going(first, answer) => match first.take() {
+                Some(first) => Ok(first),
+                None => Ok(answer.next().await),
+            },
+            Progress::Starting(_) | Progress::Over => Ok(Event::Failed(GenerateError::WorkerDied)),
         }
     }
 
@@ -48,7 +96,7 @@ impl Running {
     pub(crate) async fn finish(mut self) -> Result<Whole, Error> {
         let mut said = Said::default();
         loop {
-            match self.next().await {
+            match self.try_next().await? {
                 Event::Said(more) => said.append(more),
                 Event::Done(done) => return Ok(Whole::of(said, done)),
                 Event::Failed(error) => return Err(error.into()),
@@ -60,8 +108,45 @@ impl Running {
         self.started
     }
 
+    /// What the prompt took, as soon as something was said.
+    pub(crate) fn read(&self) -> Option<PromptRead> {
+        match &self.progress {
+            Progress::Going(_, reader) => reader.read,
+            Progress::Starting(_) | Progress::Over => None,
+        }
+    }
+
+    /// How long it waited for its model; nothing until the first event is in.
     pub(crate) fn load_time(&self) -> Duration {
-        self.answer.load_time
+        match &self.progress {
+            Progress::Going(_, reader) => reader.answer.load_time,
+            Progress::Starting(_) | Progress::Over => Duration::ZERO,
+        }
+    }
+}
+
+async fn start(scheduler: Scheduler, load: Load, generate: Generate) -> Result<(Event, Box<Reader>), Error> {
+    let answer = scheduler.generate(load, generate).await?;
+    let mut reader = Box::new(Reader { answer, read: None });
+    match reader.next().await {
+        Event::Failed(error) => Err(error.into()),
+        first => Ok((first, reader)),
+    }
+}
+
+impl Reader {
+    async fn next(&mut self) -> Event {
+        loop {
+            match self.answer.next().await.unwrap_or(Event::Failed(GenerateError::WorkerDied)) {
+                Event::Said(mut said) => {
+                    self.read = self.read.or(said.read.take());
+                    if !said.is_empty() {
+                        return Event::Said(said);
+                    }
+                }
+                end => return end,
+            }
+        }
     }
 }
 

@@ -28,11 +28,11 @@ pub(crate) struct Asked {
     /// Of all messages, in their order.
     pub(crate) media: Vec<Vec<u8>>,
     pub(crate) options: OptionPatch,
+    pub(crate) logit_bias: Vec<(i32, f32)>,
     /// What to do with a prompt that does not fit.
     pub(crate) overflow: Overflow,
     /// Whether an answer goes on when the context is full.
     pub(crate) shift: bool,
-    pub(crate) logit_bias: Vec<(i32, f32)>,
     pub(crate) format: Option<Format>,
     pub(crate) tools: Tools,
     pub(crate) think: Think,
@@ -58,9 +58,9 @@ impl Asked {
             input,
             media: Vec::new(),
             options: OptionPatch::default(),
+            logit_bias: Vec::new(),
             overflow: Overflow::Truncate,
             shift: true,
-            logit_bias: Vec::new(),
             format: None,
             tools: Tools::default(),
             think: Think::default(),
@@ -99,7 +99,6 @@ impl Api {
             plain => plain,
         };
         let generate = Generate {
-            overflow: asked.overflow,
             format: asked.format,
             tools: asked.tools,
             think: asked.think,
@@ -107,6 +106,7 @@ impl Api {
             prompt_logprobs: asked.prompt_logprobs,
             adapters: asked.adapters,
             media: Media(Arc::new(asked.media)),
+            overflow: asked.overflow,
             ..Generate::new(
                 input,
                 Options { logit_bias: asked.logit_bias, shift: asked.shift, ..options.options() },
@@ -117,9 +117,9 @@ impl Api {
 }
 
 impl Prepared {
-    /// One answer, of which the first event is in.
+    /// One answer, of which the first event is in, or being waited for.
     pub(crate) async fn begin(self, api: &Api) -> Result<Running, Error> {
-        let running = Running::begin(api, self.load, self.generate).await;
+        let running = Running::begin_soon(api, self.load, self.generate).await;
         running.map_err(|error| error.about(&self.model, &self.asked))
     }
 
@@ -139,7 +139,7 @@ impl Prepared {
         let begun = (0..answers).map(|index| {
             let mut generate = self.generate.clone();
             generate.options.seed = generate.options.seed.map(|seed| seed.wrapping_add(index));
-            Running::begin(api, self.load.clone(), generate)
+            Running::begin_soon(api, self.load.clone(), generate)
         });
         future::try_join_all(begun).await.map_err(|error| error.about(&self.model, &self.asked))
     }

@@ -1,9 +1,11 @@
 //! Go's dialect of JSON, which Ollama's clients grew up with: names in any case, unknown fields ignored, `null` for
 //! absent, the decoder's words on a wrong type, `<`, `>` and `&` escaped. Which fields there are is the families'.
 
+use std::io::{self, Write};
+
 use protocol::Role;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, ser::Formatter};
 
 use crate::error::Invalid;
 
@@ -22,18 +24,34 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Value, Invalid> {
 
 /// One value as Go writes it.
 pub(crate) fn encode(value: &impl Serialize) -> Vec<u8> {
-    let plain = serde_json::to_vec(value).expect("our own types have text keys and cannot fail to serialize");
-    let mut escaped = Vec::with_capacity(plain.len());
-    for byte in plain {
-        // These stand nowhere in JSON but inside of strings.
-        match byte {
-            b'<' => escaped.extend_from_slice(b"\\u003c"),
-            b'>' => escaped.extend_from_slice(b"\\u003e"),
-            b'&' => escaped.extend_from_slice(b"\\u0026"),
-            _ => escaped.push(byte),
+    let mut written = Vec::with_capacity(256);
+    append(&mut written, value);
+    written
+}
+
+/// The same behind what is there.
+pub(crate) fn append(written: &mut Vec<u8>, value: &impl Serialize) {
+    let mut serializer = serde_json::Serializer::with_formatter(written, GoFormatter);
+    value.serialize(&mut serializer).expect("our own types have text keys and cannot fail to serialize");
+}
+
+/// As plain as it can be, but that nothing in a text can be mistaken for HTML.
+struct GoFormatter;
+
+impl Formatter for GoFormatter {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment.as_bytes();
+        while let Some(at) = rest.iter().position(|byte| matches!(byte, b'<' | b'>' | b'&')) {
+            writer.write_all(&rest[..at])?;
+            writer.write_all(match rest[at] {
+                b'<' => b"\\u003c",
+                b'>' => b"\\u003e",
+                _ => b"\\u0026",
+            })?;
+            rest = &rest[at + 1..];
         }
+        writer.write_all(rest)
     }
-    escaped
 }
 
 /// The fields of one object, taken out one by one.
@@ -250,5 +268,6 @@ mod tests {
     #[test]
     fn what_html_could_mistake_is_escaped() {
         assert_eq!(encode(&"<a&b>"), br#""\u003ca\u0026b\u003e""#);
+        assert_eq!(encode(&json!({"<": ["\"&\n", 1]})), br#"{"\u003c":["\"\u0026\n",1]}"#);
     }
 }

@@ -5,6 +5,7 @@
 mod adapters;
 mod admin;
 mod answer;
+mod anthropic;
 mod asked;
 mod body;
 mod conversation;
@@ -20,16 +21,19 @@ mod ndjson;
 mod ollama;
 mod openai;
 mod openapi;
+mod rate;
 mod sse;
 mod tools;
 mod upload;
 
 use axum::{
     Router,
+    middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
 };
 use error::Error;
 use http::{Method, StatusCode, Uri, header::LOCATION};
+use rate::Dialect;
 use registry::Registry;
 use scheduler::Scheduler;
 use state::{State, StateError};
@@ -116,15 +120,22 @@ impl Api {
 pub fn router(api: Api) -> Router {
     let (ollama, of_ollama) = ollama::router().split_for_parts();
     let (openai, of_openai) = openai::router().split_for_parts();
-    let families = vec![("Ollama", of_ollama), ("OpenAI", of_openai)];
+    let (anthropic, of_anthropic) = anthropic::router().split_for_parts();
+    let families = vec![("Ollama", of_ollama), ("OpenAI", of_openai), ("Anthropic", of_anthropic)];
     let description = openapi::router(&api.config.version, families);
     Router::new()
         .merge(ollama)
-        .merge(openai)
+        .merge(
+            openai
+                .layer(from_fn_with_state((api.clone(), Dialect::OpenAi), rate::tell))
+                .layer(from_fn_with_state(api.clone(), anthropic::where_asked)),
+        )
+        .merge(anthropic.layer(from_fn_with_state((api.clone(), Dialect::Anthropic), rate::tell)))
         .merge(admin::router())
         .merge(description)
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn(anthropic::tell_request))
         .with_state(api)
 }
 
@@ -140,6 +151,7 @@ async fn not_found(method: Method, uri: Uri) -> Response {
             };
             (status, [(LOCATION, format!("{path}{query}"))]).into_response()
         }
+        _ if anthropic::has(uri.path()) => anthropic::no_route(&method, &uri, StatusCode::NOT_FOUND),
         _ if uri.path().starts_with("/v1/") => openai::no_route(&method, &uri, StatusCode::NOT_FOUND),
         _ => (StatusCode::NOT_FOUND, "404 page not found").into_response(),
     }
@@ -147,8 +159,9 @@ async fn not_found(method: Method, uri: Uri) -> Response {
 
 async fn method_not_allowed(method: Method, uri: Uri) -> Response {
     let status = StatusCode::METHOD_NOT_ALLOWED;
-    match uri.path().starts_with("/v1/") {
-        true => openai::no_route(&method, &uri, status),
-        false => (status, "405 method not allowed").into_response(),
+    match uri.path() {
+        path if anthropic::has(path) => anthropic::no_route(&method, &uri, status),
+        path if path.starts_with("/v1/") => openai::no_route(&method, &uri, status),
+        _ => (status, "405 method not allowed").into_response(),
     }
 }

@@ -1,4 +1,6 @@
-//! Answers of one JSON object a line. What the objects hold is the families'.
+//! Answers of one JSON object a line. What the objects hold is the families'. The format has nothing to say while there is
+//! nothing to tell: a blank line breaks some of its clients, and an object without news most others. So a proxy in between must
+//! be as patient as the client, or be spoken to by a family that sends events.
 
 use std::convert::Infallible;
 
@@ -8,7 +10,7 @@ use futures_util::{Stream, StreamExt, future};
 use http::{HeaderValue, header::CONTENT_TYPE};
 use serde::Serialize;
 
-use crate::go_json;
+use crate::{go_json, sse::X_ACCEL_BUFFERING};
 
 /// One line.
 pub(crate) fn line(value: &impl Serialize) -> Bytes {
@@ -22,6 +24,8 @@ pub(crate) fn response(lines: impl Stream<Item = Bytes> + Send + 'static) -> Res
     // Not every event makes a line.
     let lines = lines.filter(|line| future::ready(!line.is_empty()));
     let mut response = Response::new(Body::from_stream(lines.map(Ok::<_, Infallible>)));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
     response
 }

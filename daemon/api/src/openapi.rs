@@ -33,7 +33,7 @@ fn document(version: &str, families: Vec<(&'static str, OpenApi)>) -> Value {
     for (family, part) in families {
         let mut part = serde_json::to_value(part).unwrap_or_default();
         name_by_family(&mut part, family);
-        tags.push(json!({"name": family}));
+        tags.push(json!({"name": family, "description": format!("As clients of {family}'s service ask.")}));
         for (path, mut operations) in take_map(&mut part, "/paths") {
             tag(&mut operations, family);
             // The router's mark for a name with slashes.
@@ -51,6 +51,7 @@ fn document(version: &str, families: Vec<(&'static str, OpenApi)>) -> Value {
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
+        "security": [],
         "tags": tags,
         "paths": paths,
         "components": {"schemas": schemas},
@@ -64,17 +65,68 @@ fn take_map(part: &mut Value, pointer: &str) -> Map<String, Value> {
     }
 }
 
-/// Two families may have one path, by different methods.
+/// Two families may have one path.
 fn merge(paths: &mut Map<String, Value>, path: String, operations: Value) {
     match (paths.get_mut(&path), operations) {
-        (Some(Value::Object(there)), Value::Object(more)) => there.extend(more),
+        (Some(Value::Object(there)), Value::Object(more)) => {
+            for (method, operation) in more {
+                match there.get_mut(&method) {
+                    Some(first) => unite(first, operation),
+                    None => drop(there.insert(method, operation)),
+                }
+            }
+        }
         (_, operations) => drop(paths.insert(path, operations)),
+    }
+}
+
+/// Two families answer at one path by one method, which a header decides: as either of them does.
+fn unite(first: &mut Value, mut second: Value) {
+    let take = |value: &mut Value, field: &str| value.get_mut(field).map(Value::take).unwrap_or_default();
+    if let (Value::Array(tags), Some(Value::Array(more))) = (&mut first["tags"], second.get("tags").cloned())
+    {
+        tags.extend(more);
+    }
+    let about = |operation: &Value| {
+        operation["description"].as_str().or(operation["summary"].as_str()).map(str::to_owned)
+    };
+    if let (Some(one), Some(other)) = (about(first), about(&second)) {
+        first["description"] = format!("{one}\n\n{other}").into();
+    }
+    if let Value::Array(more) = take(&mut second, "parameters") {
+        let mut all = take(first, "parameters").as_array().cloned().unwrap_or_default();
+        for parameter in more {
+            if all.iter().all(|known| known["name"] != parameter["name"]) {
+                all.push(parameter);
+            }
+        }
+        first["parameters"] = all.into();
+    }
+    let Value::Object(responses) = take(&mut second, "responses") else { return };
+    for (status, response) in responses {
+        let content = "/content/application~1json/schema";
+        let there = first["responses"].get_mut(&status).filter(|there| !there.is_null());
+        match (there, response.pointer(content).cloned()) {
+            (Some(there), Some(other)) => {
+                if let Some(schema) = there.pointer_mut(content) {
+                    *schema = json!({"anyOf": [schema.take(), other]});
+                }
+            }
+            _ => first["responses"][status] = response,
+        }
     }
 }
 
 fn tag(operations: &mut Value, family: &str) {
     for operation in operations.as_object_mut().into_iter().flat_map(Map::values_mut) {
         operation["tags"] = json!([family]);
+        // A summary says what comes back.
+        let summary = operation["summary"].clone();
+        for answer in operation["responses"].as_object_mut().into_iter().flat_map(Map::values_mut) {
+            if answer["description"].as_str().is_none_or(str::is_empty) {
+                answer["description"] = summary.clone();
+            }
+        }
         if let Some(Value::String(id)) = operation.get_mut("operationId") {
             *id = format!("{family}.{id}");
         }

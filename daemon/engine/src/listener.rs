@@ -60,7 +60,8 @@ impl Listener {
                     Ok(pieces) => self.outbox.detokenized(request, pieces),
                     Err(error) => self.refuse(request, error),
                 },
-                ToWorker::Hold(_) | ToWorker::Release(_) => Ok(()),
+                ToWorker::Hold(request) => self.intake.send(Intake::Hold(request)).map_err(|_| HungUp),
+                ToWorker::Release(request) => self.intake.send(Intake::Release(request)).map_err(|_| HungUp),
                 ToWorker::Embed(request, _) => {
                     let reason = "this worker was started to generate".into();
                     self.refuse(request, GenerateError::Engine { reason })

@@ -45,6 +45,11 @@ impl Waiting {
         }
     }
 
+    /// Nobody wants more of it now.
+    pub(crate) fn is_held(&self) -> bool {
+        matches!(self, Self::Paused(running) if running.held)
+    }
+
     /// All that is to be in the KV cache before its next token.
     pub(crate) fn tokens(&self) -> &[i32] {
         match self {
@@ -60,10 +65,6 @@ impl Waiting {
 pub(crate) struct Queue(VecDeque<(Owner, VecDeque<Waiting>)>);
 
 impl Queue {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub(crate) fn push(&mut self, waiting: Waiting) {
         self.of(waiting.owner()).push_back(waiting);
     }
@@ -100,9 +101,24 @@ impl Queue {
         taken
     }
 
-    /// Owners of which nothing runs.
+    /// Some of them are such.
+    pub(crate) fn any(&self, is_such: impl Fn(&Waiting) -> bool) -> bool {
+        self.0.iter().flat_map(|(_, requests)| requests).any(is_such)
+    }
+
+    /// Those that gave up their place.
+    pub(crate) fn paused(&mut self) -> impl Iterator<Item = &mut Running> {
+        let waiting = self.0.iter_mut().flat_map(|(_, requests)| requests);
+        waiting.filter_map(|waiting| match waiting {
+            Waiting::Paused(running) => Some(&mut **running),
+            Waiting::New(_) => None,
+        })
+    }
+
+    /// Owners of which nothing runs, and who want something to.
     pub(crate) fn is_anyone_without(&self, running: impl Fn(Owner) -> usize) -> bool {
-        self.0.iter().any(|(owner, _)| running(*owner) == 0)
+        let wants = |requests: &VecDeque<Waiting>| requests.iter().any(|waiting| !waiting.is_held());
+        self.0.iter().any(|(owner, requests)| running(*owner) == 0 && wants(requests))
     }
 
     fn of(&mut self, owner: Owner) -> &mut VecDeque<Waiting> {

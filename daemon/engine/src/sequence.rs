@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use protocol::event::{Done, FinishReason};
+use protocol::event::{Done, FinishReason, PromptRead};
 use protocol::{Generate, GenerateError, Owner, RequestId};
 
 use crate::adapters::Scales;
@@ -42,6 +42,8 @@ pub(crate) struct Running {
     pub(crate) scales: Scales,
     /// Images and recordings among the tokens, where negative numbers stand for them.
     pub(crate) spans: Vec<Span>,
+    /// Nobody reads its answer now, so none is made.
+    pub(crate) held: bool,
     /// When it last took part in a step, by the loop's count.
     pub(crate) stepped: u64,
     /// Prompt and what was sampled since. Those past `Sequence::cached` wait to be computed.
@@ -113,9 +115,9 @@ impl Sequence {
         self.running.as_ref()?.spans.iter().find(|span| (span.start..span.end()).contains(&next))
     }
 
-    /// Takes part in a step with these scales.
+    /// Takes part in a step with these scales, unless it is held.
     pub(crate) fn steps_with(&self, scales: &Scales) -> bool {
-        self.running.as_ref().is_some_and(|running| running.scales == *scales)
+        self.running.as_ref().is_some_and(|running| running.scales == *scales && !running.held)
     }
 
     /// Waits for its next token, all before it being there.
@@ -175,6 +177,7 @@ impl Running {
             owner: work.owner,
             scales,
             spans,
+            held: false,
             stepped: 0,
             sampler,
             output: None,
@@ -275,6 +278,11 @@ impl Running {
     /// Nothing was sampled here yet.
     pub(crate) fn is_first(&self) -> bool {
         self.first_token.is_none()
+    }
+
+    /// What its prompt took.
+    pub(crate) fn prompt_read(&self) -> PromptRead {
+        PromptRead { prompt_tokens: self.prompt_tokens as u32, cached_tokens: self.cached_tokens as u32 }
     }
 
     /// Tokens that may still come after the next one.

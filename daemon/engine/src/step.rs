@@ -1,6 +1,7 @@
 //! The batch loop: take what arrived, fill a batch, decode, sample, emit. One thread owns the context and runs this.
 
 mod guesses;
+mod pace;
 mod prefixes;
 mod sampling;
 mod spans;
@@ -29,6 +30,9 @@ use crate::worker::Cancellations;
 /// What reaches the loop.
 pub(crate) enum Intake {
     Admit(Box<Admission>),
+    /// Say no more of this one, until it is released.
+    Hold(RequestId),
+    Release(RequestId),
     /// Look at the cancellations.
     Cancelled,
 }
@@ -157,7 +161,9 @@ impl Loop {
             let mut emitted = match self.decode(prompt_tokens) {
                 Ok(()) => self.sample().map(|tokens| match self.drafted {
                     true => self.payoff.learn_drafted(tokens, begun.elapsed()),
-                    false if prompt_tokens == 0 => self.payoff.learn_plain(tokens, begun.elapsed()),
+                    false if prompt_tokens == 0 && tokens > 0 => {
+                        self.payoff.learn_plain(tokens, begun.elapsed())
+                    }
                     false => {}
                 }),
                 Err(error) => self.give_up(&error),
@@ -174,7 +180,7 @@ impl Loop {
 
     /// Takes all that arrived; waits for something when there is nothing to do.
     fn take_in(&mut self, intake: &Receiver<Intake>) -> Result<(), HungUp> {
-        if self.queue.is_empty() && self.sequences.iter().all(|sequence| sequence.running.is_none()) {
+        if self.is_idle() {
             let first = self.wait(intake)?;
             self.note(first);
             self.threads.wake();
@@ -189,8 +195,14 @@ impl Loop {
     }
 
     fn note(&mut self, news: Intake) {
-        if let Intake::Admit(admission) = news {
-            self.queue.push(Waiting::New(admission));
+        match news {
+            Intake::Admit(admission) => self.queue.push(Waiting::New(admission)),
+            // One that has ended needs neither.
+            Intake::Hold(request) => self.begun(request).into_iter().for_each(|running| running.held = true),
+            Intake::Release(request) => {
+                self.begun(request).into_iter().for_each(|running| running.held = false);
+            }
+            Intake::Cancelled => {}
         }
     }
 
@@ -211,7 +223,7 @@ impl Loop {
     /// Gives places to waiting requests, while there are any; whether one began.
     fn start_waiting(&mut self) -> bool {
         let (now, mut began) = (Instant::now(), false);
-        while !self.queue.is_empty() {
+        while self.queue.any(|waiting| !waiting.is_held()) {
             let running: Vec<Owner> = self.running().map(|(_, running)| running.owner).collect();
             let of = |owner: Owner| running.iter().filter(|running| **running == owner).count();
             if running.len() < self.limits.running {
@@ -223,8 +235,7 @@ impl Loop {
                     None => return began,
                 }
                 began = true;
-            } else if self.queue.is_anyone_without(of)
-                && let Some(at) = self.to_pause(of, now)
+            } else if let Some(at) = self.to_give_way(of, now)
                 && let Some(paused) = self.retire(at)
             {
                 self.queue.push_front(Waiting::Paused(Box::new(paused)));
@@ -249,14 +260,15 @@ impl Loop {
 
     /// A prompt whose beginning another one is just reading is ready once that is read.
     fn is_ready(&self, waiting: &Waiting) -> bool {
-        if !self.context.keeps_parts() {
-            return true;
+        if waiting.is_held() || !self.context.keeps_parts() {
+            return !waiting.is_held();
         }
         let (kin, tokens) = (waiting.kin(), waiting.tokens());
         let have = self.sequences.iter().map(|sequence| View::from(sequence).serves(kin, tokens, true)).max();
         let reading = self.sequences.iter().filter(|sequence| sequence.reading().is_some());
         let reading = reading.filter_map(|sequence| {
-            let running = sequence.running.as_ref().filter(|running| running.kin() == kin)?;
+            let running = sequence.running.as_ref();
+            let running = running.filter(|running| running.kin() == kin && !running.held)?;
             Some((&running.tokens[..], sequence.cached.len()))
         });
         !cache::is_worth_waiting(tokens, have.unwrap_or(0), reading)
@@ -355,7 +367,7 @@ impl Loop {
     /// The scales of the model's adapters for this step: one batch has one set of them, so those who run with others take
     /// turns.
     fn next_scales(&mut self) -> Scales {
-        let longest_ago = self.running().min_by_key(|(_, running)| running.stepped);
+        let longest_ago = self.stepping().min_by_key(|(_, running)| running.stepped);
         let Some(scales) = longest_ago.map(|(_, running)| running.scales.clone()) else {
             return self.scales.clone();
         };
@@ -377,7 +389,7 @@ impl Loop {
             return Ok(());
         }
         let begun = Instant::now();
-        self.cancellations.begin_step(self.running().map(|(_, running)| running.request).collect());
+        self.cancellations.begin_step(self.stepping().map(|(_, running)| running.request).collect());
         let result = loop {
             match self.context.decode(&mut self.batch) {
                 Err(DecodeError::NoRoom) if self.evict() => {}
@@ -415,7 +427,7 @@ impl Loop {
     fn give_up(&mut self, error: &DecodeError) -> Result<(), HungUp> {
         let reason = error.to_string();
         for sequence in &mut self.sequences {
-            let Some(running) = sequence.running.take() else { continue };
+            let Some(running) = sequence.running.take_if(|running| !running.held) else { continue };
             sequence.cached.clear();
             self.context.forget(sequence.id, 0);
             if *error != DecodeError::Aborted {

@@ -4,13 +4,15 @@
 use http::header::{HOST, HeaderMap, ORIGIN};
 use http::{Method, StatusCode, Uri};
 
+use crate::OriginPattern;
+
 /// What is let through.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Guard {
     /// Host names that are ours besides the loopback's.
     pub(crate) hosts: Vec<String>,
-    /// Origins that are welcome besides the loopback's, such as `https://home.example`.
-    pub(crate) origins: Vec<String>,
+    /// Origins that are welcome besides the loopback's.
+    pub(crate) origins: Vec<OriginPattern>,
     /// The port that was bound.
     pub(crate) port: u16,
 }
@@ -22,43 +24,38 @@ pub(crate) struct Refused {
     pub(crate) text: String,
 }
 
-/// A request that may pass.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Passed {
-    /// From no browser, or from a page of our own.
-    Plain,
-    /// From a page of a welcome origin, which must be told so.
-    CrossOrigin(String),
-}
-
 /// Names of the loopback, and those that containers have for their host. `0.0.0.0` is not among them.
 const LOCAL: &[&str] =
     &["localhost", "127.0.0.1", "[::1]", "host.docker.internal", "host.containers.internal"];
 
 impl Guard {
-    pub(crate) fn check(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Passed, Refused> {
+    /// Whether a request may pass; with an `Origin`, it is one whose pages may read the answer.
+    pub(crate) fn check(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Refused> {
         self.check_host(uri, headers)?;
-        let Some(origin) = headers.get(ORIGIN) else {
+        let mut origins = headers.get_all(ORIGIN).iter();
+        let Some(origin) = origins.next() else {
             return match headers.get("sec-fetch-site").map(|site| site.as_bytes()) {
                 Some(b"cross-site" | b"same-site") if !method.is_safe() => {
                     Err(foreign_origin("a foreign page"))
                 }
-                _ => Ok(Passed::Plain),
+                _ => Ok(()),
             };
         };
         let origin = origin.to_str().unwrap_or_default();
-        if self.is_welcome(origin) {
-            Ok(Passed::CrossOrigin(origin.into()))
-        } else {
-            Err(foreign_origin(origin))
+        match self.is_welcome(origin) && origins.next().is_none() {
+            true => Ok(()),
+            false => Err(foreign_origin(origin)),
         }
     }
 
     fn check_host(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refused> {
         let mut hosts = headers.get_all(HOST).iter();
         let header = hosts.next().and_then(|host| host.to_str().ok());
-        let host = uri.authority().map(http::uri::Authority::as_str).or(header).unwrap_or_default();
-        if host.is_empty() || hosts.next().is_some() {
+        // HTTP/2 says it in `:authority`; a Host beside it must say the same.
+        let authority = uri.authority().map(http::uri::Authority::as_str);
+        let host = authority.or(header).unwrap_or_default();
+        let twofold = hosts.next().is_some() || header.is_some_and(|header| header != host);
+        if host.is_empty() || twofold {
             return Err(Refused {
                 status: StatusCode::BAD_REQUEST,
                 text: "the request must name one Host".into(),
@@ -77,7 +74,7 @@ impl Guard {
     }
 
     fn is_welcome(&self, origin: &str) -> bool {
-        if self.origins.iter().any(|ours| ours == origin) {
+        if self.origins.iter().any(|ours| ours.matches(origin)) {
             return true;
         }
         let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
@@ -107,10 +104,10 @@ fn split_port(host: &str) -> (&str, Option<u16>) {
 mod tests {
     use super::*;
 
-    fn ask(method: Method, headers: &[(&'static str, &'static str)]) -> Result<Passed, StatusCode> {
+    fn ask(method: Method, headers: &[(&'static str, &'static str)]) -> Result<(), StatusCode> {
         let guard = Guard {
             hosts: vec!["box.lan".into()],
-            origins: vec!["https://home.example".into()],
+            origins: vec!["https://home.example".parse().unwrap()],
             port: 11434,
         };
         let mut map = HeaderMap::new();
@@ -124,7 +121,7 @@ mod tests {
     fn only_our_own_names_are_answered_to() {
         for host in ["localhost:11434", "LOCALHOST:11434", "127.0.0.1:11434", "[::1]:11434", "box.lan:11434"]
         {
-            assert_eq!(ask(Method::POST, &[("host", host)]), Ok(Passed::Plain), "{host}");
+            assert_eq!(ask(Method::POST, &[("host", host)]), Ok(()), "{host}");
         }
         let foreign = [
             "evil.example:11434",
@@ -144,6 +141,23 @@ mod tests {
     }
 
     #[test]
+    fn what_http_2_calls_authority_is_the_host() {
+        let guard = Guard { port: 11434, ..Guard::default() };
+        let check = |uri: &str, host: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.extend(host.map(|host| (HOST, host.parse().unwrap())));
+            guard.check(&Method::GET, &uri.parse().unwrap(), &headers).map_err(|refused| refused.status)
+        };
+        assert_eq!(check("http://localhost:11434/", None), Ok(()));
+        assert_eq!(check("http://localhost:11434/", Some("localhost:11434")), Ok(()));
+        assert_eq!(check("http://evil.example:11434/", None), Err(StatusCode::FORBIDDEN));
+        assert_eq!(
+            check("http://evil.example:11434/", Some("localhost:11434")),
+            Err(StatusCode::BAD_REQUEST)
+        );
+    }
+
+    #[test]
     fn a_foreign_page_changes_nothing() {
         let host = ("host", "localhost:11434");
         let foreign = Err(StatusCode::FORBIDDEN);
@@ -157,12 +171,11 @@ mod tests {
             assert_eq!(ask(Method::POST, &[host, ("origin", origin)]), foreign, "{origin}");
         }
         assert_eq!(ask(Method::POST, &[host, ("sec-fetch-site", "cross-site")]), foreign);
-        assert_eq!(ask(Method::GET, &[host, ("sec-fetch-site", "cross-site")]), Ok(Passed::Plain));
+        assert_eq!(ask(Method::GET, &[host, ("sec-fetch-site", "cross-site")]), Ok(()));
+        let welcome = ("origin", "https://home.example");
+        assert_eq!(ask(Method::POST, &[host, welcome, ("origin", "https://evil.example")]), foreign);
         for origin in ["http://localhost:3000", "https://home.example"] {
-            assert_eq!(
-                ask(Method::POST, &[host, ("origin", origin)]),
-                Ok(Passed::CrossOrigin(origin.into()))
-            );
+            assert_eq!(ask(Method::POST, &[host, ("origin", origin)]), Ok(()));
         }
     }
 }

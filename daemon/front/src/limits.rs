@@ -7,7 +7,10 @@ use std::time::Duration;
 pub struct Limits {
     /// Connections at once; more wait to be accepted.
     pub connections: usize,
-    /// For a request's headers to arrive, from the first byte or from the answer before.
+    /// Requests at once on one connection of HTTP/2.
+    pub streams: u32,
+    /// For a request's headers to arrive, from the first byte or from the answer before; and for the first request of a
+    /// connection.
     pub header_time: Duration,
     /// Bytes of a request's headers.
     pub header_bytes: usize,
@@ -15,19 +18,51 @@ pub struct Limits {
     pub headers: usize,
     /// Between two pieces of a request's body.
     pub body_idle: Duration,
+    /// Bytes of a request's body that was sent packed, once it is unpacked. One that is not packed has its route's limit.
+    pub unpacked_bytes: u64,
     /// For a client to take what is written to it; a stalled reader must not hold a model.
     pub write_idle: Duration,
+    /// For the next request on a connection of HTTP/2, where many take turns.
+    pub idle: Duration,
+    /// Streams that a client may open and give up at once before we have looked at them, and that may fail, until the
+    /// connection ends: what is cheap to ask for must not be dear to refuse ("rapid reset").
+    pub resets: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 512,
+            connections: 4096,
+            streams: 256,
             header_time: Duration::from_secs(10),
             header_bytes: 64 << 10,
             headers: 100,
             body_idle: Duration::from_secs(30),
+            unpacked_bytes: 64 << 20,
             write_idle: Duration::from_secs(60),
+            idle: Duration::from_secs(120),
+            resets: 64,
         }
+    }
+}
+
+impl Limits {
+    /// No more connections than files that may be open, but for what the store, the workers and pulls need.
+    pub fn within_open_files(self, most: u64) -> Self {
+        let connections = usize::try_from(most / 2).unwrap_or(usize::MAX).clamp(64, self.connections);
+        Self { connections, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_files_for_everything_else() {
+        let connections = |files| Limits::default().within_open_files(files).connections;
+        assert_eq!(connections(1 << 20), 4096);
+        assert_eq!(connections(1024), 512);
+        assert_eq!(connections(10), 64);
     }
 }

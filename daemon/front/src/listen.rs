@@ -3,6 +3,8 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
+use socket2::{Domain, Socket, Type};
+
 /// An address that is bound, and not yet served.
 #[derive(Debug)]
 pub struct Listener {
@@ -53,6 +55,10 @@ impl Listener {
     }
 }
 
+/// Connections that may wait to be accepted. With the 128 that are usual, of a thousand clients that come at once many are
+/// made to try again for seconds; the system may allow fewer.
+const QUEUE: i32 = 4096;
+
 /// Binds one address.
 ///
 /// # Errors
@@ -62,8 +68,19 @@ pub fn bind(address: SocketAddr) -> Result<Listener, BindError> {
         io::ErrorKind::AddrInUse => BindError::InUse { address },
         _ => BindError::Refused { address, source },
     };
-    let socket = TcpListener::bind(address).map_err(refused)?;
-    socket.set_nonblocking(true).map_err(refused)?;
+    let socket = listen(address).map_err(refused)?;
     let bound = socket.local_addr().map_err(refused)?;
     Ok(Listener { socket, address: bound })
+}
+
+/// As `std` does it, but for the length of the queue.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    // A daemon that is started again need not wait for the connections of the last.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(QUEUE)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
 }

@@ -1,32 +1,37 @@
-//! The accept loop. Ours, since `axum::serve` knows no time limit for headers and no cap on connections.
+//! The accept loop, and a request's way through the front door. Ours, since `axum::serve` knows no time limit for headers
+//! and no cap on connections.
 
+use std::any::Any;
 use std::convert::Infallible;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use http::header::{self, HeaderValue};
-use http::{Method, Request, StatusCode};
-use http_body::{Frame, SizeHint};
+use axum::response::Response;
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderValue, Request, StatusCode};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
+use tokio_util::task::TaskTracker;
+use tower::{Layer, ServiceExt};
+use tower_http::catch_panic::{CatchPanic, ResponseForPanic};
+use tower_http::cors::CorsLayer;
+use tower_http::request_id::RequestId;
 
-use crate::guard::{Guard, Passed, Refused};
-use crate::{Limits, Listener};
+use crate::connection::{self, Verdict, Watch};
+use crate::conversation::Conversation;
+use crate::guard::Guard;
+use crate::refusal::{Family, refusal};
+use crate::request_body::{self, Faults};
+use crate::unpack::{self, Packing};
+use crate::{Limits, Listener, OriginPattern, cors, request_id};
 
 /// What the operator decided.
 #[derive(Clone, Debug, Default)]
@@ -34,14 +39,17 @@ pub struct Config {
     /// Of connections, bytes and time.
     pub limits: Limits,
     /// Origins of pages that may call us, besides the loopback's.
-    pub origins: Vec<String>,
+    pub origins: Vec<OriginPattern>,
     /// Host names that are ours, besides the loopback's.
     pub hosts: Vec<String>,
 }
 
 /// Serves the listeners until `shutdown`, then lets what runs end. To be called within a tokio runtime.
+///
+/// Each request that reaches `app` has a [`RequestId`] among its extensions, which its answer will have as well.
 pub async fn serve(listeners: Vec<Listener>, app: Router, config: Config, shutdown: CancellationToken) {
     let places = Arc::new(Semaphore::new(config.limits.connections));
+    let protocols = Arc::new(connection::protocols(&config.limits));
     let accepting = listeners.into_iter().map(|listener| {
         let guard = Guard {
             hosts: config.hosts.clone(),
@@ -50,11 +58,13 @@ pub async fn serve(listeners: Vec<Listener>, app: Router, config: Config, shutdo
         };
         let door = Door {
             app: app.clone(),
-            guard: Arc::new(guard),
+            cors: cors::layer(),
+            guard,
             limits: config.limits.clone(),
             places: Arc::clone(&places),
+            protocols: Arc::clone(&protocols),
         };
-        tokio::spawn(door.accept(listener, shutdown.clone()))
+        tokio::spawn(Arc::new(door).accept(listener, shutdown.clone()))
     });
     let accepting: Vec<_> = accepting.collect();
     for door in accepting {
@@ -65,16 +75,17 @@ pub async fn serve(listeners: Vec<Listener>, app: Router, config: Config, shutdo
 }
 
 /// One listener's way in.
-#[derive(Clone)]
 struct Door {
     app: Router,
-    guard: Arc<Guard>,
+    cors: CorsLayer,
+    guard: Guard,
     limits: Limits,
     places: Arc<Semaphore>,
+    protocols: Arc<auto::Builder<TokioExecutor>>,
 }
 
 impl Door {
-    async fn accept(self, listener: Listener, shutdown: CancellationToken) {
+    async fn accept(self: Arc<Self>, listener: Listener, shutdown: CancellationToken) {
         let socket = match TcpListener::from_std(listener.socket) {
             Ok(socket) => socket,
             Err(error) => {
@@ -82,33 +93,17 @@ impl Door {
                 return;
             }
         };
-        let drain = GracefulShutdown::new();
+        let connections = TaskTracker::new();
         while let Some((stream, place)) = self.next(&socket, &shutdown).await {
-            let door = self.clone();
-            let service = service_fn(move |request| {
-                let door = door.clone();
-                async move { Ok::<_, Infallible>(door.answer(request).await) }
-            });
-            let mut builder = http1::Builder::new();
-            builder
-                .timer(TokioTimer::new())
-                .header_read_timeout(self.limits.header_time)
-                .max_buf_size(self.limits.header_bytes)
-                .max_headers(self.limits.headers);
-            let mut stream = TimeoutStream::new(stream);
-            stream.set_write_timeout(Some(self.limits.write_idle));
-            let stream = TokioIo::new(Box::pin(stream));
-            let connection = drain.watch(builder.serve_connection(stream, service));
-            // Owned by `drain`, which is waited for below.
-            tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    tracing::debug!(%error, "a connection ended");
-                }
+            let (door, shutdown) = (Arc::clone(&self), shutdown.clone());
+            connections.spawn(async move {
+                door.converse(stream, shutdown).await;
                 drop(place);
             });
         }
         drop(socket);
-        drain.shutdown().await;
+        connections.close();
+        connections.wait().await;
     }
 
     /// The next connection, once there is a place for it; `None` when it is time to stop.
@@ -116,7 +111,7 @@ impl Door {
         &self,
         socket: &TcpListener,
         shutdown: &CancellationToken,
-    ) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    ) -> Option<(TcpStream, OwnedSemaphorePermit)> {
         let next = async {
             let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
             loop {
@@ -141,155 +136,134 @@ impl Door {
         }
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response {
-        let started = Instant::now();
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let response = match self.guard.check(&method, request.uri(), request.headers()) {
-            Err(refused) => refusal(&refused),
-            Ok(Passed::Plain) => self.pass(request).await,
-            Ok(Passed::CrossOrigin(origin)) => {
-                let response = if method == Method::OPTIONS { preflight() } else { self.pass(request).await };
-                allowed(response, &origin)
+    /// Serves one connection until it ends, is to end, or holds its place for nothing.
+    async fn converse(self: Arc<Self>, stream: TcpStream, shutdown: CancellationToken) {
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(self.limits.write_idle));
+        let conversation = Conversation::new();
+        let service = service_fn(|request| {
+            let (door, conversation) = (Arc::clone(&self), conversation.clone());
+            async move { Ok::<_, Infallible>(door.take_turn(request, conversation).await) }
+        });
+        let connection = self.protocols.serve_connection(TokioIo::new(Box::pin(stream)), service);
+        let mut connection = std::pin::pin!(connection);
+        let mut watch = Watch::begin();
+        let look = tokio::time::sleep_until(watch.first_look(&self.limits).into());
+        let mut look = std::pin::pin!(look);
+        let mut stopping = false;
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(error, "a connection ended");
+                    }
+                    return;
+                }
+                () = shutdown.cancelled(), if !stopping => {
+                    stopping = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = look.as_mut() => match watch.look(&conversation, &self.limits) {
+                    Verdict::Stay(until) => look.as_mut().reset(until.into()),
+                    Verdict::Close => connection.as_mut().graceful_shutdown(),
+                    Verdict::Drop => return,
+                },
             }
-        };
-        tracing::debug!(%method, path, status = response.status().as_u16(), elapsed = ?started.elapsed(), "request");
-        response
+        }
     }
 
-    async fn pass(&self, request: Request<Incoming>) -> Response {
-        let idle = self.limits.body_idle;
-        let request = request.map(|body| Body::new(Punctual { body, idle, deadline: None }));
-        match self.app.clone().oneshot(request).await {
+    /// One request, and its answer.
+    async fn take_turn(self: Arc<Self>, request: Request<Incoming>, conversation: Conversation) -> Response {
+        let turn = conversation.begin();
+        let started = Instant::now();
+        let id = request_id::of(request.headers());
+        let (method, path, version) =
+            (request.method().clone(), request.uri().path().to_owned(), request.version());
+        let mut response = self.answer(request, Asked { family: Family::of(&path), id: id.clone() }).await;
+        request_id::put(response.headers_mut(), &id);
+        tracing::debug!(
+            id = ?id.header_value(), %method, path, ?version, status = response.status().as_u16(),
+            elapsed = ?started.elapsed(), "request"
+        );
+        response.map(|body| conversation.watch(body, turn))
+    }
+
+    async fn answer(self: Arc<Self>, request: Request<Incoming>, asked: Asked) -> Response {
+        if request.headers().len() > self.limits.headers {
+            return asked
+                .refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the request has too many headers");
+        }
+        if let Err(refused) = self.guard.check(request.method(), request.uri(), request.headers()) {
+            return asked.refuse(refused.status, &refused.text);
+        }
+        let cors = self.cors.clone();
+        let inside = tower::service_fn(move |request| {
+            let (door, asked) = (Arc::clone(&self), asked.clone());
+            async move { Ok::<_, Infallible>(door.pass(request, asked).await) }
+        });
+        match cors.layer(inside).oneshot(request).await {
             Ok(response) => response,
             Err(never) => match never {},
         }
     }
-}
 
-fn refusal(refused: &Refused) -> Response {
-    let body = format!("{{\"error\":{}}}", json_text(&refused.text));
-    (refused.status, [(header::CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response()
-}
-
-fn json_text(text: &str) -> String {
-    let mut quoted = String::from('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => quoted.push(' '),
-            c => quoted.push(c),
-        }
-    }
-    quoted + "\""
-}
-
-/// The headers that the SDKs of the three families send.
-const ALLOWED_HEADERS: &str = "Authorization, Content-Type, User-Agent, Accept, X-Requested-With, OpenAI-Beta, x-api-key, \
-     anthropic-version, x-stainless-arch, x-stainless-async, x-stainless-custom-poll-interval, x-stainless-helper-method, \
-     x-stainless-lang, x-stainless-os, x-stainless-package-version, x-stainless-poll-helper, x-stainless-retry-count, \
-     x-stainless-runtime, x-stainless-runtime-version, x-stainless-timeout";
-
-fn preflight() -> Response {
-    let headers = [
-        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, DELETE, OPTIONS"),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS),
-        (header::ACCESS_CONTROL_MAX_AGE, "600"),
-    ];
-    (StatusCode::NO_CONTENT, headers).into_response()
-}
-
-fn allowed(mut response: Response, origin: &str) -> Response {
-    if let Ok(origin) = HeaderValue::from_str(origin) {
-        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        response.headers_mut().insert(header::VARY, HeaderValue::from_static("Origin"));
-    }
-    response
-}
-
-/// A body that must go on arriving.
-struct Punctual {
-    body: Incoming,
-    idle: Duration,
-    /// Runs while a piece is waited for.
-    deadline: Option<Pin<Box<tokio::time::Sleep>>>,
-}
-
-impl http_body::Body for Punctual {
-    type Data = Bytes;
-    type Error = axum::BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
-            self.deadline = None;
-            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
-        }
-        let idle = self.idle;
-        let deadline = self
-            .deadline
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(tokio::time::Instant::now() + idle)));
-        deadline.as_mut().poll(context).map(|()| Some(Err("the request's body stopped arriving".into())))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Tells when an endless answer is given up.
-    struct Endless(Option<tokio::sync::oneshot::Sender<()>>);
-
-    impl http_body::Body for Endless {
-        type Data = Bytes;
-        type Error = Infallible;
-
-        fn poll_frame(
-            self: Pin<&mut Self>,
-            _context: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[b'.'; 4096])))))
-        }
-    }
-
-    impl Drop for Endless {
-        fn drop(&mut self) {
-            let _gone = self.0.take().map(|given_up| given_up.send(()));
-        }
-    }
-
-    #[tokio::test]
-    async fn a_client_that_stops_reading_loses_its_answer() {
-        let (given_up, answer_ended) = tokio::sync::oneshot::channel();
-        let body = Arc::new(std::sync::Mutex::new(Some(Endless(Some(given_up)))));
-        let endless = async move || match body.lock().ok().and_then(|mut body| body.take()) {
-            Some(body) => Body::new(body),
-            None => Body::empty(),
+    /// On to the application, with a body that is within its limits.
+    async fn pass(&self, mut request: Request<Incoming>, asked: Asked) -> Response {
+        let packing = match Packing::of(request.headers()) {
+            Ok(packing) => packing,
+            Err(unknown) => return cannot_unpack(&unknown, &asked),
         };
-        let listener = crate::bind(([127, 0, 0, 1], 0).into()).unwrap();
-        let address = listener.address();
-        let limits = Limits { write_idle: Duration::from_millis(50), ..Limits::default() };
-        let config = Config { limits, ..Config::default() };
-        let app = Router::new().route("/", axum::routing::get(endless));
-        let stop = CancellationToken::new();
-        let serving = tokio::spawn(serve(vec![listener], app, config, stop.clone()));
-
-        let mut client = TcpStream::connect(address).await.unwrap();
-        let request = format!("GET / HTTP/1.1\r\nHost: {address}\r\n\r\n");
-        tokio::io::AsyncWriteExt::write_all(&mut client, request.as_bytes()).await.unwrap();
-
-        // Its buffers fill up, as nothing is read from here on.
-        tokio::time::timeout(Duration::from_secs(30), answer_ended).await.unwrap().unwrap();
-        stop.cancel();
-        serving.await.unwrap();
+        if packing.is_some() {
+            // They are of the body as it was sent.
+            request.headers_mut().remove(CONTENT_ENCODING);
+            request.headers_mut().remove(CONTENT_LENGTH);
+        }
+        request.extensions_mut().insert(asked.id.clone());
+        let faults = Faults::default();
+        let request = request.map(|body| request_body::arriving(body, packing, &self.limits, &faults));
+        let response = match CatchPanic::custom(self.app.clone(), asked.clone()).oneshot(request).await {
+            Ok(response) => response.map(Body::new),
+            Err(never) => match never {},
+        };
+        match faults.get() {
+            // Whoever read the body can only tell that it ended.
+            Some(fault) if !response.status().is_success() => {
+                asked.refuse(fault.status(), &fault.to_string())
+            }
+            _ => response,
+        }
     }
+}
+
+/// What a refusal is made of.
+#[derive(Clone)]
+struct Asked {
+    family: Family,
+    id: RequestId,
+}
+
+impl Asked {
+    fn refuse(&self, status: StatusCode, message: &str) -> Response {
+        refusal(self.family, status, message, &self.id)
+    }
+}
+
+/// A fault of ours ends one request and nothing else.
+impl ResponseForPanic for Asked {
+    type ResponseBody = Body;
+
+    fn response_for_panic(&mut self, panic: Box<dyn Any + Send>) -> Response {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or_default();
+        tracing::error!(id = ?self.id.header_value(), panic = text, "a request ended in a panic");
+        self.refuse(StatusCode::INTERNAL_SERVER_ERROR, "a part of the server failed; its log says more")
+    }
+}
+
+fn cannot_unpack(unpack::Unknown(packing): &unpack::Unknown, asked: &Asked) -> Response {
+    let text =
+        format!("a body with the Content-Encoding \"{packing}\" cannot be read, only {}", unpack::ACCEPTED);
+    let mut response = asked.refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, &text);
+    response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static(unpack::ACCEPTED));
+    response
 }

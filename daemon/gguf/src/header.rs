@@ -74,6 +74,17 @@ impl Header {
         Ok(header)
     }
 
+    /// What tells what the model is: without tensors, and with lists of more than so many values empty.
+    pub fn without_lists(mut self, longest: usize) -> Self {
+        (self.tensors, self.spans) = (Vec::new(), Vec::new());
+        for (_, value) in &mut self.metadata {
+            if matches!(value, Value::Array(values) if values.len() > longest) {
+                *value = Value::Array(Vec::new());
+            }
+        }
+        self
+    }
+
     /// A metadata value by its key.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.metadata.iter().find(|(name, _)| name == key).map(|(_, value)| value)

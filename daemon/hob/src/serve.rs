@@ -30,11 +30,11 @@ pub(crate) fn run(Arguments {}: Arguments) -> anyhow::Result<()> {
     platform::memory::keep_little();
     let settings = Settings::load()?;
     telemetry::start(&settings.log)?;
-    platform::process::raise_open_files();
+    let open_files = platform::process::raise_open_files();
     // Translating takes little; what computes is in the workers.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.context("cannot start the runtime")?.block_on(async {
-        let hob = Hob::build(&settings)?;
+        let hob = Hob::build(&settings, open_files)?;
         hob.announce();
         hob.run().await
     })
@@ -52,7 +52,7 @@ struct Hob {
 }
 
 impl Hob {
-    fn build(settings: &Settings) -> anyhow::Result<Self> {
+    fn build(settings: &Settings, open_files: u64) -> anyhow::Result<Self> {
         let listeners = bind(&settings.listen)?;
         let store = Store::open(settings.models_dir.clone())?.with_floor(settings.keep_free);
         if settings.prune {
@@ -85,7 +85,7 @@ impl Hob {
         let door = front::Config {
             origins: settings.origins.clone(),
             hosts: settings.hosts.clone(),
-            ..Default::default()
+            limits: front::Limits::default().within_open_files(open_files),
         };
         let preload = settings.preload.clone();
         Ok(Self { listeners, door, app, api, preload, scheduler })

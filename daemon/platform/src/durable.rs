@@ -1,6 +1,6 @@
 //! The one writer that survives a power cut: write aside, sync, rename, sync the folder. A file is there whole or not at all.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -90,6 +90,17 @@ impl Drop for Staged {
 /// On any failure the old file of this name stands.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut staged = Staged::create(path.parent().unwrap_or(Path::new(".")))?;
+    staged.write_all(bytes)?;
+    staged.keep(path).map(drop)
+}
+
+/// Writes a whole small file that has these permissions from its first byte on.
+///
+/// # Errors
+/// On any failure the old file of this name stands.
+pub fn write_with(path: &Path, bytes: &[u8], permissions: Permissions) -> io::Result<()> {
+    let mut staged = Staged::create(path.parent().unwrap_or(Path::new(".")))?;
+    staged.file.set_permissions(permissions)?;
     staged.write_all(bytes)?;
     staged.keep(path).map(drop)
 }

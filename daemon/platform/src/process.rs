@@ -191,13 +191,18 @@ unsafe fn born_with(number: i32) -> io::Result<OwnedFd> {
 }
 
 /// Lets this process have as many open files as the system grants it: every blob that is held is one, and every client.
-pub fn raise_open_files() {
+/// Returns how many that is.
+pub fn raise_open_files() -> u64 {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+    match getrlimit(Resource::RLIMIT_NOFILE) {
         // Where that is refused, the old limit stands.
-        let _unchanged = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+        Ok((now, most)) => setrlimit(Resource::RLIMIT_NOFILE, most, most).map_or(now, |()| most),
+        Err(_) => OPEN_FILES,
     }
 }
+
+/// What a process may have open where nobody says; every system grants it.
+const OPEN_FILES: u64 = 256;
 
 /// A process of its own group, so that the terminal's Ctrl-C does not reach it.
 #[derive(Debug)]

@@ -118,8 +118,10 @@ pub enum Think {
     Off,
     /// It is; a model that cannot refuses.
     On,
-    /// It is, as hard as that.
+    /// It is, as hard as that; a model that cannot refuses.
     Level(ThinkLevel),
+    /// Where the model can, as hard as that.
+    Able(ThinkLevel),
 }
 
 /// How hard an answer is thought about.

@@ -20,6 +20,8 @@ pub enum Event {
 /// A part of an answer: what was added to it since the last.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Said {
+    /// What the prompt took, told once, with the first token or before it.
+    pub read: Option<PromptRead>,
     /// Whole characters only, and never part of a stop string.
     pub text: String,
     /// What the model thought; before any text, as a rule.
@@ -40,6 +42,7 @@ impl Said {
 
     /// Puts what was said next behind this.
     pub fn append(&mut self, next: Self) {
+        self.read = self.read.or(next.read);
         self.text += &next.text;
         self.thinking += &next.thinking;
         self.calls.extend(next.calls);
@@ -52,6 +55,15 @@ impl<T: Into<String>> From<T> for Said {
     fn from(text: T) -> Self {
         Self { text: text.into(), ..Self::default() }
     }
+}
+
+/// What a prompt took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromptRead {
+    /// Cached ones included.
+    pub prompt_tokens: u32,
+    /// Of these, taken from the prefix cache.
+    pub cached_tokens: u32,
 }
 
 /// A call of a tool, or more of one.

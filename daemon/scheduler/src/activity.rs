@@ -19,6 +19,8 @@ pub struct Activity {
     pub state: State,
     /// Requests that have it.
     pub running: usize,
+    /// Of these, answers that are held until their readers have caught up.
+    pub held: usize,
     /// Requests that wait for it.
     pub waiting: usize,
     /// How long the first of them has waited.
@@ -41,7 +43,21 @@ pub enum State {
     Quarantined(String),
 }
 
+/// Requests that wait for a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// How many may.
+    pub limit: usize,
+    /// How many do.
+    pub waiting: usize,
+}
+
 impl Scheduler {
+    /// How full the queue is.
+    pub fn queue(&self) -> Queue {
+        Queue { limit: self.shared.config.max_queue, waiting: self.shared.table().waiting.len() }
+    }
+
     /// Models that are in memory, or waited for, or kept from being loaded, by name.
     pub fn activity(&self) -> Vec<Activity> {
         let now = Instant::now();
@@ -57,9 +73,9 @@ impl Scheduler {
         for (name, entry) in &table.models {
             let activity = of(&mut models, name);
             activity.running = entry.leases;
-            activity.state = match entry.phase {
-                Phase::Loading(_) => State::Loading,
-                Phase::Ready { .. } => State::Loaded,
+            (activity.state, activity.held) = match &entry.phase {
+                Phase::Loading(_) => (State::Loading, 0),
+                Phase::Ready { link, .. } => (State::Loaded, link.held()),
             };
         }
         for waiting in table.waiting.values() {
@@ -76,6 +92,7 @@ fn of<'a>(models: &'a mut BTreeMap<ModelName, Activity>, name: &ModelName) -> &'
         name: name.clone(),
         state: State::default(),
         running: 0,
+        held: 0,
         waiting: 0,
         longest_wait: None,
     })

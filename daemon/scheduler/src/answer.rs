@@ -7,11 +7,12 @@ use protocol::{Done, Event, Generate, GenerateError, RequestId, ToWorker};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
+use crate::link::News;
 use crate::run::Lease;
-use crate::worker::News;
 use crate::{Load, Scheduler};
 
-/// An answer under way. Dropping it before its end cancels the generation.
+/// An answer under way. Dropping it before its end cancels the generation; who does not read it for a while has the model
+/// stop until they do.
 #[derive(Debug)]
 pub struct Answer {
     /// How long the request waited for its model.
@@ -65,6 +66,7 @@ impl Answer {
     pub async fn next(&mut self) -> Option<Event> {
         loop {
             let News { event, tokens } = self.events.recv().await?;
+            self.lease.link().read(self.request);
             if !tokens.is_empty() {
                 self.first.get_or_insert_with(Instant::now);
                 self.told.extend(tokens);

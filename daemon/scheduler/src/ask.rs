@@ -2,8 +2,8 @@
 
 use protocol::{Generate, GenerateError, Rendered, RequestId, ToWorker};
 
+use crate::link::Whole;
 use crate::run::Lease;
-use crate::worker::Whole;
 use crate::{AskError, Load, Scheduler};
 
 impl Scheduler {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use protocol::{Embed, Embedded, GenerateError, Inputs, RequestId, ToWorker};
 
+use crate::link::Whole;
 use crate::run::Lease;
-use crate::worker::Whole;
 use crate::{Load, ScheduleError, Scheduler};
 
 /// Vectors under way. Dropping it before its end cancels what is left.

@@ -5,6 +5,7 @@
 mod activity;
 mod answer;
 mod ask;
+mod backlog;
 mod budget;
 mod embed;
 mod error;
@@ -12,6 +13,7 @@ mod estimate;
 mod fit;
 mod health;
 mod keep_alive;
+mod link;
 mod plan;
 mod prefixes;
 mod quantize;
@@ -20,7 +22,7 @@ mod table;
 mod worker;
 mod world;
 
-pub use activity::{Activity, State};
+pub use activity::{Activity, Queue, State};
 pub use answer::Answer;
 pub use budget::MemoryLimit;
 pub use embed::Embedding;

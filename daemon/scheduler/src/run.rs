@@ -13,10 +13,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::health::Verdict;
+use crate::link::Link;
 use crate::plan::{Place, Refusal, Room, Size, Step, longest_context, next_step_beside};
 use crate::prefixes::PrefixFiles;
 use crate::table::{Phase, Table};
-use crate::worker::{self, Ended, Failure, Link};
+use crate::worker::{self, Ended, Failure};
 use crate::world::{self, World};
 use crate::{Answer, Config, KeepAlive, Load, Loaded, ScheduleError, Shape};
 

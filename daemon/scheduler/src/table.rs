@@ -10,8 +10,8 @@ use store::{Digest, ModelName};
 use tokio::time::Instant;
 
 use crate::health::Health;
+use crate::link::Link;
 use crate::plan::{Have, Hold, Place, Size, Standing, serves, sizes};
-use crate::worker::Link;
 use crate::{KeepAlive, Load, Loaded, Shape};
 
 #[derive(Default)]

@@ -1,26 +1,22 @@
-//! One worker: its process, its socket, and the requests that wait for its events.
+//! One worker: its process and its socket. Who waits for it is the `link`'s to know.
 
-use std::collections::HashMap;
 use std::io;
 use std::process::ExitStatus;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use platform::process::WorkerFiles;
 use protocol::{
-    Embed, Embedded, Event, FrameError, FromWorker, Generate, GenerateError, LoadOptions, ModelFacts,
-    Quantization, Rendered, RequestId, ToWorker,
-    frame::{self, MEDIA_PART_BYTES},
+    FrameError, FromWorker, GenerateError, LoadOptions, ModelFacts, Quantization, ToWorker, frame,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::process::Child;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::oneshot;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+
+use crate::link::Link;
 
 /// A worker that was started: a socket, and the process at its other end. Tests have none.
 pub(crate) struct Connection {
@@ -30,249 +26,6 @@ pub(crate) struct Connection {
 
 /// Starts a worker on open files.
 pub(crate) type Spawn = dyn Fn(WorkerFiles) -> io::Result<Connection> + Send + Sync;
-
-/// One step of an answer.
-#[derive(Debug)]
-pub(crate) struct News {
-    pub(crate) event: Event,
-    /// The tokens that led to it.
-    pub(crate) tokens: Vec<i32>,
-}
-
-impl From<Event> for News {
-    fn from(event: Event) -> Self {
-        Self { event, tokens: Vec::new() }
-    }
-}
-
-/// What the scheduler holds of a worker.
-#[derive(Debug)]
-pub(crate) struct Link {
-    /// Of one request, as the worker loaded.
-    pub(crate) context_tokens: u32,
-    outgoing: UnboundedSender<ToWorker>,
-    pending: Mutex<Option<Pending>>,
-    next: AtomicU64,
-    stop: CancellationToken,
-}
-
-/// Who waits for a worker.
-#[derive(Debug)]
-struct Pending {
-    requests: HashMap<RequestId, Listener>,
-    /// Since when somebody has.
-    since: Instant,
-}
-
-/// Who is told what a worker says of a request.
-#[derive(Debug)]
-pub(crate) enum Listener {
-    Answer(UnboundedSender<News>),
-    Vectors(Reply<Embedded>),
-    Prompt(Reply<Rendered>),
-    Pieces(Reply<Pieces>),
-}
-
-/// An answer that comes as a whole.
-pub(crate) type Whole<T> = oneshot::Receiver<Result<T, GenerateError>>;
-type Reply<T> = oneshot::Sender<Result<T, GenerateError>>;
-
-/// What each of some tokens stands for.
-pub(crate) type Pieces = Vec<Vec<u8>>;
-
-impl Listener {
-    fn fail(self, error: GenerateError) {
-        // Nobody listens to a cancelled request.
-        match self {
-            Self::Answer(sender) => drop(sender.send(Event::Failed(error).into())),
-            Self::Vectors(sender) => drop(sender.send(Err(error))),
-            Self::Prompt(sender) => drop(sender.send(Err(error))),
-            Self::Pieces(sender) => drop(sender.send(Err(error))),
-        }
-    }
-}
-
-impl Link {
-    /// Begins a generation, or goes on with one of whose answer these tokens were told. On a dead worker the answer is
-    /// that it died.
-    pub(crate) fn begin(&self, work: Generate, told: Vec<i32>) -> (RequestId, UnboundedReceiver<News>) {
-        let (sender, events) = unbounded_channel();
-        let request = self.enter(Listener::Answer(sender));
-        self.send_media(request, &work);
-        let work = Box::new(work);
-        self.send(match told.is_empty() {
-            true => ToWorker::Generate(request, work),
-            false => ToWorker::Resume(request, work, told),
-        });
-        (request, events)
-    }
-
-    /// Begins to make vectors. On a dead worker the answer is that it died.
-    pub(crate) fn embed(&self, work: Embed) -> (RequestId, Whole<Embedded>) {
-        let (sender, answer) = oneshot::channel();
-        let request = self.enter(Listener::Vectors(sender));
-        self.send(ToWorker::Embed(request, Box::new(work)));
-        (request, answer)
-    }
-
-    /// Asks what would be read for a generation.
-    pub(crate) fn render(&self, work: Generate) -> (RequestId, Whole<Rendered>) {
-        let (sender, answer) = oneshot::channel();
-        let request = self.enter(Listener::Prompt(sender));
-        self.send_media(request, &work);
-        self.send(ToWorker::Render(request, Box::new(work)));
-        (request, answer)
-    }
-
-    /// Asks what tokens stand for.
-    pub(crate) fn detokenize(&self, tokens: Vec<i32>) -> (RequestId, Whole<Pieces>) {
-        let (sender, answer) = oneshot::channel();
-        let request = self.enter(Listener::Pieces(sender));
-        self.send(ToWorker::Detokenize(request, tokens));
-        (request, answer)
-    }
-
-    /// Files go ahead of their request.
-    fn send_media(&self, request: RequestId, work: &Generate) {
-        for file in &*work.media.0 {
-            let mut parts = file.chunks(MEDIA_PART_BYTES).peekable();
-            while let Some(part) = parts.next() {
-                self.send(ToWorker::Media(request, part.to_vec(), parts.peek().is_none()));
-            }
-        }
-    }
-
-    fn enter(&self, listener: Listener) -> RequestId {
-        let request = RequestId(self.next.fetch_add(1, Ordering::Relaxed));
-        match &mut *self.pending() {
-            Some(pending) => pending.add(request, listener),
-            None => listener.fail(GenerateError::WorkerDied),
-        }
-        request
-    }
-
-    pub(crate) fn send(&self, message: ToWorker) {
-        // A worker that is gone has already failed its requests.
-        let _unsent = self.outgoing.send(message);
-    }
-
-    pub(crate) fn forget(&self, request: RequestId) -> Option<Listener> {
-        self.pending().as_mut()?.requests.remove(&request)
-    }
-
-    /// The worker ended: it answers nothing any more.
-    pub(crate) fn is_dead(&self) -> bool {
-        self.pending().is_none()
-    }
-
-    /// Kills the worker.
-    pub(crate) fn stop(&self) {
-        self.stop.cancel();
-    }
-
-    /// Passes on what the worker said; false if it is nothing that a loaded worker says.
-    fn take_in(&self, said: FromWorker) -> bool {
-        match said {
-            FromWorker::Said(request, said, tokens) => {
-                self.deliver(request, News { event: Event::Said(said), tokens });
-            }
-            FromWorker::Done(request, said, done) => {
-                self.deliver(request, Event::Said(said).into());
-                self.deliver(request, Event::Done(done).into());
-            }
-            FromWorker::Embedded(request, embedded) => {
-                if let Some(Listener::Vectors(sender)) = self.forget(request) {
-                    // Nobody listens to a cancelled request.
-                    let _undelivered = sender.send(Ok(embedded));
-                }
-            }
-            FromWorker::Rendered(request, rendered) => {
-                if let Some(Listener::Prompt(sender)) = self.forget(request) {
-                    let _undelivered = sender.send(Ok(rendered));
-                }
-            }
-            FromWorker::Detokenized(request, pieces) => {
-                if let Some(Listener::Pieces(sender)) = self.forget(request) {
-                    let _undelivered = sender.send(Ok(pieces));
-                }
-            }
-            FromWorker::Failed(request, error) => self.fail(request, error),
-            FromWorker::Alive => {}
-            FromWorker::Loading(_)
-            | FromWorker::Loaded(_)
-            | FromWorker::LoadFailed { .. }
-            | FromWorker::Quantized => return false,
-        }
-        true
-    }
-
-    fn deliver(&self, request: RequestId, news: News) {
-        if let Some(pending) = &mut *self.pending() {
-            let last = !matches!(news.event, Event::Said(_));
-            if let Some(Listener::Answer(sender)) = pending.requests.get(&request) {
-                // Nobody listens to a cancelled request.
-                let _undelivered = sender.send(news);
-            }
-            if last {
-                pending.requests.remove(&request);
-            }
-        }
-    }
-
-    fn fail(&self, request: RequestId, error: GenerateError) {
-        if let Some(listener) = self.forget(request) {
-            listener.fail(error);
-        }
-    }
-
-    fn fail_all(&self, error: &GenerateError) {
-        for (_, listener) in self.pending().take().into_iter().flat_map(|pending| pending.requests) {
-            listener.fail(error.clone());
-        }
-    }
-
-    /// Fails a request that is too long for a frame.
-    fn refuse(&self, message: &ToWorker, bytes: usize) {
-        match message {
-            ToWorker::Generate(request, _)
-            | ToWorker::Resume(request, ..)
-            | ToWorker::Render(request, _)
-            | ToWorker::Detokenize(request, _) => {
-                self.fail(*request, GenerateError::TooLarge { bytes: bytes as u64 });
-            }
-            // Only one input alone is so long.
-            ToWorker::Embed(request, _) => self.fail(*request, GenerateError::InputTooLong),
-            ToWorker::Load(_)
-            | ToWorker::Quantize(_)
-            | ToWorker::Media(..)
-            | ToWorker::Hold(_)
-            | ToWorker::Release(_)
-            | ToWorker::Cancel(_) => {}
-        }
-    }
-
-    /// Since when somebody has waited for an answer, if anybody does.
-    fn awaited_since(&self) -> Option<Instant> {
-        self.pending().as_ref().filter(|pending| !pending.requests.is_empty()).map(|pending| pending.since)
-    }
-
-    fn pending(&self) -> MutexGuard<'_, Option<Pending>> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Pending {
-    fn none() -> Self {
-        Self { requests: HashMap::new(), since: Instant::now() }
-    }
-
-    fn add(&mut self, request: RequestId, listener: Listener) {
-        if self.requests.is_empty() {
-            self.since = Instant::now();
-        }
-        self.requests.insert(request, listener);
-    }
-}
 
 /// A loaded worker; [`Serving::run`] must be driven for it to answer.
 pub(crate) struct Serving {
@@ -317,14 +70,8 @@ pub(crate) async fn load(
         })? {
             Ok(Some(FromWorker::Loading(_))) => {}
             Ok(Some(FromWorker::Loaded(facts))) => {
-                let (sender, outgoing) = unbounded_channel();
-                let link = Arc::new(Link {
-                    context_tokens: facts.context_tokens,
-                    outgoing: sender,
-                    pending: Mutex::new(Some(Pending::none())),
-                    next: AtomicU64::new(1),
-                    stop: CancellationToken::new(),
-                });
+                let (link, outgoing) = Link::new(facts.context_tokens);
+                let link = Arc::new(link);
                 return Ok((Serving { link, reader, writer, outgoing, process: connection.process }, facts));
             }
             Ok(Some(FromWorker::LoadFailed { reason })) => return Err(reason.into()),

@@ -7,12 +7,12 @@ mod config;
 mod create;
 mod digest;
 mod error;
-mod kind;
 mod lock;
 mod manifest;
 mod model;
 pub mod modelfile;
 mod name;
+mod outline;
 mod partial;
 mod prune;
 mod room;
@@ -27,6 +27,7 @@ pub use error::StoreError;
 pub use manifest::{BlobRef, InvalidManifest, Manifest};
 pub use model::{Listed, Model};
 pub use name::{InvalidName, ModelName};
+pub use outline::Outline;
 pub use partial::{Follower, ListedPartial, Part, PartWriter, Partial};
 pub use prune::Pruned;
 pub use scrub::{Depth, Problem, Scrubbed};
@@ -45,7 +46,7 @@ const LEFTOVER_AGE: std::time::Duration = std::time::Duration::from_secs(3600);
 pub struct Store {
     root: Arc<PathBuf>,
     awaiting: Arc<blob::AwaitingManifest>,
-    kinds: Arc<kind::Kinds>,
+    outlines: Arc<outline::Outlines>,
     floor_bytes: u64,
 }
 
@@ -56,7 +57,7 @@ impl Store {
     /// [`StoreError::NotWritable`] if it cannot be made or written.
     pub fn open(root: PathBuf) -> Result<Self, StoreError> {
         let store =
-            Self { root: Arc::new(root), awaiting: Arc::default(), kinds: Arc::default(), floor_bytes: 0 };
+            Self { root: Arc::new(root), awaiting: Arc::default(), outlines: Arc::default(), floor_bytes: 0 };
         for folder in [store.blobs(), store.manifests()] {
             std::fs::create_dir_all(&folder)
                 .map_err(|source| StoreError::NotWritable { path: folder.clone(), source })?;

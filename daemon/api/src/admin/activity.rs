@@ -22,6 +22,8 @@ struct Model {
     reason: Option<String>,
     /// Requests that have it.
     running: usize,
+    /// Of these, answers that are held until their readers have caught up.
+    held: usize,
     /// Requests that wait for it.
     waiting: usize,
     /// Seconds that the first of them has waited.
@@ -47,6 +49,7 @@ fn model(activity: Activity) -> Model {
         state,
         reason,
         running: activity.running,
+        held: activity.held,
         waiting: activity.waiting,
         longest_wait: activity.longest_wait.map(|time| time.as_secs_f64()),
     }

@@ -11,8 +11,7 @@ use store::{
     gguf::{Header, ModelKind},
 };
 
-/// What models were found to be able to do, by their manifests: a header is long, and a list is asked for often. A clone
-/// is cheap.
+/// What models were found to be able to do, by their manifests, as a list is asked for often. A clone is cheap.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known(Arc<Mutex<HashMap<Digest, Vec<&'static str>>>>);
 
@@ -31,8 +30,8 @@ impl Known {
 
 fn found(store: &Store, listed: &Listed) -> Result<Vec<&'static str>, StoreError> {
     let model = store.resolve(&listed.name)?;
-    let (header, projector) = (store.header(&model)?, store.projector(&model)?);
-    Ok(of(&model, &header, projector.as_ref()))
+    let (outline, projector) = (store.outline(&model.weights_digest)?, store.projector(&model)?);
+    Ok(of(&model, &outline.header, projector.as_ref()))
 }
 
 /// In Ollama's words.

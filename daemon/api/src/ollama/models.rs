@@ -17,7 +17,7 @@ use protocol::Message;
 use scheduler::Loaded;
 use serde_json::{Map, Value, json};
 use store::{
-    Listed, Model, ModelConfig, ModelName, Store, StoreError,
+    Listed, Model, ModelConfig, ModelName, Outline, Store, StoreError,
     gguf::{self, Header},
 };
 
@@ -102,11 +102,22 @@ pub(super) async fn show(State(api): State<Api>, body: Body) -> Result<Response,
         other => other,
     })?;
     let shown = api.on_store(move |store| {
-        let (header, projector) = (store.header(&model)?, store.projector(&model)?);
-        let capabilities = capabilities::of(&model, &header, projector.as_ref());
-        let projector_info = projector.map(|projector| model_info(&projector, lists));
-        let modelfile = store.modelfile(&model);
-        Ok(Show { modelfile, projector_info, capabilities, ..shown(model, &header, lists) })
+        let projector = store.projector(&model)?;
+        let outline = store.outline(&model.weights_digest)?;
+        let show = Show {
+            modelfile: store.modelfile(&model),
+            capabilities: capabilities::of(&model, &outline.header, projector.as_ref()),
+            projector_info: projector.map(|header| model_info(&header, header.parameter_count(), lists)),
+            ..shown(model.clone(), &outline)
+        };
+        match lists {
+            Lists::Short => Ok(show),
+            Lists::Whole => {
+                let header = store.header(&model)?;
+                let tensors = header.tensors.iter().map(tensor).collect();
+                Ok(Show { model_info: model_info(&header, outline.parameter_count, lists), tensors, ..show })
+            }
+        }
     });
     Ok(object(&shown.await?))
 }
@@ -139,7 +150,8 @@ pub(super) fn asked(fields: &mut Fields) -> Result<Option<String>, Invalid> {
     Ok(fields.text("model")?.or(old_name))
 }
 
-fn shown(model: Model, header: &Header, lists: Lists) -> Show {
+fn shown(model: Model, outline: &Outline) -> Show {
+    let header = &outline.header;
     Show {
         license: model.licenses.join("\n"),
         modelfile: String::new(),
@@ -151,12 +163,9 @@ fn shown(model: Model, header: &Header, lists: Lists) -> Show {
         renderer: model.config.renderer,
         parser: model.config.parser,
         requires: model.config.requires,
-        model_info: model_info(header, lists),
-        tensors: match lists {
-            Lists::Short => Vec::new(),
-            Lists::Whole => header.tensors.iter().map(tensor).collect(),
-        },
+        model_info: model_info(header, outline.parameter_count, Lists::Short),
         projector_info: None,
+        tensors: Vec::new(),
         capabilities: Vec::new(),
         modified_at: timestamp(model.modified),
     }
@@ -174,11 +183,11 @@ fn parameters(lines: &[(String, String)]) -> String {
     lines.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn model_info(header: &Header, lists: Lists) -> Map<String, Value> {
+fn model_info(header: &Header, parameter_count: u64, lists: Lists) -> Map<String, Value> {
     let hidden = ["general.name", "tokenizer.chat_template"];
     let shown = header.metadata.iter().filter(|(name, _)| !hidden.contains(&name.as_str()));
     let mut info: Map<_, _> = shown.map(|(name, value)| (name.clone(), info_value(value, lists))).collect();
-    info.insert("general.parameter_count".into(), json!(header.parameter_count()));
+    info.insert("general.parameter_count".into(), json!(parameter_count));
     info
 }
 

@@ -45,6 +45,7 @@ impl Sampling {
         }
         for (name, number) in numbers {
             if let Some(number) = number {
+                in_range(name, number)?;
                 patch.set(name, &json!(number))?;
             }
         }
@@ -57,6 +58,20 @@ impl Sampling {
             patch.stop = Some(stops(stop)?);
         }
         Ok(patch)
+    }
+}
+
+/// OpenAI's own ranges; what it does not know has the vocabulary's.
+fn in_range(name: &str, number: f64) -> Result<(), Invalid> {
+    let (low, high) = match name {
+        "temperature" => (0.0, 2.0),
+        "top_p" => (0.0, 1.0),
+        "frequency_penalty" | "presence_penalty" => (-2.0, 2.0),
+        _ => return Ok(()),
+    };
+    match (low..=high).contains(&number) {
+        true => Ok(()),
+        false => Err(Invalid::of(name, format!("{name} is {number}, it must be from {low} to {high}"))),
     }
 }
 
@@ -139,7 +154,11 @@ mod tests {
     #[test]
     fn what_is_out_of_range_is_refused_by_name() {
         let named = |sampling: Sampling| sampling.patch().unwrap_err().field.unwrap_or_default();
-        assert_eq!(named(Sampling { temperature: Some(-1.0), ..Sampling::default() }), "temperature");
+        assert_eq!(named(Sampling { temperature: Some(2.5), ..Sampling::default() }), "temperature");
+        assert_eq!(
+            named(Sampling { presence_penalty: Some(-3.0), ..Sampling::default() }),
+            "presence_penalty"
+        );
         let many = TextOrList::List(vec!["a".to_owned(); MAX_STOPS + 1]);
         assert_eq!(named(Sampling { stop: Some(many), ..Sampling::default() }), "stop");
         let bias = |token: &str, bias| logit_bias(Some(BTreeMap::from([(token.to_owned(), bias)])));

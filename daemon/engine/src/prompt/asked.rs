@@ -17,7 +17,7 @@ pub(super) struct Asked<'a> {
 impl<'a> Asked<'a> {
     pub(super) fn of(request: &'a Generate, abilities: Capabilities) -> Self {
         let think = match request.think {
-            Think::Unsaid => abilities.thinking,
+            Think::Unsaid | Think::Able(_) => abilities.thinking,
             Think::Off => false,
             Think::On | Think::Level(_) => true,
         };
@@ -36,7 +36,7 @@ impl<'a> Asked<'a> {
 
     pub(super) fn effort(&self) -> &'static str {
         match self.request.think {
-            Think::Level(level) => level.as_str(),
+            Think::Level(level) | Think::Able(level) if self.think => level.as_str(),
             _ => "",
         }
     }

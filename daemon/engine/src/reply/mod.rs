@@ -7,7 +7,7 @@ mod shape;
 mod tagged;
 mod thoughts;
 
-use protocol::{CallName, CallPart, Done, Said, TokenLogprob, ToolCall};
+use protocol::{CallName, CallPart, Done, PromptRead, Said, TokenLogprob, ToolCall};
 
 use crate::ggml::ChatParser;
 
@@ -53,6 +53,8 @@ pub(crate) struct Telling {
     /// What goes with the rest.
     unread: Vec<i32>,
     logprobs: Vec<TokenLogprob>,
+    /// Until it is told.
+    prompt_read: Option<PromptRead>,
     told: Reply,
     thoughts: Thoughts,
 }
@@ -66,6 +68,7 @@ impl Telling {
             read: 0,
             unread: Vec::new(),
             logprobs: Vec::new(),
+            prompt_read: None,
             told: Reply::default(),
             thoughts: Thoughts::default(),
         }
@@ -86,6 +89,7 @@ impl Telling {
         self.text += &chunk.said.text;
         self.unread.extend(chunk.tokens);
         self.logprobs.extend(chunk.said.logprobs);
+        self.prompt_read = self.prompt_read.or(chunk.said.read);
         // All of it is read each time, so a long one is read in larger steps.
         if chunk.done.is_none() && self.text.len() - self.read <= self.text.len() / STEPS {
             return None;
@@ -102,7 +106,8 @@ impl Telling {
         if !self.tells_thinking {
             said.thinking.clear();
         }
-        let said = Said { logprobs: std::mem::take(&mut self.logprobs), ..said };
+        let said =
+            Said { read: self.prompt_read.take(), logprobs: std::mem::take(&mut self.logprobs), ..said };
         let done = chunk.done.map(|done| Done {
             // The token that ends an answer is none of it.
             thinking_tokens: self.thoughts.tokens().min(done.generated_tokens),

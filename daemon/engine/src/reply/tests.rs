@@ -114,6 +114,34 @@ fn the_families_calls_are_told_part_by_part() {
 }
 
 #[test]
+fn tokens_of_thoughts_are_counted() {
+    let thought = "<think>\nRain or sun?\n</think>\n\n";
+    for (text, expected) in [
+        (format!("{thought}No rain."), thought.len()),
+        ("No rain.".to_owned(), 0),
+        ("<think>\nRain or".to_owned(), 16),
+    ] {
+        let mut telling = telling(template!("qwen"));
+        let mut counted = None;
+        let characters = text.chars().map(|character| (character.to_string(), None));
+        // The end is a token as well.
+        let end = Done { generated_tokens: text.len() as u32, ..done() };
+        for (piece, done) in characters.chain([(String::new(), Some(end))]) {
+            let chunk = telling.take(Chunk { said: piece.into(), tokens: vec![1], done });
+            counted = chunk.and_then(|chunk| chunk.done).map(|done| done.thinking_tokens as usize);
+        }
+        let counted = counted.unwrap();
+        assert!(counted.abs_diff(expected) <= 2, "{counted} and not {expected} of {text:?}");
+        // Told by one worker and ended by another.
+        let mut telling = self::telling(template!("qwen"));
+        text.chars().for_each(|character| telling.skip(&character.to_string(), 1));
+        let end = Done { generated_tokens: text.len() as u32, ..done() };
+        let last = telling.take(Chunk { said: Said::default(), tokens: vec![1], done: Some(end) }).unwrap();
+        assert_eq!(last.done.map(|done| done.thinking_tokens as usize), Some(counted), "{text:?}");
+    }
+}
+
+#[test]
 fn what_looked_like_a_call_and_was_none_is_told_as_text() {
     for text in ["See <tool_call>\nnothing", "{\"name\": \"nobody\"}", "[TOOL_CALLS] and so on"] {
         for template in [template!("qwen"), template!("llama"), template!("mistral")] {

@@ -28,10 +28,12 @@ impl Loop {
             self.weigh(at)?;
             let Some(running) = &mut self.sequences[at].running else { continue };
             let Some(first) = running.output.take() else { continue };
-            if running.is_first() {
+            let just_read = running.is_first().then(|| running.prompt_read());
+            if just_read.is_some() {
                 read.push(at);
             }
-            let drawn = self.draw(at, first, now);
+            let mut drawn = self.draw(at, first, now);
+            drawn.said.read = just_read;
             tokens += drawn.tokens.len();
             self.tell(at, drawn)?;
         }

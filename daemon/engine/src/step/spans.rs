@@ -10,7 +10,9 @@ use crate::queue::Waiting;
 impl Loop {
     /// Reads a piece of the image or recording whose request has waited for longest, if there is one.
     pub(super) fn read_span(&mut self) -> Result<(), HungUp> {
-        let waiting = (0..self.sequences.len()).filter(|at| self.sequences[*at].span().is_some());
+        let held = |at: usize| self.sequences[at].running.as_ref().is_some_and(|running| running.held);
+        let reads = |at: &usize| self.sequences[*at].span().is_some() && !held(*at);
+        let waiting = (0..self.sequences.len()).filter(reads);
         let since = |at: &usize| self.sequences[*at].running.as_ref().map(|running| running.since);
         let Some(at) = waiting.min_by_key(since) else { return Ok(()) };
         match self.read_piece(at) {

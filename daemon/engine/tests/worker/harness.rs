@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use protocol::request::Overflow;
 use protocol::{
     CacheOptions, CacheTypes, Done, Event, FromWorker, Generate, GenerateError, Input, LoadOptions, Message,
-    Options, Owner, RequestId, Role, ToWorker, frame,
+    Options, Owner, Rendered, RequestId, Role, ToWorker, frame,
 };
 
 pub(crate) const ME: Owner = Owner(1);
@@ -65,6 +65,46 @@ impl Worker {
     }
 
     pub(crate) fn begin(&mut self, work: Generate) -> RequestId {
+        let request = self.announce(&work);
+        frame::write(&self.socket, &ToWorker::Generate(request, Box::new(work))).unwrap();
+        request
+    }
+
+    /// What would be read for a generation.
+    pub(crate) fn render(&mut self, work: Generate) -> Result<Rendered, GenerateError> {
+        let request = self.announce(&work);
+        frame::write(&self.socket, &ToWorker::Render(request, Box::new(work))).unwrap();
+        match self.last_word() {
+            FromWorker::Rendered(from, rendered) if from == request => Ok(rendered),
+            FromWorker::Failed(from, error) if from == request => Err(error),
+            other => panic!("instead of a prompt: {other:?}"),
+        }
+    }
+
+    /// What tokens stand for.
+    pub(crate) fn detokenize(&mut self, tokens: Vec<i32>) -> Result<Vec<Vec<u8>>, GenerateError> {
+        self.next += 1;
+        let request = RequestId(self.next);
+        frame::write(&self.socket, &ToWorker::Detokenize(request, tokens)).unwrap();
+        match self.last_word() {
+            FromWorker::Detokenized(from, pieces) if from == request => Ok(pieces),
+            FromWorker::Failed(from, error) if from == request => Err(error),
+            other => panic!("instead of pieces: {other:?}"),
+        }
+    }
+
+    /// The next that it says, but that it lives.
+    fn last_word(&self) -> FromWorker {
+        loop {
+            match frame::read(&self.socket).unwrap().unwrap() {
+                FromWorker::Alive => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// A number for a request, under which its files are sent.
+    fn announce(&mut self, work: &Generate) -> RequestId {
         self.next += 1;
         let request = RequestId(self.next);
         for file in &*work.media.0 {
@@ -73,7 +113,6 @@ impl Worker {
             frame::write(&self.socket, &ToWorker::Media(request, first.into(), false)).unwrap();
             frame::write(&self.socket, &ToWorker::Media(request, last.into(), true)).unwrap();
         }
-        frame::write(&self.socket, &ToWorker::Generate(request, Box::new(work))).unwrap();
         request
     }
 

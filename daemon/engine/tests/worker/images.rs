@@ -10,7 +10,7 @@ fn worker() -> Worker {
 }
 
 /// A BMP, whose form is simple: 24 bits a pixel, from the lowest row up.
-fn picture(colour: [u8; 3]) -> Vec<u8> {
+pub(crate) fn picture(colour: [u8; 3]) -> Vec<u8> {
     let (side, header) = (32_u32, 54_u32);
     let pixels = colour.repeat((side * side) as usize);
     let mut file = b"BM".to_vec();
@@ -20,7 +20,7 @@ fn picture(colour: [u8; 3]) -> Vec<u8> {
     [file, pixels].concat()
 }
 
-const RED: [u8; 3] = [0, 0, 255];
+pub(crate) const RED: [u8; 3] = [0, 0, 255];
 const BLUE: [u8; 3] = [255, 0, 0];
 
 fn shown(pictures: &[Vec<u8>]) -> Generate {

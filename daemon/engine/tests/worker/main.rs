@@ -6,6 +6,9 @@ mod formats;
 mod harness;
 mod images;
 mod memories;
+mod pace;
+mod prompts;
+mod sampling;
 mod tools;
 mod vectors;
 
@@ -114,7 +117,9 @@ fn a_stop_string_ends_the_answer_and_is_no_part_of_it() {
     let (stopped, done) = worker.answer(work).unwrap();
 
     assert_eq!(stopped, free[..free.find(" 9").unwrap()]);
-    assert_eq!(done.reason, FinishReason::Stop);
+    assert_eq!((done.reason, done.stop.as_deref()), (FinishReason::Stop, Some(" 9")));
+    let (_, done) = worker.answer(chat("Say yes.", greedy(200))).unwrap();
+    assert_eq!((done.reason, done.stop), (FinishReason::Stop, None), "it ended by itself");
 }
 
 #[test]
@@ -185,7 +190,7 @@ fn a_token_that_the_model_does_not_have_is_refused() {
     let mut worker = Worker::start(256, 1);
     let input = Input::Continue { context: vec![1, 999_999], turn: Vec::new() };
     let refused = worker.answer(Generate { owner: ME, ..Generate::new(input, greedy(4)) });
-    assert!(matches!(refused, Err(GenerateError::Engine { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(GenerateError::UnknownToken { token: 999_999, .. })), "{refused:?}");
 }
 
 #[test]

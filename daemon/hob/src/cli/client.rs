@@ -49,6 +49,11 @@ impl Client {
         Ok(Self { base, http: builder.build()? })
     }
 
+    /// Where the daemon is, without a slash at the end.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
     pub(crate) async fn version(&self) -> Result<String, ClientError> {
         let answer = self.get("/api/version").await?;
         Ok(answer["version"].as_str().unwrap_or_default().to_owned())

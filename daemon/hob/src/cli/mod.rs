@@ -8,6 +8,7 @@ mod create;
 mod doctor;
 mod embed;
 mod human;
+mod launch;
 mod line_editor;
 mod list;
 mod progress;
@@ -76,6 +77,8 @@ pub(crate) enum Command {
     Stop(stop::Arguments),
     /// Removes models from the store.
     Rm(rm::Arguments),
+    /// Prints the settings with which other programs use this Hob, or puts them into their files.
+    Launch(launch::Arguments),
     /// Tells whether the store is whole.
     Doctor(doctor::Arguments),
 }
@@ -124,6 +127,7 @@ pub(crate) async fn run(command: Command, context: Context) -> anyhow::Result<()
         Command::List(arguments) => list::list(&arguments, &context.client()?).await,
         Command::Ps(arguments) => ps::run(&arguments, &context.client()?).await,
         Command::Stop(arguments) => stop::run(&arguments, &context.client()?).await,
+        Command::Launch(arguments) => launch::run(arguments, &context).await,
         Command::Doctor(arguments) => doctor::run(&arguments, &context.client()?).await,
         Command::Rm(arguments) => rm::run(&arguments, &context.client()?).await,
     }

@@ -2,6 +2,9 @@
 //! reads it.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
+
+use super::surroundings::{FOLDERS, Surroundings};
 
 /// What the environment says, sorted by whose word it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +21,7 @@ pub(super) struct Environment {
     pub(super) editor: Option<String>,
     /// <https://no-color.org>
     pub(super) no_colour: bool,
+    pub(super) surroundings: Surroundings,
 }
 
 /// Hob's variables without a section; others have one, as in `HOB_MODELS__DIR`.
@@ -75,7 +79,17 @@ impl Environment {
             journal: variables.contains_key("JOURNAL_STREAM"),
             editor: variables.get("VISUAL").or(variables.get("EDITOR")).cloned(),
             no_colour: variables.contains_key("NO_COLOR"),
+            surroundings: surroundings(&variables),
         }
+    }
+}
+
+fn surroundings(variables: &HashMap<String, String>) -> Surroundings {
+    let programs = variables.get("PATH").map(|path| std::env::split_paths(path).collect());
+    let folder = |name: &&str| Some(((*name).to_owned(), PathBuf::from(variables.get(*name)?)));
+    Surroundings {
+        programs: programs.unwrap_or_default(),
+        folders: FOLDERS.iter().filter_map(folder).collect(),
     }
 }
 

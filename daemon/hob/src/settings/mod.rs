@@ -3,6 +3,7 @@
 mod credentials;
 mod environment;
 mod raw;
+mod surroundings;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use front::OriginPattern;
 use platform::directories::Directories;
 use protocol::{CacheType, CacheTypes};
 use registry::Credential;
@@ -18,6 +20,7 @@ use store::ModelName;
 
 use self::environment::Environment;
 use self::raw::Raw;
+pub(crate) use self::surroundings::Surroundings;
 
 /// Everything that an owner can decide, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +30,7 @@ pub(crate) struct Settings {
     /// Host names that are ours, besides the loopback's.
     pub(crate) hosts: Vec<String>,
     /// Origins of pages that may call us, besides the loopback's.
-    pub(crate) origins: Vec<String>,
+    pub(crate) origins: Vec<OriginPattern>,
     pub(crate) models_dir: PathBuf,
     /// Where what else is kept lies.
     pub(crate) state_dir: PathBuf,
@@ -69,6 +72,8 @@ pub(crate) struct Settings {
     /// The user wants colours.
     pub(crate) colours: bool,
     pub(crate) log: LogSettings,
+    /// Where other programs and their settings lie.
+    pub(crate) surroundings: Surroundings,
 }
 
 /// How registries are talked to.
@@ -124,7 +129,7 @@ impl Settings {
         Ok(Self {
             listen: addresses(raw.listen.as_deref())?,
             hosts: list(raw.hosts.as_deref()),
-            origins: list(raw.origins.as_deref()),
+            origins: origins(raw.origins.as_deref())?,
             models_dir: absolute(&models_dir)?,
             state_dir: state_dir.clone(),
             keep_alive: time("models.keep_alive", raw.models.keep_alive.as_deref().unwrap_or("5m"))?,
@@ -162,6 +167,7 @@ impl Settings {
             editor: raw.cli.editor.or(environment.editor.clone()).unwrap_or_else(|| "vi".into()),
             colours: !environment.no_colour,
             log: LogSettings { level: raw.log.level.unwrap_or_else(|| "info".into()), target },
+            surroundings: environment.surroundings.clone(),
         })
     }
 }
@@ -224,6 +230,10 @@ fn models(text: Option<&str>) -> anyhow::Result<Vec<ModelName>> {
         name.parse().with_context(|| format!("setting models.preload: {name:?} is no model's name"))
     };
     list(text).into_iter().map(name).collect()
+}
+
+fn origins(text: Option<&str>) -> anyhow::Result<Vec<OriginPattern>> {
+    list(text).iter().map(|origin| origin.parse().context("setting origins")).collect()
 }
 
 fn cache_type(name: &str, text: Option<&str>) -> anyhow::Result<CacheType> {
@@ -357,6 +367,7 @@ mod tests {
         assert!(wrong("HOB_MODELS__KEEP_ALIVE", "soon").contains("models.keep_alive"));
         assert!(wrong("HOB_MODELS__KEEP_FREE", "8 gigs").contains("8GiB"));
         assert!(wrong("HOB_MEMORY__LIMIT", "plenty").contains("memory.limit"));
+        assert!(wrong("OLLAMA_ORIGINS", "*").contains("origins: \"*\" is every page"));
         assert!(wrong("HOB_REGISTRY__TRUSTED", "a/b").contains("registry.trusted"));
     }
 }

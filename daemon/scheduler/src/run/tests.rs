@@ -1,5 +1,8 @@
 //! The scheduler against scripted workers at the other end of a socketpair.
 
+mod asking;
+mod pace;
+
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;

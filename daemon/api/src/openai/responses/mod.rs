@@ -138,7 +138,7 @@ impl Answering {
                 Event::Said(said) => self.progress.said(said),
                 Event::Done(done) => {
                     self.progress.end(End::Done(done));
-                    self.keep().await?;
+                    keep(&self.api, self.progress.response(), &self.items).await?;
                     return Ok(self.progress.response().clone());
                 }
                 Event::Failed(error) => return Err(error.into()),
@@ -171,7 +171,7 @@ impl Answering {
     /// Always false: nothing comes any more.
     async fn ended(&mut self, end: End) -> bool {
         self.progress.end(end);
-        match self.keep().await {
+        match keep(&self.api, self.progress.response(), &self.items).await {
             Ok(()) => self.progress.last(),
             Err(error) => {
                 tracing::error!(%error, "a response is lost");
@@ -180,11 +180,12 @@ impl Answering {
         }
         false
     }
+}
 
-    async fn keep(&self) -> Result<(), Error> {
-        match self.progress.response().store {
-            true => kept::keep(&self.api, self.progress.response(), &self.items).await,
-            false => Ok(()),
-        }
+/// Keeps a response that is to be kept.
+async fn keep(api: &Api, response: &Response, input: &[Item]) -> Result<(), Error> {
+    match response.store {
+        true => kept::keep(api, response, input).await,
+        false => Ok(()),
     }
 }

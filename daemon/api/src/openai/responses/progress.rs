@@ -89,7 +89,7 @@ impl Progress {
 
     /// More of the answer: thoughts, then text, then calls, as they come together.
     pub(super) fn said(&mut self, said: Said) {
-        let Said { text, thinking, calls, prompt_logprobs: _, logprobs } = said;
+        let Said { text, thinking, calls, logprobs, .. } = said;
         if !thinking.is_empty() {
             self.thought(thinking);
         }

@@ -1,0 +1,98 @@
+//! One connection: HTTP/1.1 or HTTP/2, told apart by its first bytes, so that whatever lies below (plain TCP today) need not
+//! say which; and how it ends. hyper's own limits are set here; those that it lacks are kept by `Conversation`.
+
+use std::time::{Duration, Instant};
+
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto;
+
+use crate::Limits;
+use crate::conversation::Conversation;
+
+/// Whether a client that says nothing is still there.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// Bytes of a request's body that a client of HTTP/2 may send ahead of its reader.
+const WINDOW_BYTES: u32 = 1 << 20;
+/// Bytes of one answer that wait for their client.
+const SEND_BYTES: usize = 64 << 10;
+
+/// The protocols, within their limits.
+pub(crate) fn protocols(limits: &Limits) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_time)
+        .max_buf_size(limits.header_bytes)
+        .max_headers(limits.headers);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams)
+        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(limits.resets)
+        .max_local_error_reset_streams(limits.resets)
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
+        .max_send_buf_size(SEND_BYTES)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT);
+    builder
+}
+
+/// What is to become of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It may stay; to be looked at again then.
+    Stay(Instant),
+    /// What runs may end, and nothing new begins.
+    Close,
+    /// It goes at once.
+    Drop,
+}
+
+/// Looks after one connection.
+pub(crate) struct Watch {
+    opened: Instant,
+    closing_since: Option<Instant>,
+}
+
+/// How long a client has to see that its connection is being closed.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+impl Watch {
+    pub(crate) fn begin() -> Self {
+        Self { opened: Instant::now(), closing_since: None }
+    }
+
+    /// When it is to be looked at first.
+    pub(crate) fn first_look(&self, limits: &Limits) -> Instant {
+        self.opened + limits.header_time.min(rhythm(limits))
+    }
+
+    /// Gives up answers that nobody reads, and says whether the connection holds its place for something.
+    pub(crate) fn look(&mut self, conversation: &Conversation, limits: &Limits) -> Verdict {
+        conversation.give_up_stalled(limits.write_idle);
+        let now = Instant::now();
+        // hyper-util tells the protocols apart without a limit of time: what never comes to a request ends here.
+        if !conversation.was_asked() && now >= self.opened + limits.header_time {
+            return Verdict::Drop;
+        }
+        let quiet = conversation.quiet();
+        match self.closing_since {
+            Some(since) if quiet.is_some() && now >= since + FAREWELL => Verdict::Drop,
+            None if quiet.is_some_and(|quiet| quiet >= limits.idle) => {
+                self.closing_since = Some(now);
+                Verdict::Close
+            }
+            Some(_) => Verdict::Stay(now + rhythm(limits).min(FAREWELL)),
+            None => Verdict::Stay(now + rhythm(limits)),
+        }
+    }
+}
+
+/// How long things may go on longer than they should.
+fn rhythm(limits: &Limits) -> Duration {
+    limits.write_idle.min(limits.idle).min(limits.header_time)
+}

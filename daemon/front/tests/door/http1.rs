@@ -1,0 +1,76 @@
+//! Limits of HTTP/1.1.
+
+use std::time::Duration;
+
+use front::Limits;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::harness::{Door, PATIENCE, app, endless};
+
+#[tokio::test]
+async fn a_client_that_stops_reading_loses_its_answer() {
+    let (app, ended) = endless();
+    let door = Door::within(app, Limits { write_idle: Duration::from_millis(50), ..Limits::default() });
+
+    let mut client = TcpStream::connect(door.address).await.unwrap();
+    let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", door.address);
+    client.write_all(request.as_bytes()).await.unwrap();
+
+    // Its buffers fill up, as nothing is read from here on.
+    timeout(PATIENCE, ended).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_that_asks_for_nothing_is_closed() {
+    let limits = Limits { header_time: Duration::from_millis(100), ..Limits::default() };
+    let door = Door::within(app(), limits);
+    // Nothing, the beginning of a request, and what could become either protocol.
+    for said in ["", "GET / HTTP/1.1\r\nHost: ", "PRI * HTTP/2"] {
+        let mut client = TcpStream::connect(door.address).await.unwrap();
+        client.write_all(said.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let closed = timeout(PATIENCE, client.read_to_end(&mut answer)).await;
+        assert!(closed.is_ok(), "{said:?} keeps its place");
+    }
+}
+
+#[tokio::test]
+async fn headers_have_a_size_and_a_number() {
+    let door = Door::open(app());
+    let large = format!("X-Large: {}\r\n", "a".repeat(70 << 10));
+    assert_eq!(door.ask("GET /", &large, b"").await.status, 431);
+    assert_eq!(door.ask("GET /", &"X-Many: a\r\n".repeat(101), b"").await.status, 431);
+    assert_eq!(door.ask("GET /", &"X-Many: a\r\n".repeat(50), b"").await.status, 200);
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_wait_for_a_place() {
+    let door = Door::within(app(), Limits { connections: 1, ..Limits::default() });
+    let first = TcpStream::connect(door.address).await.unwrap();
+    let asking = door.ask("GET /", "", b"");
+    let mut asking = std::pin::pin!(asking);
+    assert!(timeout(Duration::from_millis(100), asking.as_mut()).await.is_err());
+
+    drop(first);
+
+    assert_eq!(timeout(PATIENCE, asking).await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn a_body_that_stops_arriving_is_told_so() {
+    let door = Door::within(app(), Limits { body_idle: Duration::from_millis(50), ..Limits::default() });
+    let mut client = TcpStream::connect(door.address).await.unwrap();
+    let request = format!(
+        "POST /v1/messages HTTP/1.1\r\nHost: {}\r\nContent-Length: 100\r\nConnection: close\r\n\r\nhalf",
+        door.address
+    );
+    client.write_all(request.as_bytes()).await.unwrap();
+
+    let mut answer = String::new();
+    timeout(PATIENCE, client.read_to_string(&mut answer)).await.unwrap().unwrap();
+
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(answer.contains(r#"{"type":"error","error":{"type":"invalid_request_error","#), "{answer}");
+}

@@ -1,0 +1,9 @@
+//! The front door on a real socket, before an application of a few lines: one module an area.
+#![expect(clippy::unwrap_used, reason = "a step that fails is a failed test")]
+
+mod harness;
+mod http1;
+mod http2;
+mod packed;
+mod pages;
+mod refusals;
