@@ -71,6 +71,11 @@ fn openais_client_chats() {
     run(&Hob::start(), "openai_chat.py");
 }
 
+#[test]
+fn openais_client_goes_on_from_responses() {
+    run(&Hob::start(), "openai_responses.py");
+}
+
 /// A daemon with `smollm2`, and with the same as `seeing`, which has a projector.
 fn with_a_projector() -> Hob {
     let hob = Hob::start();

@@ -44,7 +44,38 @@ fn each_field_is_honoured_refused_or_said_to_make_no_difference() {
 
 /// Requests whose fields are tried; those of the store's routes are tried by the tests of models.
 fn samples() -> Vec<Sample> {
-    [ollama_samples(), openai_samples(), anthropic_samples()].into_iter().flatten().collect()
+    [ollama_samples(), openai_samples(), responses_samples(), anthropic_samples()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn responses_samples() -> Vec<Sample> {
+    let manner = json!({
+        "instructions": "Be brief.", "previous_response_id": null, "tools": [], "tool_choice": "auto",
+        "parallel_tool_calls": false, "text": {"format": {"type": "text"}}, "reasoning": {"effort": "none"},
+        "truncation": "auto",
+    });
+    let mut all = manner.as_object().unwrap().clone();
+    let more = json!({
+        "store": false, "stream": true, "stream_options": {"include_obfuscation": false}, "background": true,
+        "temperature": 0, "top_p": 0.5, "top_logprobs": 1, "include": ["message.output_text.logprobs"],
+        "metadata": {"a": "b"}, "max_tool_calls": 1, "user": "me", "safety_identifier": "me", "prompt_cache_key": "me",
+        "prompt_cache_options": {"mode": "implicit"}, "options": {"num_ctx": 512}, "keep_alive": "5m",
+    });
+    all.extend(more.as_object().unwrap().clone());
+    vec![
+        Sample {
+            path: "/v1/responses",
+            body: json!({"model": "smollm2", "input": "Hi", "max_output_tokens": 1}),
+            fields: Value::Object(all),
+        },
+        Sample {
+            path: "/v1/responses/input_tokens",
+            body: json!({"model": "smollm2", "input": "Hi"}),
+            fields: manner,
+        },
+    ]
 }
 
 fn ollama_samples() -> Vec<Sample> {

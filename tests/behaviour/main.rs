@@ -20,4 +20,5 @@ mod power_cut;
 mod queue;
 mod readme;
 mod registries;
+mod responses;
 mod slow_readers;

@@ -156,6 +156,22 @@ fn a_model_with_a_projector_sees_what_is_shown_to_it() {
     let chat = json!({"model": "seeing", "temperature": 0, "max_tokens": 10,
         "messages": [{"role": "user", "content": [words, part]}]});
     assert_eq!(hob.post("/v1/chat/completions", &chat).json()["choices"][0]["message"]["content"], seen);
+    let part =
+        json!({"type": "input_image", "image_url": format!("data:image/png;base64,{red}"), "detail": "auto"});
+    let words = json!({"type": "input_text", "text": "Describe it."});
+    let asked = json!({"model": "seeing", "temperature": 0, "max_output_tokens": 10});
+    let respond = |more: Value| {
+        let mut body = asked.clone();
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        hob.post("/v1/responses", &body).json()
+    };
+    let first = respond(json!({"input": [{"role": "user", "content": [words, part]}]}));
+    assert_eq!(first["output"][0]["content"][0]["text"], seen);
+    // What was seen is a part of what goes on from there.
+    let second = respond(json!({"input": "And?", "previous_response_id": first["id"]}));
+    let unseen = respond(json!({"input": [{"role": "user", "content": "Describe it."},
+        {"role": "assistant", "content": seen}, {"role": "user", "content": "And?"}]}));
+    assert!(second["usage"]["input_tokens"].as_u64() > unseen["usage"]["input_tokens"].as_u64(), "{second}");
     let shown = hob.post("/api/show", &json!({"model": "seeing"})).json();
     assert!(shown["capabilities"].as_array().unwrap().contains(&json!("vision")), "{shown}");
     let total = |model: &str| {

@@ -215,6 +215,11 @@ impl Hob {
         BufReader::new(client().post(format!("{}{path}", self.url)).body(body.to_string()).send().unwrap())
     }
 
+    /// A GET whose answer is read line by line as it comes.
+    pub fn follow(&self, path: &str) -> BufReader<reqwest::blocking::Response> {
+        BufReader::new(client().get(format!("{}{path}", self.url)).send().unwrap())
+    }
+
     /// The whole answer to a prompt, greedy.
     pub fn ask(&self, prompt: &str, tokens: u32) -> Value {
         let options = json!({"temperature": 0, "num_predict": tokens});

@@ -6,6 +6,7 @@ use http::StatusCode;
 use protocol::{Ability, GenerateError, InvalidOption};
 use registry::RegistryError;
 use scheduler::{AskError, ScheduleError};
+use state::StateError;
 use store::{Model, StoreError};
 
 /// Why a request was not answered.
@@ -39,6 +40,15 @@ pub(crate) enum Error {
     UnknownBlob { digest: String },
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("Response with id '{id}' not found.")]
+    UnknownResponse { id: String },
+    #[error("Previous response with id '{id}' not found.")]
+    UnknownPrevious { id: String },
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// Written by another version, or by nobody.
+    #[error("what was kept cannot be read: {0}")]
+    Kept(serde_json::Error),
     #[error(transparent)]
     Schedule(#[from] ScheduleError),
     #[error(transparent)]
@@ -143,19 +153,25 @@ impl Error {
             | Self::BodyCut
             | Self::Invalid(_)
             | Self::InvalidName
+            | Self::UnknownPrevious { .. }
+            | Self::State(StateError::PreviousGone)
             | Self::Lacks { .. }
             | Self::Unable { .. } => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnknownModel { .. }
+            | Self::UnknownResponse { .. }
             | Self::UnknownBlob { .. }
             | Self::NothingToCopy { .. }
             | Self::NothingToEmbed { .. } => StatusCode::NOT_FOUND,
             Self::Store(error) => store_status(error),
             Self::Schedule(error) => schedule_status(error),
             Self::Generate(error) => generate_status(error),
-            Self::PullManifest(_) | Self::Registry(_) | Self::Weights(_) | Self::Task(_) => {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
+            Self::PullManifest(_)
+            | Self::Registry(_)
+            | Self::Weights(_)
+            | Self::State(_)
+            | Self::Kept(_)
+            | Self::Task(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }

@@ -83,7 +83,7 @@ impl PartialSchema for Harmless {
 impl ToSchema for Harmless {}
 
 /// A text, or a list of something else.
-#[derive(Clone, Debug, PartialEq, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum TextOrList<T> {
     Text(String),

@@ -36,6 +36,7 @@ use http::{Method, StatusCode, Uri, header::LOCATION};
 use rate::Dialect;
 use registry::Registry;
 use scheduler::Scheduler;
+use state::{State, StateError};
 use store::{Model, ModelName, Store, StoreError};
 
 /// What every route works with. A clone is cheap.
@@ -44,6 +45,8 @@ pub struct Api {
     store: Store,
     registry: Registry,
     scheduler: Scheduler,
+    state: State,
+    background: openai::Background,
     config: Config,
     capabilities: ollama::Known,
 }
@@ -68,9 +71,20 @@ pub struct Config {
 }
 
 impl Api {
-    /// An API over this store, these registries and these workers.
-    pub fn new(store: Store, registry: Registry, scheduler: Scheduler, config: Config) -> Self {
-        Self { store, registry, scheduler, config, capabilities: ollama::Known::default() }
+    /// An API over this store, these registries, these workers and this state.
+    pub fn new(store: Store, registry: Registry, scheduler: Scheduler, state: State, config: Config) -> Self {
+        let (background, capabilities) = (openai::Background::default(), ollama::Known::default());
+        Self { store, registry, scheduler, state, background, config, capabilities }
+    }
+
+    /// Waits until nothing is under way that nobody waits for. No more may be asked for meanwhile.
+    pub async fn drain(&self) {
+        self.background.drain().await;
+    }
+
+    /// Ends what is under way that nobody waits for, and waits until it is written down.
+    pub async fn stop(&self) {
+        self.background.stop().await;
     }
 
     /// The model that a client asked for, by the name as it was written.
@@ -90,6 +104,15 @@ impl Api {
     ) -> Result<T, Error> {
         let store = self.store.clone();
         Ok(tokio::task::spawn_blocking(move || work(store)).await??)
+    }
+
+    /// The same of the state.
+    async fn on_state<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(State) -> Result<T, StateError> + Send + 'static,
+    ) -> Result<T, Error> {
+        let state = self.state.clone();
+        Ok(tokio::task::spawn_blocking(move || work(state)).await??)
     }
 }
 

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use platform::process::WorkerProgram;
 use registry::Registry;
 use scheduler::Scheduler;
+use state::State;
 use store::{ModelName, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -57,6 +58,7 @@ impl Hob {
         if settings.prune {
             tokio::task::spawn_blocking(prune(&store));
         }
+        let state = State::open(&settings.state_dir).context("what was kept cannot be had")?;
         let registry = Registry::new(store.clone(), registry_config(settings))?;
         let scheduler = Scheduler::start(scheduler::Config {
             worker: WorkerProgram::this_executable().context("cannot tell where this program lies")?,
@@ -78,7 +80,7 @@ impl Hob {
             cache_types: settings.cache_types,
             threads: settings.threads,
         };
-        let api = api::Api::new(store, registry, scheduler.clone(), config);
+        let api = api::Api::new(store, registry, scheduler.clone(), state, config);
         let app = api::router(api.clone());
         let door = front::Config {
             origins: settings.origins.clone(),
@@ -98,16 +100,22 @@ impl Hob {
 
     async fn run(self) -> anyhow::Result<()> {
         let stop = CancellationToken::new();
-        let (api, preload) = (self.api, self.preload);
+        let (api, preload) = (self.api.clone(), self.preload);
         tokio::spawn(async move { api.preload(&preload).await });
         let serving = tokio::spawn(front::serve(self.listeners, self.app, self.door, stop.clone()));
         told_to_stop().await?;
         tracing::info!("stopping; running answers get {} seconds", DRAIN.as_secs());
         tell_systemd(&[sd_notify::NotifyState::Stopping]);
         stop.cancel();
-        if tokio::time::timeout(DRAIN, serving).await.is_err() {
+        let ended = async {
+            // Nothing more can be asked for once it returns.
+            let _served = serving.await;
+            self.api.drain().await;
+        };
+        if tokio::time::timeout(DRAIN, ended).await.is_err() {
             tracing::warn!("answers were cut off");
         }
+        self.api.stop().await;
         self.scheduler.shutdown().await;
         Ok(())
     }

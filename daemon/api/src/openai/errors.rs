@@ -71,6 +71,10 @@ impl ErrorBody {
 impl From<&Error> for ErrorBody {
     fn from(error: &Error) -> Self {
         let kind = match error.status() {
+            // In the words that OpenAI's service has for it.
+            StatusCode::NOT_FOUND if matches!(error, Error::UnknownResponse { .. }) => {
+                "invalid_request_error"
+            }
             StatusCode::NOT_FOUND => "not_found_error",
             status if status.is_client_error() => "invalid_request_error",
             _ => "api_error",
@@ -78,6 +82,7 @@ impl From<&Error> for ErrorBody {
         let (message, param) = match error {
             Error::EmptyBody => ("EOF".into(), None),
             Error::Invalid(invalid) => (invalid.message.clone(), invalid.field.clone()),
+            Error::UnknownPrevious { .. } => (error.message(), Some("previous_response_id".into())),
             other => (other.message(), None),
         };
         Self { error: Detail { message, kind, param, code: code(error) } }
@@ -88,6 +93,7 @@ impl From<&Error> for ErrorBody {
 fn code(error: &Error) -> Option<&'static str> {
     match error {
         Error::UnknownModel { .. } | Error::NothingToEmbed { .. } => Some("model_not_found"),
+        Error::UnknownPrevious { .. } => Some("previous_response_not_found"),
         Error::Generate(GenerateError::PromptTooLong { .. } | GenerateError::InputTooLong) => {
             Some("context_length_exceeded")
         }

@@ -11,14 +11,14 @@ pub(crate) struct Logprobs {
 }
 
 /// A token that was chosen, and what might have been in its place.
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub(crate) struct TokenLogprob {
     #[serde(flatten)]
     chosen: Logprob,
     top_logprobs: Vec<Logprob>,
 }
 
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Logprob {
     token: String,
     logprob: f32,
@@ -27,11 +27,16 @@ pub(crate) struct Logprob {
 
 /// Of these tokens, if there are any.
 pub(super) fn of(tokens: &[protocol::TokenLogprob]) -> Option<Logprobs> {
+    (!tokens.is_empty()).then(|| Logprobs { content: self::tokens(tokens) })
+}
+
+/// Each of these tokens.
+pub(super) fn tokens(tokens: &[protocol::TokenLogprob]) -> Vec<TokenLogprob> {
     let token = |token: &protocol::TokenLogprob| TokenLogprob {
         chosen: logprob(&token.chosen),
         top_logprobs: token.top.iter().map(logprob).collect(),
     };
-    (!tokens.is_empty()).then(|| Logprobs { content: tokens.iter().map(token).collect() })
+    tokens.iter().map(token).collect()
 }
 
 fn logprob(of: &protocol::Logprob) -> Logprob {

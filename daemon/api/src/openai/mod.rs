@@ -9,6 +9,7 @@ mod logprobs;
 mod models;
 mod prompts;
 mod rerank;
+mod responses;
 mod sampling;
 mod seconds;
 mod tokens;
@@ -21,6 +22,7 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::errors::ErrorBody;
+pub(crate) use self::responses::Background;
 use crate::{Api, json};
 
 /// Everything under `/v1` but Anthropic's part.
@@ -32,6 +34,11 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
         .routes(routes!(models::list))
         .routes(routes!(models::get, models::delete))
         .routes(routes!(rerank::rerank))
+        .routes(routes!(responses::create))
+        .routes(routes!(responses::get, responses::delete))
+        .routes(routes!(responses::cancel))
+        .routes(routes!(responses::input_items))
+        .routes(routes!(responses::input_tokens))
         .routes(routes!(tokens::tokenize))
         .routes(routes!(tokens::detokenize))
 }

@@ -32,6 +32,8 @@ pub(crate) struct Settings {
     /// Origins of pages that may call us, besides the loopback's.
     pub(crate) origins: Vec<OriginPattern>,
     pub(crate) models_dir: PathBuf,
+    /// Where what else is kept lies.
+    pub(crate) state_dir: PathBuf,
     pub(crate) keep_alive: KeepAlive,
     /// In memory from the start, to stay.
     pub(crate) preload: Vec<ModelName>,
@@ -117,8 +119,11 @@ impl Settings {
     }
 
     fn check(raw: Raw, directories: &Directories, environment: &Environment) -> anyhow::Result<Self> {
-        let state = environment.state_directory.as_ref().map_or(directories.state.clone(), PathBuf::from);
-        let models_dir = raw.models.dir.unwrap_or_else(|| state.join("models"));
+        let state_dir = environment.state_directory.as_ref().map(PathBuf::from);
+        let state_dir = raw.state.dir.or(state_dir).unwrap_or_else(|| directories.state.clone());
+        let state_dir = std::path::absolute(&state_dir)
+            .with_context(|| format!("setting state.dir: {}", state_dir.display()))?;
+        let models_dir = raw.models.dir.unwrap_or_else(|| state_dir.join("models"));
         let cache_disk = size("cache.disk", raw.cache.disk.as_deref().unwrap_or("0"))?;
         let target = if environment.journal { LogTarget::Journal } else { LogTarget::StandardError };
         Ok(Self {
@@ -126,6 +131,7 @@ impl Settings {
             hosts: list(raw.hosts.as_deref()),
             origins: origins(raw.origins.as_deref())?,
             models_dir: absolute(&models_dir)?,
+            state_dir: state_dir.clone(),
             keep_alive: time("models.keep_alive", raw.models.keep_alive.as_deref().unwrap_or("5m"))?,
             preload: models(raw.models.preload.as_deref())?,
             context_tokens: ranged(
@@ -152,7 +158,7 @@ impl Settings {
                 v: cache_type("cache.v", raw.cache.v.as_deref())?,
             },
             cache_ram: size("cache.ram", raw.cache.ram.as_deref().unwrap_or("256MiB"))?,
-            cache_disk: (cache_disk > 0).then(|| (state.join("cache"), cache_disk)),
+            cache_disk: (cache_disk > 0).then(|| (state_dir.join("cache"), cache_disk)),
             keep_free: size("models.keep_free", raw.models.keep_free.as_deref().unwrap_or("1GiB"))?,
             prune: raw.models.prune.unwrap_or(true),
             registry: registry_settings(raw.registry)?,
@@ -304,6 +310,20 @@ mod tests {
         assert_eq!(settings.listen[0].to_string(), "127.0.0.1:11434");
         assert_eq!(settings.keep_alive, KeepAlive::For(Duration::from_secs(300)));
         assert_eq!(settings.models_dir, Path::new("/home/somebody/.local/share/hob/models"));
+        assert_eq!(settings.state_dir, Path::new("/home/somebody/.local/share/hob"));
+    }
+
+    #[test]
+    fn models_lie_with_the_rest_of_the_state_unless_they_have_a_place_of_their_own() {
+        let folders = |variables: &[(&str, &str)]| {
+            let settings = settings(variables).unwrap();
+            (settings.state_dir, settings.models_dir)
+        };
+        let service = ("STATE_DIRECTORY", "/var/lib/hob");
+        assert_eq!(folders(&[service]), ("/var/lib/hob".into(), "/var/lib/hob/models".into()));
+        assert_eq!(folders(&[service, ("HOB_STATE__DIR", "/a")]), ("/a".into(), "/a/models".into()));
+        let apart = [("HOB_STATE__DIR", "/a"), ("HOB_MODELS__DIR", "/b")];
+        assert_eq!(folders(&apart), ("/a".into(), "/b".into()));
     }
 
     #[test]

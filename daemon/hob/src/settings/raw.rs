@@ -16,6 +16,7 @@ pub(super) struct Raw {
     pub(super) hosts: Option<String>,
     pub(super) origins: Option<String>,
     pub(super) models: Models,
+    pub(super) state: State,
     pub(super) memory: Memory,
     pub(super) engine: Engine,
     pub(super) cache: Cache,
@@ -37,6 +38,12 @@ pub(super) struct Models {
     pub(super) load_timeout: Option<String>,
     pub(super) keep_free: Option<String>,
     pub(super) prune: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct State {
+    pub(super) dir: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -1,0 +1,107 @@
+//! The open file: one connection that writes, and as many that read as there are readers at once. What is in it is its tables'
+//! files to say.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use crate::{StateError, migrations};
+
+/// The box's memory. A clone is cheap, and of the same file.
+#[derive(Clone, Debug)]
+pub struct State {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    /// Those that nobody reads with just now.
+    readers: Mutex<Vec<Connection>>,
+}
+
+/// How long another process may be at work on the file.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Idle readers that are kept open.
+const MOST_READERS: usize = 4;
+
+impl State {
+    /// Opens `state.db` in a folder, both of which are made if need be, and brings it to the format of this version. Nobody but
+    /// the user can read the file.
+    ///
+    /// # Errors
+    /// [`StateError::Newer`] for the file of a later version, which is left alone; what the disk or the database says.
+    pub fn open(folder: &Path) -> Result<Self, StateError> {
+        let path = folder.join("state.db");
+        make(folder, &path)?;
+        let mut writer = connect(&path)?;
+        // Not the last commits are lost in a power cut, and not what was deleted is still there.
+        writer.pragma_update(None, "journal_mode", "wal")?;
+        writer.pragma_update(None, "synchronous", "full")?;
+        writer.pragma_update(None, "secure_delete", true)?;
+        migrations::run(&mut writer, &path)?;
+        let (writer, readers) = (Mutex::new(writer), Mutex::default());
+        Ok(Self { shared: Arc::new(Shared { path, writer, readers }) })
+    }
+
+    /// Writes all of it or nothing.
+    pub(crate) fn write<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StateError>,
+    ) -> Result<T, StateError> {
+        let mut writer = lock(&self.shared.writer);
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let written = work(&transaction)?;
+        transaction.commit()?;
+        Ok(written)
+    }
+
+    /// Reads, all of it from one moment, and waits for no writer.
+    pub(crate) fn read<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StateError>,
+    ) -> Result<T, StateError> {
+        let idle = lock(&self.shared.readers).pop();
+        let mut reader = idle.map_or_else(|| connect(&self.shared.path), Ok)?;
+        let read = work(&reader.transaction()?)?;
+        let mut readers = lock(&self.shared.readers);
+        if readers.len() < MOST_READERS {
+            readers.push(reader);
+        }
+        Ok(read)
+    }
+}
+
+fn make(folder: &Path, path: &Path) -> Result<(), StateError> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+        builder.mode(0o700);
+        // SQLite gives its log the mode of the file.
+        options.mode(0o600);
+    }
+    builder.create(folder).map_err(|source| StateError::Make { path: folder.into(), source })?;
+    let made = options.open(path).and_then(|_| platform::durable::sync_folder(folder));
+    made.map_err(|source| StateError::Make { path: path.into(), source })
+}
+
+fn connect(path: &Path) -> Result<Connection, StateError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(connection)
+}
+
+/// A thread that panicked rolled its transaction back.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

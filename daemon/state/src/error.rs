@@ -1,0 +1,38 @@
+//! What can go wrong with the state, by what a caller must tell apart.
+
+use std::io;
+use std::path::PathBuf;
+
+/// What can go wrong with the state.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// The folder or the file cannot be made.
+    #[error("cannot make {path}: {source}", path = path.display())]
+    Make {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file was written by a later version of Hob. It was left as it is.
+    #[error(
+        "{path} was written by a later version of hob (its format is {found}, this one knows {known}): update hob, or move the \
+         file away to begin anew",
+        path = path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The latest that this version knows.
+        known: usize,
+    },
+    /// Nobody may ask any more for the response that this one goes on from. It was not kept.
+    #[error("the response that this one goes on from was deleted meanwhile; it was not stored")]
+    PreviousGone,
+    /// The database refused, with its own words. What was asked for was not done, not even in part.
+    #[error("the state cannot be read or written: {0}")]
+    Database(#[from] rusqlite::Error),
+}

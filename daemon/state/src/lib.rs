@@ -1,0 +1,15 @@
+//! What the box remembers besides models: one SQLite file, `state.db`. Only here is SQL spoken; who may see what is asked
+//! for by owner, and what is kept as text is its writer's to understand.
+//!
+//! Plain functions that block on the disk and know no runtime. What they have returned from is on the disk: the journal is a
+//! write-ahead log that is synced at each commit, so a power cut takes nothing back and leaves nothing half done.
+#![forbid(unsafe_code)]
+
+mod database;
+mod error;
+mod migrations;
+mod responses;
+
+pub use database::State;
+pub use error::StateError;
+pub use responses::{Conversation, Item, ItemKind, Limits, Response, Stored};
