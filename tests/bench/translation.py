@@ -40,7 +40,8 @@ def missed(rows):
 def load(executable, what):
     """A daemon of its own for each, so that none finds what another left."""
     client = pathlib.Path(executable).with_name("scripted-load")
-    with Hob("hob", executable, "smollm2", 64, 4096) as hob:
+    # As many may wait for a model that is not loaded yet as ask for it here.
+    with Hob("hob", executable, "smollm2", 64, 4096, HOB_MODELS__MAX_QUEUE="2000") as hob:
         done = subprocess.run([client, str(hob.port), str(hob.process.pid), what], capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"scripted-load {what}: {done.stdout}{done.stderr}")
