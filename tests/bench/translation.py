@@ -51,7 +51,6 @@ def load(executable, what):
 def tokens(executable):
     for family, figures in load(executable, "tokens").items():
         yield f"{family}: a token's way, p50, us", figures["way_p50_us"], "less"
-        yield f"{family}: a token's way, p99, us", figures["way_p99_us"], "less"
         yield f"{family}: a token, CPU, us", figures["cpu_us"], "less"
         yield f"{family}: a token in a flood, us", figures["flood_us"], "less"
         yield f"{family}: a token in a flood, of Hob's CPU, us", figures["flood_cpu_us"], "less"
