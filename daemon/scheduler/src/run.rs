@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) world: World,
     prefixes: Option<PrefixFiles>,
     table: Mutex<Table>,
+    /// Who reads a header. One at a time: a thousand requests that come at once for one model need it once.
+    reading: tokio::sync::Mutex<()>,
     /// Something in the table changed.
     changed: Notify,
     tasks: TaskTracker,
@@ -88,6 +90,7 @@ impl Scheduler {
             world,
             prefixes,
             table: Mutex::default(),
+            reading: tokio::sync::Mutex::default(),
             changed: Notify::new(),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
@@ -226,6 +229,10 @@ impl Shared {
 
     /// The model's shape. Its header is read once.
     pub(crate) async fn shape(self: &Arc<Self>, load: &Arc<Load>) -> Result<Arc<Shape>, ScheduleError> {
+        if let Some(known) = self.table().shape(&load.digest) {
+            return Ok(known);
+        }
+        let _reading = self.reading.lock().await;
         if let Some(known) = self.table().shape(&load.digest) {
             return Ok(known);
         }

@@ -20,9 +20,13 @@ pub struct Outline {
 /// Values of a list that is kept.
 const SHORT_LIST: usize = 16;
 
-/// Weights of which the header was read.
+/// What is known of weights whose header was read.
 #[derive(Debug, Default)]
-pub(crate) struct Outlines(Mutex<HashMap<Digest, Arc<Outline>>>);
+pub(crate) struct Outlines {
+    known: Mutex<HashMap<Digest, Arc<Outline>>>,
+    /// Who reads one. Many may ask at once for the same, and each would take memory for all of its words.
+    reading: Mutex<()>,
+}
 
 impl Store {
     /// What a model with these weights is.
@@ -30,7 +34,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::BadGguf`] if the file is no longer what it was.
     pub fn outline(&self, weights: &Digest) -> Result<Arc<Outline>, StoreError> {
-        let known = || self.outlines.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = || self.outlines.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(outline) = known().get(weights) {
+            return Ok(Arc::clone(outline));
+        }
+        let _reading = self.outlines.reading.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(outline) = known().get(weights) {
             return Ok(Arc::clone(outline));
         }

@@ -160,7 +160,7 @@ fn facts(options: &LoadOptions) -> ModelFacts {
 fn embedded(work: &Embed) -> Embedded {
     let inputs = work.inputs.len();
     let prompt_tokens = u32::try_from(inputs).unwrap_or(u32::MAX);
-    Embedded { vectors: vec![vec![0.5; VECTOR]; inputs], prompt_tokens, ..Embedded::default() }
+    Embedded { vectors: vec![vec![0.5; VECTOR]; inputs], prompt_tokens }
 }
 
 fn rendered() -> Rendered {
