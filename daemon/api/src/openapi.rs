@@ -3,6 +3,8 @@
 
 mod page;
 
+use std::collections::HashSet;
+
 use axum::{Router, routing::get};
 use bytes::Bytes;
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
@@ -43,6 +45,7 @@ fn document(version: &str, families: Vec<(&'static str, OpenApi)>) -> Value {
             schemas.insert(format!("{family}.{name}"), schema);
         }
     }
+    close_as_a_whole(&mut schemas);
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -57,6 +60,48 @@ fn document(version: &str, families: Vec<(&'static str, OpenApi)>) -> Value {
         "components": {"schemas": schemas},
     })
 }
+
+/// A type that takes no field but its own says so by `additionalProperties`, which knows nothing of what stands beside it: as one
+/// of several that an object is all of, with the tag of an enum say, it would forbid the fields of the others. There the whole
+/// says it, by `unevaluatedProperties`.
+fn close_as_a_whole(schemas: &mut Map<String, Value>) {
+    let mut closed: HashSet<String> =
+        schemas.iter().filter(|(_, of)| is_closed(of)).map(|(name, _)| name.clone()).collect();
+    let mut parts = HashSet::new();
+    for schema in schemas.values_mut() {
+        close_wholes(schema, &closed, &mut parts);
+    }
+    closed.retain(|name| parts.contains(name));
+    for name in closed {
+        if let Some(Value::Object(part)) = schemas.get_mut(&name) {
+            part.shift_remove("additionalProperties");
+        }
+    }
+}
+
+fn is_closed(schema: &Value) -> bool {
+    schema["additionalProperties"] == false
+}
+
+/// Notes which closed types are parts of others.
+fn close_wholes(schema: &mut Value, closed: &HashSet<String>, parts: &mut HashSet<String>) {
+    if let Value::Object(whole) = schema {
+        let of = whole.get("allOf").and_then(Value::as_array).into_iter().flatten();
+        let names = of.filter_map(|part| part["$ref"].as_str()?.strip_prefix(SCHEMAS));
+        let named: Vec<String> = names.filter(|name| closed.contains(*name)).map(Into::into).collect();
+        if !named.is_empty() {
+            whole.insert("unevaluatedProperties".into(), false.into());
+            parts.extend(named);
+        }
+    }
+    match schema {
+        Value::Object(fields) => fields.values_mut().for_each(|field| close_wholes(field, closed, parts)),
+        Value::Array(items) => items.iter_mut().for_each(|item| close_wholes(item, closed, parts)),
+        _ => {}
+    }
+}
+
+const SCHEMAS: &str = "#/components/schemas/";
 
 fn take_map(part: &mut Value, pointer: &str) -> Map<String, Value> {
     match part.pointer_mut(pointer).map(Value::take) {
@@ -135,7 +180,6 @@ fn tag(operations: &mut Value, family: &str) {
 
 /// Families have types of one name, each its own.
 fn name_by_family(value: &mut Value, family: &str) {
-    const SCHEMAS: &str = "#/components/schemas/";
     match value {
         Value::Object(map) => {
             for (key, value) in map {
@@ -151,5 +195,25 @@ fn name_by_family(value: &mut Value, family: &str) {
         }
         Value::Array(items) => items.iter_mut().for_each(|item| name_by_family(item, family)),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_whole_does_not_forbid_what_the_others_have() {
+        let closed = json!({"type": "object", "properties": {"a": {}}, "additionalProperties": false});
+        let tagged =
+            json!([{"$ref": "#/components/schemas/Part"}, {"type": "object", "properties": {"type": {}}}]);
+        let schemas = json!({"Part": closed, "Alone": closed, "Either": {"oneOf": [{"allOf": tagged}]}});
+        let Value::Object(mut schemas) = schemas else { panic!("it is an object") };
+
+        close_as_a_whole(&mut schemas);
+
+        assert_eq!(schemas["Part"], json!({"type": "object", "properties": {"a": {}}}));
+        assert_eq!(schemas["Alone"], closed);
+        assert_eq!(schemas["Either"]["oneOf"][0], json!({"allOf": tagged, "unevaluatedProperties": false}));
     }
 }
