@@ -120,13 +120,20 @@ impl Api {
 pub fn router(api: Api) -> Router {
     let (ollama, of_ollama) = ollama::router().split_for_parts();
     let (openai, of_openai) = openai::router().split_for_parts();
+    let (responses, of_responses) = openai::responses_router().split_for_parts();
     let (anthropic, of_anthropic) = anthropic::router().split_for_parts();
-    let families = vec![("Ollama", of_ollama), ("OpenAI", of_openai), ("Anthropic", of_anthropic)];
+    let families = vec![
+        ("Ollama", of_ollama),
+        ("OpenAI", of_openai),
+        ("Responses", of_responses),
+        ("Anthropic", of_anthropic),
+    ];
     let description = openapi::router(&api.config.version, families);
     Router::new()
         .merge(ollama)
         .merge(
             openai
+                .merge(responses)
                 .layer(from_fn_with_state((api.clone(), Dialect::OpenAi), rate::tell))
                 .layer(from_fn_with_state(api.clone(), anthropic::where_asked)),
         )

@@ -23,7 +23,7 @@ pub(crate) use models::where_asked;
 
 /// What is described here and routed elsewhere: the paths are OpenAI's, too.
 #[derive(OpenApi)]
-#[openapi(paths(models::list, models::get))]
+#[openapi(paths(models::list, models::get), components(schemas(errors::ErrorBody)))]
 struct Shared;
 
 /// `/v1/messages` and below.

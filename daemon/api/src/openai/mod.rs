@@ -34,13 +34,18 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
         .routes(routes!(models::list))
         .routes(routes!(models::get, models::delete))
         .routes(routes!(rerank::rerank))
+        .routes(routes!(tokens::tokenize))
+        .routes(routes!(tokens::detokenize))
+}
+
+/// Everything under `/v1/responses`, which has so many types that it is described by itself.
+pub(crate) fn responses_router() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(Shared::openapi())
         .routes(routes!(responses::create))
         .routes(routes!(responses::get, responses::delete))
         .routes(routes!(responses::cancel))
         .routes(routes!(responses::input_items))
         .routes(routes!(responses::input_tokens))
-        .routes(routes!(tokens::tokenize))
-        .routes(routes!(tokens::detokenize))
 }
 
 /// What no route names by itself.

@@ -11,7 +11,6 @@ use crate::{openai::logprobs::TokenLogprob, sse};
 
 /// An event, and which of the stream's it is, from 0.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = responses::Numbered)]
 pub(crate) struct Numbered {
     #[serde(flatten)]
     pub(super) event: StreamEvent,
@@ -20,7 +19,6 @@ pub(crate) struct Numbered {
 
 /// What happened to a response.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = responses::StreamEvent)]
 #[serde(tag = "type")]
 pub(crate) enum StreamEvent {
     #[serde(rename = "response.created")]
@@ -82,7 +80,6 @@ pub(crate) enum StreamEvent {
 
 /// What an item consists of.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = responses::ContentPart)]
 #[serde(untagged)]
 pub(crate) enum ContentPart {
     Said(Part),

@@ -13,7 +13,6 @@ use crate::{
 
 /// Something that was said, called or answered.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::Item)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum Item {
     Message(Message),
@@ -26,7 +25,6 @@ pub(crate) enum Item {
 
 /// What somebody said.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::Message)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Message {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,7 +40,6 @@ pub(crate) struct Message {
 
 /// Who spoke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::Role)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Role {
     User,
@@ -53,7 +50,6 @@ pub(crate) enum Role {
 
 /// How far an item is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::ItemStatus)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ItemStatus {
     InProgress,
@@ -63,7 +59,6 @@ pub(crate) enum ItemStatus {
 
 /// A part of what was said, or of what a function answered.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::Part)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Part {
     InputText {
@@ -103,7 +98,6 @@ pub(crate) enum Part {
 
 /// A recording.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::InputAudio)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct InputAudio {
     /// A file in base64.
@@ -113,7 +107,6 @@ pub(crate) struct InputAudio {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::AudioFormat)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum AudioFormat {
     Mp3,
@@ -122,7 +115,6 @@ pub(crate) enum AudioFormat {
 
 /// What a model thought.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::Reasoning)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Reasoning {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,14 +132,12 @@ pub(crate) struct Reasoning {
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::Summary)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Summary {
     SummaryText { text: String },
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::Thought)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Thought {
     ReasoningText { text: String },
@@ -155,7 +145,6 @@ pub(crate) enum Thought {
 
 /// What a model called.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::FunctionCall)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FunctionCall {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -181,7 +170,6 @@ pub(crate) struct FunctionCall {
 
 /// What a function answered.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::CallOutput)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CallOutput {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -204,7 +192,6 @@ pub(crate) struct CallOutput {
 
 /// An item that is kept here.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::Reference)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Reference {
     pub(super) id: String,
@@ -212,7 +199,7 @@ pub(crate) struct Reference {
 
 /// An item as clients may write it: a message, and a reference, need not say what they are.
 #[derive(Clone, Debug, PartialEq, ToSchema)]
-#[schema(as = responses::InputItem, value_type = Item)]
+#[schema(value_type = Item)]
 pub(crate) struct InputItem(pub(super) Item);
 
 impl<'de> Deserialize<'de> for InputItem {

@@ -9,8 +9,8 @@ use super::{
     response::{Response, ResponseTag, ServiceTier, Status},
     tools::{self, Namespaces},
     wire::{
-        CacheOptions, ChoiceWord, CountTokens, CreateResponse, Effort, Include, Reasoning, ReasoningMode,
-        StreamOptions, TextConfig, TextFormat, Tool, ToolChoice, Truncation,
+        CacheOptions, ChoiceWord, CountTokens, CreateResponse, Effort, Include, ReasoningConfig,
+        ReasoningMode, StreamOptions, TextConfig, TextFormat, Tool, ToolChoice, Truncation,
     },
 };
 use crate::{
@@ -161,7 +161,7 @@ struct Manner {
     tool_choice: Option<ToolChoice>,
     parallel: bool,
     text: Option<TextConfig>,
-    reasoning: Option<Reasoning>,
+    reasoning: Option<ReasoningConfig>,
     truncation: Option<Truncation>,
 }
 
@@ -187,9 +187,9 @@ impl Manner {
         Ok((asked, namespaces))
     }
 
-    fn told_reasoning(&self) -> Reasoning {
+    fn told_reasoning(&self) -> ReasoningConfig {
         let said = self.reasoning.unwrap_or_default();
-        Reasoning { summary: said.summary.or(said.generate_summary), ..said }
+        ReasoningConfig { summary: said.summary.or(said.generate_summary), ..said }
     }
 }
 

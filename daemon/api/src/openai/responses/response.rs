@@ -8,13 +8,12 @@ use utoipa::ToSchema;
 
 use super::{
     items::Item,
-    wire::{Reasoning, TextConfig, Tool, ToolChoice, Truncation},
+    wire::{ReasoningConfig, TextConfig, Tool, ToolChoice, Truncation},
 };
 use crate::error::Error;
 
 /// A response, with what was asked for it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = responses::Response)]
 pub(crate) struct Response {
     pub(super) id: String,
     pub(super) object: ResponseTag,
@@ -33,7 +32,7 @@ pub(crate) struct Response {
     pub(super) parallel_tool_calls: bool,
     pub(super) previous_response_id: Option<String>,
     pub(super) prompt_cache_key: Option<String>,
-    pub(super) reasoning: Reasoning,
+    pub(super) reasoning: ReasoningConfig,
     pub(super) safety_identifier: Option<String>,
     pub(super) service_tier: ServiceTier,
     pub(super) store: bool,
@@ -50,14 +49,12 @@ pub(crate) struct Response {
 }
 
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[schema(as = responses::ResponseTag)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ResponseTag {
     Response,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[schema(as = responses::ServiceTier)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ServiceTier {
     Default,
@@ -65,7 +62,6 @@ pub(crate) enum ServiceTier {
 
 /// How far a response is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = responses::Status)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Status {
     Queued,
@@ -78,7 +74,6 @@ pub(crate) enum Status {
 
 /// Why a response failed.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = responses::Failure)]
 pub(crate) struct Failure {
     pub(super) code: FailureCode,
     pub(super) message: String,
@@ -86,7 +81,6 @@ pub(crate) struct Failure {
 
 /// Of OpenAI's words those that fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = responses::FailureCode)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum FailureCode {
     ServerError,
@@ -108,13 +102,11 @@ impl FailureCode {
 }
 
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[schema(as = responses::IncompleteDetails)]
 pub(crate) struct IncompleteDetails {
     pub(super) reason: IncompleteReason,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[schema(as = responses::IncompleteReason)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum IncompleteReason {
     /// Or the context is full.
@@ -123,7 +115,6 @@ pub(crate) enum IncompleteReason {
 
 /// How many tokens were read and said.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[schema(as = responses::Usage)]
 pub(crate) struct Usage {
     input_tokens: u32,
     input_tokens_details: InputDetails,
@@ -133,7 +124,6 @@ pub(crate) struct Usage {
 }
 
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[schema(as = responses::InputDetails)]
 pub(crate) struct InputDetails {
     /// Of the input's, those that had been computed before.
     cached_tokens: u32,
@@ -142,7 +132,6 @@ pub(crate) struct InputDetails {
 }
 
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[schema(as = responses::OutputDetails)]
 pub(crate) struct OutputDetails {
     /// Of what was said, those that were thought.
     reasoning_tokens: u32,
@@ -165,7 +154,6 @@ impl From<&Done> for Usage {
 
 /// What became of a response that was to be deleted.
 #[derive(Serialize, ToSchema)]
-#[schema(as = responses::Deleted)]
 pub(crate) struct Deleted {
     pub(super) id: String,
     pub(super) object: ResponseTag,
@@ -174,7 +162,6 @@ pub(crate) struct Deleted {
 
 /// A page of the items that were asked with.
 #[derive(Serialize, ToSchema)]
-#[schema(as = responses::ItemList)]
 pub(crate) struct ItemList {
     pub(super) object: ListTag,
     pub(super) data: Vec<Item>,
@@ -184,7 +171,6 @@ pub(crate) struct ItemList {
 }
 
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[schema(as = responses::ListTag)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ListTag {
     List,
@@ -192,14 +178,12 @@ pub(crate) enum ListTag {
 
 /// How long an input is.
 #[derive(Serialize, ToSchema)]
-#[schema(as = responses::TokenCount)]
 pub(crate) struct TokenCount {
     pub(super) object: TokenCountTag,
     pub(super) input_tokens: usize,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::TokenCountTag)]
 pub(crate) enum TokenCountTag {
     #[serde(rename = "response.input_tokens")]
     InputTokens,

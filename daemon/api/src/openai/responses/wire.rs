@@ -9,7 +9,6 @@ use crate::json::{Harmless, Refused, TextOrList};
 
 /// What is asked: a conversation to be gone on with.
 #[derive(Debug, Deserialize, ToSchema)]
-#[schema(as = responses::CreateResponse)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateResponse {
     pub(super) model: String,
@@ -40,7 +39,7 @@ pub(crate) struct CreateResponse {
     #[schema(default = true)]
     pub(super) parallel_tool_calls: Option<bool>,
     pub(super) text: Option<TextConfig>,
-    pub(super) reasoning: Option<Reasoning>,
+    pub(super) reasoning: Option<ReasoningConfig>,
     pub(super) include: Option<Vec<Include>>,
     /// What to do with a conversation that is longer than the model's context.
     pub(super) truncation: Option<Truncation>,
@@ -86,7 +85,6 @@ pub(crate) struct CreateResponse {
 
 /// Of what the length is asked.
 #[derive(Debug, Deserialize, ToSchema)]
-#[schema(as = responses::CountTokens)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CountTokens {
     pub(super) model: String,
@@ -97,7 +95,7 @@ pub(crate) struct CountTokens {
     pub(super) tool_choice: Option<ToolChoice>,
     pub(super) parallel_tool_calls: Option<bool>,
     pub(super) text: Option<TextConfig>,
-    pub(super) reasoning: Option<Reasoning>,
+    pub(super) reasoning: Option<ReasoningConfig>,
     pub(super) truncation: Option<Truncation>,
     #[serde(default)]
     pub(super) conversation: Refused,
@@ -106,7 +104,6 @@ pub(crate) struct CountTokens {
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
-#[schema(as = responses::StreamOptions)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StreamOptions {
     /// There is no padding to be left out.
@@ -115,7 +112,6 @@ pub(crate) struct StreamOptions {
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
-#[schema(as = responses::CacheOptions)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CacheOptions {
     /// Beginnings are always kept.
@@ -131,7 +127,6 @@ pub(crate) struct CacheOptions {
 /// Something that the model may call. What only OpenAI's servers could run is refused by name, but for a search of the web: a
 /// model that may search need not, and clients as Codex say so unasked. It is not offered, and the response does not list it.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::Tool)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum Tool {
     Function(FunctionTool),
@@ -145,7 +140,6 @@ pub(crate) enum Tool {
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::FunctionTool)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FunctionTool {
     #[schema(min_length = 1, max_length = 256)]
@@ -170,7 +164,6 @@ pub(crate) struct FunctionTool {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::Caller)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Caller {
     Direct,
@@ -178,7 +171,6 @@ pub(crate) enum Caller {
 
 /// Functions that belong together.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::NamespaceTool)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NamespaceTool {
     #[schema(min_length = 1)]
@@ -188,7 +180,6 @@ pub(crate) struct NamespaceTool {
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::NamespaceMember)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum NamespaceMember {
     Function(FunctionTool),
@@ -196,7 +187,6 @@ pub(crate) enum NamespaceMember {
 
 /// Whether tools are called.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::ToolChoice)]
 #[serde(
     untagged,
     expecting = "tool_choice must be \"none\", \"auto\", \"required\", {\"type\": \"function\", \"name\": ...} or \
@@ -208,7 +198,6 @@ pub(crate) enum ToolChoice {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::ChoiceWord)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ChoiceWord {
     None,
@@ -217,7 +206,6 @@ pub(crate) enum ChoiceWord {
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::ChoiceObject)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum ChoiceObject {
     Function {
@@ -231,7 +219,6 @@ pub(crate) enum ChoiceObject {
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::AllowedTool)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum AllowedTool {
     Function { name: String },
@@ -239,7 +226,6 @@ pub(crate) enum AllowedTool {
 
 /// The form of the text.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::TextConfig)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TextConfig {
     #[serde(default)]
@@ -250,7 +236,6 @@ pub(crate) struct TextConfig {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::TextFormat)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum TextFormat {
     #[default]
@@ -269,9 +254,8 @@ pub(crate) enum TextFormat {
 
 /// How to think, and how that is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::Reasoning)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Reasoning {
+pub(crate) struct ReasoningConfig {
     pub(super) effort: Option<Effort>,
     /// Thoughts are told as summaries of themselves, which more clients show, and not as what they are. Nothing is left out.
     pub(super) summary: Option<SummaryStyle>,
@@ -286,7 +270,6 @@ pub(crate) struct Reasoning {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::Effort)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Effort {
     None,
@@ -300,7 +283,6 @@ pub(crate) enum Effort {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::SummaryStyle)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum SummaryStyle {
     Auto,
@@ -309,7 +291,6 @@ pub(crate) enum SummaryStyle {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::ReasoningMode)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ReasoningMode {
     Standard,
@@ -317,7 +298,6 @@ pub(crate) enum ReasoningMode {
 
 /// What is told besides. Of tools that there are none of here, nothing is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
-#[schema(as = responses::Include)]
 pub(crate) enum Include {
     #[serde(rename = "message.output_text.logprobs")]
     Logprobs,
@@ -339,7 +319,6 @@ pub(crate) enum Include {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[schema(as = responses::Truncation)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Truncation {
     /// The oldest messages are left out.
