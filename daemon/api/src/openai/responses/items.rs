@@ -199,8 +199,18 @@ pub(crate) struct Reference {
 
 /// An item as clients may write it: a message, and a reference, need not say what they are.
 #[derive(Clone, Debug, PartialEq, ToSchema)]
-#[schema(value_type = Item)]
+#[schema(value_type = Written)]
 pub(crate) struct InputItem(pub(super) Item);
+
+/// How an item may be written.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "for the description alone")]
+enum Written {
+    Tagged(Item),
+    Message(Message),
+    Reference(Reference),
+}
 
 impl<'de> Deserialize<'de> for InputItem {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
