@@ -3,6 +3,8 @@ background, kept, gone on from and deleted."""
 import asyncio, json, sys
 from typing import Literal
 
+import httpx
+import jsonschema
 import openai
 import pydantic
 
@@ -118,6 +120,32 @@ code = refused(openai.BadRequestError, lambda: client.responses.create(**asked, 
 assert code.param.startswith("tools"), code
 refused(openai.BadRequestError, lambda: client.responses.create(**asked, input="a", conversation="conv_1"), "conversation")
 refused(openai.BadRequestError, lambda: client.responses.create(**asked, input="a", reasoning={"effort": "high"}), "thinking")
+
+# What is sent is what /openapi.json says.
+schemas = httpx.get(sys.argv[1] + "/openapi.json").json()["components"]
+
+
+def described(name, value):
+    jsonschema.Draft202012Validator({"$ref": f"#/components/schemas/Responses.{name}", "components": schemas}).validate(value)
+
+
+url = sys.argv[1] + "/v1/responses"
+http = httpx.Client(timeout=60)
+body = calling | {"top_logprobs": 1, "reasoning": {"summary": "auto"}}
+items = [{"role": "user", "content": [{"type": "input_text", "text": "Hi"}]}, first.output[0].model_dump(exclude_none=True), result]
+for sent in (body, body | {"input": items, "tool_choice": "none"}):
+    described("CreateResponse", sent)
+    answer = http.post(url, json=sent).json()
+    described("Response", answer)
+    for line in http.post(url, json=sent | {"stream": True}).text.splitlines():
+        if line.startswith("data: "):
+            described("Numbered", json.loads(line.removeprefix("data: ")))
+    described("ItemList", http.get(f"{url}/{answer['id']}/input_items").json())
+try:
+    described("Item", {"type": "message", "role": "user", "content": "Hi", "mood": "good"})
+    raise AssertionError("a field that is refused is described")
+except jsonschema.ValidationError:
+    pass
 
 
 async def without_waiting():

@@ -42,7 +42,7 @@ pub(crate) fn encode(value: &impl Serialize) -> Vec<u8> {
 }
 
 /// What cannot be honoured here. It may be left out, or say `null`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Refused;
 
 impl<'de> Deserialize<'de> for Refused {
@@ -55,7 +55,7 @@ impl<'de> Deserialize<'de> for Refused {
 }
 
 /// What makes no difference to the answer of a local model; whatever it says is taken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Harmless;
 
 impl<'de> Deserialize<'de> for Harmless {

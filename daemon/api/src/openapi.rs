@@ -3,6 +3,8 @@
 
 mod page;
 
+use std::collections::HashSet;
+
 use axum::{Router, routing::get};
 use bytes::Bytes;
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
@@ -43,6 +45,7 @@ fn document(version: &str, families: Vec<(&'static str, OpenApi)>) -> Value {
             schemas.insert(format!("{family}.{name}"), schema);
         }
     }
+    close_as_a_whole(&mut paths, &mut schemas);
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -57,6 +60,70 @@ fn document(version: &str, families: Vec<(&'static str, OpenApi)>) -> Value {
         "components": {"schemas": schemas},
     })
 }
+
+/// A type that takes no field but its own says so by `additionalProperties`, which knows nothing of what stands beside it: as one
+/// of several that an object is all of, with the tag of an enum say, it would forbid the fields of the others. There the whole
+/// says it, by `unevaluatedProperties`, and so does each other place where that type stands.
+fn close_as_a_whole(paths: &mut Map<String, Value>, schemas: &mut Map<String, Value>) {
+    let closed =
+        schemas.iter().filter(|(_, schema)| is_closed(schema)).map(|(name, _)| name.clone()).collect();
+    let mut parts = HashSet::new();
+    schemas.values_mut().for_each(|schema| close_wholes(schema, &closed, &mut parts));
+    for name in &parts {
+        if let Some(Value::Object(part)) = schemas.get_mut(name) {
+            part.shift_remove("additionalProperties");
+        }
+    }
+    schemas.values_mut().chain(paths.values_mut()).for_each(|schema| close_alone(schema, &parts));
+}
+
+fn is_closed(schema: &Value) -> bool {
+    schema["additionalProperties"] == false
+}
+
+/// Notes which closed types are parts of others.
+fn close_wholes(schema: &mut Value, closed: &HashSet<String>, parts: &mut HashSet<String>) {
+    if let Value::Object(whole) = schema {
+        let of = whole.get("allOf").and_then(Value::as_array).into_iter().flatten();
+        let names = of.filter_map(|part| part["$ref"].as_str()?.strip_prefix(SCHEMAS));
+        let named: Vec<String> = names.filter(|name| closed.contains(*name)).map(Into::into).collect();
+        if !named.is_empty() {
+            whole.insert("unevaluatedProperties".into(), false.into());
+            parts.extend(named);
+        }
+    }
+    match schema {
+        Value::Object(fields) => fields.values_mut().for_each(|field| close_wholes(field, closed, parts)),
+        Value::Array(items) => items.iter_mut().for_each(|item| close_wholes(item, closed, parts)),
+        _ => {}
+    }
+}
+
+/// Closes those parts where they are no parts.
+fn close_alone(schema: &mut Value, parts: &HashSet<String>) {
+    match schema {
+        Value::Object(fields) => {
+            let name = fields.get("$ref").and_then(|name| name.as_str()?.strip_prefix(SCHEMAS));
+            if name.is_some_and(|name| parts.contains(name)) {
+                fields.insert("unevaluatedProperties".into(), false.into());
+            }
+            for (key, field) in fields {
+                match field {
+                    Value::Array(of) if key == "allOf" => {
+                        of.iter_mut()
+                            .filter(|part| part.get("$ref").is_none())
+                            .for_each(|part| close_alone(part, parts));
+                    }
+                    field => close_alone(field, parts),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| close_alone(item, parts)),
+        _ => {}
+    }
+}
+
+const SCHEMAS: &str = "#/components/schemas/";
 
 fn take_map(part: &mut Value, pointer: &str) -> Map<String, Value> {
     match part.pointer_mut(pointer).map(Value::take) {
@@ -135,7 +202,6 @@ fn tag(operations: &mut Value, family: &str) {
 
 /// Families have types of one name, each its own.
 fn name_by_family(value: &mut Value, family: &str) {
-    const SCHEMAS: &str = "#/components/schemas/";
     match value {
         Value::Object(map) => {
             for (key, value) in map {
@@ -151,5 +217,32 @@ fn name_by_family(value: &mut Value, family: &str) {
         }
         Value::Array(items) => items.iter_mut().for_each(|item| name_by_family(item, family)),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_whole_does_not_forbid_what_the_others_have() {
+        let closed = json!({"type": "object", "properties": {"a": {}}, "additionalProperties": false});
+        let tagged =
+            json!([{"$ref": "#/components/schemas/Part"}, {"type": "object", "properties": {"type": {}}}]);
+        let part = json!({"$ref": "#/components/schemas/Part"});
+        let either = json!({"oneOf": [{"allOf": tagged}, part]});
+        let Value::Object(mut schemas) = json!({"Part": closed, "Alone": closed, "Either": either}) else {
+            panic!("it is an object")
+        };
+
+        close_as_a_whole(&mut Map::new(), &mut schemas);
+
+        assert_eq!(schemas["Part"], json!({"type": "object", "properties": {"a": {}}}));
+        assert_eq!(schemas["Alone"], closed);
+        assert_eq!(schemas["Either"]["oneOf"][0], json!({"allOf": tagged, "unevaluatedProperties": false}));
+        assert_eq!(
+            schemas["Either"]["oneOf"][1],
+            json!({"$ref": "#/components/schemas/Part", "unevaluatedProperties": false})
+        );
     }
 }

@@ -34,7 +34,7 @@ pub(crate) struct Message {
     pub(super) role: Role,
     pub(super) content: TextOrList<Part>,
     /// Whether more was to come; models here were not trained to tell.
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "untold")]
     pub(super) phase: Harmless,
 }
 
@@ -64,18 +64,18 @@ pub(crate) enum Part {
     InputText {
         text: String,
         /// Beginnings are always kept, and found by what they are.
-        #[serde(default, skip_serializing)]
+        #[serde(default, skip_serializing_if = "untold")]
         prompt_cache_breakpoint: Harmless,
     },
     InputImage {
         /// A data URI; what lies elsewhere is never fetched.
         image_url: String,
         /// Images are read as finely as the model can.
-        #[serde(default, skip_serializing)]
+        #[serde(default, skip_serializing_if = "untold")]
         detail: Harmless,
-        #[serde(default, skip_serializing)]
+        #[serde(default, skip_serializing_if = "untold")]
         file_id: Refused,
-        #[serde(default, skip_serializing)]
+        #[serde(default, skip_serializing_if = "untold")]
         prompt_cache_breakpoint: Harmless,
     },
     InputAudio {
@@ -160,11 +160,11 @@ pub(crate) struct FunctionCall {
     /// JSON, as text.
     pub(super) arguments: String,
     /// Only models call.
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "untold")]
     pub(super) caller: Harmless,
-    #[serde(default, rename = "async", skip_serializing)]
+    #[serde(default, rename = "async", skip_serializing_if = "untold")]
     pub(super) is_async: Harmless,
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "untold")]
     pub(super) created_by: Harmless,
 }
 
@@ -180,13 +180,13 @@ pub(crate) struct CallOutput {
     pub(super) call_id: String,
     pub(super) output: TextOrList<Part>,
     /// The call says them, too.
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "untold")]
     pub(super) name: Harmless,
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "untold")]
     pub(super) namespace: Harmless,
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "untold")]
     pub(super) caller: Harmless,
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "untold")]
     pub(super) created_by: Harmless,
 }
 
@@ -199,8 +199,18 @@ pub(crate) struct Reference {
 
 /// An item as clients may write it: a message, and a reference, need not say what they are.
 #[derive(Clone, Debug, PartialEq, ToSchema)]
-#[schema(value_type = Item)]
+#[schema(value_type = Written)]
 pub(crate) struct InputItem(pub(super) Item);
+
+/// How an item may be written.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "for the description alone")]
+enum Written {
+    Tagged(Item),
+    Message(Message),
+    Reference(Reference),
+}
 
 impl<'de> Deserialize<'de> for InputItem {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -268,6 +278,11 @@ impl Part {
     pub(super) fn output_text(text: String, logprobs: Vec<TokenLogprob>) -> Self {
         Self::OutputText { text, annotations: Harmless, logprobs }
     }
+}
+
+/// What clients may say, and are not told back. Left out of what is written by this, and so not of the description.
+pub(super) fn untold<T>(_: &T) -> bool {
+    true
 }
 
 fn empty_list<S: Serializer>(_: &Harmless, serializer: S) -> Result<S::Ok, S::Error> {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::items::InputItem;
+use super::items::{InputItem, untold};
 use crate::json::{Harmless, Refused, TextOrList};
 
 /// What is asked: a conversation to be gone on with.
@@ -150,16 +150,16 @@ pub(crate) struct FunctionTool {
     /// Calls that must be follow their schema, strict or not.
     pub(super) strict: Option<bool>,
     /// Only by the model.
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "untold")]
     pub(super) allowed_callers: Option<Vec<Caller>>,
     /// It is offered at once.
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "untold")]
     pub(super) defer_loading: Harmless,
     /// What a function answers is taken as it is.
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "untold")]
     pub(super) output_schema: Harmless,
     /// Only `false`.
-    #[serde(default, rename = "async", skip_serializing)]
+    #[serde(default, rename = "async", skip_serializing_if = "untold")]
     pub(super) is_async: Option<bool>,
 }
 
@@ -231,7 +231,7 @@ pub(crate) struct TextConfig {
     #[serde(default)]
     pub(super) format: TextFormat,
     /// A hint that local models were not trained to take.
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "untold")]
     pub(super) verbosity: Harmless,
 }
 
@@ -260,12 +260,12 @@ pub(crate) struct ReasoningConfig {
     /// Thoughts are told as summaries of themselves, which more clients show, and not as what they are. Nothing is left out.
     pub(super) summary: Option<SummaryStyle>,
     /// The older name of `summary`.
-    #[serde(skip_serializing)]
+    #[serde(skip_serializing_if = "untold")]
     pub(super) generate_summary: Option<SummaryStyle>,
     /// Which earlier thoughts are read, the model's template says.
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "untold")]
     pub(super) context: Harmless,
-    #[serde(skip_serializing)]
+    #[serde(skip_serializing_if = "untold")]
     pub(super) mode: Option<ReasoningMode>,
 }
 
@@ -290,7 +290,7 @@ pub(crate) enum SummaryStyle {
     Detailed,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ReasoningMode {
     Standard,
