@@ -10,6 +10,13 @@ fn ask(fields: Value) -> Value {
     body
 }
 
+/// The same, to be counted.
+fn count(fields: Value) -> Value {
+    let mut body = ask(fields);
+    body.as_object_mut().unwrap().retain(|field, _| field != "max_tokens" && field != "temperature");
+    body
+}
+
 /// The events of a stream, each of which is named as its type is.
 fn events(answer: &Answer) -> Vec<Value> {
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -60,7 +67,7 @@ fn what_is_counted_is_what_is_read() {
     let tools = json!([{"name": "now", "description": "The time.", "input_schema": {"type": "object"}}]);
     for fields in [json!({}), json!({"system": "Be brief."}), json!({"tools": tools})] {
         let counted =
-            hob.post("/v1/messages/count_tokens", &ask(fields.clone())).json()["input_tokens"].clone();
+            hob.post("/v1/messages/count_tokens", &count(fields.clone())).json()["input_tokens"].clone();
         let usage = hob.post("/v1/messages", &ask(fields)).json()["usage"].clone();
         let read = ["input_tokens", "cache_read_input_tokens"].map(|field| usage[field].as_u64().unwrap());
         assert_eq!(counted, read.iter().sum::<u64>(), "{usage}");
@@ -69,7 +76,7 @@ fn what_is_counted_is_what_is_read() {
 
 #[test]
 fn what_goes_wrong_has_anthropics_shape() {
-    let hob = Hob::start_with(&[("HOB_MODELS__MAX_QUEUE", "0")]);
+    let hob = Hob::start();
     let refused = |fields: Value| hob.post("/v1/messages", &ask(fields));
 
     assert_refused(&refused(json!({"model": "nope"})), 404, "not_found_error", "model 'nope' not found");
@@ -78,7 +85,9 @@ fn what_goes_wrong_has_anthropics_shape() {
     assert_refused(&hob.post_text("/v1/messages", ""), 400, "invalid_request_error", "missing request body");
     assert_refused(&hob.get("/v1/messages/batches"), 404, "not_found_error", "/v1/messages/batches");
     assert_refused(&hob.get("/v1/messages"), 405, "invalid_request_error", "GET /v1/messages");
-    assert_refused(&refused(json!({})), 529, "overloaded_error", "server busy");
+    let unlimited = json!({"model": "smollm2", "messages": []});
+    let without = hob.post("/v1/messages", &unlimited);
+    assert_refused(&without, 400, "invalid_request_error", "missing field `max_tokens`");
 }
 
 #[test]
@@ -88,8 +97,7 @@ fn a_model_that_thinks_may_be_told_to_and_one_that_cannot_says_so() {
     assert!(hob.create("thinker", &thinker).status.success());
     let thinking = json!({"type": "enabled", "budget_tokens": 1024});
     let asked = |model: &str, thinking: &Value| {
-        let fields = json!({"model": model, "thinking": thinking, "max_tokens": 1025});
-        hob.post("/v1/messages/count_tokens", &ask(fields))
+        hob.post("/v1/messages/count_tokens", &count(json!({"model": model, "thinking": thinking})))
     };
 
     assert_refused(&asked("smollm2", &thinking), 400, "invalid_request_error", "does not support thinking");
@@ -113,6 +121,10 @@ fn both_ways_to_list_models_are_described_and_so_is_every_event() {
     let schema = &list["responses"]["200"]["content"]["application/json"]["schema"];
     assert_eq!(schema["anyOf"].as_array().unwrap().len(), 2, "{list}");
     assert!(list["parameters"].as_array().unwrap().iter().any(|it| it["name"] == "after_id"), "{list}");
+    for named in document.to_string().split("\"$ref\":\"#").skip(1) {
+        let pointer = named.split('"').next().unwrap();
+        assert!(document.pointer(pointer).is_some(), "{pointer} is named and not there");
+    }
     let events = document["components"]["schemas"]["Anthropic.StreamEvent"].to_string();
     for name in ["message_start", "content_block_delta", "message_delta", "ping", "error"] {
         assert!(events.contains(name), "{name}");

@@ -171,14 +171,16 @@ fn openai_samples() -> Vec<Sample> {
 
 fn anthropic_samples() -> Vec<Sample> {
     let fields = json!({
-        "max_tokens": 1, "system": "Be brief.", "stream": false, "temperature": 0, "top_p": 0.5, "top_k": 3, "stop_sequences": ["x"],
+        "system": "Be brief.", "stream": false, "temperature": 0, "top_p": 0.5, "top_k": 3, "stop_sequences": ["x"],
         "tools": [], "tool_choice": {"type": "auto"}, "thinking": {"type": "disabled"}, "output_config": {"effort": "low"},
         "output_format": {"type": "json_schema", "schema": {"type": "object"}}, "options": {"num_ctx": 512}, "keep_alive": "5m",
         "lora": [], "context_management": {"edits": []},
     });
-    let body = json!({"model": "smollm2", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1});
-    let paths = ["/v1/messages", "/v1/messages/count_tokens"];
-    paths.map(|path| Sample { path, body: body.clone(), fields: fields.clone() }).into()
+    let counted = json!({"model": "smollm2", "messages": [{"role": "user", "content": "Hi"}]});
+    let mut body = counted.clone();
+    body["max_tokens"] = json!(1);
+    let counted = Sample { path: "/v1/messages/count_tokens", body: counted, fields: fields.clone() };
+    vec![Sample { path: "/v1/messages", body, fields }, counted]
 }
 
 /// Sends the field well and badly.

@@ -16,14 +16,26 @@ use serde::Serialize;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use self::wire::blocks;
 use crate::{Api, json};
 
 pub(crate) use errors::tell_request;
 pub(crate) use models::where_asked;
 
-/// What is described here and routed elsewhere: the paths are OpenAI's, too.
+/// What is described here and routed elsewhere: the paths are OpenAI's, too. And types that the description's maker does not
+/// find by itself, as blocks hold blocks.
 #[derive(OpenApi)]
-#[openapi(paths(models::list, models::get), components(schemas(errors::ErrorBody)))]
+#[openapi(
+    paths(models::list, models::get),
+    components(schemas(
+        errors::ErrorBody,
+        blocks::Citations,
+        blocks::DocumentSource,
+        blocks::ImageSource,
+        blocks::TextBlock,
+        blocks::ToolChange
+    ))
+)]
 struct Shared;
 
 /// `/v1/messages` and below.

@@ -24,8 +24,8 @@ pub(super) struct Request {
     pub(super) asked: Asked,
     pub(super) framing: Framing,
     pub(super) telling: Telling,
-    /// Of the answer, at most; nothing if it is to be counted only.
-    pub(super) max_tokens: Option<u32>,
+    /// Of the answer, at most.
+    pub(super) max_tokens: u32,
 }
 
 /// How the answer is sent.
@@ -58,11 +58,11 @@ impl TryFrom<MessagesRequest> for Request {
             diagnostics: Harmless, service_tier: Harmless, speed: Harmless, inference_geo: Harmless, fallbacks: Harmless,
             container: Refused, mcp_servers: Refused, compaction: Refused, thread: Refused,
         } = body;
-        let max_tokens = max_tokens.map(most_tokens).transpose()?;
+        let max_tokens = most_tokens(max_tokens)?;
         let stops = stops(stop_sequences.as_deref())?;
         let sampling = Sampling { temperature, top_p, top_k, options };
         let mut patch = sampling.patch()?;
-        patch.num_predict = max_tokens.map(i64::from).or(patch.num_predict);
+        patch.num_predict = Some(i64::from(max_tokens));
         patch.stop = stop_sequences.or(patch.stop);
         let Conversation { messages, media, effort, told_of, .. } = Conversation::of(system, messages)?;
         let (top_effort, format) = wanted(output_config, output_format);
@@ -162,11 +162,7 @@ fn display(thinking: Option<&Thinking>) -> Display {
     }
 }
 
-fn think(
-    thinking: Option<Thinking>,
-    effort: Option<Effort>,
-    max_tokens: Option<u32>,
-) -> Result<Think, Invalid> {
+fn think(thinking: Option<Thinking>, effort: Option<Effort>, max_tokens: u32) -> Result<Think, Invalid> {
     let level = effort.map(|effort| match effort {
         Effort::Low => ThinkLevel::Low,
         Effort::Medium => ThinkLevel::Medium,
@@ -185,11 +181,11 @@ fn think(
     })
 }
 
-fn within(budget_tokens: i64, max_tokens: Option<u32>) -> Result<(), Invalid> {
+fn within(budget_tokens: i64, max_tokens: u32) -> Result<(), Invalid> {
     let refused = |why: &str| Err(Invalid::of("thinking", format!("thinking.budget_tokens must be {why}")));
-    match max_tokens {
-        _ if budget_tokens < LEAST_BUDGET => refused("at least 1024"),
-        Some(most) if budget_tokens >= i64::from(most) => refused("less than max_tokens"),
+    match budget_tokens {
+        ..LEAST_BUDGET => refused("at least 1024"),
+        budget if budget >= i64::from(max_tokens) => refused("less than max_tokens"),
         _ => Ok(()),
     }
 }

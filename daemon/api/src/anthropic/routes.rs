@@ -12,14 +12,13 @@ use super::{
     response::{self, Reply, prompt_read},
     wire::{
         answer::{Message, StreamEvent, TokenCount},
-        request::MessagesRequest,
+        request::{CountRequest, MessagesRequest},
     },
 };
 use crate::{
     Api,
     answer::Running,
     body::{self, CONVERSATION_BYTES},
-    error::Invalid,
     identifier, sse,
 };
 
@@ -42,13 +41,10 @@ pub(super) async fn create(
     body: Body,
 ) -> Result<Response, Refusal> {
     let request = Request::try_from(body::typed::<MessagesRequest>(body, CONVERSATION_BYTES).await?)?;
-    let Some(max_tokens) = request.max_tokens else {
-        // In Anthropic's words.
-        return Err(Invalid::of("max_tokens", "max_tokens: Field required").into());
-    };
     let model = request.asked.model.clone();
     let running = api.prepare(request.asked).await?.begin(&api).await?;
-    let reply = Reply::new(identifier::fresh("msg_"), model, request.telling, max_tokens).to(request_id);
+    let reply =
+        Reply::new(identifier::fresh("msg_"), model, request.telling, request.max_tokens).to(request_id);
     match request.framing {
         Framing::Whole => Ok(object(&reply.whole(running.finish().await?))),
         Framing::Events => {
@@ -62,11 +58,12 @@ pub(super) async fn create(
 #[utoipa::path(
     post,
     path = "/v1/messages/count_tokens",
-    request_body = MessagesRequest,
+    request_body = CountRequest,
     responses((status = OK, body = TokenCount), Refusals)
 )]
 pub(super) async fn count_tokens(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
-    let request = Request::try_from(body::typed::<MessagesRequest>(body, CONVERSATION_BYTES).await?)?;
+    let counted = body::typed::<CountRequest>(body, CONVERSATION_BYTES).await?;
+    let request = Request::try_from(MessagesRequest::from(counted))?;
     let rendered = api.prepare(request.asked).await?.render(&api).await?;
     Ok(object(&TokenCount { input_tokens: rendered.tokens.len() }))
 }

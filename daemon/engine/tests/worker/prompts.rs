@@ -1,7 +1,8 @@
 //! Prompts that are told, given as tokens, and made by a request's own template.
 
 use protocol::{
-    Ability, Generate, GenerateError, Input, LoadOptions, Media, Message, NO_TOKEN, Overflow, Purpose, Role,
+    Ability, Event, Generate, GenerateError, Input, LoadOptions, Media, Message, NO_TOKEN, Overflow,
+    PromptRead, Purpose, Role, Think, ThinkLevel,
 };
 
 use crate::harness::*;
@@ -39,6 +40,37 @@ fn a_prompt_is_told_as_a_generation_reads_it() {
     let text = "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nWhy is the sky blue?<|im_end|>\n\
                 <|im_start|>assistant\n";
     assert_eq!((&chat.text[..], chat.media), (text, 0));
+}
+
+#[test]
+fn what_a_prompt_took_is_told_once_and_before_the_end() {
+    let mut worker = Worker::start(512, 1);
+    for input in inputs() {
+        let request = worker.begin(of(input.clone()));
+        let mut told = Vec::new();
+        let done = loop {
+            match worker.next_event() {
+                (of, Event::Said(said)) if of == request => told.extend(said.read),
+                (_, Event::Done(done)) => break done,
+                other => panic!("{other:?}"),
+            }
+        };
+
+        let read = PromptRead { prompt_tokens: done.prompt_tokens, cached_tokens: done.cached_tokens };
+        assert_eq!(told, [read], "{input:?}");
+    }
+}
+
+#[test]
+fn where_a_model_cannot_think_it_may_be_asked_to_if_it_can() {
+    let mut worker = Worker::start(512, 1);
+    let question = || of(inputs().remove(0));
+
+    let unable = worker.render(Generate { think: Think::Level(ThinkLevel::High), ..question() });
+    let able = worker.render(Generate { think: Think::Able(ThinkLevel::High), ..question() });
+
+    assert_eq!(unable, Err(GenerateError::Unable(Ability::Thinking)));
+    assert_eq!(able, worker.render(question()));
 }
 
 #[test]

@@ -18,7 +18,7 @@ use store::Digest;
 use super::*;
 use crate::budget::Gauge;
 use crate::worker::Connection;
-use crate::{Activity, MemoryLimit, State};
+use crate::{Activity, MemoryLimit, Queue, State};
 
 const STUCK_AFTER: Duration = Duration::from_secs(60);
 
@@ -294,6 +294,7 @@ async fn a_loaded_model_is_used_however_many_wait_for_others() {
 
     assert!(scheduler.generate(a_load("m"), a_question()).await.is_ok());
     assert!(matches!(scheduler.load(a_load("o")).await, Err(ScheduleError::Busy)));
+    assert_eq!(scheduler.queue(), Queue { limit: 1, waiting: 1 });
 }
 
 /// Polls once; whether there is no result yet.

@@ -170,7 +170,7 @@ impl StreamEvent {
 /// What was added to a part.
 #[derive(Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[expect(clippy::enum_variant_names, reason = "Anthropic's own names")]
+#[expect(clippy::enum_variant_names, reason = "these are Anthropic's names")]
 pub(crate) enum Delta {
     TextDelta { text: String },
     ThinkingDelta { thinking: String },

@@ -1,4 +1,4 @@
-//! `/v1/messages` as it is asked.
+//! `/v1/messages`, and what counts for it, as they are asked.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -10,7 +10,7 @@ use crate::{
     json::{Harmless, Refused, TextOrList},
 };
 
-/// What is asked: a conversation to be gone on with, or to be counted.
+/// What is asked: a conversation to be gone on with.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MessagesRequest {
@@ -18,10 +18,10 @@ pub(crate) struct MessagesRequest {
     /// The last one must not be the model's: it cannot go on within its own turn.
     #[schema(min_items = 1)]
     pub(crate) messages: Vec<Turn>,
-    /// Of the answer, at most; `/v1/messages` needs it. With 0 the prompt is read, so that the next request with such a
-    /// beginning need not wait for it, and nothing is said.
+    /// Of the answer, at most. With 0 the prompt is read, so that the next request with such a beginning need not wait for
+    /// it, and nothing is said.
     #[schema(minimum = 0)]
-    pub(crate) max_tokens: Option<i64>,
+    pub(crate) max_tokens: i64,
     pub(crate) system: Option<TextOrList<TextBlock>>,
     pub(crate) stream: Option<bool>,
     /// Left out, it is as the Modelfile has it; so are `top_p` and `top_k`.
@@ -51,11 +51,13 @@ pub(crate) struct MessagesRequest {
     /// Whoever asks is known by their key.
     #[serde(default)]
     pub(crate) metadata: Harmless,
+    /// The same.
     #[serde(default)]
     pub(crate) user_profile_id: Harmless,
     /// Nobody is billed.
     #[serde(default)]
     pub(crate) billing_policy: Harmless,
+    /// Nobody is billed.
     #[serde(default)]
     pub(crate) fallback_credit_token: Harmless,
     /// Beginnings are always kept, and found by what they are.
@@ -64,11 +66,13 @@ pub(crate) struct MessagesRequest {
     /// Why a beginning was not found is not told.
     #[serde(default)]
     pub(crate) diagnostics: Harmless,
-    /// There is one tier, one speed, and one place: this box.
+    /// There is one tier.
     #[serde(default)]
     pub(crate) service_tier: Harmless,
+    /// There is one speed.
     #[serde(default)]
     pub(crate) speed: Harmless,
+    /// It is this box that answers, wherever it stands.
     #[serde(default)]
     pub(crate) inference_geo: Harmless,
     /// Nothing is declined here, so nobody has to step in.
@@ -80,12 +84,102 @@ pub(crate) struct MessagesRequest {
     /// No other server is called.
     #[serde(default)]
     pub(crate) mcp_servers: Refused,
-    /// Conversations are not summed up here,
+    /// Conversations are not summed up here.
     #[serde(default)]
     pub(crate) compaction: Refused,
-    /// and not kept; the error has a code, upon which clients send the whole conversation.
+    /// Conversations are not kept here; the error has a code, upon which clients send the whole conversation.
     #[serde(default)]
     pub(crate) thread: Refused,
+}
+
+/// A conversation that is to be counted.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CountRequest {
+    model: String,
+    /// As those of `/v1/messages`.
+    #[schema(min_items = 1)]
+    messages: Vec<Turn>,
+    system: Option<TextOrList<TextBlock>>,
+    tools: Option<Vec<Tool>>,
+    tool_choice: Option<ToolChoice>,
+    thinking: Option<Thinking>,
+    output_config: Option<OutputConfig>,
+    /// The older name of `output_config.format`.
+    output_format: Option<OutputFormat>,
+    /// Not Anthropic's: Ollama's options, as `num_ctx`.
+    options: Option<Map<String, Value>>,
+    /// Not Anthropic's: how long the model stays in memory, as Ollama has it.
+    keep_alive: Option<Value>,
+    /// Nothing is left out of a conversation here.
+    context_management: Option<ContextManagement>,
+    /// Whoever asks is known by their key.
+    #[serde(default)]
+    user_profile_id: Harmless,
+    /// Nobody is billed.
+    #[serde(default)]
+    billing_policy: Harmless,
+    /// Beginnings are always kept, and found by what they are.
+    #[serde(default)]
+    cache_control: Harmless,
+    /// There is one speed.
+    #[serde(default)]
+    speed: Harmless,
+    /// What is counted is the conversation as it is sent.
+    #[serde(default)]
+    compaction: Harmless,
+    /// No other server is called.
+    #[serde(default)]
+    mcp_servers: Refused,
+    /// Conversations are not kept here; the error has a code, upon which clients send the whole conversation.
+    #[serde(default)]
+    thread: Refused,
+}
+
+impl From<CountRequest> for MessagesRequest {
+    /// The request that would be counted for.
+    fn from(counted: CountRequest) -> Self {
+        #[rustfmt::skip]
+        let CountRequest {
+            model, messages, system, tools, tool_choice, thinking, output_config, output_format, options, keep_alive,
+            context_management, user_profile_id, billing_policy, cache_control, speed, compaction: Harmless, mcp_servers,
+            thread,
+        } = counted;
+        Self {
+            model,
+            messages,
+            max_tokens: i64::from(u32::MAX),
+            system,
+            stream: None,
+            temperature: None,
+            top_p: None,
+            top_k: None,
+            stop_sequences: None,
+            tools,
+            tool_choice,
+            thinking,
+            output_config,
+            output_format,
+            options,
+            keep_alive,
+            lora: None,
+            context_management,
+            metadata: Harmless,
+            user_profile_id,
+            billing_policy,
+            fallback_credit_token: Harmless,
+            cache_control,
+            diagnostics: Harmless,
+            service_tier: Harmless,
+            speed,
+            inference_geo: Harmless,
+            fallbacks: Harmless,
+            container: Refused,
+            mcp_servers,
+            compaction: Refused,
+            thread,
+        }
+    }
 }
 
 /// Something that was said before.
