@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
@@ -117,8 +118,7 @@ impl Door {
             loop {
                 match socket.accept().await {
                     Ok((stream, _)) => {
-                        // A token must not wait for the next one to fill a packet.
-                        let _slower = stream.set_nodelay(true);
+                        tune(&stream);
                         return Some((stream, place));
                     }
                     Err(error) => {
@@ -266,4 +266,13 @@ fn cannot_unpack(unpack::Unknown(packing): &unpack::Unknown, asked: &Asked) -> R
     let mut response = asked.refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, &text);
     response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static(unpack::ACCEPTED));
     response
+}
+/// What the system takes in for a client that does not read: enough for a fast network, and little enough for its model to
+/// notice soon. Left to itself the system takes in megabytes.
+const SEND_BUFFER_BYTES: usize = 128 << 10;
+
+fn tune(stream: &TcpStream) {
+    // A token must not wait for the next one to fill a packet.
+    let _slower = stream.set_nodelay(true);
+    let _later = SockRef::from(stream).set_send_buffer_size(SEND_BUFFER_BYTES);
 }
