@@ -10,8 +10,8 @@ from openai.types.chat import completion_create_params as chat_params
 from openai.types.responses import response_create_params
 
 document = httpx.get(sys.argv[1] + "/openapi.json").json()
-# Set by the clients themselves, and never sent as fields.
-LEFT_OUT = {"extra_headers", "extra_query", "extra_body", "timeout", "betas"}
+# Of the clients themselves, or sent as headers.
+LEFT_OUT = {"extra_headers", "extra_query", "extra_body", "timeout", "betas", "workspace_id"}
 
 
 def described(path):
