@@ -25,7 +25,8 @@ def known(*kinds):
     fields = set()
     for kind in kinds:
         fields |= set(kind.model_fields if hasattr(kind, "model_fields") else typing.get_type_hints(kind))
-    return fields - LEFT_OUT
+    # `from` is a word of Python's own.
+    return {field.rstrip("_") for field in fields} - LEFT_OUT
 
 
 for path, kinds in {

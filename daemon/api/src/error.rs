@@ -91,7 +91,7 @@ impl Invalid {
 
     /// Asked for and not built: said, never ignored.
     pub(crate) fn unsupported(field: &str) -> Self {
-        Self::of(field, format!("{field} is not supported yet"))
+        Self::of(field, format!("{field} is not supported here"))
     }
 }
 

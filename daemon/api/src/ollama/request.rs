@@ -66,6 +66,9 @@ pub(super) enum Task {
     Chat(Vec<Message>),
 }
 
+/// Of models that make pictures, which cannot be had.
+const OF_PICTURES: &[&str] = &["width", "height", "steps"];
+
 /// Whether a prompt is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -77,6 +80,9 @@ pub(super) enum Purpose {
 impl Request {
     /// A body of `/api/generate`.
     pub(super) fn generate(mut fields: Fields) -> Result<Self, Invalid> {
+        for field in OF_PICTURES {
+            fields.refuse(field)?;
+        }
         let raw = fields.flag("raw")?.unwrap_or(false);
         let template = fields.text("template")?;
         let system = fields.text("system")?;

@@ -44,6 +44,10 @@ pub(super) struct GenerateRequest {
     /// Tells what the model would read, and no answer.
     #[schema(rename = "_debug_render_only")]
     debug_render_only: Option<bool>,
+    /// Of models that make pictures.
+    width: Refused,
+    height: Refused,
+    steps: Refused,
 }
 
 /// A conversation to be gone on with. Without messages, the model is loaded, or unloaded if it is not to be kept.
