@@ -253,12 +253,14 @@ pub(crate) struct NamedTool {
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct FunctionName {
     pub(super) name: String,
 }
 
 /// Those of the tools that may be called this time.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct AllowedTools {
     pub(super) mode: ChoiceWord,
     pub(super) tools: Vec<NamedTool>,
@@ -266,10 +268,10 @@ pub(crate) struct AllowedTools {
 
 /// The form that the answer is to have.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum ResponseFormat {
-    Text,
-    JsonObject,
+    Text {},
+    JsonObject {},
     JsonSchema { json_schema: NamedSchema },
 }
 
@@ -302,6 +304,7 @@ pub(crate) enum Effort {
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Reasoning {
     pub(super) effort: Option<Effort>,
 }
