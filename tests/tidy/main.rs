@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("registry", &["protocol", "store"]),
     ("scheduler", &["protocol", "store", "platform"]),
     ("api", &["protocol", "store", "state", "registry", "scheduler"]),
-    ("front", &["protocol"]),
+    ("front", &[]),
     ("behaviour", &["protocol"]),
     ("scripted", &["protocol", "platform", "hob"]),
 ];

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use http::Version;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto;
 
@@ -23,7 +24,8 @@ pub(crate) fn protocols(limits: &Limits) -> auto::Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_time)
+        // Runs from when hyper has taken the answer before, not from when its client has: `Watch` keeps it instead.
+        .header_read_timeout(None)
         .max_buf_size(limits.header_bytes)
         .max_headers(limits.headers);
     builder
@@ -58,9 +60,6 @@ pub(crate) struct Watch {
     closing_since: Option<Instant>,
 }
 
-/// How long a client has to see that its connection is being closed.
-const FAREWELL: Duration = Duration::from_secs(5);
-
 impl Watch {
     pub(crate) fn begin() -> Self {
         Self { opened: Instant::now(), closing_since: None }
@@ -76,17 +75,21 @@ impl Watch {
         conversation.give_up_stalled(limits.write_idle);
         let now = Instant::now();
         // hyper-util tells the protocols apart without a limit of time: what never comes to a request ends here.
-        if !conversation.was_asked() && now >= self.opened + limits.header_time {
+        let Some(version) = conversation.version() else {
+            let longest = self.opened + limits.header_time;
+            return if now >= longest { Verdict::Drop } else { Verdict::Stay(longest) };
+        };
+        let quiet = conversation.quiet();
+        if version < Version::HTTP_2 && quiet.is_some_and(|quiet| quiet >= limits.header_time) {
             return Verdict::Drop;
         }
-        let quiet = conversation.quiet();
         match self.closing_since {
-            Some(since) if quiet.is_some() && now >= since + FAREWELL => Verdict::Drop,
+            Some(since) if quiet.is_some() && now >= since + limits.farewell => Verdict::Drop,
             None if quiet.is_some_and(|quiet| quiet >= limits.idle) => {
                 self.closing_since = Some(now);
                 Verdict::Close
             }
-            Some(_) => Verdict::Stay(now + rhythm(limits).min(FAREWELL)),
+            Some(_) => Verdict::Stay(now + rhythm(limits).min(limits.farewell)),
             None => Verdict::Stay(now + rhythm(limits)),
         }
     }

@@ -4,13 +4,16 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use axum::BoxError;
 use axum::body::Body;
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http::Version;
+use http_body::{Body as _, Frame, SizeHint};
+
+use crate::request_body::Arrival;
 
 /// What is under way on one connection. A clone is the same one.
 #[derive(Clone, Debug)]
@@ -20,9 +23,10 @@ pub(crate) struct Conversation(Arc<Mutex<State>>);
 struct State {
     /// Requests whose answers have not been sent to their end.
     under_way: usize,
-    /// When the last of them ended, or the connection was opened.
+    /// When the last of them ended, or the connection was opened; or when HTTP/1 last got rid of some of an answer.
     quiet_since: Instant,
-    was_asked: bool,
+    /// That of the last request.
+    version: Option<Version>,
     answers: Vec<Weak<Mutex<Answer>>>,
 }
 
@@ -31,22 +35,30 @@ impl Conversation {
         Self(Arc::new(Mutex::new(State {
             under_way: 0,
             quiet_since: Instant::now(),
-            was_asked: false,
+            version: None,
             answers: Vec::new(),
         })))
     }
 
     /// Begins a request, which lasts as long as what is returned.
-    pub(crate) fn begin(&self) -> Turn {
+    pub(crate) fn begin(&self, version: Version, arrival: Arc<Arrival>) -> Turn {
         let mut state = lock(&self.0);
         state.under_way += 1;
-        state.was_asked = true;
-        Turn(self.clone())
+        state.version = Some(version);
+        Turn { conversation: self.clone(), _arrival: arrival }
     }
 
-    /// Whether anything was ever asked.
-    pub(crate) fn was_asked(&self) -> bool {
-        lock(&self.0).was_asked
+    /// In which protocol something was asked, if anything ever was.
+    pub(crate) fn version(&self) -> Option<Version> {
+        lock(&self.0).version
+    }
+
+    /// The client took something. In HTTP/1 that is of an answer; in HTTP/2 it may be an answer to a ping, which makes no claim.
+    pub(crate) fn was_written(&self) {
+        let mut state = lock(&self.0);
+        if state.version.is_some_and(|version| version < Version::HTTP_2) {
+            state.quiet_since = Instant::now();
+        }
     }
 
     /// For how long nothing has been under way.
@@ -57,11 +69,12 @@ impl Conversation {
 
     /// The answer's body, watched until it was sent.
     pub(crate) fn watch(&self, body: Body, turn: Turn) -> Body {
-        let answer = Arc::new(Mutex::new(Answer { body: Some(body), offered: None }));
+        let answer =
+            Arc::new(Mutex::new(Answer { sent: Some((body, turn)), rest: Bytes::new(), offered: None }));
         let answers = &mut lock(&self.0).answers;
         answers.retain(|answer| answer.strong_count() > 0);
         answers.push(Arc::downgrade(&answer));
-        Body::new(Watched { answer, _turn: turn })
+        Body::new(Watched(answer))
     }
 
     /// Ends the answers of which the client took nothing for so long.
@@ -70,7 +83,8 @@ impl Conversation {
         for answer in answers {
             let mut answer = lock(&answer);
             let stalled = answer.offered.is_some_and(|since| since.elapsed() > longest);
-            let given_up = if stalled { answer.body.take() } else { None };
+            // Its turn ends with it, though hyper keeps what is left of the stream for as long as the client does.
+            let given_up = if stalled { answer.sent.take() } else { None };
             drop(answer);
             if given_up.is_some() {
                 tracing::debug!("a client stopped reading its answer");
@@ -81,11 +95,15 @@ impl Conversation {
 
 /// A request from its headers to the end of its answer.
 #[derive(Debug)]
-pub(crate) struct Turn(Conversation);
+pub(crate) struct Turn {
+    conversation: Conversation,
+    /// What was made of its body is there as long.
+    _arrival: Arc<Arrival>,
+}
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let mut state = lock(&self.0.0);
+        let mut state = lock(&self.conversation.0);
         state.under_way -= 1;
         state.quiet_since = Instant::now();
     }
@@ -95,15 +113,40 @@ impl Drop for Turn {
 #[derive(Debug)]
 struct Answer {
     /// `None` once it was given up.
-    body: Option<Body>,
+    sent: Option<(Body, Turn)>,
+    /// Of a large piece, what was not handed on yet.
+    rest: Bytes,
     /// Since when the client has not asked for more, if it was given something.
     offered: Option<Instant>,
 }
 
-struct Watched {
-    answer: Arc<Mutex<Answer>>,
-    _turn: Turn,
+impl Answer {
+    fn body(&self) -> Option<&Body> {
+        self.sent.as_ref().map(|(body, _)| body)
+    }
+
+    /// The next piece; large ones in parts, since what hyper has taken is out of our sight.
+    fn next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let Some((body, _)) = &mut self.sent else {
+            return Poll::Ready(Some(Err("the client stopped reading".into())));
+        };
+        if self.rest.is_empty() {
+            match ready!(Pin::new(body).poll_frame(context)).map(|frame| frame.map(Frame::into_data)) {
+                Some(Ok(Ok(data))) => self.rest = data,
+                Some(Ok(Err(trailers))) => return Poll::Ready(Some(Ok(trailers))),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                None => return Poll::Ready(None),
+            }
+        }
+        let part = self.rest.len().min(PART_BYTES);
+        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(part)))))
+    }
 }
+
+/// Bytes of an answer that hyper is given at once. Who takes less in the time that a stalled reader has is one.
+const PART_BYTES: usize = 16 << 10;
+
+struct Watched(Arc<Mutex<Answer>>);
 
 impl http_body::Body for Watched {
     type Data = Bytes;
@@ -113,21 +156,27 @@ impl http_body::Body for Watched {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let mut answer = lock(&self.answer);
-        let Some(body) = &mut answer.body else {
-            return Poll::Ready(Some(Err("the client stopped reading".into())));
-        };
-        let frame = Pin::new(body).poll_frame(context);
+        let mut answer = lock(&self.0);
+        let frame = answer.next(context);
         answer.offered = frame.is_ready().then(Instant::now);
-        frame.map_err(Into::into)
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
-        lock(&self.answer).body.as_ref().is_some_and(http_body::Body::is_end_stream)
+        let answer = lock(&self.0);
+        answer.rest.is_empty() && answer.body().is_some_and(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        lock(&self.answer).body.as_ref().map(http_body::Body::size_hint).unwrap_or_default()
+        let answer = lock(&self.0);
+        let (mut hint, rest) =
+            (answer.body().map(Body::size_hint).unwrap_or_default(), answer.rest.len() as u64);
+        // The greater first, as neither may pass the other.
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint.set_lower(hint.lower() + rest);
+        hint
     }
 }
 

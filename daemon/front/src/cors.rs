@@ -11,26 +11,14 @@ use crate::request_id::{REQUEST_ID, X_REQUEST_ID};
 /// How long a browser may remember it.
 const MAX_AGE: Duration = Duration::from_secs(600);
 
-/// What the families' clients read of an answer's headers, beside what every page may read.
-const RATE_LIMITS: [&str; 18] = [
+/// What is told beside what every page may read; `api` tells it.
+const RATE_LIMITS: [&str; 6] = [
     "x-ratelimit-limit-requests",
-    "x-ratelimit-limit-tokens",
     "x-ratelimit-remaining-requests",
-    "x-ratelimit-remaining-tokens",
     "x-ratelimit-reset-requests",
-    "x-ratelimit-reset-tokens",
     "anthropic-ratelimit-requests-limit",
     "anthropic-ratelimit-requests-remaining",
     "anthropic-ratelimit-requests-reset",
-    "anthropic-ratelimit-tokens-limit",
-    "anthropic-ratelimit-tokens-remaining",
-    "anthropic-ratelimit-tokens-reset",
-    "anthropic-ratelimit-input-tokens-limit",
-    "anthropic-ratelimit-input-tokens-remaining",
-    "anthropic-ratelimit-input-tokens-reset",
-    "anthropic-ratelimit-output-tokens-limit",
-    "anthropic-ratelimit-output-tokens-remaining",
-    "anthropic-ratelimit-output-tokens-reset",
 ];
 
 /// For requests that the guard let pass.
@@ -44,7 +32,5 @@ pub(crate) fn layer() -> CorsLayer {
         // keep out nobody: which headers a page may send is no secret to protect, once its origin is welcome.
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers(exposed.chain([X_REQUEST_ID, REQUEST_ID, RETRY_AFTER]).collect::<Vec<_>>())
-        // Older Chromium asks before a page of the network may speak to the loopback. Guards nothing: the guard does.
-        .allow_private_network(true)
         .max_age(MAX_AGE)
 }

@@ -7,12 +7,14 @@ mod cors;
 mod guard;
 mod limits;
 mod listen;
+mod memory;
 mod origin;
 mod refusal;
 mod request_body;
 mod request_id;
 mod serve;
 mod unpack;
+mod wire;
 
 pub use limits::Limits;
 pub use listen::{BindError, Listener, bind};

@@ -20,10 +20,16 @@ pub struct Limits {
     pub body_idle: Duration,
     /// Bytes of a request's body that was sent packed, once it is unpacked. One that is not packed has its route's limit.
     pub unpacked_bytes: u64,
+    /// Bytes of requests' bodies, of all connections, that are held until their answers have ended.
+    pub held_bytes: usize,
+    /// Bytes of uploads, of all connections, that are on their way to the disk.
+    pub passing_bytes: usize,
     /// For a client to take what is written to it; a stalled reader must not hold a model.
     pub write_idle: Duration,
     /// For the next request on a connection of HTTP/2, where many take turns.
     pub idle: Duration,
+    /// For a client to see that its connection is being closed.
+    pub farewell: Duration,
     /// Streams that a client may open and give up at once before we have looked at them, and that may fail, until the
     /// connection ends: what is cheap to ask for must not be dear to refuse ("rapid reset").
     pub resets: usize,
@@ -39,8 +45,11 @@ impl Default for Limits {
             headers: 100,
             body_idle: Duration::from_secs(30),
             unpacked_bytes: 64 << 20,
+            held_bytes: 512 << 20,
+            passing_bytes: 32 << 20,
             write_idle: Duration::from_secs(60),
             idle: Duration::from_secs(120),
+            farewell: Duration::from_secs(5),
             resets: 64,
         }
     }
@@ -49,7 +58,7 @@ impl Default for Limits {
 impl Limits {
     /// No more connections than files that may be open, but for what the store, the workers and pulls need.
     pub fn within_open_files(self, most: u64) -> Self {
-        let connections = usize::try_from(most / 2).unwrap_or(usize::MAX).clamp(64, self.connections);
+        let connections = usize::try_from(most / 2).unwrap_or(usize::MAX).max(64).min(self.connections);
         Self { connections, ..self }
     }
 }
@@ -64,5 +73,7 @@ mod tests {
         assert_eq!(connections(1 << 20), 4096);
         assert_eq!(connections(1024), 512);
         assert_eq!(connections(10), 64);
+        let few = Limits { connections: 8, ..Limits::default() };
+        assert_eq!(few.within_open_files(1024).connections, 8);
     }
 }

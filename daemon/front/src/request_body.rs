@@ -2,17 +2,18 @@
 //! wrong with it, as whoever reads it can only tell that it ended early.
 
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::BoxError;
 use bytes::Bytes;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::Limits;
+use crate::memory::{Claim, Memory, Passing};
 use crate::unpack::{Packing, Unpacker};
 
 /// What was wrong with a body.
@@ -24,6 +25,8 @@ pub(crate) enum Fault {
     Malformed,
     #[error("the request's body unpacks to more than {0} bytes")]
     TooLarge(u64),
+    #[error("the server holds as many bytes of requests as it can; try again later")]
+    Crowded,
 }
 
 impl Fault {
@@ -32,42 +35,88 @@ impl Fault {
             Self::Late => StatusCode::REQUEST_TIMEOUT,
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Crowded => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
 
-/// Where the first fault of a body is found.
-pub(crate) type Faults = Arc<OnceLock<Fault>>;
+/// What became of a body, for as long as its request lasts.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    fault: OnceLock<Fault>,
+    claim: Mutex<Claim>,
+}
+
+impl Arrival {
+    pub(crate) fn begin(memory: &Memory) -> Arc<Self> {
+        Arc::new(Self { fault: OnceLock::new(), claim: Mutex::new(memory.claim()) })
+    }
+
+    /// The first that was wrong with it.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        self.fault.get().copied()
+    }
+
+    fn fail(&self, fault: Fault) -> BoxError {
+        self.fault.get_or_init(|| fault);
+        fault.into()
+    }
+
+    /// So many more bytes are there until the request ends.
+    fn hold(&self, bytes: u64) -> Result<(), BoxError> {
+        let mut claim = self.claim.lock().unwrap_or_else(PoisonError::into_inner);
+        match claim.grow(bytes) {
+            true => Ok(()),
+            false => Err(self.fail(Fault::Crowded)),
+        }
+    }
+}
+
+/// What becomes of a body's pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// All of it is wanted at once, and what is made of it until the answer has ended.
+    Held,
+    /// They go to the disk as they come.
+    Passed,
+}
+
+impl Use {
+    pub(crate) fn of(method: &Method, path: &str) -> Self {
+        let upload = path.starts_with("/api/blobs/") || path == "/admin/api/store/blobs";
+        if method == Method::POST && upload { Self::Passed } else { Self::Held }
+    }
+}
 
 /// A body as it is read.
 pub(crate) fn arriving<B>(
     body: B,
-    packing: Option<Packing>,
-    limits: &Limits,
-    faults: &Faults,
+    (packing, used): (Option<Packing>, Use),
+    (limits, memory): (&Limits, &Memory),
+    arrival: &Arc<Arrival>,
 ) -> axum::body::Body
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<BoxError>,
 {
-    let punctual = Punctual { body, idle: limits.body_idle, deadline: None, faults: Arc::clone(faults) };
-    match packing {
+    let punctual = Punctual { body, idle: limits.body_idle, deadline: None, arrival: Arc::clone(arrival) };
+    let body = match packing {
         None => axum::body::Body::new(punctual),
         Some(packing) => axum::body::Body::new(Unpacked {
             body: punctual,
             unpacker: Unpacker::of(packing),
             packed: Bytes::new(),
+            kept: 0,
             room: limits.unpacked_bytes,
             most: limits.unpacked_bytes,
             ended: false,
-            faults: Arc::clone(faults),
+            arrival: Arc::clone(arrival),
         }),
+    };
+    match used {
+        Use::Held => axum::body::Body::new(Held { body, arrival: Arc::clone(arrival) }),
+        Use::Passed => axum::body::Body::new(Passing::new(body, memory)),
     }
-}
-
-fn fail(faults: &Faults, fault: Fault) -> BoxError {
-    faults.get_or_init(|| fault);
-    fault.into()
 }
 
 /// A body that must go on arriving.
@@ -76,7 +125,7 @@ struct Punctual<B> {
     idle: Duration,
     /// Runs while a piece is waited for.
     deadline: Option<Pin<Box<Sleep>>>,
-    faults: Faults,
+    arrival: Arc<Arrival>,
 }
 
 impl<B> Body for Punctual<B>
@@ -91,14 +140,27 @@ where
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
-            self.deadline = None;
-            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+        loop {
+            let arrived = Pin::new(&mut self.body).poll_frame(context);
+            // What is empty brings the body no further.
+            let waiting = match &arrived {
+                Poll::Pending => true,
+                Poll::Ready(Some(Ok(frame))) => frame.data_ref().is_some_and(Bytes::is_empty),
+                Poll::Ready(_) => false,
+            };
+            if !waiting {
+                self.deadline = None;
+                return arrived.map_err(Into::into);
+            }
+            let idle = self.idle;
+            let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + idle)));
+            if deadline.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Some(Err(self.arrival.fail(Fault::Late))));
+            }
+            if arrived.is_pending() {
+                return Poll::Pending;
+            }
         }
-        let idle = self.idle;
-        let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + idle)));
-        ready!(deadline.as_mut().poll(context));
-        Poll::Ready(Some(Err(fail(&self.faults, Fault::Late))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -116,11 +178,13 @@ struct Unpacked<B> {
     unpacker: Unpacker,
     /// Arrived, and not unpacked yet.
     packed: Bytes,
+    /// Bytes that unpacking takes.
+    kept: u64,
     /// Bytes that it may still unpack to.
     room: u64,
     most: u64,
     ended: bool,
-    faults: Faults,
+    arrival: Arc<Arrival>,
 }
 
 impl<B> Body for Unpacked<B>
@@ -137,7 +201,8 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
         while !this.ended {
-            let unpacked = if this.packed.is_empty() {
+            let mut unpacked = this.unpacker.unpack(&mut this.packed);
+            if this.packed.is_empty() && unpacked.as_ref().is_ok_and(Vec::is_empty) {
                 match ready!(Pin::new(&mut this.body).poll_frame(context)) {
                     // Trailers say nothing here.
                     Some(Ok(frame)) => {
@@ -147,23 +212,28 @@ where
                     Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                     None => {
                         this.ended = true;
-                        this.unpacker.finish()
+                        unpacked = this.unpacker.finish();
                     }
                 }
-            } else {
-                this.unpacker.unpack(&mut this.packed)
+            }
+            let unpacked = unpacked.map_err(|_| Fault::Malformed).and_then(|unpacked| {
+                let room = this.room.checked_sub(unpacked.len() as u64);
+                this.room = room.ok_or(Fault::TooLarge(this.most))?;
+                Ok(unpacked)
+            });
+            let kept = this.unpacker.keeps().saturating_sub(this.kept);
+            this.kept += kept;
+            let counted = match unpacked {
+                Ok(unpacked) => this.arrival.hold(kept).map(|()| unpacked),
+                Err(fault) => Err(this.arrival.fail(fault)),
             };
-            let Ok(unpacked) = unpacked else {
-                this.ended = true;
-                return Poll::Ready(Some(Err(fail(&this.faults, Fault::Malformed))));
-            };
-            let Some(room) = this.room.checked_sub(unpacked.len() as u64) else {
-                this.ended = true;
-                return Poll::Ready(Some(Err(fail(&this.faults, Fault::TooLarge(this.most)))));
-            };
-            this.room = room;
-            if !unpacked.is_empty() {
-                return Poll::Ready(Some(Ok(Frame::data(unpacked.into()))));
+            match counted {
+                Ok(unpacked) if unpacked.is_empty() => {}
+                Ok(unpacked) => return Poll::Ready(Some(Ok(Frame::data(unpacked.into())))),
+                Err(error) => {
+                    this.ended = true;
+                    return Poll::Ready(Some(Err(error)));
+                }
             }
         }
         Poll::Ready(None)
@@ -171,5 +241,34 @@ where
 
     fn is_end_stream(&self) -> bool {
         self.ended
+    }
+}
+
+/// A body that is kept, of which every piece is counted.
+struct Held {
+    body: axum::body::Body,
+    arrival: Arc<Arrival>,
+}
+
+impl Body for Held {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        let Some(Ok(frame)) = frame else { return Poll::Ready(frame.map(|frame| frame.map_err(Into::into))) };
+        let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+        Poll::Ready(Some(self.arrival.hold(bytes).map(|()| frame)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, RETRY_AFTER};
 use http::{HeaderValue, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -29,9 +29,11 @@ use tower_http::request_id::RequestId;
 use crate::connection::{self, Verdict, Watch};
 use crate::conversation::Conversation;
 use crate::guard::Guard;
+use crate::memory::Memory;
 use crate::refusal::{Family, refusal};
-use crate::request_body::{self, Faults};
+use crate::request_body::{self, Arrival, Use};
 use crate::unpack::{self, Packing};
+use crate::wire::Wire;
 use crate::{Limits, Listener, OriginPattern, cors, request_id};
 
 /// What the operator decided.
@@ -50,6 +52,7 @@ pub struct Config {
 /// Each request that reaches `app` has a [`RequestId`] among its extensions, which its answer will have as well.
 pub async fn serve(listeners: Vec<Listener>, app: Router, config: Config, shutdown: CancellationToken) {
     let places = Arc::new(Semaphore::new(config.limits.connections));
+    let memory = Memory::within(&config.limits);
     let protocols = Arc::new(connection::protocols(&config.limits));
     let accepting = listeners.into_iter().map(|listener| {
         let guard = Guard {
@@ -63,6 +66,7 @@ pub async fn serve(listeners: Vec<Listener>, app: Router, config: Config, shutdo
             guard,
             limits: config.limits.clone(),
             places: Arc::clone(&places),
+            memory: memory.clone(),
             protocols: Arc::clone(&protocols),
         };
         tokio::spawn(Arc::new(door).accept(listener, shutdown.clone()))
@@ -82,6 +86,7 @@ struct Door {
     guard: Guard,
     limits: Limits,
     places: Arc<Semaphore>,
+    memory: Memory,
     protocols: Arc<auto::Builder<TokioExecutor>>,
 }
 
@@ -141,11 +146,12 @@ impl Door {
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(self.limits.write_idle));
         let conversation = Conversation::new();
+        let stream = Wire { stream: Box::pin(stream), conversation: conversation.clone() };
         let service = service_fn(|request| {
             let (door, conversation) = (Arc::clone(&self), conversation.clone());
             async move { Ok::<_, Infallible>(door.take_turn(request, conversation).await) }
         });
-        let connection = self.protocols.serve_connection(TokioIo::new(Box::pin(stream)), service);
+        let connection = self.protocols.serve_connection(TokioIo::new(stream), service);
         let mut connection = std::pin::pin!(connection);
         let mut watch = Watch::begin();
         let look = tokio::time::sleep_until(watch.first_look(&self.limits).into());
@@ -174,12 +180,14 @@ impl Door {
 
     /// One request, and its answer.
     async fn take_turn(self: Arc<Self>, request: Request<Incoming>, conversation: Conversation) -> Response {
-        let turn = conversation.begin();
+        let arrival = Arrival::begin(&self.memory);
+        let turn = conversation.begin(request.version(), Arc::clone(&arrival));
         let started = Instant::now();
         let id = request_id::of(request.headers());
         let (method, path, version) =
             (request.method().clone(), request.uri().path().to_owned(), request.version());
-        let mut response = self.answer(request, Asked { family: Family::of(&path), id: id.clone() }).await;
+        let asked = Asked { family: Family::of(&path), id: id.clone(), arrival };
+        let mut response = self.answer(request, asked).await;
         request_id::put(response.headers_mut(), &id);
         tracing::debug!(
             id = ?id.header_value(), %method, path, ?version, status = response.status().as_u16(),
@@ -219,13 +227,15 @@ impl Door {
             request.headers_mut().remove(CONTENT_LENGTH);
         }
         request.extensions_mut().insert(asked.id.clone());
-        let faults = Faults::default();
-        let request = request.map(|body| request_body::arriving(body, packing, &self.limits, &faults));
+        let used = Use::of(request.method(), request.uri().path());
+        let within = (&self.limits, &self.memory);
+        let request =
+            request.map(|body| request_body::arriving(body, (packing, used), within, &asked.arrival));
         let response = match CatchPanic::custom(self.app.clone(), asked.clone()).oneshot(request).await {
             Ok(response) => response.map(Body::new),
             Err(never) => match never {},
         };
-        match faults.get() {
+        match asked.arrival.fault() {
             // Whoever read the body can only tell that it ended.
             Some(fault) if !response.status().is_success() => {
                 asked.refuse(fault.status(), &fault.to_string())
@@ -240,11 +250,16 @@ impl Door {
 struct Asked {
     family: Family,
     id: RequestId,
+    arrival: Arc<Arrival>,
 }
 
 impl Asked {
     fn refuse(&self, status: StatusCode, message: &str) -> Response {
-        refusal(self.family, status, message, &self.id)
+        let mut response = refusal(self.family, status, message, &self.id);
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
     }
 }
 
@@ -267,6 +282,7 @@ fn cannot_unpack(unpack::Unknown(packing): &unpack::Unknown, asked: &Asked) -> R
     response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static(unpack::ACCEPTED));
     response
 }
+
 /// What the system takes in for a client that does not read: enough for a fast network, and little enough for its model to
 /// notice soon. Left to itself the system takes in megabytes.
 const SEND_BUFFER_BYTES: usize = 128 << 10;

@@ -1,7 +1,7 @@
 //! Packed bodies of requests (`Content-Encoding`), unpacked piece by piece, so that a small body that unpacks to a large one
 //! takes no more memory than its reader wants. Ours, since tower-http's layer for this would bring zstd in C.
 
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write as _};
 
 use bytes::{Buf, Bytes, BytesMut};
 use flate2::write::{MultiGzDecoder, ZlibDecoder};
@@ -52,6 +52,8 @@ pub(crate) enum Unpacker {
 
 /// Bytes that are unpacked in one go. Deflate makes a thousand bytes of one at most.
 const BITE: usize = 1 << 10;
+/// Bytes that deflate looks back at, with what waits on either side of it.
+const DEFLATE_BYTES: u64 = 96 << 10;
 
 impl Unpacker {
     pub(crate) fn of(packing: Packing) -> Self {
@@ -62,9 +64,11 @@ impl Unpacker {
         }
     }
 
-    /// Takes some of what arrived, and returns what that makes: a megabyte at most, and perhaps nothing yet.
+    /// Takes some of what arrived, and returns what that makes, little more than a megabyte at most. It made nothing once all
+    /// was taken.
     pub(crate) fn unpack(&mut self, packed: &mut Bytes) -> io::Result<Vec<u8>> {
         match self {
+            Self::Gzip(_) | Self::Deflate(_) if packed.is_empty() => Ok(Vec::new()),
             Self::Gzip(decoder) => {
                 let taken = decoder.write(&packed[..packed.len().min(BITE)])?;
                 packed.advance(progress(taken)?);
@@ -76,6 +80,14 @@ impl Unpacker {
                 Ok(std::mem::take(decoder.get_mut()))
             }
             Self::Zstd(decoder) => decoder.unpack(packed),
+        }
+    }
+
+    /// Bytes that it keeps for itself.
+    pub(crate) fn keeps(&self) -> u64 {
+        match self {
+            Self::Gzip(_) | Self::Deflate(_) => DEFLATE_BYTES,
+            Self::Zstd(decoder) => decoder.window,
         }
     }
 
@@ -110,6 +122,8 @@ pub(crate) struct Zstd {
     /// Arrived, and not yet a whole block.
     waiting: BytesMut,
     expected: Expected,
+    /// Bytes that the widest frame so far looks back at.
+    window: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +135,8 @@ enum Expected {
 
 /// Larger ones are not to be used over HTTP (RFC 9659).
 const MAX_WINDOW_BYTES: u64 = 8 << 20;
+/// Bytes that are handed out at once: at its end a frame has all of its window left.
+const COLLECTED_BYTES: usize = 128 << 10;
 const BLOCK_HEADER_BYTES: usize = 3;
 const CHECKSUM_BYTES: usize = 4;
 
@@ -128,13 +144,17 @@ impl Default for Zstd {
     fn default() -> Self {
         let mut decoder = FrameDecoder::new();
         decoder.set_max_window_size(MAX_WINDOW_BYTES);
-        Self { decoder, waiting: BytesMut::new(), expected: Expected::Frame }
+        Self { decoder, waiting: BytesMut::new(), expected: Expected::Frame, window: 0 }
     }
 }
 
 impl Zstd {
     fn unpack(&mut self, packed: &mut Bytes) -> io::Result<Vec<u8>> {
         loop {
+            let unpacked = self.collect()?;
+            if !unpacked.is_empty() {
+                return Ok(unpacked);
+            }
             let whole = match self.expected {
                 Expected::Frame => frame_header_bytes(&self.waiting),
                 Expected::Block => block_bytes(&self.waiting)?,
@@ -149,19 +169,16 @@ impl Zstd {
                 continue;
             }
             let part = self.waiting.split_to(whole);
-            let unpacked = self.take(&part)?;
-            if !unpacked.is_empty() {
-                return Ok(unpacked);
-            }
+            self.take(&part)?;
         }
     }
 
-    fn take(&mut self, part: &[u8]) -> io::Result<Vec<u8>> {
+    fn take(&mut self, part: &[u8]) -> io::Result<()> {
         match self.expected {
             Expected::Frame => {
                 self.decoder.reset(part).map_err(|error| malformed(error.to_string()))?;
                 self.expected = Expected::Block;
-                Ok(Vec::new())
+                self.window = self.window.max(window_bytes(part));
             }
             Expected::Block => {
                 self.decoder.decode_from_to(part, &mut []).map_err(|error| malformed(error.to_string()))?;
@@ -169,20 +186,20 @@ impl Zstd {
                     self.expected =
                         if self.decoder.is_finished() { Expected::Frame } else { Expected::Checksum };
                 }
-                self.collect()
             }
             Expected::Checksum => {
                 self.decoder.decode_from_to(part, &mut []).map_err(|error| malformed(error.to_string()))?;
                 self.expected = Expected::Frame;
-                self.collect()
             }
         }
+        Ok(())
     }
 
-    /// What no later block refers to.
+    /// Some of what no later block refers to.
     fn collect(&mut self) -> io::Result<Vec<u8>> {
-        let mut unpacked = Vec::with_capacity(self.decoder.can_collect());
-        self.decoder.collect_to_writer(&mut unpacked)?;
+        let mut unpacked = vec![0; self.decoder.can_collect().min(COLLECTED_BYTES)];
+        let length = self.decoder.read(&mut unpacked)?;
+        unpacked.truncate(length);
         Ok(unpacked)
     }
 
@@ -205,6 +222,17 @@ fn frame_header_bytes(begun: &[u8]) -> usize {
         flag => 1 << flag,
     };
     MAGIC_BYTES + 1 + usize::from(!one_segment) + dictionary + content
+}
+
+/// How far back a frame looks, as its header says; one of a single segment at all of it.
+fn window_bytes(header: &[u8]) -> u64 {
+    const SINGLE_SEGMENT: u8 = 1 << 5;
+    let (Some(descriptor), Some(window)) = (header.get(4), header.get(5)) else { return 0 };
+    if descriptor & SINGLE_SEGMENT != 0 {
+        return MAX_WINDOW_BYTES;
+    }
+    let base = 1 << (10 + u64::from(window >> 3));
+    base + base / 8 * u64::from(window & 7)
 }
 
 /// How long a block is with its header, as far as that is there.
@@ -233,9 +261,12 @@ mod tests {
         let mut all = Vec::new();
         for part in packed.chunks(piece) {
             let mut part = Bytes::copy_from_slice(part);
-            while !part.is_empty() {
+            loop {
                 let unpacked = unpacker.unpack(&mut part)?;
-                assert!(unpacked.len() <= 2 << 20, "{} bytes at once", unpacked.len());
+                assert!(unpacked.len() <= 1100 << 10, "{} bytes at once", unpacked.len());
+                if unpacked.is_empty() && part.is_empty() {
+                    break;
+                }
                 all.extend(unpacked);
             }
         }
@@ -281,6 +312,21 @@ mod tests {
             assert!(packed.len() < 1 << 20, "{packing:?} {}", packed.len());
             assert_eq!(unpack(packing, &packed, 16 << 10).unwrap().len(), zeros.len());
         }
+    }
+
+    #[test]
+    fn a_wide_window_comes_out_a_little_at_a_time() {
+        // 8 MiB, filled by blocks of one byte that stands for 128 KiB of it.
+        let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, 13 << 3];
+        for at in 0..96 {
+            let header = (128_u32 << 10) << 3 | 1 << 1 | u32::from(at == 95);
+            frame.extend(&header.to_le_bytes()[..3]);
+            frame.push(at);
+        }
+        let unpacked = unpack(Packing::Zstd, &frame, 1000).unwrap();
+        assert_eq!(unpacked.len(), 96 * (128 << 10));
+        assert!(unpacked.chunks(128 << 10).zip(0..).all(|(block, at)| block.iter().all(|byte| *byte == at)));
+        assert_eq!(window_bytes(&frame), 8 << 20);
     }
 
     #[test]

@@ -30,6 +30,9 @@ pub(crate) fn run(Arguments {}: Arguments) -> anyhow::Result<()> {
     platform::memory::keep_little();
     let settings = Settings::load()?;
     telemetry::start(&settings.log)?;
+    for left_out in &settings.origins_left_out {
+        tracing::warn!("OLLAMA_ORIGINS: {left_out}; it was left out, and HOB_ORIGINS may say more");
+    }
     let open_files = platform::process::raise_open_files();
     // Translating takes little; what computes is in the workers.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use axum::Router;
+use axum::routing::get;
 use front::Limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use crate::harness::{Door, PATIENCE, app, endless};
@@ -20,6 +22,40 @@ async fn a_client_that_stops_reading_loses_its_answer() {
 
     // Its buffers fill up, as nothing is read from here on.
     timeout(PATIENCE, ended).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_client_may_take_its_answer_slowly() {
+    const LENGTH: usize = 4 << 20;
+    let limits = Limits { header_time: Duration::from_millis(200), ..Limits::default() };
+    let door = Door::within(Router::new().route("/", get(async || vec![b'.'; LENGTH])), limits);
+    let client = TcpSocket::new_v4().unwrap();
+    client.set_recv_buffer_size(16 << 10).unwrap();
+    let mut client = client.connect(door.address).await.unwrap();
+    let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", door.address);
+    client.write_all(request.as_bytes()).await.unwrap();
+
+    // The pace is the test: all of it takes far longer than the next request may.
+    let (mut buffer, mut taken) = (vec![0; 64 << 10], 0);
+    while taken < LENGTH {
+        let length = timeout(PATIENCE, client.read(&mut buffer)).await.unwrap().unwrap();
+        assert_ne!(length, 0, "cut off after {taken} bytes");
+        taken += length;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_second_request_must_come_as_soon_as_the_first() {
+    let limits = Limits { header_time: Duration::from_millis(100), ..Limits::default() };
+    let door = Door::within(app(), limits);
+    let mut client = TcpStream::connect(door.address).await.unwrap();
+    let request = format!("GET / HTTP/1.1\r\nHost: {0}\r\n\r\nGET / HTTP/1.1\r\nHost: ", door.address);
+    client.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    // Cut off with what it began unread or not.
+    let _closed = timeout(PATIENCE, client.read_to_end(&mut answer)).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200") && answer.ends_with(b"here"));
 }
 
 #[tokio::test]

@@ -104,9 +104,48 @@ async fn a_client_that_stops_reading_loses_its_answer_and_no_other() {
 
     timeout(PATIENCE, ended).await.unwrap().unwrap();
 
+    // It holds all of the connection's room as well, which is its client's to give.
     drop(stalled);
     let other = client.get("/other").body(()).unwrap();
     assert_eq!(client.ask(other, None).await.1, "still here");
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_takes_does_not_hold_the_connection() {
+    let short = Duration::from_millis(50);
+    let limits = Limits { write_idle: short, idle: short, farewell: short, ..Limits::default() };
+    let large = Router::new().route("/", get(async || vec![b'.'; 1 << 20]));
+    for app in [endless().0, large] {
+        let door = Door::within(app, limits.clone());
+        let client = door.h2().await;
+        let get = client.get("/").body(()).unwrap();
+        let (response, _) = client.requests.clone().ready().await.unwrap().send_request(get, true).unwrap();
+        let stalled = timeout(PATIENCE, response).await.unwrap().unwrap();
+
+        // Its side answers pings, and keeps the stream.
+        assert!(timeout(PATIENCE, client.ended).await.is_ok());
+
+        drop(stalled);
+    }
+}
+
+#[tokio::test]
+async fn a_client_may_take_its_answer_slowly() {
+    let short = Duration::from_millis(200);
+    let limits = Limits { idle: short, farewell: short, ..Limits::default() };
+    let door = Door::within(Router::new().route("/", get(async || vec![b'.'; 1 << 18])), limits);
+    let client = door.h2().await;
+    let get = client.get("/").body(()).unwrap();
+    let (response, _) = client.requests.clone().ready().await.unwrap().send_request(get, true).unwrap();
+    let mut body = timeout(PATIENCE, response).await.unwrap().unwrap().into_body();
+    let mut taken = 0;
+    while let Some(data) = body.data().await {
+        taken += data.as_ref().unwrap().len();
+        // The pace is the test: all of it takes far longer than a connection may be idle.
+        tokio::time::sleep(Duration::from_millis(15)).await;
+        body.flow_control().release_capacity(data.unwrap().len()).unwrap();
+    }
+    assert_eq!(taken, 1 << 18);
 }
 
 #[tokio::test]
@@ -117,7 +156,14 @@ async fn a_body_that_stops_arriving_is_told_so() {
     let (response, mut sending) =
         client.requests.clone().ready().await.unwrap().send_request(post, false).unwrap();
     sending.send_data("half".into(), false).unwrap();
+    // What is empty is no progress.
+    let ticking = tokio::spawn(async move {
+        while sending.send_data(Bytes::new(), false).is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
     assert_eq!(read(response).await.0, StatusCode::REQUEST_TIMEOUT);
+    ticking.abort();
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 mod harness;
 mod http1;
 mod http2;
+mod memory;
 mod packed;
 mod pages;
 mod refusals;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use front::OriginPattern;
+use front::{InvalidOrigin, OriginPattern};
 use platform::directories::Directories;
 use protocol::{CacheType, CacheTypes};
 use registry::Credential;
@@ -31,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) hosts: Vec<String>,
     /// Origins of pages that may call us, besides the loopback's.
     pub(crate) origins: Vec<OriginPattern>,
+    /// Origins that Ollama lets in and we do not, and why.
+    pub(crate) origins_left_out: Vec<InvalidOrigin>,
     pub(crate) models_dir: PathBuf,
     /// Where what else is kept lies.
     pub(crate) state_dir: PathBuf,
@@ -126,10 +128,12 @@ impl Settings {
         let models_dir = raw.models.dir.unwrap_or_else(|| state_dir.join("models"));
         let cache_disk = size("cache.disk", raw.cache.disk.as_deref().unwrap_or("0"))?;
         let target = if environment.journal { LogTarget::Journal } else { LogTarget::StandardError };
+        let (origins, origins_left_out) = origins(raw.origins.as_deref(), environment)?;
         Ok(Self {
             listen: addresses(raw.listen.as_deref())?,
             hosts: list(raw.hosts.as_deref()),
-            origins: origins(raw.origins.as_deref())?,
+            origins,
+            origins_left_out,
             models_dir: absolute(&models_dir)?,
             state_dir: state_dir.clone(),
             keep_alive: time("models.keep_alive", raw.models.keep_alive.as_deref().unwrap_or("5m"))?,
@@ -232,8 +236,22 @@ fn models(text: Option<&str>) -> anyhow::Result<Vec<ModelName>> {
     list(text).into_iter().map(name).collect()
 }
 
-fn origins(text: Option<&str>) -> anyhow::Result<Vec<OriginPattern>> {
-    list(text).iter().map(|origin| origin.parse().context("setting origins")).collect()
+/// Those that are let in; and those that are not, where Ollama's variable names them, which was set for another program.
+fn origins(
+    text: Option<&str>,
+    environment: &Environment,
+) -> anyhow::Result<(Vec<OriginPattern>, Vec<InvalidOrigin>)> {
+    let is_named = |variables: &[(String, String)]| variables.iter().any(|(key, _)| key == "origins");
+    let ollamas = is_named(&environment.aliases) && !is_named(&environment.own);
+    let (mut origins, mut left_out) = (Vec::new(), Vec::new());
+    for origin in list(text) {
+        match origin.parse() {
+            Ok(origin) => origins.push(origin),
+            Err(error) if ollamas => left_out.push(error),
+            Err(error) => return Err(error).context("setting origins"),
+        }
+    }
+    Ok((origins, left_out))
 }
 
 fn cache_type(name: &str, text: Option<&str>) -> anyhow::Result<CacheType> {
@@ -336,6 +354,17 @@ mod tests {
     }
 
     #[test]
+    fn of_ollamas_origins_what_cannot_be_had_is_left_out() {
+        let given = settings(&[("OLLAMA_ORIGINS", "*,https://home.example")]).unwrap();
+        assert_eq!(given.origins, ["https://home.example".parse().unwrap()]);
+        assert!(
+            given.origins_left_out[0].to_string().contains("https://home.example or chrome-extension://*")
+        );
+        let ours = settings(&[("OLLAMA_ORIGINS", "*"), ("HOB_ORIGINS", "app://obsidian.md")]).unwrap();
+        assert!(ours.origins_left_out.is_empty());
+    }
+
+    #[test]
     fn patience_may_be_endless() {
         let stuck_after = |text| settings(&[("HOB_ENGINE__STUCK_AFTER", text)]).unwrap().stuck_after;
         assert_eq!(settings(&[]).unwrap().stuck_after, Duration::from_secs(60));
@@ -367,7 +396,7 @@ mod tests {
         assert!(wrong("HOB_MODELS__KEEP_ALIVE", "soon").contains("models.keep_alive"));
         assert!(wrong("HOB_MODELS__KEEP_FREE", "8 gigs").contains("8GiB"));
         assert!(wrong("HOB_MEMORY__LIMIT", "plenty").contains("memory.limit"));
-        assert!(wrong("OLLAMA_ORIGINS", "*").contains("origins: \"*\" is every page"));
+        assert!(wrong("HOB_ORIGINS", "*").contains("origins: \"*\" is every page"));
         assert!(wrong("HOB_REGISTRY__TRUSTED", "a/b").contains("registry.trusted"));
     }
 }

@@ -30,17 +30,17 @@ fn ask(family: &str, port: u16, script: &Value, stream: bool) -> Vec<u8> {
     request("POST", path, port, &body.to_string())
 }
 
-/// The families that this daemon speaks.
-async fn families(daemon: &Daemon) -> io::Result<Vec<&'static str>> {
-    let mut spoken = Vec::new();
+/// The families, each of which must answer: what is not measured would pass for fast.
+async fn families(daemon: &Daemon) -> io::Result<[&'static str; 4]> {
     for family in FAMILIES {
         let mut connection = Connection::open(daemon.port).await?;
         let request = ask(family, daemon.port, &json!({"tokens": 1}), false);
-        if connection.ask(&request, |_| {}).await? == 200 {
-            spoken.push(family);
+        let status = connection.ask(&request, |_| {}).await?;
+        if status != 200 {
+            return Err(io::Error::other(format!("{family}: status {status}")));
         }
     }
-    Ok(spoken)
+    Ok(FAMILIES)
 }
 
 /// A token's way, alone on its stream and in a flood of them.
@@ -51,12 +51,14 @@ pub(crate) async fn tokens(daemon: &Daemon) -> io::Result<Value> {
     for family in families(daemon).await? {
         let mut connection = Connection::open(daemon.port).await?;
         let script = json!({"tokens": PACED, "every_us": 500, "stamped": true});
-        let (mut ways, mut rest) = (Vec::new(), Vec::new());
+        let mut stamps = Stamps::default();
         let cpu = daemon.cpu_ns()?;
-        connection
-            .ask(&ask(family, daemon.port, &script, true), |piece| stamps(piece, &mut rest, &mut ways))
-            .await?;
+        connection.ask(&ask(family, daemon.port, &script, true), |piece| stamps.see(piece)).await?;
         let paced_cpu = daemon.cpu_ns()? - cpu;
+        let mut ways = stamps.ways;
+        if ways.len() != PACED as usize {
+            return Err(io::Error::other(format!("{family}: {} tokens of {PACED} arrived", ways.len())));
+        }
         let script = json!({"tokens": FLOOD});
         let (cpu, begun) = (daemon.cpu_ns()?, Instant::now());
         connection.ask(&ask(family, daemon.port, &script, true), |_| {}).await?;
@@ -76,23 +78,38 @@ pub(crate) async fn tokens(daemon: &Daemon) -> io::Result<Value> {
 }
 
 /// Nanoseconds since each `[STAMP]` was said.
-fn stamps(piece: &[u8], rest: &mut Vec<u8>, ways: &mut Vec<u64>) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-    let now = u64::try_from(now).unwrap_or(u64::MAX);
-    rest.extend_from_slice(piece);
-    let mut from = 0;
-    while let Some(begin) = rest[from..].iter().position(|byte| *byte == b'[').map(|at| from + at + 1) {
-        let Some(end) = rest[begin..].iter().position(|byte| !byte.is_ascii_digit()).map(|at| begin + at)
-        else {
-            break;
-        };
-        let digits = std::str::from_utf8(&rest[begin..end]).unwrap_or_default();
-        if rest[end] == b']' && digits.len() > 15 {
-            ways.extend(digits.parse::<u64>().ok().map(|said| now.saturating_sub(said)));
+#[derive(Default)]
+struct Stamps {
+    ways: Vec<u64>,
+    /// Of what arrived, the beginning of a stamp.
+    rest: Vec<u8>,
+    /// Later ones are greater: the events that end a response repeat all of it, and are no way of a token.
+    last: u64,
+}
+
+impl Stamps {
+    fn see(&mut self, piece: &[u8]) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let now = u64::try_from(now).unwrap_or(u64::MAX);
+        self.rest.extend_from_slice(piece);
+        let rest = &self.rest;
+        let mut from = 0;
+        while let Some(begin) = rest[from..].iter().position(|byte| *byte == b'[').map(|at| from + at + 1) {
+            let Some(end) = rest[begin..].iter().position(|byte| !byte.is_ascii_digit()).map(|at| begin + at)
+            else {
+                from = begin - 1;
+                break;
+            };
+            let digits = std::str::from_utf8(&rest[begin..end]).unwrap_or_default();
+            let said = digits.parse::<u64>().ok().filter(|_| rest[end] == b']' && digits.len() > 15);
+            if let Some(said) = said.filter(|said| *said > self.last) {
+                self.ways.push(now.saturating_sub(said));
+                self.last = said;
+            }
+            from = end;
         }
-        from = end;
+        self.rest.drain(..from);
     }
-    rest.drain(..from);
 }
 
 /// A request of one token: whole, and as a stream, on a connection that is open.
@@ -153,15 +170,14 @@ pub(crate) async fn streams(daemon: &Daemon) -> io::Result<Value> {
         .await?;
     let seconds = begun.elapsed().as_secs_f64();
     let cpu = daemon.cpu_ns()? - cpu;
-    let words = seen.iter().map(|seen| seen.words);
+    let lost: usize = seen.iter().map(|seen| seen.words.abs_diff(TOKENS as usize)).sum();
     let mut gaps: Vec<u64> = seen.iter().map(|seen| seen.longest).collect();
     gaps.sort_unstable();
     let mut lengths: Vec<u64> = seen.iter().map(|seen| seen.length).collect();
     lengths.sort_unstable();
     Ok(json!({
         "streams": seen.len(),
-        "fewest_tokens": words.clone().min(),
-        "most_tokens": words.max(),
+        "lost": lost,
         "longest_gap_p50_ms": us(percentile(&gaps, 0.5)) / 1e3,
         "longest_gap_max_ms": us(percentile(&gaps, 1.0)) / 1e3,
         "length_p50_s": us(percentile(&lengths, 0.5)) / 1e6,
@@ -184,11 +200,15 @@ struct Seen {
 async fn stream(port: u16, request: &[u8]) -> io::Result<Seen> {
     let mut connection = Connection::open(port).await?;
     let (mut words, mut longest) = (0, Duration::ZERO);
+    // A piece may begin in the middle of a word.
+    let mut text = Vec::new();
     let (mut first, mut last): (Option<Instant>, Option<Instant>) = (None, None);
     let status = connection
         .ask(request, |piece| {
             let now = Instant::now();
-            words += piece.windows(5).filter(|five| five == b" word").count();
+            text.extend_from_slice(piece);
+            words += text.windows(5).filter(|five| five == b" word").count();
+            text.drain(..text.len().saturating_sub(4));
             longest = longest.max(last.map_or(Duration::ZERO, |last| now - last));
             first.get_or_insert(now);
             last = Some(now);
