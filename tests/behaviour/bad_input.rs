@@ -49,6 +49,14 @@ fn json_that_is_none_or_of_the_wrong_type_is_refused() {
 }
 
 #[test]
+fn a_name_in_a_path_that_is_no_text_is_refused_in_the_familys_shape() {
+    let hob = Hob::start_empty(&[]);
+    for path in ["/v1/models/%ff", "/v1/responses/%ff"] {
+        assert_openai_error(&hob.get(path), 400, "invalid_request_error", "UTF-8");
+    }
+}
+
+#[test]
 fn options_out_of_range_are_refused_by_name() {
     let hob = Hob::start();
     let with = |options: Value| {

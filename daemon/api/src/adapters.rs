@@ -26,6 +26,11 @@ pub(crate) fn scales(fields: &mut Fields) -> Result<Option<Vec<AdapterScale>>, I
     said.map(|said| said.into_iter().map(scale).collect()).transpose()
 }
 
+/// The same of a body that was read strictly.
+pub(crate) fn checked(said: Option<Vec<Adapter>>) -> Result<Option<Vec<AdapterScale>>, Invalid> {
+    said.map(|said| said.into_iter().map(Adapter::checked).collect()).transpose()
+}
+
 fn scale(said: serde_json::Value) -> Result<AdapterScale, Invalid> {
     serde_json::from_value::<Adapter>(said)
         .map_err(|error| Invalid::of("lora", format!("lora: {error}")))?
@@ -33,7 +38,7 @@ fn scale(said: serde_json::Value) -> Result<AdapterScale, Invalid> {
 }
 
 impl Adapter {
-    pub(crate) fn checked(self) -> Result<AdapterScale, Invalid> {
+    fn checked(self) -> Result<AdapterScale, Invalid> {
         let wrong = |why: &str| Invalid::of("lora", why);
         let adapter = u32::try_from(self.id);
         let adapter = adapter.map_err(|_| wrong("lora[].id must be the number of an adapter, from 0"))?;

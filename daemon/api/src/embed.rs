@@ -61,6 +61,9 @@ pub(crate) struct Made {
     pub(crate) total_time: Duration,
 }
 
+/// All their vectors are kept until the last is made.
+const MOST_INPUTS: usize = 16 << 10;
+
 impl Api {
     /// Refuses what a model was not made for.
     pub(crate) async fn demand(&self, asked: &str, model: &Model, ability: Ability) -> Result<(), Error> {
@@ -86,6 +89,15 @@ impl Api {
     /// Makes the vectors; without inputs, the model is loaded all the same.
     pub(crate) async fn embed(&self, wanted: Wanted) -> Result<Made, Error> {
         let started = Instant::now();
+        if wanted.inputs.len() > MOST_INPUTS {
+            let field = if wanted.ability == Ability::Rerank { "documents" } else { "input" };
+            let many = wanted.inputs.len();
+            return Err(Invalid::of(
+                field,
+                format!("{field} has {many} entries, {MOST_INPUTS} at most are read at once"),
+            )
+            .into());
+        }
         let model = self.resolve(&wanted.asked).await?;
         self.demand(&wanted.asked, &model, wanted.ability).await?;
         let options = model.parameters.clone().overlaid(wanted.options);

@@ -21,6 +21,7 @@ mod ndjson;
 mod ollama;
 mod openai;
 mod openapi;
+mod options;
 mod rate;
 mod sse;
 mod tools;

@@ -12,10 +12,11 @@ use super::{
     },
 };
 use crate::{
+    adapters,
     asked::Asked,
     error::Invalid,
     json::{Harmless, Refused},
-    keep_alive, tools,
+    keep_alive, options, tools,
 };
 
 /// A body of `/v1/messages`, checked.
@@ -63,11 +64,10 @@ impl TryFrom<MessagesRequest> for Request {
         let sampling = Sampling { temperature, top_p, top_k, options };
         let mut patch = sampling.patch()?;
         patch.num_predict = Some(i64::from(max_tokens));
-        patch.stop = stop_sequences.or(patch.stop);
+        patch.stop = stop_sequences.filter(|stops| !stops.is_empty()).or(patch.stop);
         let Conversation { messages, media, effort, told_of, .. } = Conversation::of(system, messages)?;
         let (top_effort, format) = wanted(output_config, output_format);
         let display = display(thinking.as_ref());
-        let lora = lora.map(|lora| lora.into_iter().map(|adapter| adapter.checked()).collect());
         let edits = context_management.map(|ContextManagement { edits: Harmless }| ());
         Ok(Self {
             framing: if stream == Some(true) { Framing::Events } else { Framing::Whole },
@@ -81,7 +81,7 @@ impl TryFrom<MessagesRequest> for Request {
                 format,
                 tools: offer(tools.unwrap_or_default(), tool_choice, &told_of)?,
                 think: think(thinking, effort.or(top_effort), max_tokens)?,
-                adapters: lora.transpose()?,
+                adapters: adapters::checked(lora)?,
                 keep_alive: keep_alive.as_ref().map(keep_alive::parse).transpose()?,
                 ..Asked::new(model, Input::Chat(messages))
             },
@@ -120,10 +120,7 @@ struct Sampling {
 
 impl Sampling {
     fn patch(self) -> Result<OptionPatch, Invalid> {
-        let mut patch = OptionPatch::default();
-        for (name, value) in self.options.iter().flatten().filter(|(_, value)| !value.is_null()) {
-            patch.set(name, value).map_err(|error| Invalid::of("options", format!("options: {error}")))?;
-        }
+        let mut patch = options::said(self.options.as_ref())?;
         if let Some(temperature) = self.temperature.filter(|asked| !(0.0..=1.0).contains(asked)) {
             let why = format!("temperature is {temperature}, it must be from 0 to 1");
             return Err(Invalid::of("temperature", why));

@@ -2,7 +2,7 @@
 
 use axum::{body::Body, extract::State, response::Response};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use protocol::{Inputs, OptionPatch, Overflow};
+use protocol::{Inputs, Overflow};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -19,6 +19,7 @@ use crate::{
     embed::{Ability, Wanted, dimensions, unit},
     error::Invalid,
     json::Harmless,
+    options,
 };
 
 /// What is asked: vectors of some inputs.
@@ -129,21 +130,12 @@ impl TryFrom<EmbeddingRequest> for Request {
             inputs: inputs(input)?,
             // What is too long is cut unless the request says not to, as Ollama does here.
             overflow: if truncate == Some(false) { Overflow::Refuse } else { Overflow::Truncate },
-            options: own_options(options.unwrap_or_default())?,
+            options: options::said(options.as_ref())?,
             keep_alive: kept_alive(keep_alive)?,
         };
         let encoding = encoding_format.unwrap_or(Encoding::Float);
         Ok(Self { wanted, encoding, dimensions: dimensions(wide, 1)? })
     }
-}
-
-/// Ollama's options, none of which is unknown.
-fn own_options(said: Map<String, Value>) -> Result<OptionPatch, Invalid> {
-    let mut patch = OptionPatch::default();
-    for (name, value) in said.iter().filter(|(_, value)| !value.is_null()) {
-        patch.set(name, value).map_err(|error| Invalid::of("options", error.to_string()))?;
-    }
-    Ok(patch)
 }
 
 impl Encoding {
@@ -158,7 +150,21 @@ impl Encoding {
     }
 }
 
+/// OpenAI's own.
+const MOST_INPUTS: usize = 2048;
+
 fn inputs(input: Prompts) -> Result<Inputs, Invalid> {
+    let inputs = filled(input)?;
+    match inputs.len() {
+        0..=MOST_INPUTS => Ok(inputs),
+        many => Err(Invalid::of(
+            "input",
+            format!("input has {many} entries, {MOST_INPUTS} at most are read at once"),
+        )),
+    }
+}
+
+fn filled(input: Prompts) -> Result<Inputs, Invalid> {
     let empty = || Invalid::of("input", "input must not be empty");
     match input {
         Prompts::Text(text) if text.is_empty() => Err(empty()),

@@ -22,6 +22,9 @@ pub(super) enum UsageEvent {
 impl Framing {
     /// `stream` and `stream_options`, of which the second needs the first.
     pub(super) fn of(stream: Option<bool>, options: Option<StreamOptions>) -> Result<Self, Invalid> {
+        if options.is_some() && stream != Some(true) {
+            return Err(Invalid::of("stream_options", "stream_options needs stream to be true"));
+        }
         let usage = match options {
             Some(StreamOptions { include_usage: Some(true), include_obfuscation: Harmless }) => {
                 UsageEvent::Sent

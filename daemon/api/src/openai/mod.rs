@@ -7,6 +7,7 @@ mod errors;
 mod framing;
 mod logprobs;
 mod models;
+mod path;
 mod prompts;
 mod rerank;
 mod responses;

@@ -2,17 +2,16 @@
 
 use std::time::SystemTime;
 
-use axum::{
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use serde::Serialize;
 use store::ModelName;
 use utoipa::ToSchema;
 
 use super::{
     errors::{Refusal, Refusals},
-    object, seconds,
+    object,
+    path::Named,
+    seconds,
 };
 use crate::{Api, error::Error};
 
@@ -54,7 +53,7 @@ pub(super) async fn list(State(api): State<Api>) -> Result<Response, Refusal> {
 #[utoipa::path(
     get, path = "/v1/models/{*model}", params(("model" = String, Path)), responses((status = OK, body = Model), Refusals)
 )]
-pub(super) async fn get(State(api): State<Api>, Path(asked): Path<String>) -> Result<Response, Refusal> {
+pub(super) async fn get(State(api): State<Api>, Named(asked): Named) -> Result<Response, Refusal> {
     let model = api.resolve(&asked).await?;
     Ok(object(&described(asked, &model.name, model.modified)))
 }
@@ -63,7 +62,7 @@ pub(super) async fn get(State(api): State<Api>, Path(asked): Path<String>) -> Re
 #[utoipa::path(
     delete, path = "/v1/models/{*model}", params(("model" = String, Path)), responses((status = OK, body = Deleted), Refusals)
 )]
-pub(super) async fn delete(State(api): State<Api>, Path(asked): Path<String>) -> Result<Response, Refusal> {
+pub(super) async fn delete(State(api): State<Api>, Named(asked): Named) -> Result<Response, Refusal> {
     let name = asked.parse::<ModelName>().map_err(|_| Error::InvalidName)?;
     let deleted = api.on_store(move |store| store.delete(&name)).await;
     deleted.map_err(|error| error.about_model(&asked))?;

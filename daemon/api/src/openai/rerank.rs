@@ -54,6 +54,7 @@ pub(crate) enum Document {
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Text {
     text: String,
 }

@@ -6,7 +6,7 @@ use protocol::OptionPatch;
 use scheduler::KeepAlive;
 use serde_json::{Map, Value, json};
 
-use crate::{error::Invalid, json::TextOrList, keep_alive};
+use crate::{error::Invalid, json::TextOrList, keep_alive, options};
 
 /// As the fields stand in a body. The last ones are no fields of OpenAI's.
 #[derive(Default)]
@@ -28,21 +28,18 @@ const MAX_STOPS: usize = 16;
 
 impl Sampling {
     pub(super) fn patch(self) -> Result<OptionPatch, Invalid> {
-        let mut patch = OptionPatch::default();
-        let options = self.options.unwrap_or_default();
+        let mut patch = options::said(self.options.as_ref())?;
         // OpenAI's own defaults; they win over the Modelfile's, as in Ollama.
-        let or_one = |said: Option<f64>, name| said.or((!options.contains_key(name)).then_some(1.0));
+        let by_options = [patch.temperature, patch.top_p];
+        let or_one = |said: Option<f64>, option: Option<f32>| said.or(option.is_none().then_some(1.0));
         let numbers = [
-            ("temperature", or_one(self.temperature, "temperature")),
-            ("top_p", or_one(self.top_p, "top_p")),
+            ("temperature", or_one(self.temperature, by_options[0])),
+            ("top_p", or_one(self.top_p, by_options[1])),
             ("frequency_penalty", self.frequency_penalty),
             ("presence_penalty", self.presence_penalty),
             ("min_p", self.min_p),
             ("repeat_penalty", self.repeat_penalty),
         ];
-        for (name, value) in options.iter().filter(|(_, value)| !value.is_null()) {
-            patch.set(name, value).map_err(|error| Invalid::of("options", error.to_string()))?;
-        }
         for (name, number) in numbers {
             if let Some(number) = number {
                 in_range(name, number)?;
@@ -54,9 +51,8 @@ impl Sampling {
                 patch.set(name, &json!(number))?;
             }
         }
-        if let Some(stop) = self.stop {
-            patch.stop = Some(stops(stop)?);
-        }
+        let stops = self.stop.map(stops).transpose()?.filter(|stops| !stops.is_empty());
+        patch.stop = stops.or(patch.stop);
         Ok(patch)
     }
 }
@@ -89,6 +85,9 @@ fn stops(stop: TextOrList<String>) -> Result<Vec<String>, Invalid> {
 /// `logit_bias`: from the numbers of tokens, written as text, to what is added to their logits.
 pub(super) fn logit_bias(bias: Option<BTreeMap<String, f64>>) -> Result<Vec<(i32, f32)>, Invalid> {
     let refused = |why: String| Invalid::of("logit_bias", why);
+    if bias.as_ref().is_some_and(|bias| bias.len() > MOST_BIASED) {
+        return Err(refused(format!("logit_bias speaks of more than {MOST_BIASED} tokens")));
+    }
     let one = |(token, bias): (String, f64)| {
         let number = token.parse::<i32>().ok().filter(|number| *number >= 0);
         let number =
@@ -100,6 +99,9 @@ pub(super) fn logit_bias(bias: Option<BTreeMap<String, f64>>) -> Result<Vec<(i32
     };
     bias.unwrap_or_default().into_iter().map(one).collect()
 }
+
+/// OpenAI's own is 300; a ban of many words takes more.
+const MOST_BIASED: usize = 4096;
 
 /// `max_tokens` and its newer name, which wins.
 pub(super) fn most_tokens(
@@ -115,12 +117,12 @@ pub(super) fn most_tokens(
     Ok(newer.or(older))
 }
 
-/// `n`: how many answers to one prompt.
-pub(super) fn answers(n: Option<i64>) -> Result<u32, Invalid> {
-    match n.map(u32::try_from) {
+/// `n` or `best_of`: how many answers to one prompt.
+pub(super) fn answers(name: &str, asked: Option<i64>) -> Result<u32, Invalid> {
+    match asked.map(u32::try_from) {
         None => Ok(1),
         Some(Ok(answers)) if (1..=MOST_ANSWERS).contains(&answers) => Ok(answers),
-        Some(_) => Err(Invalid::of("n", format!("n must be from 1 to {MOST_ANSWERS}"))),
+        Some(_) => Err(Invalid::of(name, format!("{name} must be from 1 to {MOST_ANSWERS}"))),
     }
 }
 
@@ -164,7 +166,7 @@ mod tests {
         let bias = |token: &str, bias| logit_bias(Some(BTreeMap::from([(token.to_owned(), bias)])));
         assert_eq!(bias("5", -100.0).unwrap(), [(5, -100.0)]);
         assert!(bias("five", 1.0).is_err() && bias("-5", 1.0).is_err() && bias("5", 101.0).is_err());
-        assert!(answers(Some(0)).is_err() && answers(Some(129)).is_err() && answers(Some(-1)).is_err());
+        assert!([0, 129, -1].into_iter().all(|wrong| answers("n", Some(wrong)).is_err()));
         assert!(most_tokens(Some(0), None, 1).is_err() && most_tokens(Some(0), None, 0).is_ok());
     }
 

@@ -66,7 +66,7 @@ pub(super) async fn tokenize(State(api): State<Api>, body: Body) -> Result<Respo
     let prepared = api.prepare_any(asked(body)?).await?;
     let tokens = prepared.render(&api).await?.tokens;
     let token_strs = match told {
-        true => Some(texts(prepared.detokenize(&api, known(&tokens)).await?)),
+        true => Some(texts(&tokens, prepared.detokenize(&api, known(&tokens)).await?)),
         false => None,
     };
     Ok(object(&Tokenized { count: tokens.len(), tokens, token_strs }))
@@ -98,6 +98,22 @@ fn known(tokens: &[i32]) -> Vec<i32> {
     tokens.iter().copied().filter(|token| *token >= 0).collect()
 }
 
-fn texts(tokens: Vec<Vec<u8>>) -> Vec<String> {
-    tokens.into_iter().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect()
+/// One for each, of which those that no token is for have none.
+fn texts(tokens: &[i32], known: Vec<Vec<u8>>) -> Vec<String> {
+    let mut known = known.into_iter();
+    let text = |token: &i32| match token {
+        0.. => String::from_utf8_lossy(&known.next().unwrap_or_default()).into_owned(),
+        _ => String::new(),
+    };
+    tokens.iter().map(text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_of_images_have_no_text() {
+        assert_eq!(texts(&[5, -1, 7], vec![b"a".to_vec(), b"b".to_vec()]), ["a", "", "b"]);
+    }
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::wire::{self, ChatRequest, ImageUrl, Modality, Part, ResponseFormat};
 use crate::{
+    adapters,
     asked::Asked,
     error::Invalid,
     json::{Harmless, Refused, TextOrList},
@@ -56,10 +57,9 @@ impl TryFrom<ChatRequest> for Request {
         patch.num_predict = most_tokens(max_tokens, max_completion_tokens, 1)?.or(patch.num_predict);
         let (messages, media) = conversation(messages)?;
         let effort = reasoning_effort.or(reasoning.and_then(|reasoning| reasoning.effort));
-        let lora = lora.map(|lora| lora.into_iter().map(|adapter| adapter.checked()).collect());
         Ok(Self {
             framing: Framing::of(stream, stream_options)?,
-            answers: answers(n)?,
+            answers: answers("n", n)?,
             asked: Asked {
                 media,
                 options: patch,
@@ -68,7 +68,7 @@ impl TryFrom<ChatRequest> for Request {
                 tools: offer(tools.unwrap_or_default(), tool_choice, parallel_tool_calls)?,
                 think: effort.map_or(Think::Unsaid, Think::from),
                 top_logprobs: logprobs::wanted(logprobs, top_logprobs)?,
-                adapters: lora.transpose()?,
+                adapters: adapters::checked(lora)?,
                 keep_alive: kept_alive(keep_alive)?,
                 ..Asked::new(model, Input::Chat(messages))
             },
@@ -96,8 +96,8 @@ fn only_text(modalities: Option<&[Modality]>) -> Result<(), Invalid> {
 
 fn format(format: ResponseFormat) -> Option<Format> {
     match format {
-        ResponseFormat::Text => None,
-        ResponseFormat::JsonObject => Some(Format::Json),
+        ResponseFormat::Text {} => None,
+        ResponseFormat::JsonObject {} => Some(Format::Json),
         ResponseFormat::JsonSchema { json_schema } => {
             let wire::NamedSchema { schema, name: Harmless, description: Harmless, strict: Harmless } =
                 json_schema;
@@ -156,7 +156,8 @@ fn message(said: wire::Message, media: &mut Vec<Vec<u8>>) -> Result<Message, Inv
         content,
         media: u32::try_from(media.len() - before).unwrap_or(u32::MAX),
         thinking: reasoning.or(reasoning_content).unwrap_or_default(),
-        tool_name: name.unwrap_or_default(),
+        // Of others, it is the speaker's, of which templates have no say.
+        tool_name: name.filter(|_| role == wire::Role::Tool).unwrap_or_default(),
         call_id: tool_call_id.unwrap_or_default(),
         calls: tool_calls.unwrap_or_default().into_iter().map(call).collect::<Result<_, _>>()?,
         ..Message::new(role.into(), "")
@@ -235,6 +236,9 @@ mod tests {
             ("store", json!(true)),
             ("audio", json!({"voice": "alloy"})),
             ("web_search_options", json!({})),
+            ("response_format", json!({"type": "json_object", "schema": {}})),
+            ("reasoning.max_tokens", json!({"max_tokens": 3})),
+            ("stream_options", json!({"include_usage": true})),
             ("modalities[0]", json!(["audio"])),
             ("warmth", json!(9)),
         ] {

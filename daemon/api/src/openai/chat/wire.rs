@@ -245,12 +245,14 @@ pub(crate) struct NamedTool {
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct FunctionName {
     pub(super) name: String,
 }
 
 /// Those of the tools that may be called this time.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct AllowedTools {
     pub(super) mode: ChoiceWord,
     pub(super) tools: Vec<NamedTool>,
@@ -258,10 +260,10 @@ pub(crate) struct AllowedTools {
 
 /// The form that the answer is to have.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum ResponseFormat {
-    Text,
-    JsonObject,
+    Text {},
+    JsonObject {},
     JsonSchema { json_schema: NamedSchema },
 }
 
@@ -280,6 +282,7 @@ pub(crate) struct NamedSchema {
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Reasoning {
     pub(super) effort: Option<Effort>,
 }

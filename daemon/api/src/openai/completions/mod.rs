@@ -62,9 +62,14 @@ pub(super) async fn complete(State(api): State<Api>, body: Body) -> Result<Respo
     reply.answers = begun.iter().flat_map(progress).collect();
     match framing {
         Framing::Whole => {
-            let finished = future::try_join_all(begun.into_iter().map(|begun| finish(begun, told))).await?;
-            let wholes = finished.into_iter().flatten().enumerate();
-            let choices = wholes.map(|(index, whole)| reply.choice(index, whole)).collect();
+            let finished = future::try_join_all(begun.into_iter().map(finish)).await?;
+            let mut choices = Vec::with_capacity(reply.answers.len());
+            for mut wholes in finished {
+                wholes.drain(told..).for_each(|whole| reply.leave_out(&whole));
+                choices.extend(
+                    wholes.into_iter().zip(choices.len()..).map(|(whole, index)| reply.choice(index, whole)),
+                );
+            }
             Ok(object(&reply.whole(choices)))
         }
         Framing::Events(usage) => {
@@ -108,13 +113,10 @@ async fn first_token(api: &Api, prepared: &Prepared) -> Result<Vec<u8>, Error> {
     Ok(prepared.detokenize(api, first).await?.concat())
 }
 
-/// The likeliest of the answers to one prompt.
-async fn finish(begun: Begun, told: usize) -> Result<Vec<Whole>, Error> {
+/// The answers to one prompt, the likeliest first where that is known.
+async fn finish(begun: Begun) -> Result<Vec<Whole>, Error> {
     let mut wholes = future::try_join_all(begun.answers.into_iter().map(Running::finish)).await?;
-    if wholes.len() > told {
-        wholes.sort_by(|one, other| likelihood(other).total_cmp(&likelihood(one)));
-        wholes.truncate(told);
-    }
+    wholes.sort_by(|one, other| likelihood(other).total_cmp(&likelihood(one)));
     Ok(wholes)
 }
 

@@ -4,6 +4,7 @@ use protocol::Input;
 
 use super::wire::CompletionRequest;
 use crate::{
+    adapters,
     asked::Asked,
     error::Invalid,
     go_json::MOST_LOGPROBS,
@@ -45,7 +46,7 @@ pub(super) enum Likelihoods {
 }
 
 /// Answers to all prompts together.
-const MOST_ANSWERS: usize = 128;
+const MOST_TOGETHER: usize = 128;
 
 impl TryFrom<CompletionRequest> for Request {
     type Error = Invalid;
@@ -65,26 +66,25 @@ impl TryFrom<CompletionRequest> for Request {
         let mut patch = sampling.patch()?;
         patch.num_predict = most_tokens(max_tokens, None, 0)?.or(patch.num_predict);
         let framing = Framing::of(stream, stream_options)?;
-        let told = answers(n)?;
+        let told = answers("n", n)?;
         let made = best_of_them(best_of, told, framing)?;
         let top = likelihoods(logprobs)?;
         let echo = if echo == Some(true) { Echo::Prompt } else { Echo::Nothing };
-        let lora = lora.map(|lora| lora.into_iter().map(|adapter| adapter.checked()).collect());
         let common = Asked {
             options: patch,
             logit_bias: logit_bias(bias)?,
             // The likeliest are found by them.
             top_logprobs: top.or((made > told).then_some(0)),
             prompt_logprobs: top.filter(|_| echo == Echo::Prompt),
-            adapters: lora.transpose()?,
+            adapters: adapters::checked(lora)?,
             keep_alive: kept_alive(keep_alive)?,
             ..Asked::new(model.clone(), Input::Raw(String::new()))
         };
         let inputs = inputs(prompt, suffix, echo)?;
-        if inputs.len() * made as usize > MOST_ANSWERS {
+        if inputs.len() * made as usize > MOST_TOGETHER {
             return Err(Invalid::of(
                 "prompt",
-                format!("more than {MOST_ANSWERS} answers to all prompts together"),
+                format!("more than {MOST_TOGETHER} answers to all prompts together"),
             ));
         }
         Ok(Self {
@@ -107,8 +107,7 @@ fn best_of_them(best_of: Option<i64>, told: u32, framing: Framing) -> Result<u32
         Some(made) if made > i64::from(told) && framing != Framing::Whole => {
             refused("best_of: the likeliest answers are known at the end, so they cannot be streamed")
         }
-        Some(made) => answers(Some(made))
-            .map_err(|error| Invalid::of("best_of", error.message.replacen('n', "best_of", 1))),
+        Some(made) => answers("best_of", Some(made)),
     }
 }
 

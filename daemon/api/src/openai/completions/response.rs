@@ -51,6 +51,11 @@ pub(super) struct Echoed {
 }
 
 impl Reply {
+    /// An answer that is not told, as others to its prompt are likelier.
+    pub(super) fn leave_out(&mut self, whole: &Whole) {
+        self.used.add_answer(&whole.done);
+    }
+
     /// An answer, whole.
     pub(super) fn choice(&mut self, index: usize, whole: Whole) -> TextChoice {
         self.add_usage(index, &whole.done);
@@ -178,7 +183,11 @@ fn finish_reason(done: &Done) -> TextEnd {
 /// How likely an answer is, a token by itself.
 pub(super) fn likelihood(whole: &Whole) -> f32 {
     let tokens = &whole.said.logprobs;
-    tokens.iter().map(|token| token.chosen.logprob).sum::<f32>() / tokens.len().max(1) as f32
+    if tokens.is_empty() {
+        // It says nothing, and is no rival to one that does.
+        return f32::NEG_INFINITY;
+    }
+    tokens.iter().map(|token| token.chosen.logprob).sum::<f32>() / tokens.len() as f32
 }
 
 #[cfg(test)]
@@ -259,6 +268,6 @@ mod tests {
             let logprobs = logprobs.iter().map(|logprob| token("a", *logprob)).collect();
             likelihood(&Whole::of(Said { logprobs, ..Said::default() }, done()))
         };
-        assert!(of(&[-0.5, -0.5, -0.5]) > of(&[-1.0]));
+        assert!(of(&[-0.5, -0.5, -0.5]) > of(&[-1.0]) && of(&[-9.0]) > of(&[]));
     }
 }
