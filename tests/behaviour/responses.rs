@@ -226,6 +226,31 @@ fn an_item_stands_for_what_it_names() {
 }
 
 #[test]
+fn what_a_request_refers_to_takes_no_more_than_a_body_may() {
+    let hob = Hob::start();
+    let item = json!({"role": "user", "content": "a".repeat(20 << 20), "id": "msg_long"});
+    // It is kept, and fails without being read.
+    let body = json!({"model": "nobody", "input": [item], "background": true});
+    let long = answer(&hob, &body);
+    let refer = |times: usize| vec![json!({"type": "item_reference", "id": "msg_long"}); times];
+    let refused = |body: Value| {
+        let answer = hob.post("/v1/responses", &body);
+        assert_eq!(answer.status, 400, "{answer:?}");
+        answer.json()["error"].clone()
+    };
+
+    let too_long = refused(asked(refer(4), 1));
+    assert_eq!(too_long["param"], "input");
+    assert!(too_long["message"].as_str().unwrap().contains("too long"), "{too_long}");
+    assert_eq!(refused(asked(refer(1001), 1))["param"], "input");
+    // Followed to its end.
+    let failed = hob.get(&format!("/v1/responses/{}?stream=true", long["id"].as_str().unwrap()));
+    assert_eq!(kinds(&events(&failed.text)).last(), Some(&"response.failed"));
+    let going_on = json!({"previous_response_id": long["id"]});
+    assert_eq!(refused(with(asked(refer(3), 1), going_on))["param"], "previous_response_id");
+}
+
+#[test]
 fn a_conversation_that_is_too_long_is_refused_unless_it_may_be_cut() {
     let hob = Hob::start();
     let small = json!({"options": {"num_ctx": 128}});

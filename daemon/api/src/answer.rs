@@ -66,7 +66,7 @@ impl Running {
     }
 
     /// The next event, or why there never was one.
-    async fn try_next(&mut self) -> Result<Event, Error> {
+    pub(crate) async fn try_next(&mut self) -> Result<Event, Error> {
         if let Progress::Starting(starting) = &mut self.progress {
             let begun = starting.as_mut().await;
             self.progress = Progress::Over;

@@ -32,6 +32,9 @@ pub enum StateError {
     /// Nobody may ask any more for the response that this one goes on from. It was not kept.
     #[error("the response that this one goes on from was deleted meanwhile; it was not stored")]
     PreviousGone,
+    /// What was asked for takes more than was to be read.
+    #[error("what was said takes more than can be gone on with")]
+    TooLong,
     /// The database refused, with its own words. What was asked for was not done, not even in part.
     #[error("the state cannot be read or written: {0}")]
     Database(#[from] rusqlite::Error),

@@ -161,8 +161,13 @@ impl State {
     /// owner's by that name.
     ///
     /// # Errors
-    /// What the database says.
-    pub fn conversation(&self, owner: Owner, id: &str) -> Result<Option<Conversation>, StateError> {
+    /// [`StateError::TooLong`] if what was said takes more than `most_bytes`; what the database says.
+    pub fn conversation(
+        &self,
+        owner: Owner,
+        id: &str,
+        most_bytes: usize,
+    ) -> Result<Option<Conversation>, StateError> {
         self.read(|transaction| {
             let found = transaction.query_row(
                 "SELECT number, pending FROM responses WHERE id = ? AND owner = ?",
@@ -179,24 +184,39 @@ impl State {
                  SELECT items.kind, items.id, items.body FROM turns JOIN items ON items.response = turns.number
                  ORDER BY turns.number, items.kind, items.position",
             )?;
-            let items = statement.query_map([number], item)?.collect::<Result<_, _>>()?;
+            let (mut items, mut room) = (Vec::new(), Room { bytes: most_bytes });
+            for item in statement.query_map([number], item)? {
+                let item = item?;
+                room.take(&item.body)?;
+                items.push(item);
+            }
             Ok(Some(Conversation { pending, items }))
         })
     }
 
-    /// What the newest item of this owner's by that name is.
+    /// For each of these names, what the newest item of this owner's by it is.
     ///
     /// # Errors
-    /// What the database says.
-    pub fn item(&self, owner: Owner, id: &str) -> Result<Option<String>, StateError> {
+    /// [`StateError::TooLong`] if they take more than `most_bytes`, each as often as it is named; what the database says.
+    pub fn items(
+        &self,
+        owner: Owner,
+        ids: &[String],
+        most_bytes: usize,
+    ) -> Result<Vec<Option<String>>, StateError> {
         self.read(|transaction| {
-            let found = transaction.query_row(
+            let mut statement = transaction.prepare(
                 "SELECT items.body FROM items JOIN responses ON responses.number = items.response
                  WHERE items.id = ? AND responses.owner = ? ORDER BY items.number DESC LIMIT 1",
-                params![id, owner.0.cast_signed()],
-                |row| row.get(0),
-            );
-            Ok(found.optional()?)
+            )?;
+            let (mut bodies, mut room) = (Vec::with_capacity(ids.len()), Room { bytes: most_bytes });
+            for id in ids {
+                let body = statement.query_row(params![id, owner.0.cast_signed()], |row| row.get(0));
+                let body: Option<String> = body.optional()?;
+                room.take(body.as_deref().unwrap_or_default())?;
+                bodies.push(body);
+            }
+            Ok(bodies)
         })
     }
 
@@ -210,6 +230,18 @@ impl State {
             let found = number(transaction, owner, id)?;
             found.map(|number| forget(transaction, number)).transpose().map(|forgotten| forgotten.is_some())
         })
+    }
+}
+
+/// What may still be read.
+struct Room {
+    bytes: usize,
+}
+
+impl Room {
+    fn take(&mut self, body: &str) -> Result<(), StateError> {
+        self.bytes = self.bytes.checked_sub(body.len()).ok_or(StateError::TooLong)?;
+        Ok(())
     }
 }
 

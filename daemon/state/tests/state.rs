@@ -36,6 +36,10 @@ fn texts(conversation: Option<Conversation>) -> Vec<String> {
     conversation.unwrap().items.into_iter().map(|item| item.body).collect()
 }
 
+fn item(state: &State, owner: Owner, id: &str) -> Option<String> {
+    state.items(owner, &[id.into()], usize::MAX).unwrap().pop().unwrap()
+}
+
 /// What a power cut leaves: the files as they are, not closed.
 fn cut(from: &Path) -> TempDir {
     let folder = TempDir::new().unwrap();
@@ -60,7 +64,7 @@ fn what_was_kept_is_there_after_a_power_cut() {
     let reopened = State::open(left.path()).unwrap();
 
     assert_eq!(reopened.response(ME, "a").unwrap(), state.response(ME, "a").unwrap());
-    assert_eq!(texts(reopened.conversation(ME, "b").unwrap()), ["a?", "a", "b?", "b"]);
+    assert_eq!(texts(reopened.conversation(ME, "b", usize::MAX).unwrap()), ["a?", "a", "b?", "b"]);
 }
 
 #[test]
@@ -78,7 +82,7 @@ fn a_log_that_was_cut_short_loses_the_last_answer_as_a_whole() {
     log.set_len(before + (after - before) / 2).unwrap();
     let reopened = State::open(torn.path()).unwrap();
 
-    assert_eq!(texts(reopened.conversation(ME, "a").unwrap()), ["a?", "a"]);
+    assert_eq!(texts(reopened.conversation(ME, "a", usize::MAX).unwrap()), ["a?", "a"]);
     assert_eq!(reopened.response(ME, "b").unwrap(), None);
     keep(&reopened, "b", Some("a"));
 }
@@ -122,14 +126,14 @@ fn what_is_somebody_elses_is_not_there() {
     keep(&state, "a", None);
 
     assert_eq!(state.response(ANYBODY, "a").unwrap(), None);
-    assert_eq!(state.conversation(ANYBODY, "a").unwrap(), None);
-    assert_eq!(state.item(ANYBODY, "msg_a").unwrap(), None);
+    assert_eq!(state.conversation(ANYBODY, "a", usize::MAX).unwrap(), None);
+    assert_eq!(item(&state, ANYBODY, "msg_a"), None);
     assert!(!state.delete_response(ANYBODY, "a").unwrap());
     assert!(!state.settle_response(ANYBODY, "a", "{}", &[]).unwrap());
     let going_on = Response { owner: ANYBODY, ..response("b", Some("a")) };
     let refused = state.keep_response(&going_on, Limits::default()).unwrap_err();
     assert!(matches!(refused, StateError::PreviousGone));
-    assert_eq!(state.item(ME, "msg_a").unwrap().as_deref(), Some("a"));
+    assert_eq!(item(&state, ME, "msg_a").as_deref(), Some("a"));
 }
 
 #[test]
@@ -143,13 +147,29 @@ fn a_deleted_answer_stays_a_part_of_those_that_go_on_from_it_and_goes_with_the_l
     assert!(state.delete_response(ME, "a").unwrap());
     assert!(!state.delete_response(ME, "a").unwrap());
     assert_eq!(state.response(ME, "a").unwrap(), None);
-    assert_eq!(texts(state.conversation(ME, "b").unwrap()), ["a?", "a", "b?", "b"]);
+    assert_eq!(texts(state.conversation(ME, "b", usize::MAX).unwrap()), ["a?", "a", "b?", "b"]);
 
     assert!(state.delete_response(ME, "b").unwrap());
-    assert_eq!(texts(state.conversation(ME, "c").unwrap()), ["a?", "a", "c?", "c"]);
+    assert_eq!(texts(state.conversation(ME, "c", usize::MAX).unwrap()), ["a?", "a", "c?", "c"]);
     assert!(state.delete_response(ME, "c").unwrap());
-    assert_eq!(state.item(ME, "msg_a").unwrap(), None);
-    assert_eq!(texts(state.conversation(ME, "other").unwrap()), ["other?", "other"]);
+    assert_eq!(item(&state, ME, "msg_a"), None);
+    assert_eq!(texts(state.conversation(ME, "other", usize::MAX).unwrap()), ["other?", "other"]);
+}
+
+#[test]
+fn no_more_is_read_than_there_is_room_for() {
+    let folder = TempDir::new().unwrap();
+    let state = State::open(folder.path()).unwrap();
+    keep(&state, "a", None);
+    keep(&state, "b", Some("a"));
+    let names = ["msg_a", "msg_none", "msg_a"].map(String::from);
+
+    let twice = state.items(ME, &names, 2).unwrap();
+    assert_eq!(twice, [Some("a".into()), None, Some("a".into())]);
+    assert!(matches!(state.items(ME, &names, 1).unwrap_err(), StateError::TooLong));
+
+    assert_eq!(texts(state.conversation(ME, "b", 6).unwrap()), ["a?", "a", "b?", "b"]);
+    assert!(matches!(state.conversation(ME, "b", 5).unwrap_err(), StateError::TooLong));
 }
 
 #[test]
@@ -159,7 +179,7 @@ fn a_pending_answer_is_settled_once() {
     let asked = vec![said(ItemKind::Input, "a?")];
     let begun = Response { pending: true, items: asked, ..response("a", None) };
     state.keep_response(&begun, Limits::default()).unwrap();
-    assert!(state.conversation(ME, "a").unwrap().unwrap().pending);
+    assert!(state.conversation(ME, "a", usize::MAX).unwrap().unwrap().pending);
 
     assert!(state.settle_response(ME, "a", "{\"done\":true}", &[said(ItemKind::Output, "a")]).unwrap());
     assert!(!state.settle_response(ME, "a", "{}", &[]).unwrap());
@@ -207,7 +227,7 @@ fn many_read_and_write_at_once_and_also_from_elsewhere() {
             });
             scope.spawn(move || {
                 for _ in 0..20 {
-                    assert_eq!(texts(state.conversation(ME, "root").unwrap()), ["root?", "root"]);
+                    assert_eq!(texts(state.conversation(ME, "root", usize::MAX).unwrap()), ["root?", "root"]);
                 }
             });
         }
@@ -216,7 +236,7 @@ fn many_read_and_write_at_once_and_also_from_elsewhere() {
     for name in ["a", "b", "c"] {
         for turn in 0..20 {
             let id = format!("{name}{turn}");
-            assert_eq!(texts(state.conversation(ME, &id).unwrap()).len(), 4, "{id}");
+            assert_eq!(texts(state.conversation(ME, &id, usize::MAX).unwrap()).len(), 4, "{id}");
         }
     }
 }

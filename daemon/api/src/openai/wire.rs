@@ -1,6 +1,6 @@
 //! What stands on the wire of several of this family's routes.
 
-use protocol::Done;
+use protocol::{Done, Think, ThinkLevel, ToolChoice};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -17,6 +17,51 @@ pub(crate) struct StreamOptions {
     /// There is no padding to be left out.
     #[serde(default)]
     pub(super) include_obfuscation: Harmless,
+}
+
+/// Whether tools are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ChoiceWord {
+    None,
+    Auto,
+    Required,
+}
+
+impl From<ChoiceWord> for ToolChoice {
+    fn from(word: ChoiceWord) -> Self {
+        match word {
+            ChoiceWord::None => Self::None,
+            ChoiceWord::Auto => Self::Auto,
+            ChoiceWord::Required => Self::Required,
+        }
+    }
+}
+
+/// How hard to think.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Effort {
+    None,
+    Minimal,
+    Low,
+    Medium,
+    High,
+    Xhigh,
+    Ultra,
+    Max,
+}
+
+impl From<Effort> for Think {
+    fn from(effort: Effort) -> Self {
+        Self::Level(match effort {
+            Effort::None => return Self::Off,
+            Effort::Minimal | Effort::Low => ThinkLevel::Low,
+            Effort::Medium => ThinkLevel::Medium,
+            Effort::High => ThinkLevel::High,
+            Effort::Xhigh | Effort::Ultra | Effort::Max => ThinkLevel::Max,
+        })
+    }
 }
 
 /// How many tokens were read and said.

@@ -1,9 +1,9 @@
 //! `/v1/chat/completions`, from what stands on the wire to the vocabulary: every check is here.
 
-use protocol::{Format, Input, Message, Role, Think, ThinkLevel, ToolCall, ToolChoice, Tools};
+use protocol::{Format, Input, Message, Role, Think, ToolCall, ToolChoice, Tools};
 use serde_json::Value;
 
-use super::wire::{self, ChatRequest, ChoiceWord, Effort, ImageUrl, Modality, Part, ResponseFormat};
+use super::wire::{self, ChatRequest, ImageUrl, Modality, Part, ResponseFormat};
 use crate::{
     adapters,
     asked::Asked,
@@ -66,7 +66,7 @@ impl TryFrom<ChatRequest> for Request {
                 logit_bias: logit_bias(bias)?,
                 format: response_format.and_then(format),
                 tools: offer(tools.unwrap_or_default(), tool_choice, parallel_tool_calls)?,
-                think: effort.map_or(Think::Unsaid, think),
+                think: effort.map_or(Think::Unsaid, Think::from),
                 top_logprobs: logprobs::wanted(logprobs, top_logprobs)?,
                 adapters: adapters::checked(lora)?,
                 keep_alive: kept_alive(keep_alive)?,
@@ -106,16 +106,6 @@ fn format(format: ResponseFormat) -> Option<Format> {
     }
 }
 
-fn think(effort: Effort) -> Think {
-    Think::Level(match effort {
-        Effort::None => return Think::Off,
-        Effort::Minimal | Effort::Low => ThinkLevel::Low,
-        Effort::Medium => ThinkLevel::Medium,
-        Effort::High => ThinkLevel::High,
-        Effort::Xhigh | Effort::Ultra | Effort::Max => ThinkLevel::Max,
-    })
-}
-
 fn offer(
     offered: Vec<wire::Tool>,
     choice: Option<wire::ToolChoice>,
@@ -135,16 +125,6 @@ fn offer(
     };
     let choice = tools::possible(choice, &offered)?;
     Ok(Tools { offered, choice, parallel: parallel.unwrap_or(true) })
-}
-
-impl From<ChoiceWord> for ToolChoice {
-    fn from(word: ChoiceWord) -> Self {
-        match word {
-            ChoiceWord::None => Self::None,
-            ChoiceWord::Auto => Self::Auto,
-            ChoiceWord::Required => Self::Required,
-        }
-    }
 }
 
 /// The messages, and the files of all of them.
@@ -216,6 +196,7 @@ fn content_part(part: Part, files: &mut Vec<Vec<u8>>) -> Result<Option<String>, 
 
 #[cfg(test)]
 mod tests {
+    use protocol::ThinkLevel;
     use serde_json::json;
 
     use super::*;

@@ -11,7 +11,7 @@ use crate::{
     json::{Harmless, Refused, TextOrList},
     openai::{
         logprobs::Logprobs,
-        wire::{StreamOptions, Usage},
+        wire::{ChoiceWord, Effort, StreamOptions, Usage},
     },
 };
 
@@ -239,14 +239,6 @@ pub(crate) enum ToolChoice {
     Allowed { allowed_tools: AllowedTools },
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum ChoiceWord {
-    None,
-    Auto,
-    Required,
-}
-
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct NamedTool {
     pub(super) function: FunctionName,
@@ -287,20 +279,6 @@ pub(crate) struct NamedSchema {
     /// An answer follows its schema, strict or not.
     #[serde(default)]
     pub(super) strict: Harmless,
-}
-
-/// How hard to think.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Effort {
-    None,
-    Minimal,
-    Low,
-    Medium,
-    High,
-    Xhigh,
-    Ultra,
-    Max,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]

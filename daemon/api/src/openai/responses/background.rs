@@ -6,17 +6,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
-use tokio::sync::watch;
+use protocol::Event;
+use scheduler::ScheduleError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    events::Numbered,
+    events::{Numbered, StreamEvent},
+    items::Item,
     kept,
     progress::{End, Progress},
-    response::{Failure, FailureCode, Response, Status},
+    response::{Failure, Response, Status},
 };
 use crate::{Api, asked::Asked, error::Error};
-use protocol::Event;
 
 /// All of them that are under way, and the last that ended. A clone is cheap.
 #[derive(Clone, Default)]
@@ -24,9 +26,10 @@ pub(crate) struct Background {
     shared: Arc<Shared>,
 }
 
-#[derive(Default)]
 struct Shared {
     runs: Mutex<Runs>,
+    /// One for each that may be under way.
+    slots: Arc<Semaphore>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -34,12 +37,21 @@ struct Shared {
 #[derive(Default)]
 struct Runs {
     by_id: HashMap<String, Run>,
-    /// The names of those that ended, the oldest first.
-    ended: VecDeque<String>,
+    /// The names of those that ended, the oldest first, and what the events of each take.
+    ended: VecDeque<(String, usize)>,
 }
 
-/// Those that ended and may still be followed from any event on.
+/// Those that may be under way at once, as each holds its conversation.
+const MOST_UNDER_WAY: usize = 64;
+/// Those that ended and may still be followed, and what the events of all of them may take.
 const MOST_ENDED: usize = 16;
+const MOST_ENDED_BYTES: usize = 32 << 20;
+/// What the events of one may take. Of more, the first are let go.
+const MOST_BYTES: usize = 8 << 20;
+
+/// What is told of events that were let go.
+pub(super) const GONE: &str = "The first events of this response are not kept any more; follow it from a later one on, or ask for it \
+                               without stream.";
 
 /// One of them. A clone is cheap.
 #[derive(Clone)]
@@ -50,26 +62,51 @@ pub(super) struct Run {
 
 /// What was told of one so far.
 struct Told {
-    /// As they are sent, from the first on.
-    events: Vec<Bytes>,
+    /// As they are sent.
+    events: VecDeque<Bytes>,
+    bytes: usize,
+    /// Those before them, which were let go.
+    gone: usize,
     response: Response,
     ended: bool,
 }
 
 impl Background {
-    /// Runs one that was kept, as soon as the model can be had.
-    pub(super) fn start(&self, api: Api, asked: Asked, mut progress: Progress) -> Run {
+    /// Keeps one, and runs it as soon as the model can be had. Whoever asked may go away meanwhile: what was kept is run.
+    pub(super) async fn start(
+        &self,
+        api: Api,
+        asked: Asked,
+        progress: Progress,
+        items: Vec<Item>,
+    ) -> Result<Run, Error> {
+        let slot = self.slot()?;
+        let background = self.clone();
+        let begun = self.shared.tasks.spawn(async move {
+            let queued = Response { status: Status::Queued, ..progress.response().clone() };
+            kept::keep(&api, &queued, &items).await?;
+            Ok(background.run(api, asked, progress, slot))
+        });
+        begun.await?
+    }
+
+    /// The right to be under way, until it is dropped.
+    fn slot(&self) -> Result<OwnedSemaphorePermit, ScheduleError> {
+        self.shared.slots.clone().try_acquire_owned().map_err(|_| ScheduleError::Busy)
+    }
+
+    fn run(&self, api: Api, asked: Asked, mut progress: Progress, slot: OwnedSemaphorePermit) -> Run {
         progress.create(Status::Queued);
-        let response = progress.response().clone();
-        let id = response.id.clone();
-        let told = Told { events: Vec::new(), response, ended: false };
+        let told = Told::of(progress.response().clone());
+        let id = told.response.id.clone();
         let run = Run { told: watch::Sender::new(told), cancel: self.shared.stop.child_token() };
         run.tell(&mut progress);
         self.runs().by_id.insert(id.clone(), run.clone());
         let (background, begun) = (self.clone(), run.clone());
         self.shared.tasks.spawn(async move {
             background.finish(&api, asked, &mut progress, &begun).await;
-            background.runs().end(id);
+            background.runs().end(&id);
+            drop(slot);
         });
         run
     }
@@ -81,7 +118,7 @@ impl Background {
 
     /// One that is deleted is not followed any more.
     pub(super) fn forget(&self, id: &str) {
-        self.runs().by_id.remove(id);
+        self.runs().forget(id);
     }
 
     /// Waits until none is under way.
@@ -98,9 +135,9 @@ impl Background {
 
     async fn finish(&self, api: &Api, asked: Asked, progress: &mut Progress, run: &Run) {
         let end = tokio::select! {
-            end = answer(api, asked, progress, run) => end.unwrap_or_else(|error| End::Failed(failure(&error))),
+            end = answer(api, asked, progress, run) => end.unwrap_or_else(|error| End::Failed(Failure::from(&error))),
             () = run.cancel.cancelled() => match self.shared.stop.is_cancelled() {
-                true => End::Failed(stopped()),
+                true => End::Failed(Failure::stopped()),
                 false => End::Cancelled,
             },
         };
@@ -121,14 +158,58 @@ impl Background {
     }
 }
 
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            runs: Mutex::default(),
+            slots: Arc::new(Semaphore::new(MOST_UNDER_WAY)),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        }
+    }
+}
+
 impl Runs {
-    fn end(&mut self, id: String) {
-        self.ended.push_back(id);
-        if self.ended.len() > MOST_ENDED
-            && let Some(oldest) = self.ended.pop_front()
-        {
+    fn end(&mut self, id: &str) {
+        // Unless it was deleted.
+        let Some(run) = self.by_id.get(id) else { return };
+        let bytes = run.told.borrow().bytes;
+        self.ended.push_back((id.to_owned(), bytes));
+        while self.ended.len() > MOST_ENDED || self.ended_bytes() > MOST_ENDED_BYTES {
+            let Some((oldest, _)) = self.ended.pop_front() else { return };
             self.by_id.remove(&oldest);
         }
+    }
+
+    fn ended_bytes(&self) -> usize {
+        self.ended.iter().map(|(_, bytes)| bytes).sum()
+    }
+
+    fn forget(&mut self, id: &str) {
+        self.by_id.remove(id);
+        self.ended.retain(|(ended, _)| ended != id);
+    }
+}
+
+impl Told {
+    fn of(response: Response) -> Self {
+        Self { events: VecDeque::new(), bytes: 0, gone: 0, response, ended: false }
+    }
+
+    fn add(&mut self, event: Bytes) {
+        self.bytes += event.len();
+        self.events.push_back(event);
+        // The newest stays, whatever it takes.
+        while self.bytes > MOST_BYTES && self.events.len() > 1 {
+            self.bytes -= self.events.pop_front().map_or(0, |event| event.len());
+            self.gone += 1;
+        }
+    }
+
+    /// The events from this one on; none at all if some of them were let go.
+    fn since(&self, first: usize) -> Option<Vec<Bytes>> {
+        let skipped = first.checked_sub(self.gone)?;
+        Some(self.events.iter().skip(skipped).cloned().collect())
     }
 }
 
@@ -137,7 +218,7 @@ async fn answer(api: &Api, asked: Asked, progress: &mut Progress, run: &Run) -> 
     progress.start();
     run.tell(progress);
     loop {
-        match running.next().await {
+        match running.try_next().await? {
             Event::Said(said) => progress.said(said),
             Event::Done(done) => return Ok(End::Done(done)),
             Event::Failed(error) => return Err(error.into()),
@@ -152,21 +233,30 @@ impl Run {
         self.told.borrow().response.clone()
     }
 
-    /// Its events after the one of this number, or all; those that come, as they come.
+    /// Whether none of its events after the one of this number was let go.
+    pub(super) fn has_all(&self, after: Option<u64>) -> bool {
+        self.told.borrow().gone <= first(after)
+    }
+
+    /// Its events after the one of this number, or all; those that come, as they come. The last is an error for whoever is so
+    /// slow that some were let go meanwhile.
     pub(super) fn follow(&self, after: Option<u64>) -> impl Stream<Item = Bytes> + Send + use<> {
-        let first = after.map_or(0, |after| usize::try_from(after).unwrap_or(usize::MAX).saturating_add(1));
         // The run goes along, as nothing changes any more without it.
-        stream::unfold((self.clone(), self.told.subscribe(), first), async |(run, mut told, at)| {
+        let following = (self.clone(), self.told.subscribe(), first(after));
+        stream::unfold(Some(following), async |following| {
+            let (run, mut told, at) = following?;
             loop {
-                let (sent, ended) = {
+                let (news, ended) = {
                     let told = told.borrow_and_update();
-                    (told.events.get(at..).unwrap_or_default().to_vec(), told.ended)
+                    (told.since(at), told.ended)
                 };
-                if !sent.is_empty() {
-                    return Some((Bytes::from(sent.concat()), (run, told, at + sent.len())));
-                }
-                if ended || told.changed().await.is_err() {
-                    return None;
+                match news {
+                    None => return Some((gone(at), None)),
+                    Some(news) if !news.is_empty() => {
+                        return Some((Bytes::from(news.concat()), Some((run, told, at + news.len()))));
+                    }
+                    Some(_) if ended || told.changed().await.is_err() => return None,
+                    Some(_) => {}
                 }
             }
         })
@@ -183,12 +273,23 @@ impl Run {
     fn tell(&self, progress: &mut Progress) {
         let news: Vec<Bytes> = progress.take().iter().map(sent).collect();
         self.told.send_modify(|told| {
-            told.events.extend(news);
+            news.into_iter().for_each(|event| told.add(event));
             if told.response.status != progress.response().status {
                 told.response = progress.response().clone();
             }
         });
     }
+}
+
+/// The number of the first event after this one.
+fn first(after: Option<u64>) -> usize {
+    after.map_or(0, |after| usize::try_from(after).unwrap_or(usize::MAX).saturating_add(1))
+}
+
+/// In place of this event and all that come after it.
+fn gone(at: usize) -> Bytes {
+    let event = StreamEvent::Error { code: "server_error", message: GONE.into(), param: None };
+    sent(&Numbered { event, sequence_number: at as u64 })
 }
 
 fn sent(event: &Numbered) -> Bytes {
@@ -197,12 +298,73 @@ fn sent(event: &Numbered) -> Bytes {
     sent.into()
 }
 
-/// What is told of a response that failed, where no status can say it.
-pub(super) fn failure(error: &Error) -> Failure {
-    Failure { code: FailureCode::of(error), message: error.message() }
-}
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt as _;
+    use serde_json::json;
 
-fn stopped() -> Failure {
-    let message = "the server was stopped before the response was complete".into();
-    Failure { code: FailureCode::ServerError, message }
+    use super::*;
+    use crate::openai::responses::{request::Request, wire::CreateResponse};
+
+    fn run() -> Run {
+        let body: CreateResponse = serde_json::from_value(json!({"model": "m", "input": "hi"})).unwrap();
+        let response = Request::try_from(body).unwrap().response;
+        Run { told: watch::Sender::new(Told::of(response)), cancel: CancellationToken::new() }
+    }
+
+    fn tell(run: &Run, bytes: usize) {
+        run.told.send_modify(|told| told.add(Bytes::from(vec![b'.'; bytes])));
+    }
+
+    #[tokio::test]
+    async fn the_first_events_of_a_long_response_are_let_go_and_who_missed_them_is_told() {
+        let run = run();
+        let mut slow = Box::pin(run.follow(None));
+        (0..4).for_each(|_| tell(&run, MOST_BYTES / 4));
+        assert!(run.has_all(None));
+        assert_eq!(slow.next().await.unwrap().len(), MOST_BYTES);
+
+        (0..5).for_each(|_| tell(&run, MOST_BYTES / 4));
+        run.told.send_modify(|told| told.ended = true);
+
+        assert!(!run.has_all(None) && !run.has_all(Some(3)) && run.has_all(Some(4)));
+        assert_eq!(run.follow(Some(4)).collect::<Vec<_>>().await.concat().len(), MOST_BYTES);
+        let rest = slow.collect::<Vec<_>>().await.concat();
+        let rest = String::from_utf8(rest).unwrap();
+        assert!(rest.starts_with("event: error\n") && rest.contains("\"sequence_number\":4"), "{rest}");
+    }
+
+    #[test]
+    fn those_that_ended_take_only_so_much_and_what_is_deleted_nothing() {
+        let mut runs = Runs::default();
+        let mut end = |name: &str, bytes: usize| {
+            let run = run();
+            tell(&run, bytes);
+            runs.by_id.insert(name.to_owned(), run);
+            runs.end(name);
+            runs.forget("deleted");
+            let mut left: Vec<String> = runs.by_id.keys().cloned().collect();
+            left.sort();
+            left.concat()
+        };
+        assert_eq!(end("a", MOST_ENDED_BYTES / 2), "a");
+        assert_eq!(end("deleted", MOST_ENDED_BYTES / 2), "a");
+        assert_eq!(end("b", MOST_ENDED_BYTES / 2), "ab");
+        assert_eq!(end("c", 1), "bc");
+        assert_eq!(end("d", MOST_ENDED_BYTES + 1), "");
+        (0..=MOST_ENDED).for_each(|at| {
+            end(&format!("{at:02}"), 1);
+        });
+        assert_eq!(end("x", 1).len(), 2 * (MOST_ENDED - 1) + 1);
+    }
+
+    #[test]
+    fn so_many_are_under_way_at_once_and_the_next_may_be_asked_for_again() {
+        let background = Background::default();
+        let mut slots: Vec<_> = (0..MOST_UNDER_WAY).map(|_| background.slot().unwrap()).collect();
+        let refused = Error::from(background.slot().unwrap_err());
+        assert_eq!(refused.status(), http::StatusCode::SERVICE_UNAVAILABLE);
+        slots.pop();
+        assert!(background.slot().is_ok());
+    }
 }

@@ -4,15 +4,16 @@
 use protocol::Owner;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use state::{ItemKind, Limits, Stored};
+use state::{ItemKind, Limits, StateError, Stored};
 
 use super::{
     conversation,
     items::Item,
-    response::{Response, Status},
+    response::{Failure, Response, Status},
 };
 use crate::{
     Api,
+    body::CONVERSATION_BYTES,
     error::{Error, Invalid},
     json,
 };
@@ -20,8 +21,8 @@ use crate::{
 /// Until there are people and keys, all that is kept is one owner's.
 pub(super) const OWNER: Owner = Owner(0);
 
-/// A conversation that is gone on with may be as long as a body, pictures and all.
-const CONVERSATION_BYTES: usize = crate::body::CONVERSATION_BYTES;
+/// Items that a request may refer to.
+const MOST_REFERENCES: usize = 1000;
 
 /// Keeps a response, and what it was asked with.
 pub(super) async fn keep(api: &Api, response: &Response, input: &[Item]) -> Result<(), Error> {
@@ -63,39 +64,71 @@ pub(super) async fn forget(api: &Api, id: &str) -> Result<(), Error> {
     }
 }
 
-/// The items of a request, each reference as what it stands for.
+/// The items of a request, each reference as what it stands for. With that they take no more than a body may, pictures and all.
 pub(super) async fn resolved(api: &Api, items: Vec<Item>) -> Result<Vec<Item>, Error> {
-    let mut resolved = Vec::with_capacity(items.len());
-    for item in items {
-        resolved.push(match item {
-            Item::Reference(reference) => {
-                let asked = reference.id.clone();
-                let found = api.on_state(move |state| state.item(OWNER, &asked)).await?;
-                read(&found.ok_or_else(|| conversation::not_found(&reference.id))?)?
-            }
-            item => item,
-        });
+    let names = references(&items)?;
+    if names.is_empty() {
+        return Ok(items);
     }
-    Ok(resolved)
+    let room = CONVERSATION_BYTES.saturating_sub(bytes(&items));
+    let found = api.on_state(move |state| state.items(OWNER, &names, room)).await;
+    let mut found = found.map_err(|error| beyond_room(error, too_much_referred()))?.into_iter();
+    let resolved = items.into_iter().map(|item| match item {
+        Item::Reference(reference) => {
+            let body = found.next().flatten();
+            read(&body.ok_or_else(|| conversation::not_found(&reference.id))?)
+        }
+        item => Ok(item),
+    });
+    resolved.collect()
 }
 
-/// All that was said up to the end of a response, the oldest first.
-pub(super) async fn earlier(api: &Api, previous: &str) -> Result<Vec<Item>, Error> {
-    let asked = previous.to_owned();
-    let found = api.on_state(move |state| state.conversation(OWNER, &asked)).await?;
-    let found = found.ok_or_else(|| Error::UnknownPrevious { id: previous.to_owned() })?;
-    let refused = |why: String| Error::from(Invalid::of("previous_response_id", why));
-    if found.pending {
-        return Err(refused(format!(
-            "The response with id '{previous}' did not end; it cannot be gone on from."
-        )));
-    }
-    if found.items.iter().map(|item| item.body.len()).sum::<usize>() > CONVERSATION_BYTES {
+/// All that was said up to the end of a response, the oldest first. With what is said now it takes no more than a body may.
+pub(super) async fn earlier(api: &Api, previous: &str, now: &[Item]) -> Result<Vec<Item>, Error> {
+    let refused = |why: String| Invalid::of("previous_response_id", why);
+    let (asked, room) = (previous.to_owned(), CONVERSATION_BYTES.saturating_sub(bytes(now)));
+    let found = api.on_state(move |state| state.conversation(OWNER, &asked, room)).await;
+    let found = found.map_err(|error| {
         let why =
             format!("The conversation up to '{previous}' is too long to be gone on with; begin a new one.");
-        return Err(refused(why));
+        beyond_room(error, refused(why))
+    })?;
+    let found = found.ok_or_else(|| Error::UnknownPrevious { id: previous.to_owned() })?;
+    if found.pending {
+        let why = format!("The response with id '{previous}' did not end; it cannot be gone on from.");
+        return Err(refused(why).into());
     }
     found.items.iter().map(|item| read(&item.body)).collect()
+}
+
+/// What is referred to, as often as it is.
+fn references(items: &[Item]) -> Result<Vec<String>, Invalid> {
+    let names = items.iter().filter_map(|item| match item {
+        Item::Reference(reference) => Some(&reference.id),
+        _ => None,
+    });
+    // Not even their names are taken down of more.
+    match names.clone().nth(MOST_REFERENCES) {
+        Some(_) => Err(Invalid::of("input", format!("input refers to more than {MOST_REFERENCES} items"))),
+        None => Ok(names.cloned().collect()),
+    }
+}
+
+fn too_much_referred() -> Invalid {
+    Invalid::of("input", "What input refers to is, with all else in it, too long to be gone on with.")
+}
+
+/// In words for the client, if that is what failed.
+fn beyond_room(error: Error, refused: Invalid) -> Error {
+    match error {
+        Error::State(StateError::TooLong) => refused.into(),
+        other => other,
+    }
+}
+
+/// What these take when they are kept.
+fn bytes(items: &[Item]) -> usize {
+    items.iter().map(|item| text(item).len()).sum()
 }
 
 /// A response that was kept, with what is told of it.
@@ -110,8 +143,7 @@ impl Found {
         let mut body: Value = read(&stored.body)?;
         if stored.pending {
             body["status"] = json!("failed");
-            let message = "the server was stopped before the response was complete";
-            body["error"] = json!({"code": "server_error", "message": message});
+            body["error"] = json!(Failure::stopped());
         }
         let is_background = body["background"] == json!(true);
         Ok(Self { body, items: stored.items, is_background })
@@ -148,4 +180,27 @@ fn text(value: &impl serde::Serialize) -> String {
 
 fn read<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
     serde_json::from_str(text).map_err(Error::Kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_items_may_be_referred_to_and_no_more() {
+        let refer = |times: usize| {
+            let item: Item =
+                serde_json::from_value(json!({"type": "item_reference", "id": "msg_1"})).unwrap();
+            references(&vec![item; times])
+        };
+        assert_eq!(refer(MOST_REFERENCES).unwrap().len(), MOST_REFERENCES);
+        assert_eq!(refer(MOST_REFERENCES + 1).unwrap_err().field.as_deref(), Some("input"));
+    }
+
+    #[test]
+    fn what_is_too_long_is_the_clients_to_mend() {
+        let refused = beyond_room(StateError::TooLong.into(), too_much_referred());
+        assert_eq!(refused.status(), http::StatusCode::BAD_REQUEST);
+        assert!(matches!(&refused, Error::Invalid(invalid) if invalid.field.as_deref() == Some("input")));
+    }
 }

@@ -18,19 +18,18 @@ mod wire;
 
 use axum::{body::Body, extract::State, response::Response as HttpResponse};
 use bytes::Bytes;
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt, future, stream};
 use protocol::{Event, Input};
 
 pub(crate) use self::background::Background;
 pub(super) use self::stored::{__path_cancel, __path_delete, __path_get, __path_input_items};
 pub(super) use self::stored::{cancel, delete, get, input_items};
 use self::{
-    background::failure,
     events::Numbered,
     items::Item,
     progress::{End, Progress},
     request::{Count, Delivery, Request},
-    response::{Response, Status, TokenCount, TokenCountTag},
+    response::{Failure, Response, Status, TokenCount, TokenCountTag},
     wire::{CountTokens, CreateResponse},
 };
 use super::{
@@ -68,9 +67,7 @@ pub(in crate::openai) async fn create(State(api): State<Api>, body: Body) -> Res
     let progress = Progress::new(response, telling);
     match delivery {
         Delivery::Background | Delivery::BackgroundEvents => {
-            let queued = Response { status: Status::Queued, ..progress.response().clone() };
-            kept::keep(&api, &queued, &items).await?;
-            let run = api.background.start(api.clone(), asked, progress);
+            let run = api.background.start(api.clone(), asked, progress, items).await?;
             match delivery {
                 Delivery::BackgroundEvents => Ok(sse::response(run.follow(None))),
                 _ => Ok(object(&run.response())),
@@ -114,7 +111,7 @@ async fn with_conversation(
     items: &[Item],
 ) -> Result<Asked, Error> {
     let mut all = match previous {
-        Some(previous) => kept::earlier(api, previous).await?,
+        Some(previous) => kept::earlier(api, previous, items).await?,
         None => Vec::new(),
     };
     all.extend_from_slice(items);
@@ -134,7 +131,7 @@ impl Answering {
     /// The whole response, once it is kept.
     async fn whole(mut self) -> Result<Response, Error> {
         loop {
-            match self.running.next().await {
+            match self.running.try_next().await? {
                 Event::Said(said) => self.progress.said(said),
                 Event::Done(done) => {
                     self.progress.end(End::Done(done));
@@ -152,20 +149,33 @@ impl Answering {
     fn events(mut self) -> impl Stream<Item = Bytes> + Send {
         self.progress.create(Status::InProgress);
         self.progress.start();
-        stream::unfold(Some(self), async |answering| {
+        // The first may be long in coming: of a model that is being loaded nothing is said.
+        let opening = self.news();
+        let others = stream::unfold(Some(self), async |answering| {
             let mut answering = answering?;
-            let more = match answering.running.next().await {
-                Event::Said(said) => {
+            let more = match answering.running.try_next().await {
+                Ok(Event::Said(said)) => {
                     answering.progress.said(said);
                     true
                 }
-                Event::Done(done) => answering.ended(End::Done(done)).await,
-                Event::Failed(error) => answering.ended(End::Failed(failure(&error.into()))).await,
+                Ok(Event::Done(done)) => answering.ended(End::Done(done)).await,
+                Ok(Event::Failed(error)) => answering.failed(&error.into()).await,
+                Err(error) => answering.failed(&error).await,
             };
-            let mut sent = Vec::new();
-            answering.progress.take().iter().for_each(|event| event.push(&mut sent));
-            Some((Bytes::from(sent), more.then_some(answering)))
-        })
+            Some((answering.news(), more.then_some(answering)))
+        });
+        stream::once(future::ready(opening)).chain(others)
+    }
+
+    /// The events since the last time, as they are sent.
+    fn news(&mut self) -> Bytes {
+        let mut sent = Vec::new();
+        self.progress.take().iter().for_each(|event| event.push(&mut sent));
+        sent.into()
+    }
+
+    async fn failed(&mut self, error: &Error) -> bool {
+        self.ended(End::Failed(Failure::from(error))).await
     }
 
     /// Always false: nothing comes any more.

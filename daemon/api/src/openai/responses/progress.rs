@@ -36,6 +36,8 @@ pub(super) struct Progress {
     telling: Telling,
     /// What the last item of the output is becoming.
     open: Option<Open>,
+    /// How likely tokens were of which nothing was told yet.
+    untold: Vec<protocol::TokenLogprob>,
     /// Events that were not taken yet.
     events: Vec<Numbered>,
     /// Of the next event.
@@ -45,9 +47,17 @@ pub(super) struct Progress {
 /// An item that grows.
 #[derive(Debug)]
 enum Open {
-    Thought { id: String, text: String },
-    Text { id: String, text: String, logprobs: Vec<TokenLogprob> },
-    Call(FunctionCall),
+    Thought {
+        id: String,
+        text: String,
+    },
+    Text {
+        id: String,
+        text: String,
+        logprobs: Vec<TokenLogprob>,
+    },
+    /// Which of the answer's calls, and as far as it goes.
+    Call(u32, FunctionCall),
 }
 
 /// How a response ended.
@@ -60,7 +70,7 @@ pub(super) enum End {
 
 impl Progress {
     pub(super) fn new(response: Response, telling: Telling) -> Self {
-        Self { response, telling, open: None, events: Vec::new(), number: 0 }
+        Self { response, telling, open: None, untold: Vec::new(), events: Vec::new(), number: 0 }
     }
 
     pub(super) fn response(&self) -> &Response {
@@ -90,11 +100,22 @@ impl Progress {
     /// More of the answer: thoughts, then text, then calls, as they come together.
     pub(super) fn said(&mut self, said: Said) {
         let Said { text, thinking, calls, logprobs, .. } = said;
+        // Tokens come without text where what they say is not yet a whole character, or may be a stop string.
+        self.untold.extend(logprobs);
         if !thinking.is_empty() {
-            self.thought(thinking);
+            self.thought(thinking.clone());
         }
         if !text.is_empty() {
-            self.text(text, logprobs::tokens(&logprobs));
+            let mut tokens = std::mem::take(&mut self.untold);
+            if !matches!(self.open, Some(Open::Text { .. })) {
+                let before = before_text(&tokens, &thinking, &text);
+                tokens.drain(..before);
+            }
+            self.text(text, logprobs::tokens(&tokens));
+        }
+        if !thinking.is_empty() || !calls.is_empty() {
+            // Of thoughts and calls this is not told.
+            self.untold.clear();
         }
         for part in calls {
             self.called(part);
@@ -206,16 +227,20 @@ impl Progress {
                 is_async: Harmless,
                 created_by: Harmless,
             };
-            self.open(Open::Call(call.clone()), Item::FunctionCall(call));
+            self.open(Open::Call(part.index, call.clone()), Item::FunctionCall(call));
+        }
+        if part.arguments.is_empty() {
+            return;
         }
         let output_index = self.index();
-        // One call ends before the next begins.
-        if let Some(Open::Call(call)) = &mut self.open
-            && !part.arguments.is_empty()
-        {
-            call.arguments += &part.arguments;
-            let item_id = call.id.clone().unwrap_or_default();
-            self.tell(StreamEvent::ArgumentsDelta { item_id, output_index, delta: part.arguments });
+        match &mut self.open {
+            Some(Open::Call(index, call)) if *index == part.index => {
+                call.arguments += &part.arguments;
+                let item_id = call.id.clone().unwrap_or_default();
+                self.tell(StreamEvent::ArgumentsDelta { item_id, output_index, delta: part.arguments });
+            }
+            // One call ends before the next begins; at least it does not end up in another one.
+            _ => tracing::warn!(call = part.index, "a call went on after its end"),
         }
     }
 
@@ -259,7 +284,7 @@ impl Progress {
                 });
                 self.tell(StreamEvent::PartDone { item_id, output_index, content_index, part });
             }
-            Open::Call(call) => {
+            Open::Call(_, call) => {
                 let (name, arguments) = (call.name.clone(), call.arguments.clone());
                 let item_id = call.id.clone().unwrap_or_default();
                 self.tell(StreamEvent::ArgumentsDone { item_id, output_index, name, arguments });
@@ -291,7 +316,7 @@ impl Progress {
                 Item::Reasoning(Reasoning { id, summary, content, encrypted_content, status })
             }
             Open::Text { id, text, logprobs } => message(id, status, vec![Part::output_text(text, logprobs)]),
-            Open::Call(call) => Item::FunctionCall(FunctionCall { status: Some(status), ..call }),
+            Open::Call(_, call) => Item::FunctionCall(FunctionCall { status: Some(status), ..call }),
         }
     }
 
@@ -314,6 +339,25 @@ impl Progress {
         self.events.push(Numbered { event, sequence_number: self.number });
         self.number += 1;
     }
+}
+
+/// How many of the tokens were said before a text that they begin: thoughts, and marks between both.
+fn before_text(tokens: &[protocol::TokenLogprob], thinking: &str, text: &str) -> usize {
+    let bytes: Vec<u8> = tokens.iter().flat_map(|token| &token.chosen.bytes).copied().collect();
+    let thought = find(&bytes, thinking).map_or(0, |at| at + thinking.len());
+    let begins = thought + find(&bytes[thought..], text).unwrap_or(0);
+    let mut end = 0;
+    let before = tokens.iter().take_while(|token| {
+        end += token.chosen.bytes.len();
+        end <= begins
+    });
+    before.count()
+}
+
+fn find(bytes: &[u8], text: &str) -> Option<usize> {
+    // There are no windows of no bytes.
+    let at = bytes.windows(text.len().max(1)).position(|window| window == text.as_bytes());
+    at.filter(|_| !text.is_empty())
 }
 
 fn message(id: String, status: ItemStatus, parts: Vec<Part>) -> Item {

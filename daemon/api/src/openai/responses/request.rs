@@ -1,6 +1,6 @@
 //! `/v1/responses`, from what stands on the wire to the vocabulary: every check is here, but for those of what is kept.
 
-use protocol::{Format, Input, Overflow, Think, ThinkLevel};
+use protocol::{Format, Input, Overflow, Think};
 use serde_json::{Map, Value};
 
 use super::{
@@ -9,8 +9,8 @@ use super::{
     response::{Response, ResponseTag, ServiceTier, Status},
     tools::{self, Namespaces},
     wire::{
-        CacheOptions, ChoiceWord, CountTokens, CreateResponse, Effort, Include, ReasoningConfig,
-        ReasoningMode, StreamOptions, TextConfig, TextFormat, Tool, ToolChoice, Truncation,
+        CacheOptions, CountTokens, CreateResponse, Include, ReasoningConfig, ReasoningMode, StreamOptions,
+        TextConfig, TextFormat, Tool, ToolChoice, Truncation,
     },
 };
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     openai::{
         sampling::{Sampling, kept_alive},
         seconds,
+        wire::ChoiceWord,
     },
 };
 
@@ -179,7 +180,7 @@ impl Manner {
         let asked = Asked {
             format: self.text.as_ref().and_then(format),
             tools,
-            think: effort.map_or(Think::Unsaid, think),
+            think: effort.map_or(Think::Unsaid, Think::from),
             overflow,
             shift: overflow == Overflow::Truncate,
             ..Asked::new(model, Input::Chat(Vec::new()))
@@ -236,22 +237,12 @@ fn items(input: Option<TextOrList<InputItem>>) -> Vec<Item> {
 
 fn format(text: &TextConfig) -> Option<Format> {
     match &text.format {
-        TextFormat::Text => None,
-        TextFormat::JsonObject => Some(Format::Json),
+        TextFormat::Text {} => None,
+        TextFormat::JsonObject {} => Some(Format::Json),
         TextFormat::JsonSchema { name: _, description: _, schema, strict: _ } => {
             Some(Format::Schema(Value::Object(schema.clone()).to_string()))
         }
     }
-}
-
-fn think(effort: Effort) -> Think {
-    Think::Level(match effort {
-        Effort::None => return Think::Off,
-        Effort::Minimal | Effort::Low => ThinkLevel::Low,
-        Effort::Medium => ThinkLevel::Medium,
-        Effort::High => ThinkLevel::High,
-        Effort::Xhigh | Effort::Ultra | Effort::Max => ThinkLevel::Max,
-    })
 }
 
 fn at_least_one(tokens: Option<i64>) -> Result<Option<i64>, Invalid> {
@@ -294,6 +285,19 @@ mod tests {
             body[key] = value.clone();
         }
         Request::try_from(json::parse::<CreateResponse>(body.to_string().as_bytes())?)
+    }
+
+    #[test]
+    fn a_form_of_text_says_nothing_that_is_not_read() {
+        for kind in ["text", "json_object"] {
+            let of = |format: Value| request(json!({"text": {"format": format}}));
+            assert_eq!(
+                serde_json::to_value(of(json!({"type": kind})).unwrap().response.text.format).unwrap(),
+                json!({"type": kind})
+            );
+            let refused = of(json!({"type": kind, "schema": {}})).unwrap_err();
+            assert!(refused.message.contains("`schema`"), "{refused:?}");
+        }
     }
 
     #[test]

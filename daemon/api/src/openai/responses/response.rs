@@ -79,6 +79,21 @@ pub(crate) struct Failure {
     pub(super) message: String,
 }
 
+impl Failure {
+    /// Of a response that the daemon's end cut off.
+    pub(super) fn stopped() -> Self {
+        let message = "the server was stopped before the response was complete".into();
+        Self { code: FailureCode::ServerError, message }
+    }
+}
+
+impl From<&Error> for Failure {
+    /// What is told of a response that failed, where no status can say it.
+    fn from(error: &Error) -> Self {
+        Self { code: FailureCode::of(error), message: error.message() }
+    }
+}
+
 /// Of OpenAI's words those that fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -91,7 +106,7 @@ pub(crate) enum FailureCode {
 }
 
 impl FailureCode {
-    pub(super) fn of(error: &Error) -> Self {
+    fn of(error: &Error) -> Self {
         match error {
             Error::Generate(GenerateError::Media { .. }) => Self::InvalidImage,
             error if error.status() == StatusCode::SERVICE_UNAVAILABLE => Self::RateLimitExceeded,

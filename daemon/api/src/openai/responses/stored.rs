@@ -6,6 +6,7 @@ use axum::{
 };
 
 use super::{
+    background,
     events::Numbered,
     items::Item,
     kept,
@@ -45,7 +46,13 @@ pub(in crate::openai) async fn get(
     let parameters = GetParameters::of(&query)?;
     let run = api.background.find(&id);
     match (run, parameters.stream) {
-        (Some(run), true) => Ok(sse::response(run.follow(parameters.starting_after))),
+        (Some(run), true) if run.has_all(parameters.starting_after) => {
+            Ok(sse::response(run.follow(parameters.starting_after)))
+        }
+        (Some(_), true) => {
+            let field = parameters.starting_after.map_or("stream", |_| "starting_after");
+            Err(Invalid::of(field, background::GONE).into())
+        }
         (Some(run), false) => Ok(object(&run.response())),
         (None, stream) => {
             let found = kept::find(&api, &id).await?;

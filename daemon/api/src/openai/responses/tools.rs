@@ -4,7 +4,7 @@
 use protocol::ToolChoice;
 use serde_json::{Value, json};
 
-use super::wire::{self, AllowedTool, Caller, ChoiceObject, ChoiceWord, FunctionTool, NamespaceMember, Tool};
+use super::wire::{self, AllowedTool, Caller, ChoiceObject, FunctionTool, NamespaceMember, Tool};
 use crate::{error::Invalid, tools};
 
 /// Names of functions in namespaces, as models know them.
@@ -81,16 +81,6 @@ fn function(name: String, tool: &FunctionTool) -> Result<Value, Invalid> {
         function["parameters"] = json!(parameters);
     }
     Ok(json!({"type": "function", "function": function}))
-}
-
-impl From<ChoiceWord> for ToolChoice {
-    fn from(word: ChoiceWord) -> Self {
-        match word {
-            ChoiceWord::None => Self::None,
-            ChoiceWord::Auto => Self::Auto,
-            ChoiceWord::Required => Self::Required,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::items::{InputItem, untold};
-use crate::json::{Harmless, Refused, TextOrList};
+use crate::{
+    json::{Harmless, Refused, TextOrList},
+    openai::wire::{ChoiceWord, Effort},
+};
 
 /// What is asked: a conversation to be gone on with.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -197,14 +200,6 @@ pub(crate) enum ToolChoice {
     Object(ChoiceObject),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum ChoiceWord {
-    None,
-    Auto,
-    Required,
-}
-
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum ChoiceObject {
@@ -235,12 +230,12 @@ pub(crate) struct TextConfig {
     pub(super) verbosity: Harmless,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, ToSchema)]
+// With braces, as what else stands in them would be taken unseen without.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum TextFormat {
-    #[default]
-    Text,
-    JsonObject,
+    Text {},
+    JsonObject {},
     JsonSchema {
         name: String,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -250,6 +245,12 @@ pub(crate) enum TextFormat {
         /// An answer follows its schema, strict or not.
         strict: Option<bool>,
     },
+}
+
+impl Default for TextFormat {
+    fn default() -> Self {
+        Self::Text {}
+    }
 }
 
 /// How to think, and how that is told.
@@ -267,19 +268,6 @@ pub(crate) struct ReasoningConfig {
     pub(super) context: Harmless,
     #[serde(skip_serializing_if = "untold")]
     pub(super) mode: Option<ReasoningMode>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Effort {
-    None,
-    Minimal,
-    Low,
-    Medium,
-    High,
-    Xhigh,
-    Ultra,
-    Max,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]

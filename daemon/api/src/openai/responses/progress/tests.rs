@@ -304,8 +304,8 @@ fn what_waits_is_queued_and_what_is_cancelled_just_ends() {
 
 #[test]
 fn how_likely_tokens_were_is_told_with_the_text() {
-    let token = |text: &str| Logprob { token: 1, bytes: text.into(), logprob: -0.5 };
-    let logprobs = vec![protocol::TokenLogprob { chosen: token("a"), top: vec![token("b")] }];
+    let likely = |text: &str| Logprob { token: 1, bytes: text.into(), logprob: -0.5 };
+    let logprobs = vec![protocol::TokenLogprob { chosen: likely("a"), top: vec![likely("b")] }];
     let told = told(plain(), vec![Said { logprobs, ..Said::from("a") }], done(FinishReason::Stop));
 
     let likely = json!([{"token": "a", "logprob": -0.5, "bytes": [97],
@@ -313,4 +313,68 @@ fn how_likely_tokens_were_is_told_with_the_text() {
     assert_eq!(told[4]["logprobs"], likely);
     assert_eq!(told[5]["logprobs"], likely);
     assert_eq!(told[6]["part"]["logprobs"], likely);
+}
+
+/// These tokens, each of which was as likely as the others.
+fn tokens(texts: &[&[u8]]) -> Vec<protocol::TokenLogprob> {
+    let chosen = |bytes: &[u8]| Logprob { token: 1, bytes: bytes.to_vec(), logprob: -0.5 };
+    texts.iter().map(|text| protocol::TokenLogprob { chosen: chosen(text), top: Vec::new() }).collect()
+}
+
+/// The bytes of those that are told with each piece of text, and with all of it.
+fn told_tokens(said: Vec<Said>) -> (Vec<Value>, Value) {
+    let told = told(plain(), said, done(FinishReason::Stop));
+    let of = |kind: &str| {
+        let events = told.iter().filter(|event| event["type"] == format!("response.output_text.{kind}"));
+        let bytes = |event: &Value| {
+            event["logprobs"].as_array().unwrap().iter().map(|token| token["bytes"].clone()).collect()
+        };
+        events.map(bytes).collect::<Vec<Value>>()
+    };
+    let mut whole = of("done");
+    (of("delta"), whole.pop().unwrap())
+}
+
+#[test]
+fn tokens_that_come_before_their_text_are_told_with_it() {
+    let said = vec![
+        Said { logprobs: tokens(&[b"\xe2\x82"]), ..Said::default() },
+        Said { logprobs: tokens(&[b"\xac"]), ..Said::from("\u{20ac}") },
+        Said { logprobs: tokens(&[b"!"]), ..Said::default() },
+        Said { logprobs: tokens(&[b"?"]), ..Said::from("!?") },
+    ];
+
+    let (pieces, whole) = told_tokens(said);
+
+    assert_eq!(pieces, [json!([[0xe2, 0x82], [0xac]]), json!([[b'!'], [b'?']])]);
+    assert_eq!(whole, json!([[0xe2, 0x82], [0xac], [b'!'], [b'?']]));
+}
+
+#[test]
+fn tokens_of_thoughts_and_of_calls_are_not_told_as_the_texts() {
+    let both =
+        Said { logprobs: tokens(&[b"a", b"</think>", b"a", b"b"]), text: "ab".into(), ..thinking("a") };
+    let said = vec![
+        Said { logprobs: tokens(&[b"<think>", b"a"]), ..thinking("a") },
+        both,
+        Said { logprobs: tokens(&[b"<call>"]), ..Said::default() },
+        Said { logprobs: tokens(&[b"{}"]), ..call(0, Some("now"), "{}") },
+        Said { logprobs: tokens(&[b"\n", b"c"]), ..Said::from("c") },
+    ];
+    let (pieces, _) = told_tokens(said);
+    assert_eq!(pieces, [json!([[b'a'], [b'b']]), json!([[b'c']])]);
+
+    let mark = Said { logprobs: tokens(&[b"</think>"]), ..Said::default() };
+    let (pieces, _) =
+        told_tokens(vec![thinking("a"), mark, Said { logprobs: tokens(&[b"b"]), ..Said::from("b") }]);
+    assert_eq!(pieces, [json!([[b'b']])]);
+}
+
+#[test]
+fn arguments_do_not_end_up_in_another_call() {
+    let said =
+        vec![call(0, Some("now"), "{}"), call(1, Some("then"), "{"), call(0, None, "x"), call(1, None, "}")];
+    let told = told(plain(), said, done(FinishReason::Stop));
+    let output = &told.last().unwrap()["response"]["output"];
+    assert_eq!([&output[0]["arguments"], &output[1]["arguments"]], ["{}", "{}"]);
 }
