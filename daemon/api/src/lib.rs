@@ -23,6 +23,7 @@ mod openai;
 mod openapi;
 mod rate;
 mod sse;
+mod strays;
 mod tools;
 mod upload;
 
