@@ -1,7 +1,9 @@
 //! A generation under way. Its first event is waited for a while, so that an early failure gets a status of its own, and not
 //! for ever, so that whoever is between us and the client sees that something comes.
 
+use std::future;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::{Stream, stream};
@@ -47,13 +49,41 @@ impl Running {
 
     /// The same, but for no longer than [`HEADERS_WITHIN`]: what fails later is an event.
     pub(crate) async fn begin_soon(api: &Api, load: Load, generate: Generate) -> Result<Self, Error> {
-        let started = Instant::now();
-        let mut starting: Starting = Box::pin(start(api.scheduler.clone(), load, generate));
-        let progress = match tokio::time::timeout(HEADERS_WITHIN, &mut starting).await {
-            Ok(begun) => begun.map(|(first, answer)| Progress::Going(Some(first), answer))?,
-            Err(_) => Progress::Starting(starting),
-        };
-        Ok(Self { progress, started })
+        let mut running = Self::starting(api, load, generate);
+        match tokio::time::timeout(HEADERS_WITHIN, future::poll_fn(|context| running.begun(context))).await {
+            Ok(begun) => begun.map(|()| running),
+            Err(_) => Ok(running),
+        }
+    }
+
+    /// The same of several, of which one must have begun: the others may have to wait until it is over.
+    pub(crate) async fn begin_several(
+        api: &Api,
+        load: &Load,
+        each: impl Iterator<Item = Generate>,
+    ) -> Result<Vec<Self>, Error> {
+        let mut all: Vec<Self> = each.map(|generate| Self::starting(api, load.clone(), generate)).collect();
+        let begun = future::poll_fn(|context| any_begun(&mut all, context));
+        match tokio::time::timeout(HEADERS_WITHIN, begun).await {
+            Ok(begun) => begun.map(|()| all),
+            Err(_) => Ok(all),
+        }
+    }
+
+    fn starting(api: &Api, load: Load, generate: Generate) -> Self {
+        let starting = Box::pin(start(api.scheduler.clone(), load, generate));
+        Self { progress: Progress::Starting(starting), started: Instant::now() }
+    }
+
+    /// Ready once the first event is in.
+    fn begun(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let Progress::Starting(starting) = &mut self.progress else { return Poll::Ready(Ok(())) };
+        starting.as_mut().poll(context).map(|begun| {
+            self.progress = Progress::Over;
+            let (first, answer) = begun?;
+            self.progress = Progress::Going(Some(first), answer);
+            Ok(())
+        })
     }
 
     /// The next event. After [`Event::Done`] or [`Event::Failed`] there is nothing to ask for.
@@ -67,11 +97,8 @@ impl Running {
 
     /// The next event, or why there never was one.
     pub(crate) async fn try_next(&mut self) -> Result<Event, Error> {
-        if let Progress::Starting(starting) = &mut self.progress {
-            let begun = starting.as_mut().await;
-            self.progress = Progress::Over;
-            let (first, answer) = begun?;
-            self.progress = Progress::Going(Some(first), answer);
+        if matches!(self.progress, Progress::Starting(_)) {
+            future::poll_fn(|context| self.begun(context)).await?;
         }
         match &mut self.progress {
             Progress::Going(first, answer) => match first.take() {
@@ -125,6 +152,18 @@ impl Running {
     }
 }
 
+/// Ready once one has begun, or failed. All are looked at, so that each is on its way.
+fn any_begun(all: &mut [Running], context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    let mut any = Poll::Pending;
+    for running in all {
+        if let Poll::Ready(begun) = running.begun(context) {
+            begun?;
+            any = Poll::Ready(Ok(()));
+        }
+    }
+    any
+}
+
 async fn start(scheduler: Scheduler, load: Load, generate: Generate) -> Result<(Event, Box<Reader>), Error> {
     let answer = scheduler.generate(load, generate).await?;
     let mut reader = Box::new(Reader { answer, read: None });
@@ -165,5 +204,30 @@ impl Whole {
             tools::gather(&mut calls, part);
         }
         Self { said, calls, done }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn running(
+        starting: impl Future<Output = Result<(Event, Box<Reader>), Error>> + Send + 'static,
+    ) -> Running {
+        Running { progress: Progress::Starting(Box::pin(starting)), started: Instant::now() }
+    }
+
+    #[test]
+    fn several_answers_are_all_on_their_way_and_one_that_fails_is_told_at_once() {
+        let waiting = || running(future::pending());
+        let failing = || running(future::ready(Err(Error::BodyCut)));
+        let first = |mut all: Vec<Running>| {
+            future::poll_fn(move |context| any_begun(&mut all, context)).now_or_never()
+        };
+
+        assert!(first(vec![waiting(), waiting()]).is_none());
+        assert!(matches!(first(vec![waiting(), failing(), waiting()]), Some(Err(Error::BodyCut))));
     }
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use futures_util::future;
 use protocol::{
-    AdapterScale, Format, Generate, Input, Media, OptionPatch, Options, Overflow, Rendered, Think, Tools,
+    AdapterScale, Format, Generate, GenerateError, Input, Media, OptionPatch, Options, Overflow, Rendered,
+    Think, Tools, frame::MAX_FRAME_BYTES,
 };
 use scheduler::{KeepAlive, Load};
 use store::Model;
@@ -78,17 +78,17 @@ impl Api {
         let model = self.resolve(&asked.model).await?;
         let ability = if matches!(asked.input, Input::Chat(_)) { Ability::Chat } else { Ability::Generate };
         self.demand(&asked.model, &model, ability).await?;
-        Ok(self.laid_over(model, asked))
+        self.laid_over(model, asked)
     }
 
     /// The same of a model that may be made for anything, to be asked about texts and tokens.
     pub(crate) async fn prepare_any(&self, asked: Asked) -> Result<Prepared, Error> {
         let model = self.resolve(&asked.model).await?;
-        let prepared = self.laid_over(model, asked);
+        let prepared = self.laid_over(model, asked)?;
         Ok(Prepared { load: self.suited(&prepared.model, prepared.load).await?, ..prepared })
     }
 
-    fn laid_over(&self, model: Model, asked: Asked) -> Prepared {
+    fn laid_over(&self, model: Model, asked: Asked) -> Result<Prepared, Error> {
         let options = model.parameters.clone().overlaid(asked.options);
         let load = load(&model, &options, &self.config, asked.keep_alive);
         let input = match asked.input {
@@ -112,7 +112,9 @@ impl Api {
                 Options { logit_bias: asked.logit_bias, shift: asked.shift, ..options.options() },
             )
         };
-        Prepared { asked: asked.model, model, load, generate }
+        // No worker takes it, so it is not copied for one.
+        fits(generate.bytes(), MAX_FRAME_BYTES)?;
+        Ok(Prepared { asked: asked.model, model, load, generate })
     }
 }
 
@@ -134,13 +136,38 @@ impl Prepared {
         Ok(api.scheduler.detokenize(self.load.clone(), tokens).await?)
     }
 
-    /// Several answers to one prompt, each with a seed of its own. The prompt is read once: whoever comes second waits for it.
+    /// Several answers to one prompt, each with a seed of its own, of which the first event of one is in, or being waited for.
+    /// The prompt is read once: whoever comes second waits for it.
     pub(crate) async fn begin_several(&self, api: &Api, answers: u32) -> Result<Vec<Running>, Error> {
-        let begun = (0..answers).map(|index| {
+        fits(self.generate.bytes().saturating_mul(answers as usize), MOST_COPIED_BYTES)?;
+        let each = (0..answers).map(|index| {
             let mut generate = self.generate.clone();
             generate.options.seed = generate.options.seed.map(|seed| seed.wrapping_add(index));
-            Running::begin_soon(api, self.load.clone(), generate)
+            generate
         });
-        future::try_join_all(begun).await.map_err(|error| error.about(&self.model, &self.asked))
+        let running = Running::begin_several(api, &self.load, each).await;
+        running.map_err(|error| error.about(&self.model, &self.asked))
+    }
+}
+
+/// What all answers to one prompt may take together: each has a copy of its own, to go on from if its worker dies.
+const MOST_COPIED_BYTES: usize = 8 * MAX_FRAME_BYTES;
+
+fn fits(bytes: usize, most_bytes: usize) -> Result<(), GenerateError> {
+    match bytes <= most_bytes {
+        true => Ok(()),
+        false => Err(GenerateError::TooLarge { bytes: bytes as u64 }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_worker_would_take_is_too_large() {
+        assert!(fits(MAX_FRAME_BYTES, MAX_FRAME_BYTES).is_ok());
+        let bytes = MAX_FRAME_BYTES + 1;
+        assert_eq!(fits(bytes, MAX_FRAME_BYTES), Err(GenerateError::TooLarge { bytes: bytes as u64 }));
     }
 }

@@ -42,7 +42,7 @@ pub(crate) enum Error {
     Store(#[from] StoreError),
     #[error("Response with id '{id}' not found.")]
     UnknownResponse { id: String },
-    #[error("Previous response with id '{id}' not found.")]
+    #[error("Previous response with id '{}' not found.", short(id))]
     UnknownPrevious { id: String },
     #[error(transparent)]
     State(#[from] StateError),
@@ -71,7 +71,8 @@ impl From<AskError> for Error {
     }
 }
 
-/// What is wrong with a request's JSON, in words for the client.
+/// What is wrong with a request's JSON, in words for the client. However much of what it wrote is in them, they are short:
+/// they are sent back, and stand in the log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct Invalid {
@@ -82,16 +83,29 @@ pub(crate) struct Invalid {
 
 impl Invalid {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), field: None }
+        Self { message: short(&message.into()), field: None }
     }
 
     pub(crate) fn of(field: &str, message: impl Into<String>) -> Self {
-        Self { message: message.into(), field: Some(field.into()) }
+        Self { field: Some(short(field)), ..Self::new(message) }
     }
 
     /// Asked for and not built: said, never ignored.
     pub(crate) fn unsupported(field: &str) -> Self {
         Self::of(field, format!("{field} is not supported here"))
+    }
+}
+
+/// Characters that are told of a text's beginning and of its end, if it is longer than both.
+const BEGINNING: usize = 200;
+const END: usize = 100;
+
+/// A text without its middle, if that is long.
+fn short(text: &str) -> String {
+    let starts = || text.char_indices().map(|(at, _)| at);
+    match (starts().nth(BEGINNING), starts().nth_back(END - 1)) {
+        (Some(middle), Some(end)) if middle < end => format!("{}…{}", &text[..middle], &text[end..]),
+        _ => text.to_owned(),
     }
 }
 
@@ -102,7 +116,7 @@ impl From<InvalidOption> for Invalid {
             InvalidOption::Type { name, .. } | InvalidOption::Range { name, .. } => Some(name.clone()),
             InvalidOption::Text { .. } => None,
         };
-        Self { message: error.to_string(), field }
+        Self { field: field.as_deref().map(short), ..Self::new(error.to_string()) }
     }
 }
 
@@ -218,5 +232,26 @@ fn store_status(error: &StoreError) -> StatusCode {
         | StoreError::Parameter(_) => StatusCode::BAD_REQUEST,
         StoreError::DiskFull { .. } => StatusCode::INSUFFICIENT_STORAGE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_told_shortly_however_much_was_written() {
+        let whole = "ü".repeat(300);
+        assert_eq!(Invalid::new(whole.as_str()).message, whole);
+
+        let long = format!("invalid type: {}, expected a number", "ü".repeat(1 << 20));
+        let told = Invalid::of(&long, long.as_str());
+        assert!(
+            told.message.starts_with("invalid type: ü") && told.message.ends_with("ü, expected a number")
+        );
+        assert_eq!(told.message.chars().count(), 301);
+        assert_eq!(told.field.as_deref(), Some(told.message.as_str()));
+        let unknown = Error::UnknownPrevious { id: long };
+        assert!(unknown.message().len() < 700, "{}", unknown.message());
     }
 }

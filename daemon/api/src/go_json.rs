@@ -7,7 +7,7 @@ use protocol::Role;
 use serde::Serialize;
 use serde_json::{Map, Value, ser::Formatter};
 
-use crate::error::Invalid;
+use crate::{error::Invalid, strays::Strays};
 
 /// Tokens beside a chosen one whose log-probabilities may be asked for, in every family.
 pub(crate) const MOST_LOGPROBS: u32 = 20;
@@ -60,6 +60,7 @@ pub(crate) struct Fields {
     /// The Go type, for error texts.
     name: &'static str,
     map: Map<String, Value>,
+    strays: Strays,
 }
 
 impl Fields {
@@ -74,7 +75,7 @@ impl Fields {
                 )));
             }
         };
-        Ok(Self { name, map })
+        Ok(Self { name, map, strays: Strays::default() })
     }
 
     /// The value as it is; `null` is absent.
@@ -139,11 +140,25 @@ impl Fields {
         }
     }
 
+    /// Notes something that nobody asked for.
+    pub(crate) fn stray(&mut self, name: &str) {
+        self.strays.note(name);
+    }
+
+    /// Notes what nobody asked for in a part of this, which is over.
+    pub(crate) fn leave(&mut self, part: Self) {
+        self.strays.take_in(part.left());
+    }
+
     /// Tells the log of fields that nobody asked for. Go's decoder leaves them out, and clients rely on that.
     pub(crate) fn finish(self) {
-        for field in self.map.keys() {
-            tracing::warn!(body = self.name, field, "a field that does not exist here has no effect");
-        }
+        let name = self.name;
+        self.left().tell(name);
+    }
+
+    fn left(mut self) -> Strays {
+        self.map.keys().for_each(|field| self.strays.note(field));
+        self.strays
     }
 
     /// Refuses a field that is not built yet, unless it says nothing.
@@ -263,6 +278,17 @@ mod tests {
         assert_eq!(parse(b"{\"a\":1} and more").unwrap(), json!({"a": 1}));
         assert_eq!(parse(b"{\"a\":").unwrap_err().message, "unexpected EOF");
         assert_eq!(parse(b"{\"a\":x}").unwrap_err().message, "invalid character 'x' at line 1, column 6");
+    }
+
+    #[test]
+    fn what_nobody_asked_for_is_told_with_that_of_the_parts() {
+        let mut fields = Fields::of("T", json!({"model": "m", "warmth": 1, "parts": [{"hue": 1}]})).unwrap();
+        fields.text("model").unwrap();
+        for part in fields.objects("parts", "Part").unwrap() {
+            fields.leave(part);
+        }
+
+        assert_eq!(fields.left().to_string(), "hue, warmth");
     }
 
     #[test]

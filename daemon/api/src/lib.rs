@@ -24,6 +24,7 @@ mod openapi;
 mod options;
 mod rate;
 mod sse;
+mod strays;
 mod tools;
 mod upload;
 

@@ -36,6 +36,18 @@ impl Message {
     }
 }
 
+impl Message {
+    /// About what a copy takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let calls = self
+            .calls
+            .iter()
+            .map(|call| size_of::<ToolCall>() + call.id.len() + call.name.len() + call.arguments.len());
+        let texts = [&self.content, &self.thinking, &self.tool_name, &self.call_id].map(String::len);
+        size_of::<Self>() + texts.iter().sum::<usize>() + calls.sum::<usize>()
+    }
+}
+
 /// A call of a tool.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolCall {
@@ -81,6 +93,15 @@ pub struct Tools {
     pub choice: ToolChoice,
     /// Several calls may stand in one answer.
     pub parallel: bool,
+}
+
+impl Tools {
+    /// About what a copy takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let bytes =
+            |tool: &Tool| size_of::<Tool>() + tool.name.len() + tool.parameters.len() + tool.definition.len();
+        self.offered.iter().map(bytes).sum()
+    }
 }
 
 /// Something that the model may call.

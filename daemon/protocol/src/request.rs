@@ -57,6 +57,20 @@ impl Generate {
     }
 }
 
+impl Generate {
+    /// Bytes of all that may be long, but for the files: about what a copy takes.
+    pub fn bytes(&self) -> usize {
+        let format = match &self.format {
+            None | Some(Format::Json) => 0,
+            Some(Format::Schema(text) | Format::Regex(text) | Format::Lark(text)) => text.len(),
+        };
+        let stop: usize = self.options.stop.iter().map(|text| size_of::<String>() + text.len()).sum();
+        let bias = size_of_val(&*self.options.logit_bias);
+        let template = self.template.as_ref().map_or(0, String::len);
+        self.input.bytes() + self.tools.bytes() + format + stop + bias + template
+    }
+}
+
 /// Files as they were sent: images and recordings. A clone is cheap.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Media(pub Arc<Vec<Vec<u8>>>);
@@ -115,6 +129,21 @@ pub enum Input {
     },
 }
 
+impl Input {
+    fn bytes(&self) -> usize {
+        let messages = |messages: &[Message]| messages.iter().map(Message::bytes).sum::<usize>();
+        match self {
+            Self::Chat(said) => messages(said),
+            Self::Raw(text) => text.len(),
+            Self::Tokens(tokens) => size_of_val(&**tokens),
+            Self::Infill { prefix, suffix, system } => {
+                prefix.len() + suffix.len() + system.as_ref().map_or(0, String::len)
+            }
+            Self::Continue { context, turn } => size_of_val(&**context) + messages(turn),
+        }
+    }
+}
+
 /// What to do with a prompt that does not fit the context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Overflow {
@@ -122,4 +151,43 @@ pub enum Overflow {
     Truncate,
     /// Answer [`crate::GenerateError::PromptTooLong`].
     Refuse,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Role, Tool, ToolCall};
+
+    #[test]
+    fn what_a_copy_takes_is_told_of_all_that_may_be_long() {
+        let text = || "x".repeat(1000);
+        let call = ToolCall { id: text(), name: text(), arguments: text() };
+        let message = Message {
+            thinking: text(),
+            calls: vec![call],
+            tool_name: text(),
+            call_id: text(),
+            ..Message::new(Role::User, text())
+        };
+        let tool = Tool { name: text(), parameters: text(), definition: text() };
+        let bytes = |input| Generate::new(input, Options::default()).bytes();
+        let about = |bytes: usize, expected: usize| (expected..expected + 500).contains(&bytes);
+
+        assert!(about(bytes(Input::Chat(vec![message.clone()])), 7000));
+        assert!(about(bytes(Input::Raw(text())), 1000));
+        assert!(about(bytes(Input::Tokens(vec![1; 250])), 1000));
+        let infill = Input::Infill { prefix: text(), suffix: text(), system: Some(text()) };
+        assert!(about(bytes(infill), 3000));
+        assert!(about(bytes(Input::Continue { context: vec![1; 250], turn: vec![message] }), 8000));
+        let rest = Generate {
+            format: Some(Format::Schema(text())),
+            template: Some(text()),
+            tools: Tools { offered: vec![tool], ..Tools::default() },
+            ..Generate::new(
+                Input::Raw(String::new()),
+                Options { stop: vec![text()], logit_bias: vec![(1, 1.0); 125], ..Options::default() },
+            )
+        };
+        assert!(about(rest.bytes(), 7000));
+    }
 }

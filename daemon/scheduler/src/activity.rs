@@ -43,7 +43,7 @@ pub enum State {
     Quarantined(String),
 }
 
-/// Requests that wait for a model.
+/// Requests that wait for a model, or for a slot of one that is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Queue {
     /// How many may.
@@ -55,7 +55,7 @@ pub struct Queue {
 impl Scheduler {
     /// How full the queue is.
     pub fn queue(&self) -> Queue {
-        Queue { limit: self.shared.config.max_queue, waiting: self.shared.table().waiting.len() }
+        Queue { limit: self.shared.config.max_queue, waiting: self.shared.table().queued() }
     }
 
     /// Models that are in memory, or waited for, or kept from being loaded, by name.

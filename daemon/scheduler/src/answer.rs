@@ -8,7 +8,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
 use crate::link::News;
-use crate::run::Lease;
+use crate::run::{Lease, Turn};
 use crate::{Load, Scheduler};
 
 /// An answer under way. Dropping it before its end cancels the generation; who does not read it for a while has the model
@@ -99,7 +99,8 @@ impl Answer {
     /// Has another worker go on; false if none can be had, or none that reads the same prompt.
     async fn resume(&mut self) -> bool {
         tracing::warn!(model = %self.load.name, tokens = self.told.len(), "the worker died; another one goes on");
-        let Ok((lease, _)) = self.scheduler.lease(self.load.clone()).await else { return false };
+        let leased = self.scheduler.lease(self.load.clone(), Turn::Resumed).await;
+        let Ok((lease, _)) = leased else { return false };
         if lease.link().context_tokens != self.lease.link().context_tokens {
             return false;
         }

@@ -3,7 +3,7 @@
 use protocol::{Generate, GenerateError, Rendered, RequestId, ToWorker};
 
 use crate::link::Whole;
-use crate::run::Lease;
+use crate::run::{Lease, Turn};
 use crate::{AskError, Load, Scheduler};
 
 impl Scheduler {
@@ -13,7 +13,7 @@ impl Scheduler {
     /// # Errors
     /// [`AskError`]; what a generation would be refused for, but for its length.
     pub async fn render(&self, load: Load, work: Generate) -> Result<Rendered, AskError> {
-        let (lease, _) = self.lease(load).await?;
+        let (lease, _) = self.lease(load, Turn::Aside).await?;
         let (request, answer) = lease.link().render(work);
         Question { lease, request, answer }.answer().await
     }
@@ -24,7 +24,7 @@ impl Scheduler {
     /// # Errors
     /// [`AskError`]; [`GenerateError::UnknownToken`] for one that the model does not have.
     pub async fn detokenize(&self, load: Load, tokens: Vec<i32>) -> Result<Vec<Vec<u8>>, AskError> {
-        let (lease, _) = self.lease(load).await?;
+        let (lease, _) = self.lease(load, Turn::Aside).await?;
         let (request, answer) = lease.link().detokenize(tokens);
         Question { lease, request, answer }.answer().await
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use protocol::{Embed, Embedded, GenerateError, Inputs, RequestId, ToWorker};
 
 use crate::link::Whole;
-use crate::run::Lease;
+use crate::run::{Lease, Turn};
 use crate::{Load, ScheduleError, Scheduler};
 
 /// Vectors under way. Dropping it before its end cancels what is left.
@@ -37,7 +37,7 @@ impl Scheduler {
     /// # Errors
     /// [`ScheduleError`] says why there is no worker for it.
     pub async fn embed(&self, load: Load, mut work: Embed) -> Result<Embedding, ScheduleError> {
-        let (lease, load_time) = self.lease(load.for_vectors()).await?;
+        let (lease, load_time) = self.lease(load.for_vectors(), Turn::Slot).await?;
         let inputs = std::mem::replace(&mut work.inputs, Inputs::Texts(Vec::new()));
         let pieces = inputs.into_pieces().into_iter();
         Ok(Embedding { load_time, lease, pieces, work, asked: VecDeque::new() })

@@ -50,7 +50,7 @@ pub struct Config {
     pub memory: MemoryLimit,
     /// How long an idle model stays, where the request does not say.
     pub keep_alive: KeepAlive,
-    /// Requests that wait for a model at once; more are refused.
+    /// Requests that wait at once, for a model or for a slot of one that is there; more are refused.
     pub max_queue: usize,
     /// A load that says nothing for this long is given up.
     pub load_timeout: Duration,

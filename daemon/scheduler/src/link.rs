@@ -69,6 +69,14 @@ impl Listener {
         matches!(self, Self::Answer(_, backlog) if backlog.is_held())
     }
 
+    fn wants_slot(&self) -> bool {
+        match self {
+            Self::Answer(_, backlog) => !backlog.is_held(),
+            Self::Vectors(_) => true,
+            Self::Prompt(_) | Self::Pieces(_) => false,
+        }
+    }
+
     fn fail(self, error: GenerateError) {
         // Nobody listens to a cancelled request.
         match self {
@@ -242,6 +250,13 @@ impl Link {
     pub(crate) fn held(&self) -> usize {
         let pending = self.pending();
         pending.iter().flat_map(|pending| pending.requests.values()).filter(|it| it.is_held()).count()
+    }
+
+    /// Answers and vectors that the worker is to make, each in a slot. One that is held has none and waits for its reader, as
+    /// does one that is made; a question needs none.
+    pub(crate) fn slots_wanted(&self) -> usize {
+        let pending = self.pending();
+        pending.iter().flat_map(|pending| pending.requests.values()).filter(|it| it.wants_slot()).count()
     }
 
     fn fail(&self, request: RequestId, error: GenerateError) {

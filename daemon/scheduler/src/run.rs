@@ -12,6 +12,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub(crate) use self::turn::Turn;
+use self::turn::Waiting;
 use crate::health::Verdict;
 use crate::link::Link;
 use crate::plan::{Place, Refusal, Room, Size, Step, longest_context, next_step_beside};
@@ -57,6 +59,7 @@ pub(crate) struct Lease {
 /// A request on its way to a lease.
 struct Visit {
     load: Arc<Load>,
+    turn: Turn,
     shape: Option<Arc<Shape>>,
     /// Where the load that it waits for leaves the reason why it failed.
     loading: Option<Arc<OnceLock<String>>>,
@@ -106,7 +109,7 @@ impl Scheduler {
     /// # Errors
     /// [`ScheduleError`] says why there is no worker for it.
     pub async fn generate(&self, load: Load, work: Generate) -> Result<Answer, ScheduleError> {
-        let (lease, load_time) = self.lease(load.clone()).await?;
+        let (lease, load_time) = self.lease(load.clone(), Turn::Slot).await?;
         Ok(Answer::begin(self.clone(), load, lease, load_time, work))
     }
 
@@ -115,7 +118,7 @@ impl Scheduler {
     /// # Errors
     /// As for [`Scheduler::generate`].
     pub async fn load(&self, load: Load) -> Result<(), ScheduleError> {
-        self.lease(load).await.map(drop)
+        self.lease(load, Turn::Aside).await.map(drop)
     }
 
     /// Takes a model out of memory, once its running answers ended; returns at once whether it was there.
@@ -155,11 +158,11 @@ impl Scheduler {
         self.shared.tasks.wait().await;
     }
 
-    pub(crate) async fn lease(&self, mut load: Load) -> Result<(Lease, Duration), ScheduleError> {
+    pub(crate) async fn lease(&self, mut load: Load, turn: Turn) -> Result<(Lease, Duration), ScheduleError> {
         let started = Instant::now();
         self.shared.rested(&load).await?;
         load.options.cache = self.shared.cache_of(&load);
-        let mut visit = Visit { load: Arc::new(load), shape: None, loading: None, waiting: None };
+        let mut visit = Visit { load: Arc::new(load), turn, shape: None, loading: None, waiting: None };
         loop {
             let mut changed = std::pin::pin!(self.shared.changed.notified());
             // From here on no change is missed, whatever happens before the await below.
@@ -191,15 +194,16 @@ impl Shared {
         table.bury(&visit.load.name);
         loop {
             let place = table.place(&visit.load);
-            // A model that is there and free to use is used, however many wait for others.
+            // A model that is there and has a free slot is used, however many wait for others.
             let asking = visit.waiting.as_ref().map(|waiting| waiting.id);
             let served = matches!(place, Place::Ready { serves: true, .. });
             let vacated = served && table.must_be_vacated(&visit.load.name, asking);
             if served && !vacated {
+                self.admit(&table, visit)?;
                 return Ok(self.take(&mut table, &visit.load).map_or(Look::Nothing, Look::Leased));
             }
             if visit.waiting.is_none() {
-                visit.waiting = Some(Waiting::enter(self, &mut table, &visit.load)?);
+                visit.waiting = Some(Waiting::enter(self, &mut table, visit)?);
             }
             if vacated {
                 return Ok(Look::Nothing);
@@ -503,28 +507,7 @@ impl Drop for Lease {
 /// How long a model that was just loaded stays at least, for the requests that wait for it.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// A place in the queue.
-struct Waiting {
-    shared: Arc<Shared>,
-    id: u64,
-}
-
-impl Waiting {
-    fn enter(shared: &Arc<Shared>, table: &mut Table, load: &Arc<Load>) -> Result<Self, ScheduleError> {
-        if table.waiting.len() >= shared.config.max_queue {
-            return Err(ScheduleError::Busy);
-        }
-        Ok(Self { shared: Arc::clone(shared), id: table.wait(load) })
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.shared.table().waiting.remove(&self.id);
-        // What it waited for may be evicted now.
-        self.shared.changed.notify_waiters();
-    }
-}
+mod turn;
 
 #[cfg(test)]
 mod random;

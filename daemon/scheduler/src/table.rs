@@ -97,6 +97,11 @@ impl Table {
         id
     }
 
+    /// Requests that wait, be it for a model or for a slot of one that is there.
+    pub(crate) fn queued(&self) -> usize {
+        self.waiting.len() + self.models.values().map(Entry::queued).sum::<usize>()
+    }
+
     fn next(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id
@@ -257,6 +262,22 @@ impl Entry {
         let going = self.leaving && self.leases > 0;
         let have = Have { wanted: &self.load.options, size: self.size };
         !going && self.load.digest == load.digest && serves(have, &load.options, load.least_context)
+    }
+
+    /// Requests that have a slot or wait for one. Vectors of one request may be made in several pieces.
+    fn slots_wanted(&self) -> usize {
+        match &self.phase {
+            Phase::Ready { link, .. } => link.slots_wanted().min(self.leases),
+            Phase::Loading(_) => 0,
+        }
+    }
+
+    fn queued(&self) -> usize {
+        self.slots_wanted().saturating_sub(self.size.sequences as usize)
+    }
+
+    pub(crate) fn has_free_slot(&self) -> bool {
+        self.slots_wanted() < self.size.sequences as usize
     }
 
     /// Those that the worker was given.

@@ -2,7 +2,7 @@
 //! worker alone.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -22,9 +22,16 @@ impl Known {
         if let Some(found) = known().get(&listed.digest) {
             return found.clone();
         }
-        let found = found(store, listed).unwrap_or_default();
+        // A failure may pass: the next list asks again.
+        let Ok(found) = found(store, listed) else { return Vec::new() };
         known().insert(listed.digest, found.clone());
         found
+    }
+
+    /// Forgets models that are gone.
+    pub(super) fn keep(&self, listed: &[Listed]) {
+        let there: HashSet<Digest> = listed.iter().map(|model| model.digest).collect();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|digest, _| there.contains(digest));
     }
 }
 

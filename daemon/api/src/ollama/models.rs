@@ -47,6 +47,7 @@ pub(super) async fn tags(State(api): State<Api>) -> Result<Response, Refusal> {
     let models = api.on_store(move |store| {
         let mut listed = store.list()?;
         listed.sort_by_key(|model| Reverse(model.modified));
+        known.keep(&listed);
         Ok(listed.into_iter().map(|model| tag(&known, &store, model)).collect())
     });
     Ok(object(&Models { models: models.await? }))

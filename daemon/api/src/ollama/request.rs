@@ -215,8 +215,9 @@ pub(super) fn framing(fields: &mut Fields) -> Result<Framing, Invalid> {
 /// `messages`, here and in `/api/create`, and the files that come with them.
 pub(super) fn messages(fields: &mut Fields) -> Result<(Vec<Message>, Vec<Vec<u8>>), Invalid> {
     let mut media = Vec::new();
-    let messages = fields.objects("messages", "Message")?.into_iter().map(|fields| {
-        let (message, files) = message(fields)?;
+    let messages = fields.objects("messages", "Message")?.into_iter().map(|mut said| {
+        let (message, files) = message(&mut said)?;
+        fields.leave(said);
         media.extend(files);
         Ok(message)
     });
@@ -231,8 +232,8 @@ fn count(files: usize) -> u32 {
     u32::try_from(files).unwrap_or(u32::MAX)
 }
 
-fn message(mut fields: Fields) -> Result<(Message, Vec<Vec<u8>>), Invalid> {
-    let files = images(&mut fields)?;
+fn message(fields: &mut Fields) -> Result<(Message, Vec<Vec<u8>>), Invalid> {
+    let files = images(fields)?;
     let role = go_json::role(&fields.text("role")?.unwrap_or_default())?;
     let mut text = |field| fields.text(field).map(Option::unwrap_or_default);
     let message = Message {
@@ -241,7 +242,7 @@ fn message(mut fields: Fields) -> Result<(Message, Vec<Vec<u8>>), Invalid> {
         thinking: text("thinking")?,
         tool_name: text("tool_name")?,
         call_id: text("tool_call_id")?,
-        calls: tools::called(&mut fields)?,
+        calls: tools::called(fields)?,
         ..Message::new(role, "")
     };
     Ok((message, files))
@@ -254,9 +255,7 @@ pub(super) fn options(fields: &mut Fields) -> Result<OptionPatch, Invalid> {
             continue;
         }
         match patch.set(&name.to_lowercase(), &value) {
-            Err(protocol::InvalidOption::Unknown(name)) => {
-                tracing::warn!(option = name, "invalid option provided")
-            }
+            Err(protocol::InvalidOption::Unknown(name)) => fields.stray(&name),
             other => other?,
         }
     }

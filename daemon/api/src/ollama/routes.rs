@@ -119,7 +119,8 @@ async fn answer(api: &Api, request: Request, shape: Shape) -> Result<Response, E
         }
         Some(generate) if purpose == Purpose::Render => {
             let rendered = api.scheduler.render(load, generate).await;
-            Ok(object(&shown(asked, rendered.map_err(Error::from)?)))
+            let rendered = rendered.map_err(|error| Error::from(error).about(&model, &asked))?;
+            Ok(object(&shown(asked, rendered)))
         }
         Some(generate) => {
             let running = Running::begin(api, load, generate).await;

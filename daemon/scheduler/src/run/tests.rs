@@ -312,19 +312,19 @@ fn told_of(scheduler: &Scheduler) -> Vec<(String, State, usize, usize)> {
 async fn a_request_that_has_waited_long_for_room_gets_it_though_others_keep_coming() {
     let (scheduler, workers) = scheduler(8);
     let _workers = willing(workers);
-    let (first, _) = scheduler.lease(a_load("busy")).await.unwrap();
+    let (first, _) = scheduler.lease(a_load("busy"), Turn::Slot).await.unwrap();
     let asking = scheduler.clone();
-    let waiting = tokio::spawn(async move { asking.lease(a_load("starved")).await });
+    let waiting = tokio::spawn(async move { asking.lease(a_load("starved"), Turn::Slot).await });
     tokio::task::yield_now().await;
     // One that ends late is followed by another that began before.
-    let (second, _) = scheduler.lease(a_load("busy")).await.unwrap();
+    let (second, _) = scheduler.lease(a_load("busy"), Turn::Slot).await.unwrap();
     drop(first);
     let busy = ("busy:latest".to_owned(), State::Loaded, 1, 0);
     assert_eq!(told_of(&scheduler), [busy, ("starved:latest".to_owned(), State::Absent, 0, 1)]);
 
     tokio::time::pause();
     tokio::time::advance(Duration::from_secs(61)).await;
-    let mut third = std::pin::pin!(scheduler.lease(a_load("busy")));
+    let mut third = std::pin::pin!(scheduler.lease(a_load("busy"), Turn::Slot));
     assert!(is_pending(third.as_mut()).await, "it goes on without an end");
     assert!(scheduler.activity()[1].longest_wait >= Some(Duration::from_secs(61)));
     tokio::time::resume();
@@ -340,9 +340,9 @@ async fn a_request_that_has_waited_long_for_room_gets_it_though_others_keep_comi
 async fn a_request_that_is_given_up_waits_no_more() {
     let (scheduler, workers) = scheduler(8);
     let _workers = willing(workers);
-    let _lease = scheduler.lease(a_load("busy")).await.unwrap();
+    let _lease = scheduler.lease(a_load("busy"), Turn::Slot).await.unwrap();
     let asking = scheduler.clone();
-    let waiting = tokio::spawn(async move { asking.lease(a_load("other")).await.is_ok() });
+    let waiting = tokio::spawn(async move { asking.lease(a_load("other"), Turn::Slot).await.is_ok() });
     tokio::task::yield_now().await;
     assert_eq!(scheduler.activity().len(), 2);
 
@@ -350,6 +350,51 @@ async fn a_request_that_is_given_up_waits_no_more() {
     waiting.await.unwrap_err();
 
     assert_eq!(told_of(&scheduler), [("busy:latest".to_owned(), State::Loaded, 1, 0)]);
+}
+
+#[tokio::test]
+async fn more_requests_than_may_wait_for_a_loaded_models_slots_are_refused() {
+    let (scheduler, workers) = scheduler(2);
+    let _workers = willing(workers);
+    let asked = async || scheduler.generate(a_load("m"), a_question()).await;
+    let waiting = || scheduler.queue().waiting;
+    // Two slots, and two that wait for them.
+    let mut answers = vec![asked().await.unwrap(), asked().await.unwrap()];
+    assert_eq!(waiting(), 0);
+    answers.push(asked().await.unwrap());
+    answers.push(asked().await.unwrap());
+    assert_eq!(waiting(), 2);
+
+    assert!(matches!(asked().await, Err(ScheduleError::Busy)));
+    assert!(matches!(scheduler.embed(a_load("m"), texts(1)).await, Err(ScheduleError::Busy)));
+    assert!(matches!(scheduler.load(a_load("other")).await, Err(ScheduleError::Busy)), "one queue for all");
+    let mut question = std::pin::pin!(scheduler.detokenize(a_load("m"), vec![1]));
+    assert!(is_pending(question.as_mut()).await, "what needs no slot is asked");
+    scheduler.load(a_load("m")).await.unwrap();
+    assert_eq!(waiting(), 2);
+
+    answers.pop();
+    assert_eq!(waiting(), 1);
+    answers.push(asked().await.unwrap());
+    drop(answers);
+    assert_eq!(waiting(), 0);
+}
+
+#[tokio::test]
+async fn answers_that_go_on_with_another_worker_are_not_refused() {
+    let (scheduler, workers) = scheduler(1);
+    let _workers = willing(workers);
+    let mut answers = Vec::new();
+    for _ in 0..3 {
+        answers.push(scheduler.generate(a_load("m"), a_question()).await.unwrap());
+    }
+    assert!(matches!(scheduler.lease(a_load("m"), Turn::Slot).await, Err(ScheduleError::Busy)));
+    assert!(matches!(scheduler.lease(a_load("other"), Turn::Slot).await, Err(ScheduleError::Busy)));
+
+    assert!(scheduler.lease(a_load("m"), Turn::Resumed).await.is_ok());
+    let mut other = std::pin::pin!(scheduler.lease(a_load("other"), Turn::Resumed));
+    assert!(is_pending(other.as_mut()).await, "it may wait for a model as well");
+    assert_eq!(scheduler.queue(), Queue { limit: 1, waiting: 2 });
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -99,3 +99,18 @@ async fn one_that_waits_for_a_worker_beside_one_that_is_held_finds_it_stuck() {
     assert_eq!(other.next().await, Some(Event::Failed(GenerateError::WorkerStuck)));
     assert!((STUCK_AFTER..STUCK_AFTER * 2).contains(&begun.elapsed()));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_held_counts_neither_as_having_a_slot_nor_as_waiting_for_one() {
+    let (scheduler, workers) = scheduler(1);
+    let (_answer, worker, request) = said(&scheduler, workers, 100).await;
+    assert_eq!(hear(&worker).await, Some(ToWorker::Hold(request)));
+
+    let asked = async || scheduler.generate(a_load("m"), a_question()).await;
+    let _others = [asked().await.unwrap(), asked().await.unwrap()];
+    assert_eq!(scheduler.queue().waiting, 0);
+
+    let _third = asked().await.unwrap();
+    assert_eq!(scheduler.queue().waiting, 1);
+    assert!(matches!(asked().await, Err(ScheduleError::Busy)));
+}
