@@ -51,6 +51,8 @@ impl Listener {
                     Ok(())
                 }
                 ToWorker::Cancel(request) => {
+                    // Of one that was too long to follow its files.
+                    self.media.remove(&request);
                     self.projection.iter().for_each(|projection| projection.cancel(request));
                     self.cancellations.add(request);
                     self.intake.send(Intake::Cancelled).map_err(|_| HungUp)

@@ -20,9 +20,16 @@ impl Staged {
     /// # Errors
     /// If the folder cannot be written.
     pub fn create(directory: &Path) -> io::Result<Self> {
-        let path = staged_path(directory);
-        let file = OpenOptions::new().write(true).create(true).truncate(true).open(&path)?;
-        Ok(Self { file, path, kept: false })
+        Self::at_free_path(directory, |path| OpenOptions::new().write(true).create_new(true).open(path))
+    }
+
+    /// Begins a file that nobody but the user can open.
+    fn create_private(directory: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        Self::at_free_path(directory, |path| options.open(path))
     }
 
     /// Begins a file in `directory` that shares the blocks of another, so that nothing is copied; either may change
@@ -31,14 +38,23 @@ impl Staged {
     /// # Errors
     /// If the filesystem cannot do that, or is another one than the source's.
     pub fn clone_of(source: &Path, directory: &Path) -> io::Result<Self> {
-        let path = staged_path(directory);
-        reflink_copy::reflink(source, &path)?;
-        let opened = OpenOptions::new().read(true).write(true).open(&path);
-        match opened {
-            Ok(file) => Ok(Self { file, path, kept: false }),
-            Err(error) => {
-                let _leftover = fs::remove_file(&path);
-                Err(error)
+        Self::at_free_path(directory, |path| {
+            reflink_copy::reflink(source, path)?;
+            OpenOptions::new().read(true).write(true).open(path).inspect_err(|_| {
+                let _leftover = fs::remove_file(path);
+            })
+        })
+    }
+
+    /// `make` makes the file and must fail where one is: it may be what a process left that had this one's number, or a
+    /// stranger's link.
+    fn at_free_path(directory: &Path, make: impl Fn(&Path) -> io::Result<File>) -> io::Result<Self> {
+        loop {
+            let path = staged_path(directory);
+            match make(&path) {
+                Ok(file) => return Ok(Self { file, path, kept: false }),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
             }
         }
     }
@@ -94,14 +110,14 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     staged.keep(path).map(drop)
 }
 
-/// Writes a whole small file that has these permissions from its first byte on.
+/// Writes a whole small file that nobody but the user can open until it has these permissions, and its name.
 ///
 /// # Errors
 /// On any failure the old file of this name stands.
 pub fn write_with(path: &Path, bytes: &[u8], permissions: Permissions) -> io::Result<()> {
-    let mut staged = Staged::create(path.parent().unwrap_or(Path::new(".")))?;
-    staged.file.set_permissions(permissions)?;
+    let mut staged = Staged::create_private(path.parent().unwrap_or(Path::new(".")))?;
     staged.write_all(bytes)?;
+    staged.file.set_permissions(permissions)?;
     staged.keep(path).map(drop)
 }
 
@@ -199,5 +215,35 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "it may still be written to");
         sweep(folder.path(), Duration::ZERO).unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_staged_file_is_a_new_one_and_a_private_one_is_nobody_elses_until_it_is_kept() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let folder = tempfile::TempDir::new().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let (victim, named) = (folder.path().join("victim"), folder.path().join("named"));
+        fs::write(&victim, "mine").unwrap();
+        // Links at whatever numbers come next, be other tests drawing some as well.
+        let next =
+            staged_path(folder.path()).to_str().unwrap().rsplit_once('-').unwrap().1.parse::<u64>().unwrap();
+        for number in next + 1..next + 200 {
+            let path = folder.path().join(format!("{STAGED}{}-{number}", std::process::id()));
+            symlink(&victim, path).unwrap();
+        }
+
+        let staged = Staged::create_private(folder.path()).unwrap();
+        assert_eq!(mode(staged.path()), 0o600);
+        drop(staged);
+        write_with(&named, b"secret", Permissions::from_mode(0o644)).unwrap();
+
+        assert_eq!((fs::read(&named).unwrap().as_slice(), mode(&named)), (&b"secret"[..], 0o644));
+        assert_eq!(fs::read(&victim).unwrap(), b"mine");
+        // As a file that anybody makes, and as the store's are.
+        let (made, written) = (folder.path().join("made"), folder.path().join("written"));
+        fs::write(&made, "").unwrap();
+        write(&written, b"").unwrap();
+        assert_eq!(mode(&written), mode(&made));
     }
 }

@@ -195,11 +195,21 @@ unsafe fn born_with(number: i32) -> io::Result<OwnedFd> {
 pub fn raise_open_files() -> u64 {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     match getrlimit(Resource::RLIMIT_NOFILE) {
-        // Where that is refused, the old limit stands.
-        Ok((now, most)) => setrlimit(Resource::RLIMIT_NOFILE, most, most).map_or(now, |()| most),
+        Ok((now, most)) => {
+            raised(now, most, |wanted| setrlimit(Resource::RLIMIT_NOFILE, wanted, most).is_ok())
+        }
         Err(_) => OPEN_FILES,
     }
 }
+
+/// The highest limit that is granted; where none is, the one there is stands.
+fn raised(now: u64, most: u64, grant: impl Fn(u64) -> bool) -> u64 {
+    let wanted = [most, most.min(OPEN_MAX)];
+    wanted.into_iter().find(|wanted| *wanted > now && grant(*wanted)).unwrap_or(now)
+}
+
+/// What macOS grants where it says that there is no limit.
+const OPEN_MAX: u64 = 10_240;
 
 /// What a process may have open where nobody says; every system grants it.
 const OPEN_FILES: u64 = 256;
@@ -244,6 +254,15 @@ mod tests {
     use std::os::fd::IntoRawFd;
 
     use super::*;
+
+    #[test]
+    fn open_files_are_as_many_as_are_granted_and_never_fewer_than_before() {
+        let macos = |wanted| wanted <= OPEN_MAX;
+        assert_eq!(raised(256, u64::MAX, macos), OPEN_MAX);
+        assert_eq!(raised(20_000, u64::MAX, macos), 20_000);
+        assert_eq!(raised(1024, 4096, |_| true), 4096);
+        assert_eq!(raised(1024, 4096, |_| false), 1024);
+    }
 
     #[cfg(target_os = "linux")]
     #[tokio::test]

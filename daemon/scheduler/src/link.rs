@@ -273,13 +273,14 @@ impl Link {
 
     /// Fails a request that is too long for a frame.
     pub(crate) fn refuse(&self, message: &ToWorker, bytes: usize) {
+        let too_large = GenerateError::TooLarge { bytes: bytes as u64 };
         match message {
-            ToWorker::Generate(request, _)
-            | ToWorker::Resume(request, ..)
-            | ToWorker::Render(request, _)
-            | ToWorker::Detokenize(request, _) => {
-                self.fail(*request, GenerateError::TooLarge { bytes: bytes as u64 });
+            ToWorker::Generate(request, _) | ToWorker::Resume(request, ..) | ToWorker::Render(request, _) => {
+                self.fail(*request, too_large);
+                // The worker has its files, and waits for what they belong to.
+                self.send(ToWorker::Cancel(*request));
             }
+            ToWorker::Detokenize(request, _) => self.fail(*request, too_large),
             // Only one input alone is so long.
             ToWorker::Embed(request, _) => self.fail(*request, GenerateError::InputTooLong),
             ToWorker::Load(_)

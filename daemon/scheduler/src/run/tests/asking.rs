@@ -68,3 +68,18 @@ async fn what_is_too_long_for_a_frame_is_refused_and_disturbs_nobody() {
     frame::write(&worker, &FromWorker::Detokenized(request, vec![b"a".to_vec()])).unwrap();
     assert_eq!(asked.await.unwrap().unwrap(), [b"a"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_files_of_a_request_that_is_too_long_for_a_frame_are_taken_back() {
+    let (scheduler, workers) = scheduler(8);
+    let files = Media(Arc::new(vec![b"one".to_vec()]));
+    let input = Input::Raw("a".repeat(frame::MAX_FRAME_BYTES));
+    let work = Generate { media: files, input, ..a_question() };
+    let asked = tokio::spawn(async move { scheduler.render(a_load("m"), work).await });
+    let (worker, _workers) = loaded_worker(workers).await;
+
+    let Some(ToWorker::Media(request, ..)) = hear(&worker).await else { panic!("no file") };
+    assert_eq!(hear(&worker).await, Some(ToWorker::Cancel(request)));
+    let refused = asked.await.unwrap();
+    assert!(matches!(refused, Err(AskError::Generate(GenerateError::TooLarge { .. }))), "{refused:?}");
+}
