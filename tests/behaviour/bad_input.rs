@@ -192,3 +192,40 @@ fn paths_that_are_none_and_methods_that_are_wrong_are_told_so() {
     assert_eq!((answer.status, answer.text.as_str()), (404, "404 page not found"));
     assert_eq!(hob.get("/api/chat").status, 405);
 }
+
+#[test]
+fn however_much_is_wrong_the_answer_and_the_log_are_short() {
+    let hob = Hob::start();
+    let long = "x".repeat(1 << 20);
+    let wrong = json!({"model": "smollm2", "prompt": "Hi", "n": long});
+    let answer = hob.post("/v1/completions", &wrong);
+    assert!(answer.status == 400 && answer.text.len() < 1000, "{} bytes", answer.text.len());
+    let answer = hob.post("/api/generate", &json!({"model": "smollm2", "prompt": "Hi", "format": long}));
+    assert!(answer.status == 400 && answer.text.len() < 1000, "{} bytes", answer.text.len());
+
+    let unknown: serde_json::Map<String, Value> =
+        (0..1000).map(|at| (format!("{long:.100}{at}"), json!(1))).collect();
+    let message = json!({"role": "user", "content": "Hi", "mood\n": "good"});
+    let mut body = json!({"model": "smollm2", "messages": [message.clone(), message], "stream": false});
+    body["options"] = unknown.into();
+    body["options"]["num_predict"] = json!(1);
+    assert_eq!(hob.post("/api/chat", &body).status, 200);
+    hob.await_log("fields that do not exist here have no effect", 1);
+    assert!(hob.log().len() < 1 << 16, "{} bytes", hob.log().len());
+}
+
+#[test]
+fn a_prompt_that_no_worker_would_take_is_refused_before_it_is_copied() {
+    let hob = Hob::start();
+    let with = |bytes: usize, answers: u32| {
+        let prompt = "x".repeat(bytes);
+        hob.post(
+            "/v1/completions",
+            &json!({"model": "smollm2", "prompt": prompt, "n": answers, "max_tokens": 1}),
+        )
+    };
+    for refused in [with(17 << 20, 1), with(17 << 20, 128), with(8 << 20, 128)] {
+        assert_openai_error(&refused, 413, "invalid_request_error", "are too many for one request");
+    }
+    assert!(hob.workers().is_empty(), "no model was loaded for it");
+}
