@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use platform::process::WorkerProgram;
 use registry::Registry;
 use scheduler::Scheduler;
-use state::State;
+use state::{Clock, State, StateError};
 use store::{ModelName, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -58,7 +58,7 @@ impl Hob {
         if settings.prune {
             tokio::task::spawn_blocking(prune(&store));
         }
-        let state = State::open(&settings.state_dir).context("what was kept cannot be had")?;
+        let state = State::open(&settings.state_dir, Clock::system()).map_err(no_state)?;
         let registry = Registry::new(store.clone(), registry_config(settings))?;
         let scheduler = Scheduler::start(scheduler::Config {
             worker: WorkerProgram::this_executable().context("cannot tell where this program lies")?,
@@ -129,6 +129,17 @@ fn registry_config(settings: &Settings) -> registry::Config {
         bytes_per_second: settings.registry.bytes_per_second,
         version: env!("CARGO_PKG_VERSION").into(),
     }
+}
+
+/// What is to be done if the state cannot be opened. Nothing is served then: a daemon that began anew, or forgot all it is told,
+/// would say that what was kept is not there, and nobody would look.
+fn no_state(error: StateError) -> anyhow::Error {
+    let hint = match &error {
+        // These say it themselves.
+        StateError::Newer { .. } | StateError::Damaged { .. } => return anyhow::anyhow!("{error}"),
+        _ => "see to it that this user can write there, or name another folder by state.dir",
+    };
+    anyhow::anyhow!("{error}\nhint: {hint}")
 }
 
 /// Gives back the room of what nobody names, beside everything else.

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
-use crate::{StateError, migrations};
+use crate::{Clock, StateError, migrations};
 
 /// The box's memory. A clone is cheap, and of the same file.
 #[derive(Clone, Debug)]
@@ -19,6 +19,7 @@ pub struct State {
 #[derive(Debug)]
 struct Shared {
     path: PathBuf,
+    clock: Clock,
     writer: Mutex<Connection>,
     /// Those that nobody reads with just now.
     readers: Mutex<Vec<Connection>>,
@@ -26,26 +27,50 @@ struct Shared {
 
 /// How long another process may be at work on the file.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long readers may keep the log from being emptied.
+const WIPE_PATIENCE: Duration = Duration::from_millis(100);
 /// Idle readers that are kept open.
 const MOST_READERS: usize = 4;
 
 impl State {
-    /// Opens `state.db` in a folder, both of which are made if need be, and brings it to the format of this version. Nobody but
-    /// the user can read the file.
+    /// Opens `state.db` in a folder, both of which are made if need be, brings it to the format of this version, and forgets
+    /// what is too old by the clock. Nobody but the user can read the file.
     ///
     /// # Errors
-    /// [`StateError::Newer`] for the file of a later version, which is left alone; what the disk or the database says.
-    pub fn open(folder: &Path) -> Result<Self, StateError> {
+    /// [`StateError::Newer`] for the file of a later version and [`StateError::Damaged`] for a broken one, which are left
+    /// alone; what the disk or the database says.
+    pub fn open(folder: &Path, clock: Clock) -> Result<Self, StateError> {
         let path = folder.join("state.db");
         make(folder, &path)?;
+        let opened = Self::open_file(path.clone(), clock);
+        opened.map_err(|error| match error {
+            StateError::Database(source) => match source.sqlite_error_code() {
+                Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                    StateError::Damaged { path, source }
+                }
+                _ => StateError::Open { path, source },
+            },
+            other => other,
+        })
+    }
+
+    fn open_file(path: PathBuf, clock: Clock) -> Result<Self, StateError> {
         let mut writer = connect(&path)?;
-        // Not the last commits are lost in a power cut, and not what was deleted is still there.
         writer.pragma_update(None, "journal_mode", "wal")?;
+        // Not the last commits are lost in a power cut.
         writer.pragma_update(None, "synchronous", "full")?;
+        // What is deleted is overwritten in the file; `delete` sees to the log.
         writer.pragma_update(None, "secure_delete", true)?;
         migrations::run(&mut writer, &path)?;
         let (writer, readers) = (Mutex::new(writer), Mutex::default());
-        Ok(Self { shared: Arc::new(Shared { path, writer, readers }) })
+        let state = Self { shared: Arc::new(Shared { path, clock, writer, readers }) };
+        state.forget_expired()?;
+        Ok(state)
+    }
+
+    /// Seconds since 1970.
+    pub(crate) fn now(&self) -> i64 {
+        self.shared.clock.now()
     }
 
     /// Writes all of it or nothing.
@@ -53,7 +78,28 @@ impl State {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StateError>,
     ) -> Result<T, StateError> {
+        Self::write_with(&mut lock(&self.shared.writer), work)
+    }
+
+    /// The same of what may delete; `work` also tells how much it did. The log, too, is emptied of what was deleted then, unless
+    /// somebody reads for long just now: then it is with the next deletion, or when the file is closed.
+    pub(crate) fn delete<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<(T, usize), StateError>,
+    ) -> Result<T, StateError> {
         let mut writer = lock(&self.shared.writer);
+        let (written, deleted) = Self::write_with(&mut writer, work)?;
+        if deleted > 0 {
+            // It is deleted all the same.
+            let _emptied = empty_log(&writer);
+        }
+        Ok(written)
+    }
+
+    fn write_with<T>(
+        writer: &mut Connection,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StateError>,
+    ) -> Result<T, StateError> {
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let written = work(&transaction)?;
         transaction.commit()?;
@@ -99,6 +145,13 @@ fn connect(path: &Path) -> Result<Connection, StateError> {
     connection.busy_timeout(PATIENCE)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     Ok(connection)
+}
+
+fn empty_log(writer: &Connection) -> rusqlite::Result<()> {
+    writer.busy_timeout(WIPE_PATIENCE)?;
+    let emptied = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    writer.busy_timeout(PATIENCE)?;
+    emptied
 }
 
 /// A thread that panicked rolled its transaction back.

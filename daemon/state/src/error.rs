@@ -29,6 +29,26 @@ pub enum StateError {
         /// The latest that this version knows.
         known: usize,
     },
+    /// The file is no database, or not a whole one. It was left as it is.
+    #[error(
+        "{path} is damaged ({source}): move it away, and what has its name and -wal or -shm after it, to begin anew, or put a \
+         backup in its place",
+        path = path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// How.
+        source: rusqlite::Error,
+    },
+    /// The file cannot be opened just now, or not by this user.
+    #[error("cannot open {path}: {source}", path = path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
     /// Nobody may ask any more for the response that this one goes on from. It was not kept.
     #[error("the response that this one goes on from was deleted meanwhile; it was not stored")]
     PreviousGone,

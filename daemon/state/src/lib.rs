@@ -5,11 +5,14 @@
 //! write-ahead log that is synced at each commit, so a power cut takes nothing back and leaves nothing half done.
 #![forbid(unsafe_code)]
 
+mod clock;
 mod database;
 mod error;
+mod expiry;
 mod migrations;
 mod responses;
 
+pub use clock::Clock;
 pub use database::State;
 pub use error::StateError;
 pub use responses::{Conversation, Item, ItemKind, Limits, Response, Stored};

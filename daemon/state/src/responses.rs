@@ -4,7 +4,10 @@
 use protocol::Owner;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
-use crate::{State, StateError};
+use crate::{
+    State, StateError,
+    expiry::{forget, forget_beyond},
+};
 
 /// An answer, to be kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,21 +68,19 @@ pub struct Conversation {
     pub items: Vec<Item>,
 }
 
-/// How much is kept. The oldest go first.
+/// How much is kept. The oldest go first, and none is kept for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Answers that can be asked for.
     pub responses: u64,
     /// Of all that is kept.
     pub bytes: u64,
-    /// How long an answer is kept.
-    pub seconds: i64,
 }
 
 impl Default for Limits {
-    /// As long as OpenAI keeps them, and no more than a small box can bear.
+    /// No more than a small box can bear.
     fn default() -> Self {
-        Self { responses: 1000, bytes: 256 << 20, seconds: 30 * 24 * 3600 }
+        Self { responses: 1000, bytes: 256 << 20 }
     }
 }
 
@@ -89,7 +90,8 @@ impl State {
     /// # Errors
     /// [`StateError::PreviousGone`]; what the database says, also of a name that there is already. Nothing was kept then.
     pub fn keep_response(&self, response: &Response, limits: Limits) -> Result<(), StateError> {
-        self.write(|transaction| {
+        let now = self.now();
+        self.delete(|transaction| {
             let previous = match &response.previous {
                 Some(previous) => Some(
                     number(transaction, response.owner, previous)?.ok_or(StateError::PreviousGone)?,
@@ -110,7 +112,7 @@ impl State {
             )?;
             let kept = transaction.last_insert_rowid();
             add(transaction, kept, &response.items)?;
-            forget_beyond(transaction, limits, response.created, kept)
+            Ok(((), forget_beyond(transaction, limits, now, kept)?))
         })
     }
 
@@ -145,7 +147,7 @@ impl State {
     /// # Errors
     /// What the database says.
     pub fn response(&self, owner: Owner, id: &str) -> Result<Option<Stored>, StateError> {
-        self.read(|transaction| {
+        self.read_fresh(|transaction| {
             let found = transaction.query_row(
                 "SELECT number, body, pending FROM responses WHERE id = ? AND owner = ?",
                 params![id, owner.0.cast_signed()],
@@ -163,7 +165,7 @@ impl State {
     /// # Errors
     /// What the database says.
     pub fn conversation(&self, owner: Owner, id: &str) -> Result<Option<Conversation>, StateError> {
-        self.read(|transaction| {
+        self.read_fresh(|transaction| {
             let found = transaction.query_row(
                 "SELECT number, pending FROM responses WHERE id = ? AND owner = ?",
                 params![id, owner.0.cast_signed()],
@@ -189,7 +191,7 @@ impl State {
     /// # Errors
     /// What the database says.
     pub fn item(&self, owner: Owner, id: &str) -> Result<Option<String>, StateError> {
-        self.read(|transaction| {
+        self.read_fresh(|transaction| {
             let found = transaction.query_row(
                 "SELECT items.body FROM items JOIN responses ON responses.number = items.response
                  WHERE items.id = ? AND responses.owner = ? ORDER BY items.number DESC LIMIT 1",
@@ -206,10 +208,22 @@ impl State {
     /// # Errors
     /// What the database says; it is still there then.
     pub fn delete_response(&self, owner: Owner, id: &str) -> Result<bool, StateError> {
-        self.write(|transaction| {
+        self.delete(|transaction| {
             let found = number(transaction, owner, id)?;
-            found.map(|number| forget(transaction, number)).transpose().map(|forgotten| forgotten.is_some())
+            found.map(|number| forget(transaction, number)).transpose()?;
+            Ok((found.is_some(), usize::from(found.is_some())))
         })
+    }
+
+    /// Reads what is not too old.
+    fn read_fresh<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StateError>,
+    ) -> Result<T, StateError> {
+        if self.has_expired()? {
+            self.forget_expired()?;
+        }
+        self.read(work)
     }
 }
 
@@ -252,53 +266,4 @@ fn size(body: &str, items: &[Item]) -> i64 {
     const BESIDES: usize = 128;
     let bytes = items.iter().map(|item| item.body.len() + BESIDES).sum::<usize>() + body.len();
     i64::try_from(bytes).unwrap_or(i64::MAX)
-}
-
-/// Forgets the oldest answers, but not this one.
-fn forget_beyond(
-    transaction: &Transaction<'_>,
-    limits: Limits,
-    now: i64,
-    kept: i64,
-) -> Result<(), StateError> {
-    let bytes = i64::try_from(limits.bytes).unwrap_or(i64::MAX);
-    let responses = i64::try_from(limits.responses).unwrap_or(i64::MAX);
-    loop {
-        let beyond = transaction.query_row(
-            "SELECT (SELECT count(id) FROM responses) > ?1 OR (SELECT sum(bytes) FROM responses) > ?2",
-            params![responses, bytes],
-            |row| row.get::<_, bool>(0),
-        )?;
-        let oldest = transaction.query_row(
-            "SELECT number, created FROM responses WHERE id IS NOT NULL AND number <> ? ORDER BY created, number LIMIT 1",
-            [kept],
-            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)),
-        );
-        match oldest.optional()? {
-            Some((oldest, created)) if beyond || created < now.saturating_sub(limits.seconds) => {
-                forget(transaction, oldest)?;
-            }
-            _ => return Ok(()),
-        }
-    }
-}
-
-/// Takes an answer's name from it, and removes what nobody goes on from any more.
-fn forget(transaction: &Transaction<'_>, number: i64) -> Result<(), StateError> {
-    transaction.execute(
-        "UPDATE responses SET id = NULL, bytes = bytes - octet_length(body), body = '' WHERE number = ?",
-        [number],
-    )?;
-    let mut next = Some(number);
-    while let Some(number) = next {
-        let removed = transaction.query_row(
-            "DELETE FROM responses
-             WHERE number = ?1 AND id IS NULL AND NOT EXISTS (SELECT 1 FROM responses WHERE previous = ?1)
-             RETURNING previous",
-            [number],
-            |row| row.get::<_, Option<i64>>(0),
-        );
-        next = removed.optional()?.flatten();
-    }
-    Ok(())
 }
