@@ -260,9 +260,7 @@ impl Link {
     pub(crate) fn refuse(&self, message: &ToWorker, bytes: usize) {
         let too_large = GenerateError::TooLarge { bytes: bytes as u64 };
         match message {
-            ToWorker::Generate(request, _)
-            | ToWorker::Resume(request, ..)
-            | ToWorker::Render(request, _) => {
+            ToWorker::Generate(request, _) | ToWorker::Resume(request, ..) | ToWorker::Render(request, _) => {
                 self.fail(*request, too_large);
                 // The worker has its files, and waits for what they belong to.
                 self.send(ToWorker::Cancel(*request));
