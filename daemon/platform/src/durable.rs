@@ -226,7 +226,8 @@ mod tests {
         let (victim, named) = (folder.path().join("victim"), folder.path().join("named"));
         fs::write(&victim, "mine").unwrap();
         // Links at whatever numbers come next, be other tests drawing some as well.
-        let next = staged_path(folder.path()).to_str().unwrap().rsplit_once('-').unwrap().1.parse::<u64>().unwrap();
+        let next =
+            staged_path(folder.path()).to_str().unwrap().rsplit_once('-').unwrap().1.parse::<u64>().unwrap();
         for number in next + 1..next + 200 {
             let path = folder.path().join(format!("{STAGED}{}-{number}", std::process::id()));
             symlink(&victim, path).unwrap();

@@ -195,7 +195,9 @@ unsafe fn born_with(number: i32) -> io::Result<OwnedFd> {
 pub fn raise_open_files() -> u64 {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     match getrlimit(Resource::RLIMIT_NOFILE) {
-        Ok((now, most)) => raised(now, most, |wanted| setrlimit(Resource::RLIMIT_NOFILE, wanted, most).is_ok()),
+        Ok((now, most)) => {
+            raised(now, most, |wanted| setrlimit(Resource::RLIMIT_NOFILE, wanted, most).is_ok())
+        }
         Err(_) => OPEN_FILES,
     }
 }
