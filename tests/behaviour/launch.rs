@@ -253,10 +253,19 @@ fn at_a_terminal_the_user_is_asked_first() {
     assert!(terminal.end().contains("nothing was written"));
     assert_eq!(fs::read_to_string(&file).unwrap(), "# mine\n");
 
+    // The tool writes while the user thinks.
+    let mut terminal = hob.terminal(&["launch", "codex", "--apply"]);
+    terminal.wait_for("[y/N] ");
+    put(&hob, ".codex/config.toml", "# theirs\n");
+    terminal.enter("y");
+    assert!(terminal.end().contains("changed meanwhile; nothing was written"));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "# theirs\n");
+    put(&hob, ".codex/config.toml", "# mine\n");
+
     let mut terminal = hob.terminal(&["launch", "codex", "--apply"]);
     terminal.wait_for("[y/N] ");
     terminal.enter("y");
-    assert!(terminal.end().contains("changed"));
+    assert!(terminal.end().contains("changed /"));
     let asked_nothing = hob.terminal(&["launch", "codex", "--restore", "-y"]).end();
     assert!(asked_nothing.contains("what it was before"), "{asked_nothing}");
     assert_eq!(fs::read_to_string(&file).unwrap(), "# mine\n");

@@ -73,6 +73,15 @@ impl Worker {
     /// What would be read for a generation.
     pub(crate) fn render(&mut self, work: Generate) -> Result<Rendered, GenerateError> {
         let request = self.announce(&work);
+        self.render_as(request, work)
+    }
+
+    /// The same under a number whose files were sent, or taken back.
+    pub(crate) fn render_as(
+        &mut self,
+        request: RequestId,
+        work: Generate,
+    ) -> Result<Rendered, GenerateError> {
         frame::write(&self.socket, &ToWorker::Render(request, Box::new(work))).unwrap();
         match self.last_word() {
             FromWorker::Rendered(from, rendered) if from == request => Ok(rendered),
@@ -104,7 +113,7 @@ impl Worker {
     }
 
     /// A number for a request, under which its files are sent.
-    fn announce(&mut self, work: &Generate) -> RequestId {
+    pub(crate) fn announce(&mut self, work: &Generate) -> RequestId {
         self.next += 1;
         let request = RequestId(self.next);
         for file in &*work.media.0 {

@@ -191,4 +191,12 @@ fn the_places_of_a_picture_count_and_its_mark_stays_a_secret() {
     assert!(told.text.contains("[img-0]What is it?") && !told.text.contains("__media"), "{}", told.text);
     let broken = Generate { media: Media(std::sync::Arc::new(vec![b"BM".to_vec()])), ..shown() };
     assert!(matches!(worker.render(broken), Err(GenerateError::Media { .. })));
+
+    // Files that were taken back are not there for what has their number.
+    let request = worker.announce(&shown());
+    assert_eq!(worker.render_as(request, shown()).unwrap(), told);
+    let request = worker.announce(&shown());
+    worker.cancel(request);
+    let without = worker.render_as(request, shown());
+    assert!(without.as_ref().map_or(true, |rendered| rendered.media == 0), "{without:?}");
 }

@@ -47,10 +47,13 @@ const ALIASES: &[(&str, &str)] = &[
 
 impl Environment {
     pub(super) fn read() -> Self {
-        Self::of(
+        let mut environment = Self::of(
             std::env::vars_os()
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
-        )
+        );
+        // Where no variable says it, the system does.
+        environment.surroundings.home = std::env::home_dir();
+        environment
     }
 
     pub(super) fn of(variables: impl IntoIterator<Item = (String, String)>) -> Self {
@@ -88,6 +91,7 @@ fn surroundings(variables: &HashMap<String, String>) -> Surroundings {
     let programs = variables.get("PATH").map(|path| std::env::split_paths(path).collect());
     let folder = |name: &&str| Some(((*name).to_owned(), PathBuf::from(variables.get(*name)?)));
     Surroundings {
+        home: variables.get("HOME").map(PathBuf::from),
         programs: programs.unwrap_or_default(),
         folders: FOLDERS.iter().filter_map(folder).collect(),
     }

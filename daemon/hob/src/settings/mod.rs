@@ -113,9 +113,8 @@ impl Settings {
     /// # Errors
     /// The first value that makes no sense, with where it stands.
     pub(crate) fn load() -> anyhow::Result<Self> {
-        let home = std::env::home_dir().context("this user has no home folder")?;
-        let directories = Directories::of_user(&home);
         let environment = Environment::read();
+        let directories = Directories::of_user(environment.surroundings.home()?);
         let raw = raw::read(&directories.config, &environment)?;
         Self::check(raw, &directories, &environment)
     }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
+
 /// The variables by which programs are told where to keep their settings.
 pub(super) const FOLDERS: &[&str] =
     &["CLAUDE_CONFIG_DIR", "CODEX_HOME", "CONTINUE_GLOBAL_DIR", "QWEN_HOME", "XDG_CONFIG_HOME"];
@@ -12,6 +14,8 @@ pub(super) const FOLDERS: &[&str] =
 /// Other programs' places.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Surroundings {
+    /// The user's.
+    pub(super) home: Option<PathBuf>,
     /// Where the shell looks for programs.
     pub(super) programs: Vec<PathBuf>,
     /// By the name of the variable.
@@ -19,6 +23,14 @@ pub(crate) struct Surroundings {
 }
 
 impl Surroundings {
+    /// The user's home folder.
+    ///
+    /// # Errors
+    /// If they have none.
+    pub(crate) fn home(&self) -> anyhow::Result<&Path> {
+        self.home.as_deref().context("this user has no home folder")
+    }
+
     /// Whether the shell would find a program of this name.
     pub(crate) fn has_program(&self, name: &str) -> bool {
         self.programs.iter().any(|folder| {

@@ -127,11 +127,11 @@ fn apply(tool: &Tool, target: &Target, context: &Context, asking: Asking) -> any
     if !agreed(asking, &format!("Put this into {path}?"))? {
         anyhow::bail!("nothing was written");
     }
-    let backup = place.replace(&merged.text, Timestamp::now())?;
+    let backup = place.replace(old.as_deref(), &merged.text, Timestamp::now())?;
     say(&format!("changed {path}"));
     match old {
-        Some(_) => remark(&format!("what was there before is in {}", backup.display())),
-        None => remark(&format!("nothing was there before, which {} notes", backup.display())),
+        Some(_) => remark(&format!("what was there before is in {}", backup.path().display())),
+        None => remark(&format!("nothing was there before, which {} notes", backup.path().display())),
     }
     remark(&format!("hint: hob launch {} --restore puts it back", tool.name));
     Ok(())
@@ -141,7 +141,8 @@ fn restore(tool: &Tool, context: &Context, asking: Asking) -> anyhow::Result<()>
     let place = Place::of(&path(file(tool)?, context)?)?;
     let path = place.path().display();
     let backup = place.newest_backup()?;
-    let question = format!("Put {} back? What was changed in {path} since then is lost.", backup.display());
+    let question =
+        format!("Put {} back? What was changed in {path} since then is lost.", backup.path().display());
     if !agreed(asking, &question)? {
         anyhow::bail!("nothing was written");
     }
@@ -162,8 +163,8 @@ fn file(tool: &Tool) -> anyhow::Result<&File> {
 }
 
 fn path(file: &File, context: &Context) -> anyhow::Result<PathBuf> {
-    let home = std::env::home_dir().context("this user has no home folder")?;
     let surroundings = &context.settings.surroundings;
+    let home = surroundings.home()?;
     let named = |variable| surroundings.folder(variable).map(PathBuf::from);
     let folder = match file.folder {
         Folder::Home(folder) => home.join(folder),

@@ -7,11 +7,17 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use jiff::Timestamp;
+use jiff::{Timestamp, civil};
 use platform::durable;
 
 /// What goes between a file's name and the time in the name of a backup.
 const BACKUP: &str = ".hob-backup-";
+
+/// How the time is written there: the last by name is the newest.
+const TIME: &str = "%Y%m%dT%H%M%S.%3fZ";
+
+/// What follows the time where there was no file.
+const NONE: &str = "-none";
 
 /// A chain of links that is longer goes round in a circle.
 const MOST_LINKS: usize = 40;
@@ -21,6 +27,25 @@ const MOST_LINKS: usize = 40;
 pub(super) struct Place {
     /// No link.
     path: PathBuf,
+}
+
+/// What stands for a file as it was before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Backup {
+    path: PathBuf,
+    was: Was,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Was {
+    There,
+    Absent,
+}
+
+impl Backup {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 impl Place {
@@ -64,24 +89,27 @@ impl Place {
     /// file that was not there is made for its owner alone, as keys may come to stand in it.
     ///
     /// # Errors
-    /// If the file is read-only or something cannot be written; then it is what it was.
-    pub(super) fn replace(&self, text: &str, now: Timestamp) -> anyhow::Result<PathBuf> {
-        let folder = self.path.parent().unwrap_or(Path::new("/"));
-        fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        let (old, permissions) = match fs::metadata(&self.path) {
-            Ok(metadata) => {
-                anyhow::ensure!(!metadata.permissions().readonly(), "{} is read-only", self.path.display());
-                let old =
-                    fs::read(&self.path).with_context(|| format!("cannot read {}", self.path.display()))?;
-                (old, metadata.permissions())
+    /// If the file is not what was `read` any more, is read-only, or something cannot be written; then it is left as it is.
+    pub(super) fn replace(&self, read: Option<&str>, text: &str, now: Timestamp) -> anyhow::Result<Backup> {
+        let path = self.path.display();
+        let old = self.read()?;
+        // Whoever was asked may have taken their time, and the tool may have written meanwhile.
+        anyhow::ensure!(old.as_deref() == read, "{path} changed meanwhile; nothing was written");
+        let (was, permissions) = match &old {
+            Some(_) => {
+                let metadata = fs::metadata(&self.path).with_context(|| format!("cannot look at {path}"))?;
+                anyhow::ensure!(!metadata.permissions().readonly(), "{path} is read-only");
+                (Was::There, metadata.permissions())
             }
-            Err(_) => (Vec::new(), Permissions::from_mode(0o600)),
+            None => (Was::Absent, Permissions::from_mode(0o600)),
         };
-        let backup = self.free_backup(now)?;
-        durable::write_with(&backup, &old, permissions.clone())
-            .with_context(|| format!("cannot write the backup {}", backup.display()))?;
+        let folder = self.folder();
+        fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        let backup = self.free_backup(was, now)?;
+        durable::write_with(&backup.path, old.unwrap_or_default().as_bytes(), permissions.clone())
+            .with_context(|| format!("cannot write the backup {}", backup.path.display()))?;
         durable::write_with(&self.path, text.as_bytes(), permissions)
-            .with_context(|| format!("cannot write {}", self.path.display()))?;
+            .with_context(|| format!("cannot write {path}"))?;
         Ok(backup)
     }
 
@@ -89,49 +117,73 @@ impl Place {
     ///
     /// # Errors
     /// If there is none.
-    pub(super) fn newest_backup(&self) -> anyhow::Result<PathBuf> {
+    pub(super) fn newest_backup(&self) -> anyhow::Result<Backup> {
         let prefix = self.backup_prefix()?;
-        let folder = self.path.parent().unwrap_or(Path::new("/"));
-        let names = fs::read_dir(folder).into_iter().flatten().flatten();
+        let names = fs::read_dir(self.folder()).into_iter().flatten().flatten();
         let names = names.filter_map(|entry| entry.file_name().into_string().ok());
-        let newest = names.filter(|name| name.starts_with(&prefix)).max();
-        let newest = newest.with_context(|| format!("there is no backup of {}", self.path.display()))?;
-        Ok(folder.join(newest))
+        let backups = names.filter_map(|name| {
+            let (time, was) = parse(name.strip_prefix(&prefix)?)?;
+            Some((time, Backup { path: self.path.with_file_name(&name), was }))
+        });
+        let newest = backups.max_by_key(|(time, _)| *time);
+        let (_, backup) = newest.with_context(|| format!("there is no backup of {}", self.path.display()))?;
+        Ok(backup)
     }
 
-    /// Makes a backup the file again. An empty one stands for no file.
+    /// Makes a backup the file again, or removes the file where there was none.
     ///
     /// # Errors
     /// If that cannot be written; then both are what they were.
-    pub(super) fn restore(&self, backup: &Path) -> anyhow::Result<()> {
-        let put_back = || {
-            let file = fs::File::open(backup)?;
-            if file.metadata()?.len() > 0 {
-                return durable::rename(&file, backup, &self.path);
+    pub(super) fn restore(&self, backup: &Backup) -> anyhow::Result<()> {
+        let put_back = || match backup.was {
+            Was::There => durable::rename(&fs::File::open(&backup.path)?, &backup.path, &self.path),
+            Was::Absent => {
+                durable::remove(&self.path)?;
+                durable::remove(&backup.path)
             }
-            durable::remove(&self.path)?;
-            durable::remove(backup)
         };
-        put_back().with_context(|| format!("cannot put {} back", backup.display()))
+        put_back().with_context(|| format!("cannot put {} back", backup.path.display()))
     }
 
-    /// Named by the time, so that the newest is the last by name.
-    fn free_backup(&self, now: Timestamp) -> anyhow::Result<PathBuf> {
+    /// Named by the time, which no other backup has.
+    fn free_backup(&self, was: Was, now: Timestamp) -> anyhow::Result<Backup> {
         let prefix = self.backup_prefix()?;
+        let taken =
+            |path: &Path| path.try_exists().with_context(|| format!("cannot look for {}", path.display()));
         let mut time = now;
         loop {
-            let path = self.path.with_file_name(format!("{prefix}{}", time.strftime("%Y%m%dT%H%M%S.%3fZ")));
-            if !path.try_exists().with_context(|| format!("cannot look for {}", path.display()))? {
-                return Ok(path);
+            let name = format!("{prefix}{}", time.strftime(TIME));
+            let there = self.path.with_file_name(&name);
+            let absent = self.path.with_file_name(format!("{name}{NONE}"));
+            if !taken(&there)? && !taken(&absent)? {
+                let path = match was {
+                    Was::There => there,
+                    Was::Absent => absent,
+                };
+                return Ok(Backup { path, was });
             }
             time += jiff::SignedDuration::from_millis(1);
         }
+    }
+
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("/"))
     }
 
     fn backup_prefix(&self) -> anyhow::Result<String> {
         let name = self.path.file_name().and_then(|name| name.to_str());
         Ok(format!("{}{BACKUP}", name.context("the file has a name that is no text")?))
     }
+}
+
+/// What follows the prefix in a backup's name; `None` if that is no backup's, but another file of the user's.
+fn parse(rest: &str) -> Option<(civil::DateTime, Was)> {
+    let (time, was) = match rest.strip_suffix(NONE) {
+        Some(time) => (time, Was::Absent),
+        None => (rest, Was::There),
+    };
+    let parsed = civil::DateTime::strptime("%Y%m%dT%H%M%S%.fZ", time).ok()?;
+    (parsed.strftime(TIME).to_string() == time).then_some((parsed, was))
 }
 
 #[cfg(test)]
@@ -155,11 +207,11 @@ mod tests {
         let place = Place::of(&path).unwrap();
 
         // Twice in the same instant.
-        let first = place.replace("two", now()).unwrap();
-        place.replace("three", now()).unwrap();
+        let first = place.replace(Some("one"), "two", now()).unwrap();
+        place.replace(Some("two"), "three", now()).unwrap();
 
         assert_eq!(
-            (fs::read_to_string(&first).unwrap().as_str(), mode(&first), mode(&path)),
+            (fs::read_to_string(first.path()).unwrap().as_str(), mode(first.path()), mode(&path)),
             ("one", 0o640, 0o640)
         );
         for before in ["two", "one"] {
@@ -176,7 +228,7 @@ mod tests {
         let path = folder.path().join("new/folder/config.toml");
         let place = Place::of(&path).unwrap();
 
-        place.replace("text", now()).unwrap();
+        place.replace(None, "text", now()).unwrap();
         assert_eq!(mode(&path), 0o600);
         place.restore(&place.newest_backup().unwrap()).unwrap();
 
@@ -189,7 +241,7 @@ mod tests {
         let link = folder.path().join("settings.json");
         std::os::unix::fs::symlink("real.json", &link).unwrap();
 
-        Place::of(&link).unwrap().replace("text", now()).unwrap();
+        Place::of(&link).unwrap().replace(None, "text", now()).unwrap();
 
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read_to_string(folder.path().join("real.json")).unwrap(), "text");
@@ -205,9 +257,56 @@ mod tests {
         fs::write(&path, "one").unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o400)).unwrap();
 
-        let refused = Place::of(&path).unwrap().replace("two", now()).unwrap_err();
+        let refused = Place::of(&path).unwrap().replace(Some("one"), "two", now()).unwrap_err();
 
         assert!(refused.to_string().contains("read-only"));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_changed_since_it_was_read_is_left_alone() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("settings.json");
+        let place = Place::of(&path).unwrap();
+
+        for (read, there) in [(Some("one"), "other"), (None, "new"), (None, "")] {
+            fs::write(&path, there).unwrap();
+            let refused = place.replace(read, "two", now()).unwrap_err().to_string();
+            assert!(refused.ends_with("changed meanwhile; nothing was written"), "{refused}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), there);
+        }
+        fs::remove_file(&path).unwrap();
+        assert!(place.replace(Some("one"), "two", now()).is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_file_that_was_empty_is_empty_again_and_one_that_was_not_there_is_gone_again() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("settings.json");
+        let place = Place::of(&path).unwrap();
+        place.replace(None, "", now()).unwrap();
+        place.replace(Some(""), "text", now()).unwrap();
+
+        place.restore(&place.newest_backup().unwrap()).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "");
+        place.restore(&place.newest_backup().unwrap()).unwrap();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_only_begins_like_a_backup_is_none() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("settings.json");
+        fs::write(&path, "one").unwrap();
+        for name in ["zzz", "20261125T120000.000Z.old", "20261125T120000Z", "20261325T120000.000Z", "-none"] {
+            fs::write(folder.path().join(format!("settings.json{BACKUP}{name}")), "not this").unwrap();
+        }
+        let place = Place::of(&path).unwrap();
+        assert!(place.newest_backup().is_err());
+
+        let backup = place.replace(Some("one"), "two", now()).unwrap();
+
+        assert_eq!(place.newest_backup().unwrap(), backup);
     }
 }
