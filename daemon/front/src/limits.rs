@@ -61,6 +61,13 @@ impl Limits {
         let connections = usize::try_from(most / 2).unwrap_or(usize::MAX).max(64).min(self.connections);
         Self { connections, ..self }
     }
+
+    /// No more bytes of bodies than a quarter of what memory there is: what is made of a body takes about as much again.
+    pub fn within_memory(self, available: u64) -> Self {
+        let quarter = usize::try_from(available / 4).unwrap_or(usize::MAX);
+        // The largest body that a route takes must still fit, with what unpacks it.
+        Self { held_bytes: quarter.max(80 << 20).min(self.held_bytes), ..self }
+    }
 }
 
 #[cfg(test)]
@@ -68,11 +75,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connections_leave_files_for_everything_else() {
+    fn connections_and_bodies_leave_files_and_memory_for_everything_else() {
         let connections = |files| Limits::default().within_open_files(files).connections;
         assert_eq!(connections(1 << 20), 4096);
         assert_eq!(connections(1024), 512);
         assert_eq!(connections(10), 64);
+        let held = |available| Limits::default().within_memory(available).held_bytes >> 20;
+        assert_eq!((held(8 << 30), held(1 << 30), held(0)), (512, 256, 80));
         let few = Limits { connections: 8, ..Limits::default() };
         assert_eq!(few.within_open_files(1024).connections, 8);
     }

@@ -85,10 +85,11 @@ impl Hob {
         };
         let api = api::Api::new(store, registry, scheduler.clone(), state, config);
         let app = api::router(api.clone());
+        let memory = platform::memory::available_bytes().unwrap_or(u64::MAX);
         let door = front::Config {
             origins: settings.origins.clone(),
             hosts: settings.hosts.clone(),
-            limits: front::Limits::default().within_open_files(open_files),
+            limits: front::Limits::default().within_open_files(open_files).within_memory(memory),
         };
         let preload = settings.preload.clone();
         Ok(Self { listeners, door, app, api, preload, scheduler })

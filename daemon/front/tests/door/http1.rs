@@ -7,7 +7,7 @@ use axum::routing::get;
 use front::Limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 
 use crate::harness::{Door, PATIENCE, app, endless};
 
@@ -36,12 +36,13 @@ async fn a_client_may_take_its_answer_slowly() {
     client.write_all(request.as_bytes()).await.unwrap();
 
     // The pace is the test: all of it takes far longer than the next request may.
+    let mut pace = interval(Duration::from_millis(5));
     let (mut buffer, mut taken) = (vec![0; 64 << 10], 0);
     while taken < LENGTH {
         let length = timeout(PATIENCE, client.read(&mut buffer)).await.unwrap().unwrap();
         assert_ne!(length, 0, "cut off after {taken} bytes");
         taken += length;
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        pace.tick().await;
     }
 }
 

@@ -10,7 +10,7 @@ use front::Limits;
 use futures_util::{StreamExt, stream};
 use http::{Request, StatusCode};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 
 use crate::harness::{Door, PATIENCE, app, endless, read};
 
@@ -138,11 +138,11 @@ async fn a_client_may_take_its_answer_slowly() {
     let get = client.get("/").body(()).unwrap();
     let (response, _) = client.requests.clone().ready().await.unwrap().send_request(get, true).unwrap();
     let mut body = timeout(PATIENCE, response).await.unwrap().unwrap().into_body();
-    let mut taken = 0;
+    let (mut pace, mut taken) = (interval(Duration::from_millis(15)), 0);
     while let Some(data) = body.data().await {
         taken += data.as_ref().unwrap().len();
         // The pace is the test: all of it takes far longer than a connection may be idle.
-        tokio::time::sleep(Duration::from_millis(15)).await;
+        pace.tick().await;
         body.flow_control().release_capacity(data.unwrap().len()).unwrap();
     }
     assert_eq!(taken, 1 << 18);
@@ -158,8 +158,9 @@ async fn a_body_that_stops_arriving_is_told_so() {
     sending.send_data("half".into(), false).unwrap();
     // What is empty is no progress.
     let ticking = tokio::spawn(async move {
+        let mut pace = interval(Duration::from_millis(10));
         while sending.send_data(Bytes::new(), false).is_ok() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            pace.tick().await;
         }
     });
     assert_eq!(read(response).await.0, StatusCode::REQUEST_TIMEOUT);
