@@ -133,19 +133,19 @@ async fn an_answer_that_nobody_takes_does_not_hold_the_connection() {
 async fn a_client_may_take_its_answer_slowly() {
     let short = Duration::from_millis(200);
     let limits = Limits { idle: short, farewell: short, ..Limits::default() };
-    let door = Door::within(Router::new().route("/", get(async || vec![b'.'; 1 << 18])), limits);
+    let door = Door::within(Router::new().route("/", get(async || vec![b'.'; 1 << 19])), limits);
     let client = door.h2().await;
     let get = client.get("/").body(()).unwrap();
     let (response, _) = client.requests.clone().ready().await.unwrap().send_request(get, true).unwrap();
     let mut body = timeout(PATIENCE, response).await.unwrap().unwrap().into_body();
-    let (mut pace, mut taken) = (interval(Duration::from_millis(15)), 0);
+    let (mut pace, mut taken) = (interval(Duration::from_millis(25)), 0);
     while let Some(data) = body.data().await {
         taken += data.as_ref().unwrap().len();
         // The pace is the test: all of it takes far longer than a connection may be idle.
         pace.tick().await;
         body.flow_control().release_capacity(data.unwrap().len()).unwrap();
     }
-    assert_eq!(taken, 1 << 18);
+    assert_eq!(taken, 1 << 19);
 }
 
 #[tokio::test]
