@@ -230,7 +230,7 @@ pub(crate) struct Tool {
     pub(crate) allowed_callers: Option<Vec<String>>,
     #[serde(default)]
     pub(crate) cache_control: Harmless,
-    /// Calls that must be follow their schema, strict or not.
+    /// Calls that are insisted on follow their schema, strict or not.
     #[serde(default)]
     pub(crate) strict: Harmless,
     /// Input is always sent as it grows.

@@ -220,7 +220,7 @@ pub(crate) struct Function {
     /// A JSON Schema of an object.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) parameters: Option<Map<String, Value>>,
-    /// Calls that must be follow their schema, strict or not.
+    /// Calls that are insisted on follow their schema, strict or not.
     #[serde(default, skip_serializing)]
     #[expect(dead_code, reason = "taken, and without effect")]
     pub(super) strict: Harmless,

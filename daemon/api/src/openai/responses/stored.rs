@@ -1,7 +1,7 @@
 //! Responses that were kept: asked for, followed, cancelled, deleted, and what they were asked with.
 
 use axum::{
-    extract::{Path, Query, State},
+    extract::{Query, State},
     response::Response as HttpResponse,
 };
 
@@ -18,6 +18,7 @@ use crate::{
     openai::{
         errors::{Refusal, Refusals},
         object,
+        path::Named,
     },
     sse,
 };
@@ -40,7 +41,7 @@ use crate::{
 )]
 pub(in crate::openai) async fn get(
     State(api): State<Api>,
-    Path(id): Path<String>,
+    Named(id): Named,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Result<HttpResponse, Refusal> {
     let parameters = GetParameters::of(&query)?;
@@ -77,7 +78,7 @@ pub(in crate::openai) async fn get(
 )]
 pub(in crate::openai) async fn delete(
     State(api): State<Api>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<HttpResponse, Refusal> {
     if let Some(run) = api.background.find(&id) {
         run.cancel().await;
@@ -96,7 +97,7 @@ pub(in crate::openai) async fn delete(
 )]
 pub(in crate::openai) async fn cancel(
     State(api): State<Api>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<HttpResponse, Refusal> {
     if let Some(run) = api.background.find(&id) {
         run.cancel().await;
@@ -124,7 +125,7 @@ pub(in crate::openai) async fn cancel(
 )]
 pub(in crate::openai) async fn input_items(
     State(api): State<Api>,
-    Path(id): Path<String>,
+    Named(id): Named,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Result<HttpResponse, Refusal> {
     let parameters = ListParameters::of(&query)?;

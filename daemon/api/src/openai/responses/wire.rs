@@ -150,7 +150,7 @@ pub(crate) struct FunctionTool {
     pub(super) description: Option<String>,
     /// A JSON Schema of an object.
     pub(super) parameters: Option<Map<String, Value>>,
-    /// Calls that must be follow their schema, strict or not.
+    /// Calls that are insisted on follow their schema, strict or not.
     pub(super) strict: Option<bool>,
     /// Only by the model.
     #[serde(default, skip_serializing_if = "untold")]
