@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use axum::{
-    extract::{Path, Query, Request, State},
+    extract::{Path, Query, Request, State, rejection::PathRejection},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -85,7 +85,7 @@ pub(crate) struct Page {
 /// Answers as Anthropic does where its clients ask, else lets OpenAI's family answer.
 pub(crate) async fn where_asked(
     State(api): State<Api>,
-    model: Option<Path<String>>,
+    model: Result<Path<String>, PathRejection>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -94,7 +94,7 @@ pub(crate) async fn where_asked(
     }
     match (request.uri().path(), model) {
         ("/v1/models", _) => list(api, request.uri()).await.into_response(),
-        (path, Some(Path(asked))) if path.starts_with("/v1/models/") => get(api, asked).await.into_response(),
+        (path, Ok(Path(asked))) if path.starts_with("/v1/models/") => get(api, asked).await.into_response(),
         _ => next.run(request).await,
     }
 }
