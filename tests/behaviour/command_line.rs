@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::{Output, Stdio};
 
 use behaviour::{Hob, command};
+use serde_json::json;
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -37,14 +38,20 @@ fn a_model_is_listed_shown_run_stopped_and_removed() {
 #[test]
 fn what_is_piped_in_comes_before_the_prompt() {
     let hob = Hob::start();
+    // So small a model may talk without an end.
+    let brief =
+        json!({"model": "brief", "from": "smollm2", "parameters": {"num_predict": 6, "temperature": 0}});
+    assert_eq!(hob.post("/api/create", &brief).status, 200);
     let mut run = hob.command();
-    run.args(["run", "smollm2", "Say yes."]).stdin(Stdio::piped()).stderr(Stdio::piped());
+    run.args(["run", "brief", "Say yes."]).stdin(Stdio::piped()).stderr(Stdio::piped());
     let mut run = run.spawn().unwrap();
     run.stdin.take().unwrap().write_all(b"Read this first.").unwrap();
 
     let output = run.wait_with_output().unwrap();
 
-    assert!(!succeeded(&output).trim().is_empty());
+    let whole = json!({"model": "brief", "prompt": "Read this first. Say yes.", "stream": false});
+    let said = hob.post("/api/generate", &whole).json()["response"].as_str().unwrap().to_owned();
+    assert_eq!(succeeded(&output).trim(), said.trim());
 }
 
 #[test]
