@@ -1,9 +1,12 @@
-//! What time it is, as far as a box knows: its clock may be wrong until a network has set it. What is done by it is `responses`'
-//! to know.
+//! What time it is, as far as a box knows: its clock may be wrong until a network has set it. What is done by it is
+//! everybody's own to know.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The beginning of 2025. A clock that says less has not been set.
+pub const CLOCK_SET: i64 = 1_735_689_600;
 
 /// Where the time comes from.
 #[derive(Clone)]
@@ -23,7 +26,8 @@ impl Clock {
         Self(Arc::new(now))
     }
 
-    pub(crate) fn now(&self) -> i64 {
+    /// Seconds since 1970. Less than [`CLOCK_SET`] where nobody has set it.
+    pub fn now(&self) -> i64 {
         (self.0)()
     }
 }

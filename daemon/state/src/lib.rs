@@ -9,10 +9,15 @@ mod clock;
 mod database;
 mod error;
 mod expiry;
+mod keys;
 mod migrations;
+mod principals;
 mod responses;
+mod usage;
 
-pub use clock::Clock;
+pub use clock::{CLOCK_SET, Clock};
 pub use database::State;
 pub use error::StateError;
+pub use keys::{KeyRow, NewKeyRow};
 pub use responses::{Conversation, Item, ItemKind, Limits, Response, Stored};
+pub use usage::{LastUse, UsageRow};
