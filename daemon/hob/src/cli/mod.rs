@@ -106,7 +106,7 @@ impl Context {
 
     /// Where nothing else is asked for, our own daemon is where the settings have it listen.
     fn client(&self) -> anyhow::Result<Client> {
-        let ours = self.settings.listen.first().map(ToString::to_string);
+        let ours = self.settings.door.listen.first().map(ToString::to_string);
         Client::new(self.asked_host().or(ours.as_deref()))
     }
 }
