@@ -20,10 +20,10 @@ use registry::Credential;
 use scheduler::{KeepAlive, MemoryLimit};
 use store::ModelName;
 
-pub(crate) use self::door::{DoorSettings, Lan, Plaintext};
+pub(crate) use self::door::DoorSettings;
 use self::environment::Environment;
 use self::ownership::absolute;
-pub(crate) use self::ownership::{AdminSettings, CertificateFiles, ClaimSettings, TlsSettings};
+pub(crate) use self::ownership::{AdminSettings, ClaimSettings, TlsSettings};
 use self::raw::Raw;
 pub(crate) use self::secret::Secret;
 pub(crate) use self::surroundings::Surroundings;
