@@ -1,7 +1,15 @@
 //! Who asks, once it is known, and what they may. Everything behind the front door is told this and nothing of keys.
 
-use protocol::Owner;
+use std::future::pending;
+use std::sync::Arc;
 
+use protocol::{Owner, Priority};
+use tokio_util::sync::CancellationToken;
+
+use crate::key::KeyId;
+use crate::policy::Policy;
+use crate::quota::{Exceeded, Standing, Usage};
+use crate::usage::{Account, Permit};
 use crate::{Scope, Scopes};
 
 /// Who asks. A clone is cheap.
@@ -9,6 +17,14 @@ use crate::{Scope, Scopes};
 pub struct Caller {
     who: Who,
     scopes: Scopes,
+    /// By what name logs know them.
+    name: Arc<str>,
+    /// Where what they use is counted. Nobody has none.
+    account: Option<Arc<Account>>,
+    /// What limits them, if they came by a key.
+    policy: Option<Arc<Policy>>,
+    /// Cancelled when what they presented is over.
+    end: Option<CancellationToken>,
 }
 
 /// Whom a caller turned out to be.
@@ -20,23 +36,59 @@ pub enum Who {
     Local,
     /// Whoever the system lets open the admin socket.
     Operator,
+    /// Whoever presented this key.
+    Key(KeyId),
+    /// Somebody who signed in, by this name.
+    Person(Arc<str>),
+}
+
+/// What a key or a session gives whoever comes by it.
+pub(crate) struct Pass {
+    pub(crate) who: Who,
+    pub(crate) scopes: Scopes,
+    pub(crate) name: Arc<str>,
+    pub(crate) account: Arc<Account>,
+    /// Of keys.
+    pub(crate) policy: Option<Arc<Policy>>,
+    /// Cancelled when the key or the session is over.
+    pub(crate) end: CancellationToken,
 }
 
 impl Caller {
     /// Somebody who presented nothing and came from elsewhere.
     pub fn nobody() -> Self {
-        Self { who: Who::Nobody, scopes: Scopes::NONE }
+        Self::unknown(Who::Nobody, "nobody", Scopes::NONE)
     }
 
     /// A program on this machine. It may what it may with Ollama, and administer nothing: who is on the loopback is not known.
     pub fn local() -> Self {
         let scopes = Scope::ALL.into_iter().filter(|scope| *scope != Scope::Admin).collect();
-        Self { who: Who::Local, scopes }
+        Self::unknown(Who::Local, "local", scopes)
     }
 
     /// Whoever the system lets open the admin socket.
     pub fn operator() -> Self {
-        Self { who: Who::Operator, scopes: Scopes::all() }
+        Self::unknown(Who::Operator, "operator", Scopes::all())
+    }
+
+    fn unknown(who: Who, name: &str, scopes: Scopes) -> Self {
+        Self { who, scopes, name: name.into(), account: None, policy: None, end: None }
+    }
+
+    pub(crate) fn by(pass: Pass) -> Self {
+        let Pass { who, scopes, name, account, policy, end } = pass;
+        Self { who, scopes, name, account: Some(account), policy, end: Some(end) }
+    }
+
+    /// The same, whose requests are counted there.
+    pub(crate) fn counted(self, account: &Arc<Account>) -> Self {
+        Self { account: Some(Arc::clone(account)), ..self }
+    }
+
+    /// The same, who may not do this here.
+    pub(crate) fn without(self, scope: Scope) -> Self {
+        let others: Scopes = Scope::ALL.into_iter().filter(|other| *other != scope).collect();
+        Self { scopes: self.scopes.within(others), ..self }
     }
 
     /// Whom it turned out to be.
@@ -44,15 +96,67 @@ impl Caller {
         &self.who
     }
 
+    /// By what name logs know them: a key's id, a person's name, or how they came.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Whether it may do this.
     pub fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(scope)
     }
 
+    /// Whether it may use this model, by its fully qualified name. A model that it may not use is not there for it.
+    pub fn may_use(&self, model: &str) -> bool {
+        self.policy.as_ref().is_none_or(|policy| policy.allows_model(model))
+    }
+
     /// Whose answers are kept apart from those of others, in the state and in the caches of workers.
     pub fn owner(&self) -> Owner {
-        match self.who {
-            Who::Nobody | Who::Local | Who::Operator => Owner::default(),
+        self.account.as_ref().map_or_else(Owner::default, |account| account.owner)
+    }
+
+    /// How urgent what they ask for is.
+    pub fn priority(&self) -> Priority {
+        self.policy.as_ref().map_or_else(Priority::default, |policy| policy.priority)
+    }
+
+    /// Tokens of context that they may ask a model to be loaded with; any number, if it is not said.
+    pub fn most_context(&self) -> Option<u32> {
+        self.policy.as_ref()?.most_context.map(Into::into)
+    }
+
+    /// Tokens of one answer; any number, if it is not said.
+    pub fn most_output(&self) -> Option<u32> {
+        self.policy.as_ref()?.most_output.map(Into::into)
+    }
+
+    /// Lets one request in, and counts it. What is returned is held until the answer has ended, however it does.
+    ///
+    /// # Errors
+    /// [`Exceeded`], the limit that was reached. The request was not counted then.
+    pub fn admit(&self) -> Result<Permit, Exceeded> {
+        self.account.as_ref().map_or_else(|| Ok(Permit::uncounted()), Account::admit)
+    }
+
+    /// Counts the tokens of an answer: of one that was cut off, too. In memory; [`crate::Access::flush`] writes it.
+    pub fn count(&self, usage: Usage) {
+        if let Some(account) = &self.account {
+            account.count(usage);
+        }
+    }
+
+    /// How it stands with the limits; `None` where there are none that can be told.
+    pub fn standing(&self) -> Option<Standing> {
+        self.account.as_ref()?.standing()
+    }
+
+    /// Resolves when what was presented is over: the key was revoked, rotated or has expired, the session has ended. Never for
+    /// those who presented nothing. An answer that still runs ends then. Ends by age are noticed by [`crate::Access::flush`].
+    pub async fn ended(&self) {
+        match &self.end {
+            Some(end) => end.cancelled().await,
+            None => pending().await,
         }
     }
 }

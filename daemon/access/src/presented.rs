@@ -17,6 +17,15 @@ pub enum Way {
     AdminSocket,
 }
 
+/// Where a request came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// By which door it came.
+    pub way: Way,
+    /// The other end of the connection; `None` by a UNIX socket. Not what a proxy says: anybody can say that.
+    pub address: Option<IpAddr>,
+}
+
 /// What a request presented.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Credential<'a> {
@@ -42,10 +51,8 @@ impl std::fmt::Debug for Credential<'_> {
 /// A request, as far as it matters for who asks.
 #[derive(Clone, Copy, Debug)]
 pub struct Presented<'a> {
-    /// By which door it came.
-    pub way: Way,
-    /// From where; `None` by a UNIX socket.
-    pub address: Option<IpAddr>,
+    /// Where it came from.
+    pub origin: Origin,
     /// What it presented.
     pub credential: Credential<'a>,
 }

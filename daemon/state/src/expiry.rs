@@ -3,13 +3,11 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
+use crate::clock::CLOCK_SET;
 use crate::{Limits, State, StateError};
 
 /// How long an answer is kept: as long as OpenAI keeps them.
 const LIFETIME_SECONDS: i64 = 30 * 24 * 3600;
-
-/// The beginning of 2025. A clock that says less has not been set.
-const CLOCK_SET: i64 = 1_735_689_600;
 
 impl State {
     /// Forgets what is too old.

@@ -1,0 +1,174 @@
+//! The one that is asked who somebody is. It holds the parts: keys, people, and the accounts of what both use.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use protocol::Owner;
+use state::{Clock, State};
+
+use crate::keys::Keys;
+use crate::people::{People, Provision};
+use crate::policy::Limits;
+use crate::quota::{self, Usage};
+use crate::time::Time;
+use crate::usage::{Account, Accounts, DayUsage};
+use crate::{
+    AccessError, Caller, Credential, Denied, Key, KeyError, KeyId, NewKey, Origin, Presented, Scope, Secret,
+    Way, key,
+};
+
+/// What it is made with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// Where the setup code is put, for those whom the system lets read it.
+    pub runtime_dir: PathBuf,
+    /// Where the audit log is.
+    pub audit_dir: PathBuf,
+    /// Who owns the box, if that is settled before it is first switched on.
+    pub provision: Option<Provision>,
+}
+
+/// Who may do what. A clone is cheap, and is of the same.
+///
+/// [`Access::identify`] reads memory alone. What changes anything blocks on the disk, and is done when it returns.
+#[derive(Clone, Debug)]
+pub struct Access {
+    parts: Arc<Parts>,
+}
+
+#[derive(Debug)]
+struct Parts {
+    state: State,
+    accounts: Arc<Accounts>,
+    /// Of those who present nothing on this machine.
+    local: Arc<Account>,
+    keys: Keys,
+    people: People,
+}
+
+impl Access {
+    /// Reads who there is.
+    ///
+    /// # Errors
+    /// [`AccessError`]: nobody is let in then, as it is not known who may be.
+    pub fn open(state: State, config: Config) -> Result<Self, AccessError> {
+        let rows = state.keys()?;
+        let seen =
+            rows.iter().flat_map(|row| [Some(row.key.created), row.last_used, row.revoked]).flatten().max();
+        let time = Time::new(config.clock, seen.unwrap_or_default());
+        let accounts = Arc::new(Accounts::open(&state, &time)?);
+        let keys = Keys::open(&state, &time, &accounts, rows)?;
+        let local = accounts.of(Owner::default(), Limits::default());
+        Ok(Self { parts: Arc::new(Parts { state, accounts, local, keys, people: People::default() }) })
+    }
+
+    /// Who asks. In memory, and in microseconds, as it is asked of every request.
+    ///
+    /// A browser sends its cookie unasked, so a session that is over, or that came where none is taken, is as if there were none.
+    /// A key is sent on purpose: one that is of no use is refused, even where none is needed.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub fn identify(&self, presented: &Presented<'_>) -> Result<Caller, Denied> {
+        let Origin { way, address } = presented.origin;
+        let local = |caller: Caller| caller.counted(&self.parts.local);
+        let unknown = || if way == Way::Loopback { local(Caller::local()) } else { Caller::nobody() };
+        match way {
+            Way::AdminSocket => return Ok(local(Caller::operator())),
+            Way::Lan | Way::Plaintext if !self.is_claimed() => return Ok(Caller::nobody()),
+            Way::Loopback | Way::Forwarded | Way::Lan | Way::Plaintext => {}
+        }
+        let caller = match presented.credential {
+            Credential::None => unknown(),
+            // Programs that know only of other services insist on one, whatever it is.
+            Credential::Key(text) if way == Way::Loopback && !key::is_ours(text) => unknown(),
+            Credential::Key(text) => self.parts.keys.identify(text, address)?,
+            Credential::Session(text) if matches!(way, Way::Loopback | Way::Lan) => {
+                self.parts.people.by_session(text).unwrap_or_else(unknown)
+            }
+            Credential::Session(_) => unknown(),
+        };
+        Ok(if way == Way::Plaintext { caller.without(Scope::Admin) } else { caller })
+    }
+
+    /// Whether somebody owns this box. Until then it lets nobody in from the network.
+    pub fn is_claimed(&self) -> bool {
+        self.parts.people.is_claimed()
+    }
+
+    /// Makes a key. Its text is told here, and never again.
+    ///
+    /// # Errors
+    /// [`KeyError`]; none was made then.
+    pub fn create_key(&self, by: &Caller, new: NewKey) -> Result<(Key, Secret), KeyError> {
+        allow(by)?;
+        self.parts.keys.create(new)
+    }
+
+    /// All keys that were not revoked, in the order in which they were made. In memory.
+    pub fn keys(&self) -> Vec<Key> {
+        self.parts.keys.list()
+    }
+
+    /// Ends a key for good, and all that is being answered to it.
+    ///
+    /// # Errors
+    /// [`KeyError`]; it is as it was then.
+    pub fn revoke_key(&self, by: &Caller, id: KeyId) -> Result<(), KeyError> {
+        allow(by)?;
+        self.parts.keys.revoke(id)
+    }
+
+    /// Gives a key another text; all else of it stays. The old text is of no use from here on, and all that is being answered to
+    /// it ends.
+    ///
+    /// # Errors
+    /// [`KeyError`]; the old text stands then.
+    pub fn rotate_key(&self, by: &Caller, id: KeyId) -> Result<(Key, Secret), KeyError> {
+        allow(by)?;
+        self.parts.keys.rotate(id)
+    }
+
+    /// What was used from one day on, to another, both included; by day, then by owner. Revoked keys are among them.
+    ///
+    /// # Errors
+    /// What the state says.
+    pub fn usage(&self, from: Date, to: Date) -> Result<Vec<DayUsage>, AccessError> {
+        self.flush()?;
+        let [from, to] = [from, to].map(quota::days_since_1970);
+        let labels: std::collections::HashMap<_, _> = self.parts.state.labels()?.into_iter().collect();
+        let rows = self.parts.state.usage(from, to)?.into_iter();
+        Ok(rows
+            .map(|row| DayUsage {
+                owner: row.owner,
+                label: labels.get(&row.owner).cloned().unwrap_or_default(),
+                day: quota::date(row.day),
+                requests: row.requests,
+                tokens: Usage { prompt_tokens: row.prompt_tokens, completion_tokens: row.completion_tokens },
+            })
+            .collect())
+    }
+
+    /// Writes what was used meanwhile, and ends what came by keys and sessions that are over by now. To be called every few
+    /// seconds, and when the daemon stops. Blocks on the disk.
+    ///
+    /// # Errors
+    /// What the state says; what was not written is, the next time. What is over has ended all the same.
+    pub fn flush(&self) -> Result<(), AccessError> {
+        let Parts { state, accounts, keys, people, .. } = &*self.parts;
+        keys.end_expired();
+        let people = people.flush();
+        let uses = keys.unnoted();
+        accounts.flush(state, &uses)?;
+        keys.note(&uses);
+        people
+    }
+}
+
+/// A second lock behind the table of routes.
+fn allow(by: &Caller) -> Result<(), KeyError> {
+    if by.may(Scope::Admin) { Ok(()) } else { Err(KeyError::NotAllowed) }
+}

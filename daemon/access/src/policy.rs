@@ -1,0 +1,203 @@
+//! What a key may, and how much: what its owner decided when it was made. Held against requests by `caller` and `quota`.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::num::{NonZeroU32, NonZeroU64};
+use std::str::FromStr;
+
+use ipnet::{IpNet, Ipv4Net};
+use protocol::Priority;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::{Scope, Scopes};
+
+/// What a key may, and how much. It does not change; another key is made instead.
+///
+/// In the state as JSON. What a later version may know besides is refused rather than left out: it may be a limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// What it is for.
+    #[serde(serialize_with = "write_scopes", deserialize_with = "read_scopes")]
+    pub scopes: Scopes,
+    /// The models that it may use; all, if it names none.
+    #[serde(default)]
+    pub models: Vec<ModelPattern>,
+    /// How much at most.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Tokens of context that it may ask a model to be loaded with.
+    #[serde(default)]
+    pub most_context: Option<NonZeroU32>,
+    /// Tokens of one answer.
+    #[serde(default)]
+    pub most_output: Option<NonZeroU32>,
+    /// How urgent what it asks for is.
+    #[serde(default)]
+    pub priority: Priority,
+    /// Where it is taken from; anywhere, if it names none.
+    #[serde(default)]
+    pub networks: Vec<Network>,
+}
+
+impl Policy {
+    /// For these scopes, and without limits.
+    pub fn new(scopes: Scopes) -> Self {
+        Self { scopes, ..Self::default() }
+    }
+
+    /// Whether it may use a model, by its fully qualified name.
+    pub(crate) fn allows_model(&self, name: &str) -> bool {
+        self.models.is_empty() || self.models.iter().any(|pattern| pattern.matches(name))
+    }
+
+    /// Whether it may come from there. From a socket without an address it comes from this machine, which is in no network.
+    pub(crate) fn allows_address(&self, address: Option<IpAddr>) -> bool {
+        self.networks.is_empty()
+            || address.is_some_and(|address| self.networks.iter().any(|network| network.contains(address)))
+    }
+}
+
+/// How much a key may use. What is not said is not limited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Requests in sixty seconds, whichever.
+    pub requests_per_minute: Option<NonZeroU32>,
+    /// Requests that are being answered.
+    pub concurrent: Option<NonZeroU32>,
+    /// Tokens, read and answered, in a calendar day by UTC.
+    pub tokens_per_day: Option<NonZeroU64>,
+    /// The same in a calendar month by UTC.
+    pub tokens_per_month: Option<NonZeroU64>,
+}
+
+/// Names of models: one, fully qualified, or all that begin alike, with a `*` at the end. Letters' case makes no difference,
+/// as in the store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ModelPattern(String);
+
+impl ModelPattern {
+    fn matches(&self, name: &str) -> bool {
+        match self.0.strip_suffix('*') {
+            Some(beginning) => name
+                .as_bytes()
+                .get(..beginning.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(beginning.as_bytes())),
+            None => name.eq_ignore_ascii_case(&self.0),
+        }
+    }
+}
+
+/// A text names no models.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "\"{0}\" names no models: it must be a full name, as registry.ollama.ai/library/smollm2:135m, or the beginning of some \
+     and a * after it"
+)]
+pub struct InvalidPattern(pub String);
+
+impl FromStr for ModelPattern {
+    type Err = InvalidPattern;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPattern> {
+        let (name, is_whole) = text.strip_suffix('*').map_or((text, true), |beginning| (beginning, false));
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:".contains(&byte);
+        // Host, namespace, model and tag: with less than that it would match nothing.
+        let is_full = || {
+            name.rsplit_once(':')
+                .is_some_and(|(path, tag)| path.split('/').count() == 3 && !tag.contains('/'))
+        };
+        match name.len() <= 600 && name.bytes().all(known) && (!is_whole || is_full()) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(InvalidPattern(text.chars().take(100).collect())),
+        }
+    }
+}
+
+/// Addresses that begin alike: `192.168.1.0/24`, or a single one. An IPv4 address in IPv6's clothes is an IPv4 address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Network(IpNet);
+
+impl Network {
+    /// Whether it is one of them.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address.to_canonical())
+    }
+}
+
+/// A text is no network.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "\"{0}\" is no network: it must be an address, or one with the length of its prefix, as 192.168.1.0/24"
+)]
+pub struct InvalidNetwork(pub String);
+
+impl FromStr for Network {
+    type Err = InvalidNetwork;
+
+    fn from_str(text: &str) -> Result<Self, InvalidNetwork> {
+        let network: IpNet = text
+            .parse()
+            .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+            .map_err(|_| InvalidNetwork(text.chars().take(100).collect()))?;
+        Ok(Self(canonical(network).trunc()))
+    }
+}
+
+fn canonical(network: IpNet) -> IpNet {
+    let IpNet::V6(mapped) = network else { return network };
+    let inner = mapped.addr().to_ipv4_mapped().zip(mapped.prefix_len().checked_sub(96));
+    inner.and_then(|(address, length)| Ipv4Net::new(address, length).ok()).map_or(network, IpNet::V4)
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for ModelPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for Network {
+    type Error = InvalidNetwork;
+
+    fn try_from(text: String) -> Result<Self, InvalidNetwork> {
+        text.parse()
+    }
+}
+
+impl From<Network> for String {
+    fn from(network: Network) -> Self {
+        network.to_string()
+    }
+}
+
+impl TryFrom<String> for ModelPattern {
+    type Error = InvalidPattern;
+
+    fn try_from(text: String) -> Result<Self, InvalidPattern> {
+        text.parse()
+    }
+}
+
+impl From<ModelPattern> for String {
+    fn from(pattern: ModelPattern) -> Self {
+        pattern.0
+    }
+}
+
+fn write_scopes<S: Serializer>(scopes: &Scopes, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(scopes.iter().map(Scope::name))
+}
+
+fn read_scopes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Scopes, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    names.iter().map(|name| name.parse::<Scope>().map_err(de::Error::custom)).collect()
+}
