@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use platform::process::WorkerProgram;
+use platform::service::NotifyState;
 use registry::Registry;
 use scheduler::Scheduler;
 use state::{Clock, State, StateError};
@@ -99,7 +100,7 @@ impl Hob {
         for listener in &self.listeners {
             tracing::info!("listening on http://{}", listener.address());
         }
-        tell_systemd(&[sd_notify::NotifyState::Ready]);
+        tell_systemd(&[NotifyState::Ready]);
     }
 
     async fn run(self) -> anyhow::Result<()> {
@@ -109,7 +110,7 @@ impl Hob {
         let serving = tokio::spawn(front::serve(self.listeners, self.app, self.door, stop.clone()));
         told_to_stop().await?;
         tracing::info!("stopping; running answers get {} seconds", DRAIN.as_secs());
-        tell_systemd(&[sd_notify::NotifyState::Stopping]);
+        tell_systemd(&[NotifyState::Stopping]);
         stop.cancel();
         let ended = async {
             // Nothing more can be asked for once it returns.
@@ -184,8 +185,8 @@ async fn told_to_stop() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn tell_systemd(state: &[sd_notify::NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(state) {
+fn tell_systemd(state: &[NotifyState<'_>]) {
+    if let Err(error) = platform::service::tell(state) {
         tracing::warn!(%error, "systemd was not told");
     }
 }

@@ -8,4 +8,6 @@ pub mod disk;
 pub mod durable;
 mod group;
 pub mod memory;
+pub mod network;
 pub mod process;
+pub mod service;

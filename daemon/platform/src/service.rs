@@ -1,0 +1,26 @@
+//! What the system's service manager hands over and wants to be told: systemd's sockets and notifications. Units lie in `systemd/`.
+#![expect(unsafe_code, reason = "sockets are handed over by number")]
+
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
+
+pub use sd_notify::NotifyState;
+
+/// The sockets that systemd opened for this service, each with its `FileDescriptorName`. None without systemd. To be called once.
+///
+/// # Errors
+/// If what is handed over makes no sense.
+pub fn sockets() -> io::Result<Vec<(String, OwnedFd)>> {
+    let handed_over = sd_notify::listen_fds_with_names()?;
+    // SAFETY: the numbers are those that systemd gave this very process to own, which sd-notify has checked by LISTEN_PID, and
+    // nobody else takes them: this is called once.
+    Ok(handed_over.map(|(number, name)| (name, unsafe { OwnedFd::from_raw_fd(number) })).collect())
+}
+
+/// Tells the service manager, if there is one.
+///
+/// # Errors
+/// If there is one, and it does not listen.
+pub fn tell(state: &[NotifyState<'_>]) -> io::Result<()> {
+    sd_notify::notify(state)
+}
