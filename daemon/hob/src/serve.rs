@@ -31,7 +31,7 @@ pub(crate) fn run(Arguments {}: Arguments) -> anyhow::Result<()> {
     platform::memory::keep_little();
     let settings = Settings::load()?;
     telemetry::start(&settings.log)?;
-    for left_out in &settings.origins_left_out {
+    for left_out in &settings.door.origins_left_out {
         tracing::warn!("OLLAMA_ORIGINS: {left_out}; it was left out, and HOB_ORIGINS may say more");
     }
     let open_files = platform::process::raise_open_files();
@@ -57,7 +57,7 @@ struct Hob {
 
 impl Hob {
     fn build(settings: &Settings, open_files: u64) -> anyhow::Result<Self> {
-        let listeners = bind(&settings.listen)?;
+        let listeners = bind(&settings.door.listen)?;
         let store = Store::open(settings.models_dir.clone())?.with_floor(settings.keep_free);
         if settings.prune {
             tokio::task::spawn_blocking(prune(&store));
@@ -88,9 +88,9 @@ impl Hob {
         let app = api::router(api.clone());
         let memory = platform::memory::available_bytes().unwrap_or(u64::MAX);
         let door = front::Config {
-            origins: settings.origins.clone(),
-            hosts: settings.hosts.clone(),
-            limits: front::Limits::default().within_open_files(open_files).within_memory(memory),
+            origins: settings.door.origins.clone(),
+            hosts: settings.door.hosts.clone(),
+            limits: settings.door.limits.clone().within_open_files(open_files).within_memory(memory),
         };
         let preload = settings.preload.clone();
         Ok(Self { listeners, door, app, api, preload, scheduler })

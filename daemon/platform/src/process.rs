@@ -1,12 +1,13 @@
 //! Child processes: how a worker is started, and what it finds when it wakes. The only place that spawns.
 #![expect(unsafe_code, reason = "descriptors are passed to a child by number")]
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::{ExitStatus, Output, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -213,6 +214,15 @@ const OPEN_MAX: u64 = 10_240;
 
 /// What a process may have open where nobody says; every system grants it.
 const OPEN_FILES: u64 = 256;
+
+/// Runs a program of the system's to its end; returns how it ended, and what it said. Blocks until then.
+///
+/// # Errors
+/// If it is not there, or cannot be started.
+pub fn run<S: AsRef<OsStr>>(program: &Path, args: &[S]) -> io::Result<Output> {
+    #[expect(clippy::disallowed_methods, reason = "this is the place that spawns")]
+    std::process::Command::new(program).args(args).stdin(Stdio::null()).output()
+}
 
 /// A process of its own group, so that the terminal's Ctrl-C does not reach it.
 #[derive(Debug)]

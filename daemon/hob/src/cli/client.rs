@@ -1,17 +1,41 @@
-//! The one HTTP client of the command line: where the daemon is, its errors as types, its answers line by line.
-//! What the answers mean is for each verb.
+//! The one HTTP client of the command line: how each destination is connected to, its errors as types, its answers line by
+//! line. What the answers mean is for each verb.
 
-use reqwest::{Method, StatusCode};
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use identity::pairing::{Paired, PairingError};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::{Certificate, Method, StatusCode};
 use serde_json::Value;
 
-const DEFAULT_PORT: u16 = 11434;
+use super::destination::Destination;
+use crate::settings::Secret;
 
 /// Why a request brought no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClientError {
     /// Nothing listens there.
-    #[error("could not connect to hob at {url}, run 'hob serve' to start it")]
-    Unreachable { url: String },
+    #[error("could not connect to hob at {place}, {next}")]
+    Unreachable { place: String, next: &'static str },
+    /// The socket is there, and not for this user.
+    #[error(
+        "{place} is not open to this user\nhint: ask as root, with sudo, or as a member of the group that admin.group names"
+    )]
+    SocketShut { place: String },
+    /// Its certificate is nobody's whom the system trusts, or names another.
+    #[error(
+        "{place} cannot prove who it is: {reason}\nhint: hob pair makes a box known by its ID; connect by its name then"
+    )]
+    Unproven { place: String, reason: String },
+    /// A paired box is another one now, or somebody poses as it.
+    #[error(
+        "'{name}' is not the box that it was when it was paired, and nothing was sent to it\n{changed}\nhint: if it was set up \
+         anew, its console shows the second ID: hob pair --remove {name}, and pair it again"
+    )]
+    Changed { name: String, changed: PairingError },
     /// The daemon refused, and said why.
     #[error("{message}")]
     Refused { status: StatusCode, message: String },
@@ -29,29 +53,69 @@ impl ClientError {
     }
 }
 
-/// A daemon at one address.
+/// How long a box may take to say again who it is.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A daemon.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
+    destination: Destination,
     base: String,
     http: reqwest::Client,
+    has_key: bool,
 }
 
 impl Client {
+    /// `key` is sent with every request, and to nobody else; without one, a paired box gets the one that was made for it.
+    ///
+    /// # Errors
+    /// If the key could be read on the way.
     #[expect(clippy::disallowed_methods, reason = "the daemon is no stranger")]
-    pub(crate) fn new(host: Option<&str>) -> anyhow::Result<Self> {
+    pub(crate) fn new(destination: Destination, key: Option<&Secret>) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            key.is_none() || !destination.is_in_clear(),
+            "the key would go to {} in clear, for anybody on the way to read; nothing was sent\nhint: hob pair makes the box \
+             known, and --host with its name speaks TLS to it; or leave HOB_KEY out",
+            destination.shown()
+        );
         // A proxy set for the wide net must not stand between the user and the daemon beside them.
         let mut builder = reqwest::Client::builder().no_proxy();
-        let base = base_url(host.unwrap_or_default());
-        if base.starts_with("http://") {
-            // Reading all of the system's certificates takes longer than most answers.
-            builder = builder.tls_certs_only([]);
+        let mut key = key.map(Secret::reveal);
+        let base = match &destination {
+            Destination::Url(url) => {
+                if url.starts_with("http://") {
+                    // Reading all of the system's certificates takes longer than most answers.
+                    builder = builder.tls_certs_only([]);
+                }
+                url.clone()
+            }
+            Destination::Socket(path) => {
+                builder = builder.tls_certs_only([]).unix_socket(path.as_path());
+                "http://localhost".to_owned()
+            }
+            Destination::Paired(paired) => {
+                let root = Certificate::from_pem(paired.root_pem().as_bytes())
+                    .with_context(|| format!("what '{}' is trusted by is damaged", paired.name().as_str()))?;
+                builder = builder.https_only(true).tls_certs_only([root]);
+                builder = builder.dns_resolver(Toward(paired.address().host().to_owned()));
+                key = key.or_else(|| paired.key().map(|key| key.expose()));
+                own_url(paired)
+            }
+        };
+        if let Some(key) = key {
+            let mut bearer = HeaderValue::try_from(format!("Bearer {key}")).context("HOB_KEY is no key")?;
+            bearer.set_sensitive(true);
+            builder = builder.default_headers(HeaderMap::from_iter([(AUTHORIZATION, bearer)]));
+            // It is for this address, wherever that may send us.
+            builder = builder.redirect(reqwest::redirect::Policy::none());
         }
-        Ok(Self { base, http: builder.build()? })
+        let has_key = key.is_some();
+        Ok(Self { destination, base, http: builder.build()?, has_key })
     }
 
     /// Where the daemon is, without a slash at the end.
-    pub(crate) fn base(&self) -> &str {
-        &self.base
+    pub(crate) fn base(&self) -> String {
+        self.destination.shown()
     }
 
     pub(crate) async fn version(&self) -> Result<String, ClientError> {
@@ -61,6 +125,12 @@ impl Client {
 
     pub(crate) async fn get(&self, path: &str) -> Result<Value, ClientError> {
         self.send(Method::GET, path, None).await?.json().await
+    }
+
+    /// An answer that is no JSON, whole.
+    pub(crate) async fn text(&self, path: &str) -> Result<String, ClientError> {
+        let answer = self.send(Method::GET, path, None).await?;
+        answer.response.text().await.map_err(ClientError::Transport)
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, ClientError> {
@@ -73,10 +143,7 @@ impl Client {
 
     /// Whether the daemon is on this machine, as far as its address tells.
     pub(crate) fn is_local(&self) -> bool {
-        let url = reqwest::Url::parse(&self.base).ok();
-        let host = url.as_ref().and_then(reqwest::Url::host_str).unwrap_or_default();
-        let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
-        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+        self.destination.is_local()
     }
 
     pub(crate) async fn delete(&self, path: &str, body: &Value) -> Result<(), ClientError> {
@@ -105,20 +172,86 @@ impl Client {
     }
 
     async fn checked(&self, request: reqwest::RequestBuilder) -> Result<Lines, ClientError> {
-        let response = request.send().await.map_err(|error| {
-            if error.is_connect() {
-                ClientError::Unreachable { url: self.base.clone() }
-            } else {
-                ClientError::Transport(error)
-            }
-        })?;
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) if error.is_connect() => return Err(self.unconnected(error).await),
+            Err(error) => return Err(ClientError::Transport(error)),
+        };
         let status = response.status();
         if status.is_success() {
             return Ok(Lines { response, pending: Vec::new() });
         }
         let text = response.text().await.unwrap_or_default();
-        Err(ClientError::Refused { status, message: refusal(status, &text) })
+        let mut message = refusal(status, &text);
+        if status == StatusCode::UNAUTHORIZED && !self.has_key && !self.is_local() {
+            message.push_str(
+                "\nhint: a key is sent from HOB_KEY; hob claim makes one for whoever claims the box",
+            );
+        }
+        Err(ClientError::Refused { status, message })
     }
+
+    /// Why nobody answered: nobody is there, or not the right one.
+    async fn unconnected(&self, error: reqwest::Error) -> ClientError {
+        let place = self.destination.shown();
+        let reason = cause::<rustls::Error>(&error).map(ToString::to_string);
+        match (&self.destination, reason) {
+            (Destination::Paired(paired), Some(reason)) => {
+                let (name, known) = (paired.name().as_str().to_owned(), paired.as_ref().clone());
+                let confirmed = tokio::task::spawn_blocking(move || known.confirm(PATIENCE)).await;
+                match confirmed {
+                    Ok(Err(changed @ PairingError::Changed { .. })) => ClientError::Changed { name, changed },
+                    _ => ClientError::Unproven { place, reason },
+                }
+            }
+            (Destination::Url(_), Some(reason)) => ClientError::Unproven { place, reason },
+            (Destination::Socket(_), _) => {
+                let denied = cause::<io::Error>(&error)
+                    .is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
+                match denied {
+                    true => ClientError::SocketShut { place },
+                    false => ClientError::Unreachable {
+                        place,
+                        next: "run 'hob serve' to start it, or set admin.socket",
+                    },
+                }
+            }
+            (destination, None) if destination.is_local() => {
+                ClientError::Unreachable { place, next: "run 'hob serve' to start it" }
+            }
+            (_, None) => ClientError::Unreachable { place, next: "see whether it is on and listens there" },
+        }
+    }
+}
+
+/// By the name that its certificate always has: a box is found by whatever address it was paired by, and whether that is in
+/// its certificate just now or not, it is this box or none.
+fn own_url(paired: &Paired) -> String {
+    format!("https://hob-{}.local:{}", paired.id().label_letters(), paired.address().port())
+}
+
+/// Finds one host, whatever name is asked for.
+struct Toward(String);
+
+impl reqwest::dns::Resolve for Toward {
+    fn resolve(&self, _name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        let host = self.0.clone();
+        Box::pin(async move {
+            let found: Vec<_> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
+            Ok(Box::new(found.into_iter()) as reqwest::dns::Addrs)
+        })
+    }
+}
+
+/// The cause of this kind beneath an error, if there is one.
+fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    if let Some(found) = error.downcast_ref::<E>() {
+        return Some(found);
+    }
+    // What an I/O error carries is not its source, but what it stands for.
+    let carried = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    let carried = carried.map(|carried| carried as &(dyn Error + 'static));
+    carried.or(error.source()).and_then(cause)
 }
 
 /// An answer, one JSON value a line.
@@ -178,59 +311,29 @@ fn refusal(status: StatusCode, text: &str) -> String {
     }
 }
 
-/// The base URL that `host`, `[scheme://]host[:port][/path]`, stands for. Never ends in `/`.
-pub(crate) fn base_url(host: &str) -> String {
-    let host = host.trim().trim_matches(['"', '\'']).trim();
-    let (scheme, rest, default_port) = match host.split_once("://") {
-        Some(("https", rest)) => ("https", rest, 443),
-        Some((_, rest)) => ("http", rest, 80),
-        None => ("http", host, DEFAULT_PORT),
-    };
-    let (authority, path) = rest.split_once('/').map_or((rest, ""), |(authority, path)| (authority, path));
-    let (name, port) = split_port(authority);
-    let port = port.and_then(|port| port.parse().ok()).unwrap_or(default_port);
-    let name = match name {
-        "" | "0.0.0.0" => "127.0.0.1".to_owned(),
-        "::" => "[::1]".to_owned(),
-        name if name.contains(':') => format!("[{name}]"),
-        name => name.to_owned(),
-    };
-    let path = path.trim_end_matches('/');
-    let slash = if path.is_empty() { "" } else { "/" };
-    format!("{scheme}://{name}:{port}{slash}{path}")
-}
-
-fn split_port(authority: &str) -> (&str, Option<&str>) {
-    if let Some(bracketed) = authority.strip_prefix('[') {
-        let (name, rest) = bracketed.split_once(']').unwrap_or((bracketed, ""));
-        return (name, rest.strip_prefix(':'));
-    }
-    match authority.split_once(':') {
-        // More than one colon without brackets is an IPv6 address without a port.
-        Some((_, rest)) if rest.contains(':') => (authority, None),
-        Some((name, port)) => (name, Some(port)),
-        None => (authority, None),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::base_url;
+    use super::*;
 
     #[test]
-    fn the_scheme_decides_the_default_port() {
-        assert_eq!(base_url(""), "http://127.0.0.1:11434");
-        assert_eq!(base_url("box"), "http://box:11434");
-        assert_eq!(base_url("http://box"), "http://box:80");
-        assert_eq!(base_url("https://box/ai/"), "https://box:443/ai");
-        assert_eq!(base_url("box:99999"), "http://box:11434");
+    fn a_key_is_not_sent_where_it_could_be_read_on_the_way() {
+        let key = Secret::from("hob_planted".to_owned());
+        let connect = |host: &str| Client::new(Destination::of(host, &[]), Some(&key)).map(drop);
+
+        let error = connect("192.168.1.5").unwrap_err().to_string();
+
+        assert!(error.contains("http://192.168.1.5:11434 in clear") && error.contains("hob pair"), "{error}");
+        assert!(!error.contains("planted"));
+        connect("127.0.0.1").unwrap();
+        connect("https://box.example").unwrap();
+        Client::new(Destination::of("192.168.1.5", &[]), None).unwrap();
     }
 
     #[test]
-    fn an_unspecified_address_is_reached_over_loopback() {
-        assert_eq!(base_url("0.0.0.0:1234"), "http://127.0.0.1:1234");
-        assert_eq!(base_url("[::]:1234"), "http://[::1]:1234");
-        assert_eq!(base_url("::1"), "http://[::1]:11434");
-        assert_eq!(base_url(" \"[::1]:8\" "), "http://[::1]:8");
+    fn what_an_io_error_carries_is_found_beneath_it() {
+        let carried = rustls::Error::DecryptError;
+        let error = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, carried.clone()));
+        assert_eq!(cause::<rustls::Error>(&error), Some(&carried));
+        assert!(cause::<rustls::Error>(&io::Error::other("else")).is_none());
     }
 }

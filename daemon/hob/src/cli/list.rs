@@ -93,7 +93,12 @@ pub(crate) fn short_id(model: &Value) -> String {
 }
 
 fn modified(model: &Value, now: Timestamp) -> String {
-    let text = model["modified_at"].as_str().unwrap_or_default();
+    ago_of(&model["modified_at"], now)
+}
+
+/// How long ago a time of an answer was.
+pub(crate) fn ago_of(time: &Value, now: Timestamp) -> String {
+    let text = time.as_str().unwrap_or_default();
     let Ok(time) = text.parse::<Timestamp>() else { return "Never".to_owned() };
     let seconds = u64::try_from(now.as_second() - time.as_second()).unwrap_or_default();
     human::ago(Duration::from_secs(seconds))

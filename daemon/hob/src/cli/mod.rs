@@ -1,16 +1,22 @@
 //! The command line: its grammar, and which file answers each verb. A client over HTTP like any other program:
 //! it never opens the store or a model itself.
 
+mod ask;
+mod cert;
+mod claim;
 mod client;
 mod console;
 mod cp;
 mod create;
+mod destination;
 mod doctor;
 mod embed;
 mod human;
+mod key;
 mod launch;
 mod line_editor;
 mod list;
+mod pair;
 mod progress;
 mod ps;
 mod rm;
@@ -18,8 +24,10 @@ mod run;
 mod show;
 mod slash;
 mod start;
+mod status;
 mod stop;
 mod transfer;
+mod trust;
 mod wrap;
 
 use std::io::Write;
@@ -27,16 +35,19 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use identity::pairing::Boxes;
 use platform::directories::Directories;
 
 use self::client::Client;
+use self::destination::{Destination, base_url};
 use crate::settings::Settings;
 
 /// Runs language models in worker processes and serves Ollama's and OpenAI's HTTP APIs.
 #[derive(Debug, Parser)]
 #[command(name = "hob", disable_version_flag = true, arg_required_else_help = true)]
 pub(crate) struct Arguments {
-    /// The daemon to talk to, `[scheme://]host[:port]`; else HOB_HOST, then OLLAMA_HOST, then where `listen` is set to.
+    /// The daemon to talk to: a paired box by its name, or `[scheme://]host[:port]`; else HOB_HOST, then OLLAMA_HOST, then
+    /// where `listen` is set to.
     #[arg(long, global = true, value_name = "ADDRESS")]
     pub(crate) host: Option<String>,
     /// Shows the version of the daemon, and of this program where they differ.
@@ -81,6 +92,18 @@ pub(crate) enum Command {
     Launch(launch::Arguments),
     /// Tells whether the store is whole.
     Doctor(doctor::Arguments),
+    /// Tells how the box stands: who it is, where it is reached, whose it is.
+    Status,
+    /// Makes the box yours: names who administers it.
+    Claim(claim::Arguments),
+    /// Makes, lists and ends the keys by which programs are known to the box.
+    Key(key::Arguments),
+    /// Makes a box elsewhere known to this user, by the ID that its console shows.
+    Pair(pair::Arguments),
+    /// Has this machine's programs trust a box's certificates.
+    Trust(trust::Arguments),
+    /// Shows the certificate by which the box is known.
+    Cert,
 }
 
 /// What a verb needs to know beside its own arguments.
@@ -104,10 +127,40 @@ impl Context {
         Ok(Directories::of_user(&home).state)
     }
 
+    /// The boxes that this user paired.
+    fn boxes(&self) -> Boxes {
+        Boxes::within(self.settings.boxes_dir.clone())
+    }
+
     /// Where nothing else is asked for, our own daemon is where the settings have it listen.
+    fn destination(&self) -> anyhow::Result<Destination> {
+        match self.asked_host() {
+            Some(host) => Ok(Destination::of(host, &self.boxes().list()?)),
+            None => Ok(Destination::Url(self.ours().into_iter().next().unwrap_or_else(|| base_url("")))),
+        }
+    }
+
+    fn ours(&self) -> Vec<String> {
+        self.settings.door.listen.iter().map(|address| base_url(&address.to_string())).collect()
+    }
+
     fn client(&self) -> anyhow::Result<Client> {
-        let ours = self.settings.listen.first().map(ToString::to_string);
-        Client::new(self.asked_host().or(ours.as_deref()))
+        Client::new(self.destination()?, self.settings.client_key.as_ref())
+    }
+
+    /// For what only those may do who administer a box: this machine's by its socket, unless there is a key to show.
+    fn administration(&self) -> anyhow::Result<Client> {
+        let key = self.settings.client_key.as_ref();
+        Client::new(if key.is_some() { self.destination()? } else { self.administered()? }, key)
+    }
+
+    fn administered(&self) -> anyhow::Result<Destination> {
+        Ok(match self.destination()? {
+            Destination::Url(url) if self.ours().contains(&url) => {
+                Destination::Socket(self.settings.admin.reachable().to_owned())
+            }
+            destination => destination,
+        })
     }
 }
 
@@ -130,6 +183,12 @@ pub(crate) async fn run(command: Command, context: Context) -> anyhow::Result<()
         Command::Launch(arguments) => launch::run(arguments, &context).await,
         Command::Doctor(arguments) => doctor::run(&arguments, &context.client()?).await,
         Command::Rm(arguments) => rm::run(&arguments, &context.client()?).await,
+        Command::Status => status::run(&context.administration()?).await,
+        Command::Claim(arguments) => claim::run(arguments, &context).await,
+        Command::Key(arguments) => key::run(arguments, &context.administration()?).await,
+        Command::Pair(arguments) => pair::run(arguments, &context).await,
+        Command::Trust(arguments) => trust::run(arguments, &context).await,
+        Command::Cert => cert::run(&context.administration()?).await,
     }
 }
 

@@ -15,6 +15,8 @@ pub(super) struct Environment {
     pub(super) aliases: Vec<(String, String)>,
     /// Where systemd wants state.
     pub(super) state_directory: Option<String>,
+    /// Where systemd wants what lives as long as the daemon.
+    pub(super) runtime_directory: Option<String>,
     /// Standard error goes to the journal.
     pub(super) journal: bool,
     /// The editor that the user's other programs open.
@@ -25,7 +27,7 @@ pub(super) struct Environment {
 }
 
 /// Hob's variables without a section; others have one, as in `HOB_MODELS__DIR`.
-const PLAIN: &[&str] = &["HOB_HOST", "HOB_LISTEN", "HOB_HOSTS", "HOB_ORIGINS"];
+const PLAIN: &[&str] = &["HOB_HOST", "HOB_HOSTS", "HOB_KEY", "HOB_LAN", "HOB_LISTEN", "HOB_ORIGINS"];
 
 const ALIASES: &[(&str, &str)] = &[
     ("OLLAMA_HOST", "listen"),
@@ -79,6 +81,7 @@ impl Environment {
             own,
             aliases,
             state_directory: variables.get("STATE_DIRECTORY").cloned(),
+            runtime_directory: variables.get("RUNTIME_DIRECTORY").cloned(),
             journal: variables.contains_key("JOURNAL_STREAM"),
             editor: variables.get("VISUAL").or(variables.get("EDITOR")).cloned(),
             no_colour: variables.contains_key("NO_COLOR"),

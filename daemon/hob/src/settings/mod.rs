@@ -1,38 +1,45 @@
 //! Settings: layers of files and environment, read once into one typed struct. An unknown key is an error.
 
 mod credentials;
+mod door;
 mod environment;
+mod ownership;
 mod raw;
+mod secret;
 mod surroundings;
+mod values;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use front::{InvalidOrigin, OriginPattern};
 use platform::directories::Directories;
 use protocol::{CacheType, CacheTypes};
 use registry::Credential;
 use scheduler::{KeepAlive, MemoryLimit};
 use store::ModelName;
 
+pub(crate) use self::door::DoorSettings;
 use self::environment::Environment;
+use self::ownership::absolute;
+pub(crate) use self::ownership::{AdminSettings, ClaimSettings, TlsSettings};
 use self::raw::Raw;
+pub(crate) use self::secret::Secret;
 pub(crate) use self::surroundings::Surroundings;
+use self::values::{list, patience, ranged, size, time};
 
 /// Everything that an owner can decide, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
-    /// Where the daemon listens; loopback addresses only.
-    pub(crate) listen: Vec<SocketAddr>,
-    /// Host names that are ours, besides the loopback's.
-    pub(crate) hosts: Vec<String>,
-    /// Origins of pages that may call us, besides the loopback's.
-    pub(crate) origins: Vec<OriginPattern>,
-    /// Origins that Ollama lets in and we do not, and why.
-    pub(crate) origins_left_out: Vec<InvalidOrigin>,
+    /// Who comes in where.
+    pub(crate) door: DoorSettings,
+    pub(crate) tls: TlsSettings,
+    /// A claim without anybody at the box.
+    pub(crate) claim: Option<ClaimSettings>,
+    pub(crate) admin: AdminSettings,
+    /// Where what lives only as long as the daemon lies.
+    pub(crate) runtime_dir: PathBuf,
     pub(crate) models_dir: PathBuf,
     /// Where what else is kept lies.
     pub(crate) state_dir: PathBuf,
@@ -67,6 +74,10 @@ pub(crate) struct Settings {
     pub(crate) registry: RegistrySettings,
     /// Which daemon the command line talks to.
     pub(crate) client_host: Option<String>,
+    /// By which the command line is known to it.
+    pub(crate) client_key: Option<Secret>,
+    /// Where the boxes are kept that the command line was paired with.
+    pub(crate) boxes_dir: PathBuf,
     /// The console keeps a history.
     pub(crate) history: bool,
     /// What the console opens for a long message: a program and its arguments.
@@ -104,9 +115,6 @@ pub(crate) enum LogTarget {
     StandardError,
 }
 
-/// A time-out that is "never" is a day.
-const LONGEST_PATIENCE: Duration = Duration::from_secs(24 * 3600);
-
 impl Settings {
     /// Reads all layers: the machine's files, the user's file, Ollama's variables, Hob's own.
     ///
@@ -121,19 +129,19 @@ impl Settings {
 
     fn check(raw: Raw, directories: &Directories, environment: &Environment) -> anyhow::Result<Self> {
         let state_dir = environment.state_directory.as_ref().map(PathBuf::from);
-        let state_dir = raw.state.dir.or(state_dir).unwrap_or_else(|| directories.state.clone());
-        let state_dir = std::path::absolute(&state_dir)
-            .with_context(|| format!("setting state.dir: {}", state_dir.display()))?;
-        let models_dir = raw.models.dir.unwrap_or_else(|| state_dir.join("models"));
+        let state_dir = raw.state.dir.clone().or(state_dir).unwrap_or_else(|| directories.state.clone());
+        let state_dir = absolute("state.dir", &state_dir)?;
+        let models_dir = raw.models.dir.clone().unwrap_or_else(|| state_dir.join("models"));
         let cache_disk = size("cache.disk", raw.cache.disk.as_deref().unwrap_or("0"))?;
         let target = if environment.journal { LogTarget::Journal } else { LogTarget::StandardError };
-        let (origins, origins_left_out) = origins(raw.origins.as_deref(), environment)?;
+        let runtime_dir = ownership::runtime_dir(environment.runtime_directory.as_deref(), &state_dir);
         Ok(Self {
-            listen: addresses(raw.listen.as_deref())?,
-            hosts: list(raw.hosts.as_deref()),
-            origins,
-            origins_left_out,
-            models_dir: absolute(&models_dir)?,
+            door: DoorSettings::check(&raw, environment)?,
+            admin: ownership::admin(&raw, &runtime_dir)?,
+            tls: ownership::tls(raw.tls)?,
+            claim: ownership::claim(raw.claim)?,
+            runtime_dir,
+            models_dir: absolute("models.dir", &models_dir)?,
             state_dir: state_dir.clone(),
             keep_alive: time("models.keep_alive", raw.models.keep_alive.as_deref().unwrap_or("5m"))?,
             preload: models(raw.models.preload.as_deref())?,
@@ -166,6 +174,8 @@ impl Settings {
             prune: raw.models.prune.unwrap_or(true),
             registry: registry_settings(raw.registry)?,
             client_host: raw.host,
+            client_key: raw.key.map(Secret::from),
+            boxes_dir: directories.config.join("boxes"),
             history: raw.cli.history.unwrap_or(true),
             editor: raw.cli.editor.or(environment.editor.clone()).unwrap_or_else(|| "vi".into()),
             colours: !environment.no_colour,
@@ -199,35 +209,6 @@ fn memory_limit(raw: &raw::Memory) -> anyhow::Result<MemoryLimit> {
     }
 }
 
-/// Bytes, as in `8GiB`, `500MB` or `4096`.
-fn size(name: &str, text: &str) -> anyhow::Result<u64> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let unit = match unit.trim() {
-        "" | "B" => 1,
-        "KB" => 1000,
-        "MB" => 1_000_000,
-        "GB" => 1_000_000_000,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        "TiB" => 1 << 40,
-        _ => 0,
-    };
-    let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
-    bytes
-        .filter(|_| unit > 0)
-        .with_context(|| format!("setting {name}: \"{text}\" is no size; write it like 8GiB or 500MB"))
-}
-
-/// A time after which something is given up; 0 and negative ones are never.
-fn patience(name: &str, text: &str) -> anyhow::Result<Duration> {
-    Ok(match time(name, text)? {
-        KeepAlive::For(Duration::ZERO) | KeepAlive::Forever => LONGEST_PATIENCE,
-        KeepAlive::For(time) => time.min(LONGEST_PATIENCE),
-    })
-}
-
 fn models(text: Option<&str>) -> anyhow::Result<Vec<ModelName>> {
     let name = |name: String| {
         name.parse().with_context(|| format!("setting models.preload: {name:?} is no model's name"))
@@ -235,82 +216,15 @@ fn models(text: Option<&str>) -> anyhow::Result<Vec<ModelName>> {
     list(text).into_iter().map(name).collect()
 }
 
-/// Those that are let in; and those that are not, where Ollama's variable names them, which was set for another program.
-fn origins(
-    text: Option<&str>,
-    environment: &Environment,
-) -> anyhow::Result<(Vec<OriginPattern>, Vec<InvalidOrigin>)> {
-    let is_named = |variables: &[(String, String)]| variables.iter().any(|(key, _)| key == "origins");
-    let ollamas = is_named(&environment.aliases) && !is_named(&environment.own);
-    let (mut origins, mut left_out) = (Vec::new(), Vec::new());
-    for origin in list(text) {
-        match origin.parse() {
-            Ok(origin) => origins.push(origin),
-            Err(error) if ollamas => left_out.push(error),
-            Err(error) => return Err(error).context("setting origins"),
-        }
-    }
-    Ok((origins, left_out))
-}
-
 fn cache_type(name: &str, text: Option<&str>) -> anyhow::Result<CacheType> {
     text.map_or(Ok(CacheType::F16), |text| text.parse().with_context(|| format!("setting {name}")))
 }
 
-fn time(name: &str, text: &str) -> anyhow::Result<KeepAlive> {
-    text.parse().with_context(|| format!("setting {name}"))
-}
-
-fn ranged(name: &str, given: Option<u32>, default: u32, low: u32, high: u32) -> anyhow::Result<u32> {
-    let value = given.unwrap_or(default);
-    anyhow::ensure!(
-        (low..=high).contains(&value),
-        "setting {name} is {value}, it must be from {low} to {high}"
-    );
-    Ok(value)
-}
-
-fn list(text: Option<&str>) -> Vec<String> {
-    text.unwrap_or_default()
-        .split(',')
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-        .map(Into::into)
-        .collect()
-}
-
-/// The default is Ollama's port on both loopbacks.
-fn addresses(text: Option<&str>) -> anyhow::Result<Vec<SocketAddr>> {
-    let Some(text) = text else {
-        return Ok(vec![([127, 0, 0, 1], PORT).into(), (std::net::Ipv6Addr::LOCALHOST, PORT).into()]);
-    };
-    list(Some(text)).iter().map(|part| address(part)).collect()
-}
-
-const PORT: u16 = 11434;
-
-fn address(text: &str) -> anyhow::Result<SocketAddr> {
-    let bare =
-        text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/').replace("localhost", "127.0.0.1");
-    let parsed = bare.parse::<SocketAddr>().or_else(|_| bare.parse().map(|ip| SocketAddr::new(ip, PORT)));
-    let address = parsed.with_context(|| {
-        format!("setting listen: \"{text}\" is no address; write it like 127.0.0.1:11434")
-    })?;
-    anyhow::ensure!(
-        address.ip().is_loopback(),
-        "setting listen: {address} is open to the network, which hob does not serve without TLS; use a loopback address \
-         such as 127.0.0.1:{}",
-        address.port()
-    );
-    Ok(address)
-}
-
-fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
-    std::path::absolute(path).with_context(|| format!("setting models.dir: {}", path.display()))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use super::values::LONGEST_PATIENCE;
     use super::*;
 
     fn settings(variables: &[(&str, &str)]) -> Result<Settings, String> {
@@ -324,7 +238,7 @@ mod tests {
     #[test]
     fn the_defaults_are_ollamas_where_it_has_them() {
         let settings = settings(&[]).unwrap();
-        assert_eq!(settings.listen[0].to_string(), "127.0.0.1:11434");
+        assert_eq!(settings.door.listen[0].to_string(), "127.0.0.1:11434");
         assert_eq!(settings.keep_alive, KeepAlive::For(Duration::from_secs(300)));
         assert_eq!(settings.models_dir, Path::new("/home/somebody/.local/share/hob/models"));
         assert_eq!(settings.state_dir, Path::new("/home/somebody/.local/share/hob"));
@@ -353,14 +267,14 @@ mod tests {
     }
 
     #[test]
-    fn of_ollamas_origins_what_cannot_be_had_is_left_out() {
-        let given = settings(&[("OLLAMA_ORIGINS", "*,https://home.example")]).unwrap();
-        assert_eq!(given.origins, ["https://home.example".parse().unwrap()]);
-        assert!(
-            given.origins_left_out[0].to_string().contains("https://home.example or chrome-extension://*")
-        );
-        let ours = settings(&[("OLLAMA_ORIGINS", "*"), ("HOB_ORIGINS", "app://obsidian.md")]).unwrap();
-        assert!(ours.origins_left_out.is_empty());
+    fn the_socket_and_the_boxes_lie_where_daemon_and_command_line_both_look() {
+        let service = settings(&[("RUNTIME_DIRECTORY", "/run/hob"), ("HOB_KEY", "hob_planted")]).unwrap();
+        assert_eq!(service.admin.socket, Path::new("/run/hob/admin.sock"));
+        assert_eq!(service.boxes_dir, Path::new("/home/somebody/.config/hob/boxes"));
+        assert_eq!(service.client_key.as_ref().unwrap().reveal(), "hob_planted");
+        assert!(!format!("{service:?}").contains("planted"));
+        let user = settings(&[]).unwrap();
+        assert_eq!(user.admin.socket, Path::new("/home/somebody/.local/share/hob/run/admin.sock"));
     }
 
     #[test]

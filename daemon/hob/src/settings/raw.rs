@@ -15,6 +15,14 @@ pub(super) struct Raw {
     pub(super) host: Option<String>,
     pub(super) hosts: Option<String>,
     pub(super) origins: Option<String>,
+    pub(super) lan: Option<String>,
+    pub(super) key: Option<String>,
+    pub(super) loopback: Loopback,
+    pub(super) plaintext: Plaintext,
+    pub(super) limits: Limits,
+    pub(super) tls: Tls,
+    pub(super) claim: Claim,
+    pub(super) admin: Admin,
     pub(super) models: Models,
     pub(super) state: State,
     pub(super) memory: Memory,
@@ -23,6 +31,60 @@ pub(super) struct Raw {
     pub(super) registry: Registry,
     pub(super) log: Log,
     pub(super) cli: Cli,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Loopback {
+    pub(super) require_key: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Plaintext {
+    pub(super) listen: Option<String>,
+    pub(super) allow: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Limits {
+    pub(super) connections: Option<u32>,
+    pub(super) streams: Option<u32>,
+    pub(super) header_time: Option<String>,
+    pub(super) header_bytes: Option<String>,
+    pub(super) headers: Option<u32>,
+    pub(super) body_idle: Option<String>,
+    pub(super) unpacked_bytes: Option<String>,
+    pub(super) held_bytes: Option<String>,
+    pub(super) passing_bytes: Option<String>,
+    pub(super) write_idle: Option<String>,
+    pub(super) idle: Option<String>,
+    pub(super) farewell: Option<String>,
+    pub(super) resets: Option<u32>,
+    pub(super) drain: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Tls {
+    pub(super) cert: Option<PathBuf>,
+    pub(super) key: Option<PathBuf>,
+    pub(super) names: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Claim {
+    pub(super) name: Option<String>,
+    pub(super) password_hash_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Admin {
+    pub(super) socket: Option<PathBuf>,
+    pub(super) group: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

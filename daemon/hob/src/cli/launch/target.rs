@@ -58,7 +58,7 @@ pub(super) async fn find(
     client: &Client,
     purpose: Purpose,
 ) -> anyhow::Result<(Target, Vec<String>)> {
-    let base = client.base().to_owned();
+    let base = client.base();
     let of = |model: &str| Target { base, model: model.to_owned(), context_tokens: WANTED_TOKENS };
     let models = match client.get("/api/tags").await {
         Ok(tags) => names(&tags),
