@@ -189,3 +189,6 @@ impl Access {
 fn allow(by: &Caller) -> Result<(), KeyError> {
     if by.may(Scope::Admin) { Ok(()) } else { Err(KeyError::NotAllowed) }
 }
+
+#[cfg(test)]
+mod tests;
