@@ -175,7 +175,7 @@ impl Log {
     }
 
     #[cfg(test)]
-    pub(super) fn break_for_test(&mut self, file: File) {
+    pub(super) fn write_to_for_test(&mut self, file: File) {
         self.current.as_mut().unwrap().file = file;
     }
 

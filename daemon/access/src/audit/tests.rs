@@ -320,8 +320,7 @@ fn what_cannot_be_written_is_not_done_and_the_next_is_whole() {
     let audit = place.open();
     record_all(&audit, 2);
     let file = place.files().remove(0);
-    // A file that can be read alone stands for a disk that is full.
-    lock(&audit.written).log.break_for_test(fs::File::open(&file).unwrap());
+    audit.break_for_test();
     let event =
         Event { who: "operator", from: None, action: Action::KeyMake, target: "", outcome: Outcome::Done };
 
@@ -330,7 +329,7 @@ fn what_cannot_be_written_is_not_done_and_the_next_is_whole() {
     assert!(refused.unwrap_err().to_string().contains("nothing is changed"));
     lock(&audit.written)
         .log
-        .break_for_test(fs::OpenOptions::new().read(true).write(true).open(&file).unwrap());
+        .write_to_for_test(fs::OpenOptions::new().read(true).write(true).open(&file).unwrap());
     record(&audit, "later");
     assert_eq!(findings(&audit), []);
     assert_eq!(entries(&audit, 0).len(), 3);
