@@ -5,19 +5,23 @@
 //! write-ahead log that is synced at each commit, so a power cut takes nothing back and leaves nothing half done.
 #![forbid(unsafe_code)]
 
+mod audit;
 mod clock;
 mod database;
 mod error;
 mod expiry;
 mod keys;
 mod migrations;
+mod people;
 mod principals;
 mod responses;
 mod usage;
 
+pub use audit::{AuditEnds, AuditPosition};
 pub use clock::{CLOCK_SET, Clock};
 pub use database::State;
 pub use error::StateError;
 pub use keys::{KeyRow, NewKeyRow};
+pub use people::{PersonRow, SessionRow};
 pub use responses::{Conversation, Item, ItemKind, Limits, Response, Stored};
 pub use usage::{LastUse, UsageRow};

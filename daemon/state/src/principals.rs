@@ -10,12 +10,14 @@ use crate::StateError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PrincipalKind {
     Key,
+    Person,
 }
 
 impl PrincipalKind {
     fn name(self) -> &'static str {
         match self {
             Self::Key => "key",
+            Self::Person => "person",
         }
     }
 }

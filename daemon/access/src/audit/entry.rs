@@ -1,0 +1,289 @@
+//! One entry of the audit log: its words, its line, and the hash that binds it to the entry before. Pure.
+//!
+//! The hash is SHA-256 over the line up to its `,"hash":`, in which the hash of the entry before stands; so anybody can check it.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use state::AuditPosition;
+
+/// What was done, or was to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Action {
+    /// The daemon began to serve.
+    #[serde(rename = "start")]
+    Start,
+    /// The daemon ended in order.
+    #[serde(rename = "stop")]
+    Stop,
+    /// The box was claimed, or somebody tried to.
+    #[serde(rename = "claim")]
+    Claim,
+    /// Somebody signed in.
+    #[serde(rename = "sign-in")]
+    SignIn,
+    /// Somebody signed out.
+    #[serde(rename = "sign-out")]
+    SignOut,
+    /// A session was ended by somebody.
+    #[serde(rename = "session.end")]
+    SessionEnd,
+    /// Somebody typed their password again, for what needs that.
+    #[serde(rename = "password.confirm")]
+    PasswordConfirm,
+    /// Somebody changed their password.
+    #[serde(rename = "password.change")]
+    PasswordChange,
+    /// The operator gave somebody another password.
+    #[serde(rename = "password.reset")]
+    PasswordReset,
+    /// A key was made.
+    #[serde(rename = "key.make")]
+    KeyMake,
+    /// A key was given another text.
+    #[serde(rename = "key.rotate")]
+    KeyRotate,
+    /// A key was ended.
+    #[serde(rename = "key.revoke")]
+    KeyRevoke,
+    /// A certificate was issued, or taken over from the owner's files.
+    #[serde(rename = "certificate")]
+    Certificate,
+    /// A model was made.
+    #[serde(rename = "model.make")]
+    ModelMake,
+    /// A model was copied.
+    #[serde(rename = "model.copy")]
+    ModelCopy,
+    /// A model was pulled.
+    #[serde(rename = "model.pull")]
+    ModelPull,
+    /// A model was pushed.
+    #[serde(rename = "model.push")]
+    ModelPush,
+    /// A model was removed.
+    #[serde(rename = "model.remove")]
+    ModelRemove,
+    /// A request was refused with 401 or 403; the target is its method and path.
+    #[serde(rename = "request")]
+    Request,
+    /// The last entry had not been written whole when the power went, and was put aside.
+    #[serde(rename = "audit.torn")]
+    AuditTorn,
+    /// Entries are missing, or are not what was written.
+    #[serde(rename = "audit.broken")]
+    AuditBroken,
+    /// The oldest entries were removed with age.
+    #[serde(rename = "audit.forget")]
+    AuditForget,
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It was done. For what changes something this is written first, so that nothing is done that is not written.
+    Done,
+    /// Whoever asked may not, or had the wrong words.
+    Refused,
+    /// It was to be done, and could not be.
+    Failed,
+}
+
+/// One entry, as it is read back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// Its number: one more than that of the entry before.
+    pub seq: u64,
+    /// When, by the clock of the box, which may have been wrong; RFC 3339.
+    pub time: String,
+    /// Who: `hob`, `operator`, `local`, `nobody`, `person:` and a name, or `key:` and an id.
+    pub who: String,
+    /// From where; absent by a UNIX socket.
+    pub from: Option<IpAddr>,
+    /// What.
+    pub action: Action,
+    /// With what: a name, an id, a path. What is not print is escaped.
+    pub target: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The hash of the entry before, in hex.
+    previous: Hash,
+    /// Its own.
+    hash: Hash,
+}
+
+/// A line that is no entry as this version writes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidEntry {
+    /// It is something else, or has been written otherwise.
+    #[error("is no entry")]
+    Unreadable,
+    /// Its hash is not that of what it says.
+    #[error("is not what was written")]
+    Changed,
+}
+
+impl Entry {
+    /// Makes the entry that follows another.
+    pub(super) fn after(previous: AuditPosition, time: String, event: &super::Event<'_>) -> Self {
+        let mut entry = Self {
+            seq: previous.seq + 1,
+            time,
+            who: printable(event.who, MOST_WHO),
+            from: event.from,
+            action: event.action,
+            target: printable(event.target, MOST_TARGET),
+            outcome: event.outcome,
+            previous: Hash(previous.hash),
+            hash: Hash::default(),
+        };
+        entry.hash = Hash(Sha256::digest(bound(&entry.line()).as_bytes()).into());
+        entry
+    }
+
+    /// Its line, without an end.
+    pub(super) fn line(&self) -> String {
+        serde_json::to_string(self).expect("numbers and strings can be written")
+    }
+
+    /// Reads a line.
+    ///
+    /// # Errors
+    /// [`InvalidEntry`]; whether it follows the entry before is `verify`'s.
+    pub fn parse(line: &str) -> Result<Self, InvalidEntry> {
+        let entry: Self = serde_json::from_str(line).map_err(|_| InvalidEntry::Unreadable)?;
+        // The same can be written in other bytes, which the hash would not cover.
+        if entry.line() != line {
+            return Err(InvalidEntry::Unreadable);
+        }
+        let hash: [u8; 32] = Sha256::digest(bound(line).as_bytes()).into();
+        if hash == entry.hash.0 { Ok(entry) } else { Err(InvalidEntry::Changed) }
+    }
+
+    /// Where it stands.
+    pub fn position(&self) -> AuditPosition {
+        AuditPosition { seq: self.seq, hash: self.hash.0 }
+    }
+
+    /// The hash of the entry before.
+    pub fn previous(&self) -> [u8; 32] {
+        self.previous.0
+    }
+}
+
+/// What of a line its hash covers.
+fn bound(line: &str) -> &str {
+    line.rsplit_once(HASH_FIELD).map_or(line, |(bound, _)| bound)
+}
+
+const HASH_FIELD: &str = ",\"hash\":";
+
+/// How many bytes of names and paths are written.
+const MOST_WHO: usize = 128;
+const MOST_TARGET: usize = 512;
+
+/// What a stranger may have chosen, on one line and no longer than this, so that it passes for nothing else in a terminal.
+pub(crate) fn printable(text: &str, most: usize) -> String {
+    let mut written = String::with_capacity(text.len().min(most));
+    for character in text.chars() {
+        let escaped =
+            if is_print(character) { character.into() } else { character.escape_unicode().to_string() };
+        if written.len() + escaped.len() > most {
+            written.push('…');
+            break;
+        }
+        written.push_str(&escaped);
+    }
+    written
+}
+
+/// Not what controls a terminal, turns the direction of writing, or cannot be seen.
+pub(crate) fn is_print(character: char) -> bool {
+    !character.is_control()
+        && !matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202f}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Written in lower-case hex.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Hash([u8; 32]);
+
+impl Serialize for Hash {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Hash {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let mut hash = [0; 32];
+        if text.len() != 64 || !text.is_ascii() {
+            return Err(serde::de::Error::custom("a hash has 64 digits"));
+        }
+        for (place, byte) in hash.iter_mut().enumerate() {
+            *byte =
+                u8::from_str_radix(&text[2 * place..2 * place + 2], 16).map_err(serde::de::Error::custom)?;
+        }
+        Ok(Self(hash))
+    }
+}
+
+impl fmt::Display for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::Event;
+
+    fn entry(target: &str) -> Entry {
+        let event =
+            Event { who: "operator", from: None, action: Action::KeyMake, target, outcome: Outcome::Done };
+        Entry::after(AuditPosition::default(), "2026-11-26T00:00:00Z".into(), &event)
+    }
+
+    #[test]
+    fn a_line_is_read_back_and_no_other_bytes_are_it() {
+        let entry = entry("key_1");
+        let line = entry.line();
+
+        assert_eq!(Entry::parse(&line), Ok(entry));
+        assert_eq!(Entry::parse(&line.replace("key_1", "key_2")), Err(InvalidEntry::Changed));
+        for other in [line.replacen(',', ", ", 1), line.replacen('{', "{\"x\":1,", 1), line[..40].into()] {
+            assert_eq!(Entry::parse(&other), Err(InvalidEntry::Unreadable), "{other}");
+        }
+    }
+
+    #[test]
+    fn nobody_writes_a_second_line_or_paints_a_terminal() {
+        let entry = entry("a\n{\"seq\":9}\u{1b}[2J\u{202e}\0é");
+
+        assert_eq!(entry.target, "a\\u{a}{\"seq\":9}\\u{1b}[2J\\u{202e}\\u{0}é");
+        assert_eq!(entry.line().lines().count(), 1);
+        assert_eq!(Entry::parse(&entry.line()).as_ref(), Ok(&entry));
+        // A hash that somebody writes into a name is a part of the name.
+        let forged = self::entry("x\",\"hash\":\"00");
+        assert_eq!(Entry::parse(&forged.line()).as_ref(), Ok(&forged));
+    }
+
+    #[test]
+    fn what_is_long_is_cut_between_characters() {
+        let entry = entry(&"é".repeat(1000));
+
+        assert!(entry.target.len() <= MOST_TARGET + '…'.len_utf8() && entry.target.ends_with("é…"));
+    }
+}

@@ -1,0 +1,382 @@
+//! The files of the audit log: `audit-N.jsonl`, each named for its first entry, each entry synced before it counts. What a line
+//! says is `entry`'s; whether the whole is what was written, `verify`'s.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use state::{AuditEnds, AuditPosition};
+
+use super::{AuditError, Entry, Event};
+
+/// A file that is longer is followed by another.
+const MOST_BYTES: u64 = 4 << 20;
+/// How many are kept: with what is refused limited, years of a household, or a month of somebody who keeps hammering.
+const MOST_FILES: usize = 64;
+/// A line that is longer is none of ours.
+const MOST_LINE: u64 = 16 << 10;
+/// Of a line that was not written whole.
+const MOST_ASIDE: usize = 64 << 10;
+
+/// The files, of which the last is written to.
+#[derive(Debug)]
+pub(super) struct Log {
+    folder: PathBuf,
+    /// The oldest first.
+    files: Vec<Numbered>,
+    /// None before the first entry, and where nothing is to be added to what lies there.
+    current: Option<Current>,
+    ends: AuditEnds,
+    most_bytes: u64,
+    most_files: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Numbered {
+    first: u64,
+    path: PathBuf,
+}
+
+#[derive(Debug)]
+struct Current {
+    file: File,
+    /// Up to the end of the last entry that counts.
+    bytes: u64,
+    /// More may lie behind that, of an entry that could not be written.
+    unclean: bool,
+}
+
+/// What was noticed on opening.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Notice {
+    /// The last line was not whole, and lies in a file of its own now.
+    Torn { bytes: usize, aside: String },
+    /// Entries are missing or changed.
+    Broken(String),
+}
+
+/// A file that goes, and what is removed with it.
+pub(super) struct Oldest {
+    path: PathBuf,
+    pub(super) removed: AuditPosition,
+}
+
+impl Log {
+    /// Opens what is there and finds where to go on.
+    pub(super) fn open(folder: &Path, known: Option<AuditEnds>) -> Result<(Self, Vec<Notice>), AuditError> {
+        Self::open_with(folder, known, (MOST_BYTES, MOST_FILES))
+    }
+
+    pub(super) fn open_with(
+        folder: &Path,
+        known: Option<AuditEnds>,
+        (most_bytes, most_files): (u64, usize),
+    ) -> Result<(Self, Vec<Notice>), AuditError> {
+        make(folder).map_err(|source| failed("make", folder, source))?;
+        let mut files = list(folder)?;
+        let mut ends = known.unwrap_or_default();
+        // What was to be removed when the power went.
+        while files.len() > 1 && files[1].first <= ends.removed.seq + 1 {
+            let path = files.remove(0).path;
+            platform::durable::remove(&path).map_err(|source| failed("remove", &path, source))?;
+        }
+        let mut notices = Vec::new();
+        let mut found = Tail::default();
+        while let Some(last) = files.last() {
+            let path = last.path.clone();
+            found = Tail::read(&path, ends.last).map_err(|source| failed("read", &path, source))?;
+            if !found.torn.is_empty() {
+                notices.push(put_aside(folder, &path, &found)?);
+            }
+            if found.last.is_some() || found.damaged {
+                break;
+            }
+            // It was made for an entry that did not come to be.
+            files.pop();
+            platform::durable::remove(&path).map_err(|source| failed("remove", &path, source))?;
+        }
+        let mut current = None;
+        match (known, found.broken(ends.last)) {
+            (Some(_), Some(what)) => {
+                notices.push(Notice::Broken(what));
+                // The chain goes on from what is known, so that what is missing stays missing, in a file of its own.
+                ends.last.seq = ends.last.seq.max(found.last.map_or(0, |last| last.seq));
+            }
+            _ => {
+                ends.last = found.last.unwrap_or(ends.last);
+                if let Some(last) = files.last() {
+                    let file = OpenOptions::new().read(true).write(true).open(&last.path);
+                    let file = file.map_err(|source| failed("open", &last.path, source))?;
+                    current = Some(Current { file, bytes: found.bytes, unclean: true });
+                }
+            }
+        }
+        Ok((Self { folder: folder.into(), files, current, ends, most_bytes, most_files }, notices))
+    }
+
+    /// Both ends of it.
+    pub(super) fn ends(&self) -> AuditEnds {
+        self.ends
+    }
+
+    /// Adds an entry, and returns once it is on the disk. On an error it is not in the log.
+    pub(super) fn append(&mut self, time: &str, event: &Event<'_>) -> Result<(), AuditError> {
+        let entry = Entry::after(self.ends.last, time.into(), event);
+        if self.current.as_ref().is_none_or(|current| current.bytes >= self.most_bytes) {
+            self.current = Some(self.begin(entry.seq)?);
+        }
+        let path = self.files.last().map(|last| last.path.clone()).unwrap_or_default();
+        let current = self.current.as_mut().expect("it was begun above");
+        let line = entry.line() + "\n";
+        current.add(line.as_bytes()).map_err(|source| failed("write", &path, source))?;
+        self.ends.last = entry.position();
+        Ok(())
+    }
+
+    /// Begins a file for the entry of this number.
+    fn begin(&mut self, first: u64) -> Result<Current, AuditError> {
+        let path = self.folder.join(format!("{PREFIX}{first:010}{SUFFIX}"));
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let opened = options.open(&path).and_then(|file| {
+            platform::durable::sync_folder(&self.folder)?;
+            Ok(file)
+        });
+        let file = opened.map_err(|source| failed("begin", &path, source))?;
+        if self.files.last().is_none_or(|last| last.first != first) {
+            self.files.push(Numbered { first, path });
+        }
+        Ok(Current { file, bytes: 0, unclean: true })
+    }
+
+    /// The file that is one too many, if one is.
+    pub(super) fn beyond_limit(&self) -> Option<Oldest> {
+        let (oldest, next) = (self.files.first()?, self.files.get(1)?);
+        if self.files.len() <= self.most_files {
+            return None;
+        }
+        let first = first_entry(&next.path);
+        // If it cannot be told, the check will say that what follows is bound to something else: which is so.
+        let hash = first.map_or([0; 32], |entry| entry.previous());
+        Some(Oldest { path: oldest.path.clone(), removed: AuditPosition { seq: next.first - 1, hash } })
+    }
+
+    /// Counts it as removed, which is to be kept before it is.
+    pub(super) fn forget(&mut self, oldest: &Oldest) {
+        self.ends.removed = oldest.removed;
+        self.files.retain(|file| file.path != oldest.path);
+    }
+
+    /// Removes it.
+    pub(super) fn remove(&self, oldest: &Oldest) -> Result<(), AuditError> {
+        platform::durable::remove(&oldest.path).map_err(|source| failed("remove", &oldest.path, source))
+    }
+
+    /// The lines after an entry, up to the last that counts now.
+    pub(super) fn entries(&self, after: u64) -> Result<Entries, AuditError> {
+        let skipped =
+            self.files.iter().skip(1).take_while(|next| next.first <= after.saturating_add(1)).count();
+        let mut files: Vec<PathBuf> = self.files.iter().skip(skipped).map(|file| file.path.clone()).collect();
+        let bytes = self.current.as_ref().map_or(u64::MAX, |current| current.bytes);
+        files.reverse();
+        Ok(Entries { after, files, last_bytes: bytes, open: None })
+    }
+}
+
+impl Current {
+    fn add(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.unclean {
+            self.file.set_len(self.bytes)?;
+        }
+        self.unclean = true;
+        self.file.seek(SeekFrom::Start(self.bytes))?;
+        self.file.write_all(line)?;
+        self.file.sync_data()?;
+        self.unclean = false;
+        self.bytes += line.len() as u64;
+        Ok(())
+    }
+}
+
+/// The lines of entries.
+#[derive(Debug)]
+pub struct Entries {
+    after: u64,
+    /// The next one last.
+    files: Vec<PathBuf>,
+    /// How much of the last file counts.
+    last_bytes: u64,
+    open: Option<(PathBuf, BufReader<io::Take<File>>)>,
+}
+
+impl Entries {
+    fn read(&mut self) -> Result<Option<String>, AuditError> {
+        loop {
+            let Some((path, reader)) = &mut self.open else {
+                let Some(path) = self.files.pop() else { return Ok(None) };
+                let most = if self.files.is_empty() { self.last_bytes } else { u64::MAX };
+                match File::open(&path) {
+                    Ok(file) => self.open = Some((path, BufReader::new(file.take(most)))),
+                    // It was removed with age meanwhile, or by somebody, which a check tells from the numbers.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(source) => return Err(failed("read", &path, source)),
+                }
+                continue;
+            };
+            let line = read_line(reader).map_err(|source| failed("read", path, source))?;
+            match line {
+                Some(line) if seq_of(&line.bytes).is_none_or(|seq| seq > self.after) => {
+                    return Ok(Some(String::from_utf8_lossy(&line.bytes).into_owned()));
+                }
+                Some(_) => {}
+                None => self.open = None,
+            }
+        }
+    }
+}
+
+impl Iterator for Entries {
+    type Item = Result<String, AuditError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.read().transpose()
+    }
+}
+
+/// How a file ends.
+#[derive(Debug, Default)]
+struct Tail {
+    /// Up to the end of its last whole line.
+    bytes: u64,
+    /// Its last entry.
+    last: Option<AuditPosition>,
+    /// What follows that without being an entry.
+    torn: Vec<u8>,
+    torn_bytes: usize,
+    /// Lines that are no entries lie before others.
+    damaged: bool,
+    /// What is known to be the last entry is in it, and all after it follows from it.
+    follows: bool,
+}
+
+impl Tail {
+    fn read(path: &Path, known: AuditPosition) -> io::Result<Self> {
+        let mut reader = BufReader::new(File::open(path)?);
+        let mut tail = Self::default();
+        let mut before: Option<AuditPosition> = None;
+        while let Some(line) = read_line(&mut reader)? {
+            let entry = std::str::from_utf8(&line.bytes).ok().and_then(|text| Entry::parse(text).ok());
+            let Some(entry) = entry.filter(|_| line.ended) else {
+                tail.torn_bytes += line.length;
+                tail.torn.extend(line.bytes.iter().take(MOST_ASIDE.saturating_sub(tail.torn.len())));
+                continue;
+            };
+            let position = entry.position();
+            tail.follows = position == known
+                || entry.previous() == known.hash && entry.seq == known.seq + 1
+                || tail.follows && before.is_some_and(|before| entry.previous() == before.hash);
+            before = Some(position);
+            tail.last = before;
+            tail.damaged |= tail.torn_bytes > 0;
+            tail.bytes += (tail.torn_bytes + line.length) as u64;
+            (tail.torn, tail.torn_bytes) = (Vec::new(), 0);
+        }
+        Ok(tail)
+    }
+
+    /// What is wrong with it, when this is known to be the last entry.
+    fn broken(&self, known: AuditPosition) -> Option<String> {
+        let found = self.last.map_or(0, |last| last.seq);
+        if found < known.seq {
+            return Some(format!("entries {} to {} are missing", found + 1, known.seq));
+        }
+        let whole = self.follows || known.seq == 0 && self.last.is_none();
+        (!whole || self.damaged).then(|| format!("entries up to {found} do not follow from {}", known.seq))
+    }
+}
+
+/// Puts what was not written whole into a file of its own.
+fn put_aside(folder: &Path, path: &Path, tail: &Tail) -> Result<Notice, AuditError> {
+    let aside = format!("torn-after-{:010}.part", tail.last.map_or(0, |last| last.seq));
+    let put = || {
+        let file = OpenOptions::new().write(true).open(path)?;
+        write_private(&folder.join(&aside), &tail.torn)?;
+        file.set_len(tail.bytes)?;
+        file.sync_all()
+    };
+    put().map_err(|source| failed("mend", path, source))?;
+    Ok(Notice::Torn { bytes: tail.torn_bytes, aside })
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        platform::durable::write_with(path, bytes, fs::Permissions::from_mode(0o600))
+    }
+    #[cfg(not(unix))]
+    platform::durable::write(path, bytes)
+}
+
+fn first_entry(path: &Path) -> Option<Entry> {
+    let line = read_line(&mut BufReader::new(File::open(path).ok()?)).ok()??;
+    Entry::parse(std::str::from_utf8(&line.bytes).ok()?).ok()
+}
+
+struct Line {
+    /// Without its end, and no more than a line may have.
+    bytes: Vec<u8>,
+    ended: bool,
+    length: usize,
+}
+
+/// Reads a line, however long somebody made it.
+fn read_line(reader: &mut impl io::BufRead) -> io::Result<Option<Line>> {
+    let mut line = Line { bytes: Vec::new(), ended: false, length: 0 };
+    line.length = reader.by_ref().take(MOST_LINE).read_until(b'\n', &mut line.bytes)?;
+    line.ended = line.bytes.last() == Some(&b'\n');
+    if line.ended {
+        line.bytes.pop();
+    }
+    Ok((line.length > 0).then_some(line))
+}
+
+/// The number of an entry, without reading the rest of it.
+fn seq_of(line: &[u8]) -> Option<u64> {
+    let digits = line.strip_prefix(b"{\"seq\":")?;
+    let end = digits.iter().position(|byte| *byte == b',')?;
+    std::str::from_utf8(&digits[..end]).ok()?.parse().ok()
+}
+
+fn list(folder: &Path) -> Result<Vec<Numbered>, AuditError> {
+    let listed = fs::read_dir(folder).and_then(|entries| {
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<PathBuf>>>()
+    });
+    let paths = listed.map_err(|source| failed("list", folder, source))?;
+    let mut files: Vec<Numbered> = paths
+        .into_iter()
+        .filter_map(|path| {
+            let number = path.file_name()?.to_str()?.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
+            Some(Numbered { first: number.parse().ok()?, path })
+        })
+        .collect();
+    files.sort_by_key(|file| file.first);
+    Ok(files)
+}
+
+const PREFIX: &str = "audit-";
+const SUFFIX: &str = ".jsonl";
+
+fn make(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+fn failed(action: &'static str, path: &Path, source: io::Error) -> AuditError {
+    AuditError::Io { action, path: path.into(), source }
+}
