@@ -23,6 +23,7 @@ use crate::connection::{Protocol, Protocols, Verdict, Watch};
 use crate::conversation::Conversation;
 use crate::guard::Guard;
 use crate::memory::Memory;
+use crate::refused::Refusals;
 use crate::seats::{Seat, Seats};
 use crate::tls::{Begun, Handshakes, Secured};
 use crate::wire::Wire;
@@ -40,10 +41,11 @@ pub(crate) struct House {
     handshakes: Handshakes,
     near: Protocols,
     far: Protocols,
+    pub(crate) refusals: Refusals,
 }
 
 impl House {
-    pub(crate) fn new(app: Router, config: Config) -> Self {
+    pub(crate) fn new(app: Router, config: Config, refusals: Refusals) -> Self {
         let limits = config.limits;
         Self {
             app,
@@ -56,6 +58,7 @@ impl House {
             near: Protocols::within(&limits, limits.streams),
             far: Protocols::within(&limits, limits.network_streams.min(limits.streams)),
             limits,
+            refusals,
         }
     }
 }

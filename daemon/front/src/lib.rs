@@ -16,6 +16,7 @@ mod memory;
 mod origin;
 mod plain;
 mod refusal;
+mod refused;
 mod request;
 mod request_body;
 mod request_id;

@@ -19,6 +19,7 @@ use tower_http::request_id::RequestId;
 use crate::conversation::Conversation;
 use crate::door::{Door, Peer};
 use crate::refusal::{Family, refusal};
+use crate::refused::Refusal;
 use crate::request_body::{self, Arrival, Use};
 use crate::unpack::{self, Packing};
 use crate::{Loopback, credential, request_id};
@@ -39,17 +40,21 @@ impl Door {
             (request.method().clone(), request.uri().path().to_owned(), request.version());
         let origin = Origin { way: self.way(&peer, request.headers()), address: peer.address };
         let asked = Asked { family: Family::of(&path), id: id.clone(), arrival, origin, peer };
-        let mut response = self.answer(request, asked).await;
+        let mut response = Arc::clone(&self).answer(request, asked).await;
         let caller = response.extensions_mut().remove::<Caller>().unwrap_or_else(Caller::nobody);
         request_id::put(response.headers_mut(), &id);
         let status = response.status();
-        if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().entry(WWW_AUTHENTICATE).or_insert(BEARER);
-        }
         tracing::debug!(
             id = ?id.header_value(), who = %caller.name(), from = ?origin.address, %method, path, ?version,
             status = status.as_u16(), elapsed = ?started.elapsed(), "request"
         );
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().entry(WWW_AUTHENTICATE).or_insert(BEARER);
+        }
+        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            let target = format!("{method} {path}");
+            self.house.refusals.note(Refusal { caller, address: origin.address, target });
+        }
         response.map(|body| conversation.watch(body, turn))
     }
 
@@ -66,6 +71,10 @@ impl Door {
         if request.headers().len() > self.house.limits.headers {
             return asked
                 .refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the request has too many headers");
+        }
+        if bytes(request.headers()) > self.house.limits.header_bytes {
+            return asked
+                .refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the request's headers are too large");
         }
         let server_name = asked.peer.server_name.as_deref();
         let welcome = self.guard.check(request.method(), request.uri(), request.headers(), server_name);
@@ -141,6 +150,11 @@ impl Door {
             _ => response,
         }
     }
+}
+
+/// Of headers as they are written. hyper looks at its limit between two reads, the last of which may go far beyond.
+fn bytes(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len()).sum()
 }
 
 const BEARER: HeaderValue = HeaderValue::from_static("Bearer");

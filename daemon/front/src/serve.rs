@@ -18,6 +18,7 @@ use crate::admin_socket::SocketFile;
 use crate::door::{Connected, Door, Entrance, House, Socket};
 use crate::guard::{Guard, Ours, Scheme};
 use crate::listen::{Bound, Kind};
+use crate::refused::Refusals;
 use crate::{Limits, Listener, OriginPattern};
 
 /// What the operator decided.
@@ -52,7 +53,9 @@ pub enum Loopback {
 pub async fn serve(listeners: Vec<Listener>, app: Router, config: Config, shutdown: CancellationToken) {
     let places = Places::within(&config.limits);
     let (hosts, origins) = (config.hosts.clone(), config.origins.clone());
-    let house = Arc::new(House::new(app, config));
+    let (refusals, writing) = Refusals::to(config.access.clone());
+    let writing = tokio::spawn(writing);
+    let house = Arc::new(House::new(app, config, refusals));
     let accepting = listeners.into_iter().map(|listener| {
         let port = listener.address().map_or(0, |address| address.port());
         let (socket, entrance, ours) = match listener.socket {
@@ -70,12 +73,17 @@ pub async fn serve(listeners: Vec<Listener>, app: Router, config: Config, shutdo
         tokio::spawn(accept(door, socket, places.clone(), shutdown.clone()))
     });
     let accepting: Vec<_> = accepting.collect();
+    drop(house);
     for door in accepting {
         match door.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "cannot listen"),
             Err(error) => tracing::error!(%error, "a listener ended"),
         }
+    }
+    // Whoever told it something is gone by now.
+    if let Err(error) = writing.await {
+        tracing::error!(%error, "refusals are not in the audit log");
     }
 }
 

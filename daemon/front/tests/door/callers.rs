@@ -2,7 +2,9 @@
 
 use front::{Limits, Loopback};
 
-use crate::harness::{By, Door, app};
+use tokio::time::timeout;
+
+use crate::harness::{By, Door, PATIENCE, app};
 
 const OWN_PAGE: &str = "Sec-Fetch-Site: same-origin\r\n";
 
@@ -41,6 +43,24 @@ async fn who_is_refused_is_told_so_in_the_familys_words() {
         assert_eq!(answer.header("www-authenticate").unwrap(), "bearer");
         assert!(answer.body.contains(said) && !answer.body.contains("sk-wrong"), "{answer:?}");
     }
+}
+
+#[tokio::test]
+async fn refusals_are_in_the_audit_log_without_what_was_presented() {
+    let mut door = Door::lan(app(), Limits::default());
+    door.ask_tls("POST /v1/chat/completions?secret=1", "Authorization: Bearer hob_wrong\r\n", b"{}").await;
+    door.ask_tls("POST /echo", "Origin: https://evil.example\r\n", b"{}").await;
+    door.ask_tls("GET /", &door.bearer(), b"").await;
+
+    door.stop.cancel();
+    timeout(PATIENCE, &mut door.serving).await.unwrap().unwrap();
+
+    let written: Vec<_> = door.access.audit_entries(0).unwrap().map(Result::unwrap).collect();
+    let refused = written.iter().filter(|line| line.contains(r#""refused""#)).collect::<Vec<_>>();
+    assert_eq!(refused.len(), 2, "{written:?}");
+    assert!(refused[0].contains(r#""POST /v1/chat/completions""#) && refused[1].contains(r#""POST /echo""#));
+    assert!(refused.iter().all(|line| line.contains("127.0.0.1") && line.contains("nobody")), "{refused:?}");
+    assert!(!written.iter().any(|line| line.contains("hob_") || line.contains("secret")), "{written:?}");
 }
 
 #[tokio::test]
