@@ -3,6 +3,7 @@
 
 pub mod docker_registry;
 pub mod group;
+pub mod lan;
 pub mod server;
 
 use std::io::{BufRead, BufReader};
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::group::Group;
+use crate::lan::Lan;
 
 /// How long anything may take before a test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -27,6 +29,8 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Hob {
     /// `http://127.0.0.1:PORT`.
     pub url: String,
+    /// `https://ADDRESS:PORT`, of one that was started on a network.
+    pub lan_url: Option<String>,
     /// Its home; gone with it.
     pub home: TempDir,
     environment: Vec<(String, String)>,
@@ -114,11 +118,19 @@ impl Hob {
     }
 
     /// Kills the daemon as a power cut would, and starts another one over what it left.
-    pub fn killed_and_restarted(mut self) -> Self {
+    pub fn killed_and_restarted(self) -> Self {
+        self.restarted_with(&[])
+    }
+
+    /// The same, with other settings as well.
+    pub fn restarted_with(mut self, environment: &[(&str, &str)]) -> Self {
         self.daemon.kill().unwrap();
         self.daemon.wait().unwrap();
         let home = std::mem::replace(&mut self.home, TempDir::new().unwrap());
-        Self::launch(command(home.path()), home, std::mem::take(&mut self.environment))
+        let mut settings = std::mem::take(&mut self.environment);
+        settings.retain(|(name, _)| environment.iter().all(|(other, _)| other != name));
+        settings.extend(owned(environment));
+        Self::launch(command(home.path()), home, settings)
     }
 
     /// A daemon whose workers answer by the script that a prompt is; it has the model `smollm2`.
@@ -126,6 +138,17 @@ impl Hob {
         let home = TempDir::new().unwrap();
         let command = clean_command(&built("scripted-hob"), home.path());
         Self::launch(command, home, Vec::new()).with_model()
+    }
+
+    /// A daemon with nothing in its store that serves a network, too.
+    pub fn start_on(lan: &Lan, environment: &[(&str, &str)]) -> Self {
+        let address = format!("{}:0", lan.address);
+        Self::start_empty(&[&[("HOB_LAN", address.as_str())], environment].concat())
+    }
+
+    /// A daemon that something else starts, which is given `serve` as its last argument.
+    pub fn start_as(command: Command, home: TempDir, environment: &[(&str, &str)]) -> Self {
+        Self::launch(command, home, owned(environment))
     }
 
     fn launch(mut command: Command, home: TempDir, environment: Vec<(String, String)>) -> Self {
@@ -145,18 +168,27 @@ impl Hob {
                 kept.add(&line);
             }
         });
-        let url = match listening.recv_timeout(PATIENCE) {
+        let address = || match listening.recv_timeout(PATIENCE) {
             Ok(url) => url,
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                 panic!("hob does not listen: {}", log.text.lock().unwrap())
             }
         };
-        Self { url, home, environment, daemon, log }
+        let url = address();
+        let lan_url = environment.iter().any(|(name, _)| name == "HOB_LAN").then(address);
+        Self { url, lan_url, home, environment, daemon, log }
     }
 
     /// `hob ARGS...` against this daemon.
     pub fn cli(&self, args: &[&str]) -> Output {
         self.command().args(args).stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// The same, with something on its standard input.
+    pub fn cli_saying(&self, args: &[&str], input: &str) -> Output {
+        let file = self.home.path().join("input");
+        std::fs::write(&file, input).unwrap();
+        self.command().args(args).stdin(std::fs::File::open(file).unwrap()).output().unwrap()
     }
 
     /// The command line, to be given arguments.

@@ -1,14 +1,22 @@
-//! The box's identity, open: what it serves TLS with, what it is called, and when that is made anew. What is made, and how,
+//! The box's identity, open: what it serves TLS with, what it is called, and when something of that is made anew. How it is made
 //! is `authority`'s and `leaf`'s.
 
-use std::net::IpAddr;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use rustls::ServerConfig;
 use rustls_pki_types::CertificateDer;
 
-use crate::{DeviceId, IdentityError};
+use crate::authority::{Authority, DAY, Moment, label};
+use crate::folder::Folder;
+use crate::leaf::Leaf;
+use crate::names::{Names, Subjects, is_within, signable};
+use crate::own::{Files, Fingerprint, Own, OwnCertificate};
+use crate::serving::{self, Serving};
+use crate::status::{Source, Status, Warning};
+use crate::{DeviceId, IdentityError, OwnCertificateError, pem, trust};
 
 /// What time it is, in seconds since 1970.
 pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -20,33 +28,52 @@ pub struct Config {
     pub names: Names,
     /// What time it is.
     pub now: Now,
-    /// When this build was made, in seconds since 1970: it is not earlier than that.
+    /// When this build was made, in seconds since 1970: it is not earlier than that, whatever the clock says.
     pub build_date: i64,
     /// A certificate that the owner has for the box.
     pub own: Option<OwnCertificate>,
 }
 
-/// What the box is called beside its own label.
-#[derive(Clone, Debug, Default)]
-pub struct Names {
-    /// The operating system's name for the machine.
-    pub hostname: String,
-    /// More, by the settings.
-    pub extra: Vec<String>,
-}
-
-/// Where the owner's certificate lies.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OwnCertificate {
-    /// The chain, PEM, the box's own first.
-    pub cert: PathBuf,
-    /// Its key, PEM.
-    pub key: PathBuf,
-}
-
 /// Who the box is. A clone is cheap, and the same identity.
 #[derive(Clone)]
-pub struct Identity {}
+pub struct Identity(Arc<Shared>);
+
+struct Shared {
+    config: Config,
+    folder: Folder,
+    authority: Authority,
+    id: DeviceId,
+    label: String,
+    root_pem: String,
+    names: BTreeSet<String>,
+    serving: Arc<Serving>,
+    tls: Arc<ServerConfig>,
+    addresses: RwLock<BTreeSet<IpAddr>>,
+    held: Mutex<Held>,
+}
+
+/// What changes from one look to the next.
+struct Held {
+    leaf: Leaf,
+    /// What the certificate should be for since when, and is not yet.
+    wanted: Option<(Subjects, i64)>,
+    looked: Looked,
+    own: OwnHeld,
+    unsaved: Option<String>,
+}
+
+/// Whether the box's addresses were looked at before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Looked {
+    Never,
+    Before,
+}
+
+#[derive(Default)]
+struct OwnHeld {
+    seen: Option<Fingerprint>,
+    problem: Option<OwnCertificateError>,
+}
 
 /// What a look at the surroundings led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,91 +86,247 @@ pub enum Refreshed {
     Loaded,
 }
 
-/// How things stand, for people and for `/readyz`.
-#[derive(Clone, Debug)]
-pub struct Status {
-    /// Who the box is.
-    pub id: DeviceId,
-    /// Its name on the network: `hob-` and four letters of its ID.
-    pub label: String,
-    /// Whose certificate is served.
-    pub source: Source,
-    /// The names and addresses in that certificate.
-    pub names: Vec<String>,
-    /// Until when it holds, in seconds since 1970.
-    pub not_after: i64,
-    /// What is not as it should be. Nothing of that stops the box.
-    pub warnings: Vec<Warning>,
-}
-
-/// Whose certificate is served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The box's own authority's.
-    Local,
-    /// The owner's, by file; the box's own where a client asks for none of the names in that.
-    Own,
-}
-
-/// What is not as it should be with the certificates.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("")]
-pub enum Warning {}
+/// How long the box's addresses must have been the same before it gets a certificate for them: while a network comes up they
+/// come one by one.
+const SETTLED_AFTER: i64 = 30;
 
 impl Identity {
-    /// Opens the identity in a folder, or makes one where there is none.
+    /// Opens the identity in a folder, or makes one where there is none. Blocks on the disk.
     ///
     /// # Errors
-    /// If what is there is damaged, which is left alone; what the disk says.
-    pub fn open(_folder: &Path, _config: Config) -> Result<Self, IdentityError> {
-        todo!()
+    /// If what is there is damaged, which is left alone; what the disk says. An owner's certificate that is not good is
+    /// a warning.
+    pub fn open(folder: &Path, config: Config) -> Result<Self, IdentityError> {
+        let folder = Folder::open(folder)?;
+        let now = (config.now)();
+        let at = Moment { now, build_date: config.build_date };
+        let authority = match folder.authority()? {
+            Some(authority) => authority,
+            None => folder.keep_authority(Authority::born(&config.names.hostname, at)?)?,
+        };
+        let id = authority.id();
+        let label = label(&id);
+        let names = config.names.with_label(&label);
+        let kept = folder.leaf(&authority)?;
+        let subjects = wanted(&authority, &names, &[]);
+        // By a clock that was not set yet, the one that is there is as good as any.
+        let (leaf, unsaved) = match kept {
+            Some(leaf) if now < config.build_date || !leaf.is_due(&authority, now) => (leaf, None),
+            before => issue(&folder, &authority, &subjects, now.max(config.build_date), before.as_ref())?,
+        };
+        let mut own = OwnHeld::default();
+        let owners = config.own.as_ref().and_then(|paths| own.look(paths, at));
+        let serving = Serving::new(leaf.certified(&authority)?, owners);
+        Ok(Self(Arc::new(Shared {
+            folder,
+            id,
+            label,
+            root_pem: pem::certificate(authority.root()),
+            names,
+            tls: Arc::new(serving::config(Arc::clone(&serving))?),
+            serving,
+            addresses: RwLock::default(),
+            held: Mutex::new(Held { leaf, wanted: None, looked: Looked::Never, own, unsaved }),
+            authority,
+            config,
+        })))
     }
 
     /// Who the box is.
     pub fn id(&self) -> &DeviceId {
-        todo!()
+        &self.0.id
     }
 
-    /// Its name on the network: `hob-` and four letters of its ID.
+    /// Its name on the network: `hob-` and the first four letters of its ID.
     pub fn label(&self) -> &str {
-        todo!()
+        &self.0.label
     }
 
     /// What its clients trust.
     pub fn root_der(&self) -> &CertificateDer<'static> {
-        todo!()
+        self.0.authority.root()
     }
 
     /// What its clients trust, as most programs want it.
     pub fn root_pem(&self) -> &str {
-        todo!()
+        &self.0.root_pem
     }
 
     /// What its clients trust, as Apple's devices want it.
     pub fn mobileconfig(&self) -> String {
-        todo!()
+        trust::mobileconfig(self.root_der())
     }
 
     /// What TLS is spoken by. It follows each change of certificate by itself.
     pub fn server_config(&self) -> Arc<ServerConfig> {
-        todo!()
+        Arc::clone(&self.0.tls)
     }
 
-    /// Looks whether the served certificate is still what it should be. To be called every few seconds, and at SIGHUP.
+    /// Looks whether what is served is still what it should be: the owner's files, the time, the box's addresses, by which are
+    /// meant those that last and of interfaces where clients are. To be called every few seconds, and at SIGHUP. Blocks on the
+    /// disk.
     ///
     /// # Errors
-    /// If a certificate cannot be made; the one before is served on.
-    pub fn refresh(&self, _addresses: &[IpAddr]) -> Result<Refreshed, IdentityError> {
-        todo!()
+    /// If no certificate can be made; the one before is served on.
+    pub fn refresh(&self, addresses: &[IpAddr]) -> Result<Refreshed, IdentityError> {
+        let here = addresses.iter().map(IpAddr::to_canonical).collect();
+        *self.0.addresses.write().unwrap_or_else(PoisonError::into_inner) = here;
+        let mut held = self.held();
+        let now = (self.0.config.now)();
+        let at = Moment { now, build_date: self.0.config.build_date };
+        if let Some(own) = self.0.config.own.as_ref().and_then(|paths| held.own.look(paths, at)) {
+            self.0.serving.serve_own(own);
+            return Ok(Refreshed::Loaded);
+        }
+        let subjects = wanted(&self.0.authority, &self.0.names, addresses);
+        let as_of = as_of(at, &held.leaf);
+        if !held.is_due(&self.0.authority, &subjects, at) {
+            return Ok(Refreshed::Unchanged);
+        }
+        let (leaf, unsaved) = issue(&self.0.folder, &self.0.authority, &subjects, as_of, Some(&held.leaf))?;
+        self.0.serving.serve(leaf.certified(&self.0.authority)?);
+        (held.leaf, held.unsaved) = (leaf, unsaved);
+        Ok(Refreshed::Issued)
     }
 
     /// Whether a request's host is this box: one of its names, or an address that it has now. A port is not part of it.
-    pub fn is_ours(&self, _host: &str) -> bool {
-        todo!()
+    pub fn is_ours(&self, host: &str) -> bool {
+        let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+        match bare.parse::<IpAddr>() {
+            // The one in brackets, the other without.
+            Ok(address) if address.is_ipv6() != (bare.len() < host.len()) => false,
+            Ok(address) => {
+                let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+                let addresses = self.0.addresses.read().unwrap_or_else(PoisonError::into_inner);
+                loopback.contains(&address) || addresses.contains(&address)
+            }
+            Err(_) => self.0.names.contains(&host.to_ascii_lowercase()),
+        }
     }
 
     /// How things stand.
     pub fn status(&self) -> Status {
-        todo!()
+        let held = self.held();
+        let own = self.0.serving.own();
+        let now = (self.0.config.now)();
+        let local = held.leaf.facts();
+        let facts = own.as_ref().map_or(local, Own::facts);
+        Status {
+            id: self.0.id,
+            label: self.0.label.clone(),
+            source: if own.is_some() { Source::Own } else { Source::Local },
+            names: facts.subjects.written(),
+            not_after: facts.not_after,
+            warnings: self.warnings(&held, own.as_ref(), now),
+        }
+    }
+
+    fn warnings(&self, held: &Held, own: Option<&Own>, now: i64) -> Vec<Warning> {
+        let not_set = now < self.0.config.build_date;
+        let in_none = |name: &&String| {
+            !is_within(name, self.0.authority.permitted())
+                && !own.is_some_and(|own| own.facts().subjects.cover_name(name))
+        };
+        let uncovered = self.0.names.iter().filter(in_none).cloned().collect::<Vec<_>>();
+        let expired = own.filter(|own| !not_set && own.facts().not_after <= now);
+        let ends = self.0.authority.not_after();
+        [
+            not_set.then_some(Warning::ClockNotSet),
+            held.own.problem.clone().map(Warning::OwnCertificate),
+            expired.map(|own| Warning::OwnExpired { not_after: own.facts().not_after }),
+            (!uncovered.is_empty()).then_some(Warning::NotInCertificate(uncovered)),
+            (ends - now < AUTHORITY_ENDS).then_some(Warning::AuthorityEnds { not_after: ends }),
+            held.unsaved.clone().map(Warning::Unsaved),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// How long before that it is said that everybody will have to pair again.
+const AUTHORITY_ENDS: i64 = 180 * DAY;
+
+impl Held {
+    /// Whether there is to be a new certificate now.
+    fn is_due(&mut self, authority: &Authority, subjects: &Subjects, at: Moment) -> bool {
+        let first = std::mem::replace(&mut self.looked, Looked::Before) == Looked::Never;
+        if self.leaf.facts().subjects.cover(subjects) {
+            self.wanted = None;
+            return at.now >= at.build_date && self.leaf.is_due(authority, at.now);
+        }
+        // A clock that went back must not make it wait for ever.
+        let since = match self.wanted.take() {
+            Some((before, since)) if before == *subjects && since <= at.now => since,
+            _ => at.now,
+        };
+        if first || at.now - since >= SETTLED_AFTER {
+            return true;
+        }
+        self.wanted = Some((subjects.clone(), since));
+        false
+    }
+}
+
+impl OwnHeld {
+    /// The owner's certificate, if it is good and another than before.
+    fn look(&mut self, paths: &OwnCertificate, at: Moment) -> Option<Own> {
+        let now = at.now.max(at.build_date);
+        let read = Files::read(paths).and_then(|files| {
+            let found = files.fingerprint();
+            // What was not good is looked at again: it may be that the clock was wrong.
+            if self.problem.is_none() && self.seen == Some(found) {
+                return Ok(None);
+            }
+            let own = files.checked(now)?;
+            self.seen = Some(found);
+            Ok(Some(own))
+        });
+        let problem = read.as_ref().err().cloned();
+        if let Some(problem) = problem.as_ref().filter(|problem| self.problem.as_ref() != Some(problem)) {
+            tracing::warn!("the owner's certificate is not taken: {problem}");
+        }
+        self.problem = problem;
+        let own = read.ok().flatten()?;
+        tracing::info!(
+            "the owner's certificate is served, for {}",
+            own.facts().subjects.written().join(", ")
+        );
+        Some(own)
+    }
+}
+
+/// What time a certificate is made for. By a clock that is not set it is the latest that is known of.
+fn as_of(at: Moment, leaf: &Leaf) -> i64 {
+    if at.now < at.build_date { at.build_date.max(leaf.facts().not_before + DAY) } else { at.now }
+}
+
+/// What the certificate should be for: what the box is called, as far as its authority may sign for that.
+fn wanted(authority: &Authority, names: &BTreeSet<String>, addresses: &[IpAddr]) -> Subjects {
+    let names = names.iter().filter(|name| is_within(name, authority.permitted()));
+    Subjects { names: names.cloned().collect(), addresses: signable(addresses) }
+}
+
+/// A new certificate. One that cannot be written is served all the same; there is another at the next start.
+fn issue(
+    folder: &Folder,
+    authority: &Authority,
+    subjects: &Subjects,
+    now: i64,
+    before: Option<&Leaf>,
+) -> Result<(Leaf, Option<String>), IdentityError> {
+    let leaf = Leaf::issue(authority, subjects, now, before)?;
+    tracing::info!("a certificate was made, for {}", subjects.written().join(", "));
+    let unsaved = folder.keep_leaf(&leaf).err().map(|error| {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the new certificate is not kept");
+        error.to_string()
+    });
+    Ok((leaf, unsaved))
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,11 +2,24 @@
 //! `access`'s.
 #![forbid(unsafe_code)]
 
+mod authority;
+mod certificate;
 mod device;
 mod error;
+mod folder;
 mod identity;
+mod leaf;
+mod names;
+mod own;
 pub mod pairing;
+mod pem;
+mod serving;
+mod status;
+mod trust;
 
 pub use device::{DeviceId, ExpectedId, InvalidDeviceId};
 pub use error::IdentityError;
-pub use identity::{Config, Identity, Names, Now, OwnCertificate, Refreshed, Source, Status, Warning};
+pub use identity::{Config, Identity, Now, Refreshed};
+pub use names::Names;
+pub use own::{OwnCertificate, OwnCertificateError};
+pub use status::{Source, Status, Warning};

@@ -121,6 +121,29 @@ pub fn write_with(path: &Path, bytes: &[u8], permissions: Permissions) -> io::Re
     staged.keep(path).map(drop)
 }
 
+/// Writes a whole small file that nobody but the user can open.
+///
+/// # Errors
+/// On any failure the old file of this name stands.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut staged = Staged::create_private(path.parent().unwrap_or(Path::new(".")))?;
+    staged.write_all(bytes)?;
+    staged.keep(path).map(drop)
+}
+
+/// Makes a folder that nobody but the user can look into, with those that it lies in, if need be.
+///
+/// # Errors
+/// If it cannot be made.
+pub fn make_private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)?;
+    sync_folder(path.parent().unwrap_or(Path::new(".")))
+}
+
 /// Gives a file another name in its folder, replacing what had it. Returns once its bytes and that name are on the disk.
 ///
 /// # Errors
@@ -237,11 +260,15 @@ mod tests {
         assert_eq!(mode(staged.path()), 0o600);
         drop(staged);
         write_with(&named, b"secret", Permissions::from_mode(0o644)).unwrap();
+        let private = folder.path().join("made/private");
+        make_private_folder(private.parent().unwrap()).unwrap();
+        write_private(&private, b"secret").unwrap();
+        assert_eq!((mode(private.parent().unwrap()), mode(&private)), (0o700, 0o600));
 
         assert_eq!((fs::read(&named).unwrap().as_slice(), mode(&named)), (&b"secret"[..], 0o644));
         assert_eq!(fs::read(&victim).unwrap(), b"mine");
         // As a file that anybody makes, and as the store's are.
-        let (made, written) = (folder.path().join("made"), folder.path().join("written"));
+        let (made, written) = (folder.path().join("anybodys"), folder.path().join("written"));
         fs::write(&made, "").unwrap();
         write(&written, b"").unwrap();
         assert_eq!(mode(&written), mode(&made));

@@ -1,10 +1,20 @@
-//! The boxes that this user paired, one file each.
+//! The boxes that this user paired, one file each, which nobody else can read.
 
+use std::fmt;
+use std::fs;
+use std::io;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
-use super::{Address, Introduction, PairingError};
-use crate::DeviceId;
+use platform::durable;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{Address, Introduction, PairingError, introduce};
+use crate::{DeviceId, pem};
 
 /// What a user calls a box: letters, digits, dots and dashes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,34 +22,10 @@ pub struct BoxName(String);
 
 /// Why a text is no name of a box.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is no name for a box; it has letters, digits, dots and dashes, and at most 63 of them")]
+#[error(
+    "\"{0}\" is no name for a box; it begins with a letter or digit, has those, dots and dashes, and at most 63"
+)]
 pub struct InvalidBoxName(pub String);
-
-/// The key by which a box is administered. It does not show itself.
-#[derive(Clone, PartialEq, Eq)]
-pub struct AdminKey(String);
-
-/// A box that is known.
-#[derive(Clone, Debug)]
-pub struct Paired {
-    name: BoxName,
-    address: Address,
-    root_pem: String,
-    key: Option<AdminKey>,
-}
-
-/// The folder of those that are known.
-#[derive(Clone, Debug)]
-pub struct Boxes {
-    folder: PathBuf,
-}
-
-impl std::str::FromStr for BoxName {
-    type Err = InvalidBoxName;
-    fn from_str(_text: &str) -> Result<Self, InvalidBoxName> {
-        todo!()
-    }
-}
 
 impl BoxName {
     /// As it is written.
@@ -48,60 +34,132 @@ impl BoxName {
     }
 }
 
-impl AdminKey {
-    /// A key.
-    pub fn new(key: String) -> Self {
-        Self(key)
+impl FromStr for BoxName {
+    type Err = InvalidBoxName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidBoxName> {
+        let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+        let rest = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
+        if first && rest && text.len() <= 63 {
+            Ok(Self(text.to_ascii_lowercase()))
+        } else {
+            Err(InvalidBoxName(text.to_owned()))
+        }
     }
-    /// What is sent.
+}
+
+impl fmt::Display for BoxName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The key by which a box is administered. It does not show itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AdminKey(Zeroizing<String>);
+
+impl AdminKey {
+    /// As the box gave it.
+    pub fn new(key: String) -> Self {
+        Self(Zeroizing::new(key))
+    }
+
+    /// What is sent, to this box and no other.
     pub fn expose(&self) -> &str {
         &self.0
     }
 }
 
-impl std::fmt::Debug for AdminKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for AdminKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AdminKey")
     }
 }
 
+/// A box that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paired {
+    name: BoxName,
+    address: Address,
+    root: CertificateDer<'static>,
+    key: Option<AdminKey>,
+}
+
 impl Paired {
     /// A box that was found to be the right one.
-    pub fn new(_name: BoxName, _address: Address, _introduction: &Introduction) -> Self {
-        todo!()
+    pub fn new(name: BoxName, introduction: &Introduction) -> Self {
+        Self { name, address: introduction.address.clone(), root: introduction.root.clone(), key: None }
     }
+
     /// What the user calls it.
     pub fn name(&self) -> &BoxName {
         &self.name
     }
+
     /// Where it is reached.
     pub fn address(&self) -> &Address {
         &self.address
     }
-    /// What it is trusted by, and nothing else: for an ordinary client.
-    pub fn root_pem(&self) -> &str {
-        &self.root_pem
+
+    /// What it is trusted by, and nothing else, for an ordinary client.
+    pub fn root(&self) -> &CertificateDer<'static> {
+        &self.root
     }
+
+    /// The same, as most programs want it.
+    pub fn root_pem(&self) -> String {
+        pem::certificate(&self.root)
+    }
+
     /// Who it is.
     pub fn id(&self) -> DeviceId {
-        todo!()
+        DeviceId::of(&self.root)
     }
+
     /// The key by which it is administered, if there is one.
     pub fn key(&self) -> Option<&AdminKey> {
         self.key.as_ref()
     }
+
     /// With this key.
     #[must_use]
     pub fn with_key(self, key: Option<AdminKey>) -> Self {
         Self { key, ..self }
     }
+
     /// Asks the box who it is, before it is told a secret. Blocks, `patience` long at most.
     ///
     /// # Errors
     /// [`PairingError::Changed`] if another answers.
-    pub fn confirm(&self, _patience: Duration) -> Result<(), PairingError> {
-        todo!()
+    pub fn confirm(&self, patience: Duration) -> Result<(), PairingError> {
+        self.must_be(introduce(&self.address, patience)?.id)
     }
+
+    fn must_be(&self, found: DeviceId) -> Result<(), PairingError> {
+        let expected = self.id();
+        if expected == found {
+            return Ok(());
+        }
+        Err(PairingError::Changed { name: self.name.clone(), expected, found })
+    }
+}
+
+/// The folder of those that are known.
+#[derive(Clone, Debug)]
+pub struct Boxes {
+    folder: PathBuf,
+}
+
+/// A box as it is written down.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    address: String,
+    /// For people who look; who it is is told by the root.
+    id: String,
+    root: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<Zeroizing<String>>,
 }
 
 impl Boxes {
@@ -109,33 +167,96 @@ impl Boxes {
     pub fn within(folder: PathBuf) -> Self {
         Self { folder }
     }
-    /// Writes a box down. Nobody but the user can read it.
+
+    /// Writes a box down, or what is new of it.
     ///
     /// # Errors
-    /// [`PairingError::Changed`] if another box goes by that name; what the disk says.
-    pub fn save(&self, _paired: &Paired) -> Result<(), PairingError> {
-        let _ = &self.folder;
-        todo!()
+    /// [`PairingError::Changed`] if another box goes by that name, which has to be forgotten first; what the disk says.
+    pub fn save(&self, paired: &Paired) -> Result<(), PairingError> {
+        if let Some(before) = self.load(&paired.name)? {
+            before.must_be(paired.id())?;
+        }
+        let folder = |source| PairingError::Io { action: "make", path: self.folder.clone(), source };
+        durable::make_private_folder(&self.folder).map_err(folder)?;
+        let path = self.path(&paired.name);
+        let written = Written {
+            address: paired.address.to_string(),
+            id: paired.id().to_string(),
+            root: paired.root_pem(),
+            key: paired.key.as_ref().map(|key| key.0.clone()),
+        };
+        let failed = |source| PairingError::Io { action: "write", path: path.clone(), source };
+        let text =
+            serde_json::to_vec_pretty(&written).map(Zeroizing::new).map_err(|error| failed(error.into()))?;
+        durable::write_private(&path, &text).map_err(failed)
     }
+
     /// The box that goes by this name.
     ///
     /// # Errors
     /// If its file cannot be read.
-    pub fn load(&self, _name: &BoxName) -> Result<Option<Paired>, PairingError> {
-        todo!()
+    pub fn load(&self, name: &BoxName) -> Result<Option<Paired>, PairingError> {
+        let path = self.path(name);
+        let text = match fs::read(&path) {
+            Ok(text) => Zeroizing::new(text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(PairingError::Io { action: "read", path, source }),
+        };
+        let paired = serde_json::from_slice::<Written>(&text).ok().and_then(|written| read(name, written));
+        paired.map(Some).ok_or(PairingError::Damaged { path })
     }
+
     /// All, by name.
     ///
     /// # Errors
     /// If one cannot be read.
     pub fn list(&self) -> Result<Vec<Paired>, PairingError> {
-        todo!()
+        let failed = |source| PairingError::Io { action: "list", path: self.folder.clone(), source };
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(failed)?,
+        };
+        let name = |entry: &fs::DirEntry| {
+            entry
+                .file_name()
+                .to_str()
+                .and_then(|file| file.strip_suffix(EXTENSION))
+                .and_then(|name| name.parse().ok())
+        };
+        let mut names = entries.iter().filter_map(name).collect::<Vec<BoxName>>();
+        names.sort();
+        names.iter().filter_map(|name| self.load(name).transpose()).collect()
     }
+
     /// Forgets a box. Whether there was one.
     ///
     /// # Errors
     /// What the disk says.
-    pub fn remove(&self, _name: &BoxName) -> Result<bool, PairingError> {
-        todo!()
+    pub fn remove(&self, name: &BoxName) -> Result<bool, PairingError> {
+        let path = self.path(name);
+        let there = path.exists();
+        durable::remove(&path).map_err(|source| PairingError::Io { action: "remove", path, source })?;
+        Ok(there)
+    }
+
+    fn path(&self, name: &BoxName) -> PathBuf {
+        self.folder.join(format!("{name}{EXTENSION}"))
     }
 }
+
+const EXTENSION: &str = ".json";
+
+fn read(name: &BoxName, written: Written) -> Option<Paired> {
+    let root = CertificateDer::from_pem_slice(written.root.as_bytes()).ok()?;
+    let paired = Paired {
+        name: name.clone(),
+        address: written.address.parse().ok()?,
+        root,
+        key: written.key.map(AdminKey),
+    };
+    // Else it was written by half, or by hand.
+    (written.id == paired.id().to_string()).then_some(paired)
+}
+
+#[cfg(test)]
+mod tests;
