@@ -60,7 +60,7 @@ async fn destination(arguments: &Arguments, context: &Context) -> anyhow::Result
                 "{url} is asked for in plaintext, in which no code is sent\nhint: name the box without http://"
             );
             let paired = pair::pair(host, arguments.id.as_ref(), None, context).await?;
-            remark(&format!("paired '{}' ({})", paired.name().as_str(), paired.id().short()));
+            remark(&format!("paired '{}' ({})", paired.name(), paired.id().short()));
             Ok(Destination::Paired(Box::new(paired)))
         }
         _ => Ok(destination),
@@ -85,7 +85,7 @@ async fn claim_here(arguments: Arguments, client: &Client) -> anyhow::Result<()>
 }
 
 async fn claim_paired(arguments: Arguments, paired: Paired, context: &Context) -> anyhow::Result<()> {
-    let name = paired.name().as_str().to_owned();
+    let name = paired.name().to_string();
     anyhow::ensure!(
         !arguments.reset_password,
         "a password is reset on the box itself, by whoever may open its admin socket\nhint: hob claim --reset-password there"

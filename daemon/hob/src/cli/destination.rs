@@ -138,8 +138,8 @@ mod tests {
 
     fn paired(name: &str, address: &str) -> Paired {
         let root = CertificateDer::from(name.as_bytes().to_vec());
-        let shown = Introduction { id: DeviceId::of(&root), root };
-        Paired::new(name.parse().unwrap(), address.parse().unwrap(), &shown)
+        let shown = Introduction { address: address.parse().unwrap(), id: DeviceId::of(&root), root };
+        Paired::new(name.parse().unwrap(), &shown)
     }
 
     #[test]

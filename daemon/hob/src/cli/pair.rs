@@ -52,8 +52,8 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
         let key = AdminKey::new(key.reveal().to_owned());
         context.boxes().save(&paired.clone().with_key(Some(key)))?;
     }
-    let name = paired.name().as_str();
-    say(&format!("paired '{name}' ({}) at {}", paired.id().short(), paired.address().url()));
+    let name = paired.name();
+    say(&format!("paired '{name}' ({}) at {}", paired.id().short(), paired.address()));
     remark(&format!("hint: hob --host {name} list; hob --host {name} claim CODE makes it yours"));
     Ok(())
 }
@@ -69,16 +69,15 @@ pub(crate) async fn pair(
     context: &Context,
 ) -> anyhow::Result<Paired> {
     let address: Address = address.parse()?;
-    let asked = address.clone();
-    let shown = tokio::task::spawn_blocking(move || introduce(&asked, PATIENCE)).await;
+    let shown = tokio::task::spawn_blocking(move || introduce(&address, PATIENCE)).await;
     let shown = shown.context("the box was not asked")??;
-    confirm(&shown, id, &address)?;
+    confirm(&shown, id)?;
     let name = match name {
         Some(name) => name,
-        None => usual_name(&address, &shown).parse()?,
+        None => usual_name(&shown).parse()?,
     };
     let boxes = context.boxes();
-    let mut paired = Paired::new(name, address, &shown);
+    let mut paired = Paired::new(name, &shown);
     if let Some(known) = boxes.load(paired.name())?
         && known.id() == paired.id()
     {
@@ -89,41 +88,35 @@ pub(crate) async fn pair(
         format!(
             "another box goes by the name '{name}'\nhint: --name NAME calls this one something else; hob pair --remove {name} \
              forgets that one",
-            name = paired.name().as_str()
+            name = paired.name()
         )
     })?;
     Ok(paired)
 }
 
 /// That it is the one whose ID is in hand; without one, whoever sits there has to say so.
-fn confirm(shown: &Introduction, expected: Option<&ExpectedId>, address: &Address) -> anyhow::Result<()> {
+fn confirm(shown: &Introduction, expected: Option<&ExpectedId>) -> anyhow::Result<()> {
     if let Some(expected) = expected {
-        anyhow::ensure!(
-            expected.is(&shown.id),
-            "{} is another box, or somebody poses as it; nothing was sent to it\nexpected {expected}\n   found {}\nhint: `hob \
-             status` on the box, its console and its journal show its ID",
-            address.url(),
-            shown.id
-        );
-        return Ok(());
+        return Ok(shown.must_be(expected)?);
     }
     anyhow::ensure!(
         ask::is_possible(),
         "there is nobody to compare the ID of {} with what its console shows\nhint: `hob status` on the box shows its ID; give \
          it with --id",
-        address.url()
+        shown.address
     );
-    remark(&format!("{} says that it is\n\n    {}\n", address.url(), shown.id));
+    remark(&format!("{} says that it is\n\n    {}\n", shown.address, shown.id));
     let question = "Does its console, or `hob status` there, show the same? [y/N] ";
     anyhow::ensure!(ask::yes(question)?, "the box was not paired, and nothing was sent to it");
     Ok(())
 }
 
 /// The first part of a name; for an address, the label of the box.
-fn usual_name(address: &Address, shown: &Introduction) -> String {
-    match address.host().parse::<std::net::IpAddr>() {
+fn usual_name(shown: &Introduction) -> String {
+    let host = shown.address.host();
+    match host.parse::<std::net::IpAddr>() {
         Ok(_) => format!("hob-{}", shown.id.label_letters()),
-        Err(_) => address.host().split('.').next().unwrap_or_default().to_owned(),
+        Err(_) => host.split('.').next().unwrap_or_default().to_owned(),
     }
 }
 
@@ -131,8 +124,8 @@ fn list(context: &Context) -> anyhow::Result<()> {
     let mut rows = vec![["NAME", "ID", "ADDRESS", "KEY"].map(str::to_owned).to_vec()];
     for paired in context.boxes().list()? {
         let key = if paired.key().is_some() { "yes" } else { "no" };
-        let name = paired.name().as_str().to_owned();
-        rows.push(vec![name, paired.id().short(), paired.address().url(), key.to_owned()]);
+        let name = paired.name().to_string();
+        rows.push(vec![name, paired.id().short(), paired.address().to_string(), key.to_owned()]);
     }
     say(&table(&rows));
     Ok(())
