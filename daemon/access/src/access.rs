@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use protocol::Owner;
 use state::{Clock, State};
 
+use crate::audit::Audit;
 use crate::keys::Keys;
 use crate::people::{People, Provision};
 use crate::policy::Limits;
@@ -47,6 +48,7 @@ struct Parts {
     local: Arc<Account>,
     keys: Keys,
     people: People,
+    audit: Arc<Audit>,
 }
 
 impl Access {
@@ -58,11 +60,14 @@ impl Access {
         let rows = state.keys()?;
         let seen =
             rows.iter().flat_map(|row| [Some(row.key.created), row.last_used, row.revoked]).flatten().max();
-        let time = Time::new(config.clock, seen.unwrap_or_default());
+        let audit = Arc::new(Audit::open(state.clone(), config.clock.clone(), &config.audit_dir)?);
+        let time = Time::new(config.clock.clone(), seen.unwrap_or_default());
         let accounts = Arc::new(Accounts::open(&state, &time)?);
         let keys = Keys::open(&state, &time, &accounts, rows)?;
         let local = accounts.of(Owner::default(), Limits::default());
-        Ok(Self { parts: Arc::new(Parts { state, accounts, local, keys, people: People::default() }) })
+        let claim = (config.runtime_dir.as_path(), config.provision.as_ref());
+        let people = People::open(&state, &config.clock, &audit, &accounts, claim)?;
+        Ok(Self { parts: Arc::new(Parts { state, accounts, local, keys, people, audit }) })
     }
 
     /// Who asks. In memory, and in microseconds, as it is asked of every request.
@@ -73,6 +78,10 @@ impl Access {
     /// # Errors
     /// [`Denied`].
     pub fn identify(&self, presented: &Presented<'_>) -> Result<Caller, Denied> {
+        Ok(self.recognise(presented)?.coming_from(presented.origin.address))
+    }
+
+    fn recognise(&self, presented: &Presented<'_>) -> Result<Caller, Denied> {
         let Origin { way, address } = presented.origin;
         let local = |caller: Caller| caller.counted(&self.parts.local);
         let unknown = || if way == Way::Loopback { local(Caller::local()) } else { Caller::nobody() };
@@ -92,6 +101,14 @@ impl Access {
             Credential::Session(_) => unknown(),
         };
         Ok(if way == Way::Plaintext { caller.without(Scope::Admin) } else { caller })
+    }
+
+    pub(crate) fn persons(&self) -> &People {
+        &self.parts.people
+    }
+
+    pub(crate) fn audit(&self) -> &Audit {
+        &self.parts.audit
     }
 
     /// Whether somebody owns this box. Until then it lets nobody in from the network.
@@ -172,3 +189,6 @@ impl Access {
 fn allow(by: &Caller) -> Result<(), KeyError> {
     if by.may(Scope::Admin) { Ok(()) } else { Err(KeyError::NotAllowed) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Who asks, once it is known, and what they may. Everything behind the front door is told this and nothing of keys.
 
 use std::future::pending;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use protocol::{Owner, Priority};
@@ -25,6 +26,10 @@ pub struct Caller {
     policy: Option<Arc<Policy>>,
     /// Cancelled when what they presented is over.
     end: Option<CancellationToken>,
+    /// The id of the session that they came by.
+    session: Option<Arc<str>>,
+    /// From where; `None` by a UNIX socket.
+    address: Option<IpAddr>,
 }
 
 /// Whom a caller turned out to be.
@@ -52,6 +57,8 @@ pub(crate) struct Pass {
     pub(crate) policy: Option<Arc<Policy>>,
     /// Cancelled when the key or the session is over.
     pub(crate) end: CancellationToken,
+    /// The id of the session.
+    pub(crate) session: Option<Arc<str>>,
 }
 
 impl Caller {
@@ -72,17 +79,31 @@ impl Caller {
     }
 
     fn unknown(who: Who, name: &str, scopes: Scopes) -> Self {
-        Self { who, scopes, name: name.into(), account: None, policy: None, end: None }
+        Self {
+            who,
+            scopes,
+            name: name.into(),
+            account: None,
+            policy: None,
+            end: None,
+            session: None,
+            address: None,
+        }
     }
 
     pub(crate) fn by(pass: Pass) -> Self {
-        let Pass { who, scopes, name, account, policy, end } = pass;
-        Self { who, scopes, name, account: Some(account), policy, end: Some(end) }
+        let Pass { who, scopes, name, account, policy, end, session } = pass;
+        Self { who, scopes, name, account: Some(account), policy, end: Some(end), session, address: None }
     }
 
     /// The same, whose requests are counted there.
     pub(crate) fn counted(self, account: &Arc<Account>) -> Self {
         Self { account: Some(Arc::clone(account)), ..self }
+    }
+
+    /// The same, from there.
+    pub(crate) fn coming_from(self, address: Option<IpAddr>) -> Self {
+        Self { address, ..self }
     }
 
     /// The same, who may not do this here.
@@ -99,6 +120,27 @@ impl Caller {
     /// By what name logs know them: a key's id, a person's name, or how they came.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// From where; `None` by a UNIX socket, and where nobody asked.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
+    /// The id of the session that they came by, if they did.
+    pub fn session(&self) -> Option<&Arc<str>> {
+        self.session.as_ref()
+    }
+
+    /// What the audit log calls them. What they chose as a name passes for nobody else.
+    pub(crate) fn audited(&self) -> String {
+        match &self.who {
+            Who::Nobody => "nobody".into(),
+            Who::Local => "local".into(),
+            Who::Operator => "operator".into(),
+            Who::Key(id) => format!("key:{id}"),
+            Who::Person(name) => format!("person:{name}"),
+        }
     }
 
     /// Whether it may do this.

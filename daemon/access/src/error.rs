@@ -1,8 +1,15 @@
 //! What can go wrong here, by what a caller must tell apart.
 
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
 use state::StateError;
 
+use crate::audit::AuditError;
 use crate::key::KeyId;
+use crate::password::InvalidPasswordHash;
+use crate::people::{InvalidPersonName, PersonName};
 
 /// Whoever asks is not let in. It says nothing of what was presented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +76,9 @@ pub enum KeyError {
     /// The state said no. Nothing was changed.
     #[error(transparent)]
     State(#[from] StateError),
+    /// It cannot be written down. Nothing was changed.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
 }
 
 /// A key in the state cannot be understood.
@@ -91,4 +101,158 @@ pub enum AccessError {
     /// The state cannot be read or written.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The audit log cannot be read or written.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// The setup code cannot be kept.
+    #[error("cannot keep the setup code in {folder}: {source}", folder = folder.display())]
+    SetupCode {
+        /// Where it was to be.
+        folder: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The box was to be claimed by its settings, for nobody.
+    #[error("the name in the setting claim.name cannot be used: {0}")]
+    ProvisionName(InvalidPersonName),
+    /// The box was to be claimed by its settings, with a password that cannot be checked.
+    #[error("the file that the setting claim.password_hash_file names cannot be used: {0}")]
+    ProvisionHash(InvalidPasswordHash),
+    /// Somebody owns the box already.
+    #[error("the box is claimed already")]
+    AlreadyClaimed,
+    /// A person in the state cannot be understood.
+    #[error(
+        "the person {name:?} in state.db cannot be understood: a later version of hob may have written it; update hob"
+    )]
+    Person {
+        /// What they are called.
+        name: String,
+    },
+}
+
+/// Why a box cannot be claimed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClaimError {
+    /// Not from there: somebody may listen.
+    #[error("a box is claimed over TLS, or on the box itself with `hob claim`")]
+    WrongNetwork,
+    /// It is not the code, or not any more.
+    #[error("this is not the setup code: `hob status` on the box shows it")]
+    WrongCode,
+    /// Somebody owns the box already.
+    #[error(
+        "this box is claimed already: sign in, or give its owner another password with `hob claim --reset` on the box"
+    )]
+    Claimed,
+    /// Wrong codes were tried too often, by whomever. There is another code meanwhile.
+    #[error("wrong codes were tried too often: try again in {} s, with the code that `hob status` shows then", seconds(*retry_after))]
+    Paused {
+        /// For how long none is taken.
+        retry_after: Duration,
+    },
+    /// Too many passwords are being hashed.
+    #[error("the box is busy: try again in {} s", seconds(*retry_after))]
+    Busy {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// It could not be done. The box is not claimed.
+    #[error(transparent)]
+    Failed(#[from] AccessError),
+}
+
+/// Why somebody cannot sign in, or is not taken for who they are signed in as.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignInError {
+    /// Not from there: somebody may listen.
+    #[error("people sign in over TLS, or on the box itself")]
+    WrongNetwork,
+    /// There is nobody who could.
+    #[error("this box is not claimed yet: claim it with the setup code that `hob status` on the box shows")]
+    Unclaimed,
+    /// There is nobody with this name and this password.
+    #[error("wrong name or password")]
+    Wrong,
+    /// Wrong ones were tried too often.
+    #[error("wrong passwords were tried too often: try again in {} s", seconds(*retry_after))]
+    Paused {
+        /// For how long none is taken.
+        retry_after: Duration,
+    },
+    /// Too many passwords are being hashed.
+    #[error("the box is busy: try again in {} s", seconds(*retry_after))]
+    Busy {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// Keys have no password.
+    #[error("only somebody who is signed in has a password")]
+    NotSignedIn,
+    /// It could not be done.
+    #[error(transparent)]
+    Failed(#[from] AccessError),
+}
+
+/// What cannot be done with people and sessions.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PeopleError {
+    /// Whoever asks may not.
+    #[error("only those who administer the box may do that, and passwords are reset on the box itself")]
+    NotAllowed,
+    /// There is nobody by this name.
+    #[error("there is nobody by the name {0}")]
+    UnknownPerson(PersonName),
+    /// There is none, or it has ended.
+    #[error("there is no such session, or it has ended")]
+    UnknownSession,
+    /// Too many passwords are being hashed.
+    #[error("the box is busy: try again in {} s", seconds(*retry_after))]
+    Busy {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// It could not be done.
+    #[error(transparent)]
+    Failed(#[from] AccessError),
+}
+
+impl ClaimError {
+    /// When to try again, if that helps.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Paused { retry_after } | Self::Busy { retry_after } => Some(*retry_after),
+            _ => None,
+        }
+    }
+}
+
+impl SignInError {
+    /// When to try again, if that helps.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Paused { retry_after } | Self::Busy { retry_after } => Some(*retry_after),
+            _ => None,
+        }
+    }
+}
+
+impl From<AuditError> for ClaimError {
+    fn from(error: AuditError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<AuditError> for SignInError {
+    fn from(error: AuditError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Whole ones, and not one too few.
+fn seconds(pause: Duration) -> u64 {
+    pause.as_secs() + u64::from(pause.subsec_nanos() > 0)
 }

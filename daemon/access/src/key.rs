@@ -150,3 +150,78 @@ impl FromStr for KeyId {
         if id.iter().all(u8::is_ascii_alphanumeric) { Ok(Self(id)) } else { Err(InvalidKeyId) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_key_is_one_and_no_two_are_alike() {
+        let secrets: Vec<_> = (0..200).map(|_| Secret::generate()).collect();
+
+        for secret in &secrets {
+            let text = secret.reveal();
+            assert_eq!((text.len(), parse(text)), (43, Ok(secret.hash())), "{text}");
+            // A double click selects it whole.
+            assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
+        }
+        let different: std::collections::HashSet<_> = secrets.iter().map(Secret::hash).collect();
+        assert_eq!(different.len(), secrets.len());
+    }
+
+    #[test]
+    fn the_checksum_is_a_crc_32_in_base_62() {
+        // By Python: zlib.crc32(33 times b"0"), in base 62.
+        assert_eq!(checksum(&"0".repeat(33)), *b"26BYXP");
+        // Leading zeros are written.
+        assert_eq!(checksum(""), *b"000000");
+    }
+
+    #[test]
+    fn what_is_shown_and_what_is_logged_is_not_the_key() {
+        let secret = Secret::generate();
+        let text = secret.reveal();
+
+        assert_eq!(secret.shown().chars().filter(|letter| *letter != '…').count(), "hob_".len() + 8);
+        let logged = format!("{secret:?} {:?} {:?}", secret.hash(), parse(&text.replace('_', "")));
+        assert!(!logged.contains(&text[8..]), "{logged}");
+    }
+
+    #[test]
+    fn what_is_no_key_says_which_way_it_is_none() {
+        for text in ["", "ollama", "sk-proj-abc", "HOB_", "hob-"] {
+            assert_eq!(parse(text), Err(InvalidKey::NotOurs), "{text}");
+        }
+        let ä = format!("hob_{}", "ä".repeat(20));
+        for text in ["hob_", "hob_short", &ä, &format!("hob_{}", "0".repeat(4000))] {
+            assert_eq!(parse(text), Err(InvalidKey::Mistyped), "{text}");
+        }
+    }
+
+    #[test]
+    fn ids_are_read_as_they_are_written() {
+        let id = KeyId::generate();
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for text in
+            ["", "key_", "key_1234567", "key_123456789", "key_1234567/", "kez_12345678", "key_1234567ä"]
+        {
+            assert_eq!(text.parse::<KeyId>(), Err(InvalidKeyId), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_key_with_one_wrong_character_is_none(random in "[a-zA-Z0-9]{33}", at in 0_usize..43, other in "[ -~ä]") {
+            let check = checksum(&random);
+            let key = format!("hob_{random}{}", std::str::from_utf8(&check).unwrap());
+            proptest::prop_assert!(parse(&key).is_ok());
+
+            let (before, after) = key.split_at(at);
+            let changed = format!("{before}{other}{}", &after[1..]);
+            proptest::prop_assert_eq!(parse(&changed).is_ok(), changed == key);
+            let shorter = format!("{before}{}", &after[1..]);
+            let longer = format!("{before}{other}{after}");
+            proptest::prop_assert!(parse(&shorter).is_err() && parse(&longer).is_err());
+        }
+    }
+}

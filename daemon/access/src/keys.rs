@@ -138,6 +138,7 @@ impl Keys {
             account: Arc::clone(&key.account),
             policy: Some(Arc::clone(&key.policy)),
             end,
+            session: None,
         }))
     }
 

@@ -3,26 +3,42 @@
 #![forbid(unsafe_code)]
 
 mod access;
+pub mod audit;
 mod caller;
+mod claim;
+mod desk;
 mod error;
 mod key;
 mod keys;
+mod network;
+mod password;
 mod people;
 mod policy;
 mod presented;
 mod quota;
 mod scope;
+mod sessions;
+mod setup_code;
+mod throttle;
 mod time;
 mod usage;
 
 pub use access::{Access, Config};
 pub use caller::{Caller, Who};
-pub use error::{AccessError, Denied, KeyError, OpenKeysError};
+pub use error::{AccessError, ClaimError, Denied, KeyError, OpenKeysError, PeopleError, SignInError};
 pub use key::{Hash, InvalidKey, InvalidKeyId, KeyId, Secret, parse as parse_key};
 pub use keys::{Key, NewKey};
-pub use people::Provision;
+pub use password::{InvalidPassword, InvalidPasswordHash, Password};
+pub use people::{InvalidPersonName, Person, PersonName, Provision, SignedIn, Visitor};
 pub use policy::{InvalidNetwork, InvalidPattern, Limits, ModelPattern, Network, Policy};
 pub use presented::{Credential, Origin, Presented, Way};
 pub use quota::{Exceeded, Left, Limit, Standing, Usage};
 pub use scope::{Scope, Scopes, UnknownScope};
+pub use sessions::{Session, SessionSecret};
+pub use setup_code::SetupCode;
 pub use usage::{DayUsage, Permit};
+
+/// Whoever panicked with it held left it whole: each change of what is behind these locks is one.
+pub(crate) fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

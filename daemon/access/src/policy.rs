@@ -201,3 +201,99 @@ fn read_scopes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Scopes, D::
     let names = Vec::<String>::deserialize(deserializer)?;
     names.iter().map(|name| name.parse::<Scope>().map_err(de::Error::custom)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &str = "registry.ollama.ai/library/smollm2:135m";
+
+    #[test]
+    fn models_are_named_one_by_one_or_by_how_they_begin() {
+        let matches = |pattern: &str| pattern.parse::<ModelPattern>().unwrap().matches(SMALL);
+
+        assert!(matches(SMALL) && matches("registry.ollama.ai/library/SmolLM2:135M"));
+        assert!(
+            matches("*") && matches("registry.ollama.ai/library/smollm2*") && matches(&format!("{SMALL}*"))
+        );
+        assert!(!matches("registry.ollama.ai/library/smollm2:135") && !matches(&format!("{SMALL}0*")));
+        assert!(!matches("registry.ollama.ai/me/*"));
+        for text in [
+            "",
+            "smollm2",
+            "smollm2:135m",
+            "a/b/c",
+            "a/b/c/d:e",
+            "*smollm2",
+            "a/*/c:d",
+            "a b*",
+            "ä*",
+            "a/b:c/d",
+        ] {
+            assert!(text.parse::<ModelPattern>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_ipv4_address_is_one_in_whichever_clothes() {
+        let network: Network = "192.168.1.7/24".parse().unwrap();
+        let contains = |network: Network, address: &str| network.contains(address.parse().unwrap());
+
+        assert_eq!(network.to_string(), "192.168.1.0/24");
+        assert!(contains(network, "192.168.1.255") && contains(network, "::ffff:192.168.1.9"));
+        assert!(!contains(network, "192.168.2.1") && !contains(network, "::ffff:10.0.0.1"));
+        assert!(!contains(network, "::1") && !contains(network, "::c0a8:101"));
+        assert_eq!("::ffff:192.168.1.7/120".parse(), Ok(network));
+        // Nobody is let in by a network of IPv6 that holds all of IPv4 by its looks.
+        assert!(!contains("::/0".parse().unwrap(), "::ffff:192.168.1.9"));
+        assert!(contains("fd00::/8".parse().unwrap(), "fd12::1"));
+        assert_eq!("10.0.0.1".parse::<Network>().unwrap().to_string(), "10.0.0.1/32");
+        for text in ["", "192.168.1.0/33", "192.168.1", "localhost", "fd00::/129", "10.0.0.0/8 "] {
+            assert!(text.parse::<Network>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_of_no_network_is_taken_from_anywhere_and_one_of_some_from_no_other() {
+        let anywhere = Policy::new(Scopes::all());
+        let somewhere = Policy { networks: vec!["10.0.0.0/8".parse().unwrap()], ..anywhere.clone() };
+        let address = |text: &str| Some(text.parse().unwrap());
+
+        assert!(anywhere.allows_address(None) && anywhere.allows_address(address("8.8.8.8")));
+        assert!(somewhere.allows_address(address("10.1.2.3")));
+        assert!(!somewhere.allows_address(None) && !somewhere.allows_address(address("8.8.8.8")));
+    }
+
+    #[test]
+    fn a_policy_comes_back_as_it_was_written_and_an_unknown_limit_is_not_left_out() {
+        let policy = Policy {
+            scopes: [Scope::Infer, Scope::ModelsRead].into_iter().collect(),
+            models: vec![SMALL.parse().unwrap(), "hf.co/*".parse().unwrap()],
+            limits: Limits {
+                requests_per_minute: NonZeroU32::new(5),
+                tokens_per_month: NonZeroU64::new(1 << 40),
+                ..Limits::default()
+            },
+            most_context: NonZeroU32::new(4096),
+            most_output: None,
+            priority: Priority::High,
+            networks: vec!["fd00::/8".parse().unwrap()],
+        };
+
+        let text = serde_json::to_string(&policy).unwrap();
+
+        assert_eq!(serde_json::from_str::<Policy>(&text).unwrap(), policy, "{text}");
+        for text in [
+            r#"{"scopes":["infer"],"most_images":1}"#,
+            r#"{"scopes":["infer"],"limits":{"watts":1}}"#,
+            r#"{"scopes":["root"]}"#,
+            "{}",
+        ] {
+            assert!(serde_json::from_str::<Policy>(text).is_err(), "{text}");
+        }
+        assert_eq!(
+            serde_json::from_str::<Policy>(r#"{"scopes":["infer"]}"#).unwrap(),
+            Policy::new([Scope::Infer].into_iter().collect())
+        );
+    }
+}

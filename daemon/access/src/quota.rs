@@ -286,3 +286,6 @@ pub(crate) fn days_since_1970(date: Date) -> i64 {
     let midnight = jiff::tz::TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)).map(jiff::Timestamp::as_second);
     midnight.unwrap_or_default().div_euclid(DAY)
 }
+
+#[cfg(test)]
+mod tests;

@@ -129,6 +129,15 @@ impl Account {
         (standing != Standing::default()).then_some(standing)
     }
 
+    #[cfg(test)]
+    pub(crate) fn unwritten(&self) -> Usage {
+        let book = lock(&self.book);
+        book.unwritten.values().fold(Usage::default(), |sum, row| Usage {
+            prompt_tokens: sum.prompt_tokens + row.prompt_tokens,
+            completion_tokens: sum.completion_tokens + row.completion_tokens,
+        })
+    }
+
     fn take(&self) -> Vec<UsageRow> {
         mem::take(&mut lock(&self.book).unwritten).into_values().collect()
     }

@@ -187,10 +187,11 @@ const MOST_WHO: usize = 128;
 const MOST_TARGET: usize = 512;
 
 /// What a stranger may have chosen, on one line and no longer than this, so that it passes for nothing else in a terminal.
-pub(super) fn printable(text: &str, most: usize) -> String {
+pub(crate) fn printable(text: &str, most: usize) -> String {
     let mut written = String::with_capacity(text.len().min(most));
     for character in text.chars() {
-        let escaped = if is_print(character) { character.into() } else { character.escape_unicode().to_string() };
+        let escaped =
+            if is_print(character) { character.into() } else { character.escape_unicode().to_string() };
         if written.len() + escaped.len() > most {
             written.push('…');
             break;
@@ -201,7 +202,7 @@ pub(super) fn printable(text: &str, most: usize) -> String {
 }
 
 /// Not what controls a terminal, turns the direction of writing, or cannot be seen.
-fn is_print(character: char) -> bool {
+pub(crate) fn is_print(character: char) -> bool {
     !character.is_control()
         && !matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202f}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
@@ -225,7 +226,8 @@ impl<'de> Deserialize<'de> for Hash {
             return Err(serde::de::Error::custom("a hash has 64 digits"));
         }
         for (place, byte) in hash.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[2 * place..2 * place + 2], 16).map_err(serde::de::Error::custom)?;
+            *byte =
+                u8::from_str_radix(&text[2 * place..2 * place + 2], 16).map_err(serde::de::Error::custom)?;
         }
         Ok(Self(hash))
     }
@@ -249,7 +251,8 @@ mod tests {
     use crate::audit::Event;
 
     fn entry(target: &str) -> Entry {
-        let event = Event { who: "operator", from: None, action: Action::KeyMake, target, outcome: Outcome::Done };
+        let event =
+            Event { who: "operator", from: None, action: Action::KeyMake, target, outcome: Outcome::Done };
         Entry::after(AuditPosition::default(), "2026-11-26T00:00:00Z".into(), &event)
     }
 

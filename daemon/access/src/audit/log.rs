@@ -123,10 +123,10 @@ impl Log {
     pub(super) fn append(&mut self, time: &str, event: &Event<'_>) -> Result<(), AuditError> {
         let entry = Entry::after(self.ends.last, time.into(), event);
         if self.current.as_ref().is_none_or(|current| current.bytes >= self.most_bytes) {
-            self.begin(entry.seq)?;
+            self.current = Some(self.begin(entry.seq)?);
         }
         let path = self.files.last().map(|last| last.path.clone()).unwrap_or_default();
-        let Some(current) = &mut self.current else { return Ok(()) };
+        let current = self.current.as_mut().expect("it was begun above");
         let line = entry.line() + "\n";
         current.add(line.as_bytes()).map_err(|source| failed("write", &path, source))?;
         self.ends.last = entry.position();
@@ -134,7 +134,7 @@ impl Log {
     }
 
     /// Begins a file for the entry of this number.
-    fn begin(&mut self, first: u64) -> Result<(), AuditError> {
+    fn begin(&mut self, first: u64) -> Result<Current, AuditError> {
         let path = self.folder.join(format!("{PREFIX}{first:010}{SUFFIX}"));
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
@@ -148,8 +148,7 @@ impl Log {
         if self.files.last().is_none_or(|last| last.first != first) {
             self.files.push(Numbered { first, path });
         }
-        self.current = Some(Current { file, bytes: 0, unclean: true });
-        Ok(())
+        Ok(Current { file, bytes: 0, unclean: true })
     }
 
     /// The file that is one too many, if one is.
@@ -177,7 +176,8 @@ impl Log {
 
     /// The lines after an entry, up to the last that counts now.
     pub(super) fn entries(&self, after: u64) -> Result<Entries, AuditError> {
-        let skipped = self.files.iter().skip(1).take_while(|next| next.first <= after.saturating_add(1)).count();
+        let skipped =
+            self.files.iter().skip(1).take_while(|next| next.first <= after.saturating_add(1)).count();
         let mut files: Vec<PathBuf> = self.files.iter().skip(skipped).map(|file| file.path.clone()).collect();
         let bytes = self.current.as_ref().map_or(u64::MAX, |current| current.bytes);
         files.reverse();
@@ -267,7 +267,6 @@ impl Tail {
         let mut tail = Self::default();
         let mut before: Option<AuditPosition> = None;
         while let Some(line) = read_line(&mut reader)? {
-            tail.damaged |= tail.torn_bytes > 0;
             let entry = std::str::from_utf8(&line.bytes).ok().and_then(|text| Entry::parse(text).ok());
             let Some(entry) = entry.filter(|_| line.ended) else {
                 tail.torn_bytes += line.length;
@@ -280,6 +279,7 @@ impl Tail {
                 || tail.follows && before.is_some_and(|before| entry.previous() == before.hash);
             before = Some(position);
             tail.last = before;
+            tail.damaged |= tail.torn_bytes > 0;
             tail.bytes += (tail.torn_bytes + line.length) as u64;
             (tail.torn, tail.torn_bytes) = (Vec::new(), 0);
         }

@@ -12,6 +12,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use state::{AuditEnds, Clock, State, StateError};
 
@@ -19,6 +20,7 @@ use crate::lock;
 use refusals::{Refusals, Verdict};
 
 pub use entry::{Action, Entry, InvalidEntry, Outcome};
+pub(crate) use entry::{is_print, printable};
 pub use log::Entries;
 pub use verify::{Finding, Report, verify};
 
@@ -90,15 +92,27 @@ impl Audit {
         for notice in noticed {
             let (action, target) = match &notice {
                 log::Notice::Torn { bytes, aside } => {
-                    tracing::warn!(bytes, aside, "the last entry of the audit log was not written whole, as when the power goes; it was put aside");
+                    tracing::warn!(
+                        bytes,
+                        aside,
+                        "the last entry of the audit log was not written whole, as when the power goes; it was put aside"
+                    );
                     (Action::AuditTorn, format!("{bytes} bytes, kept as {aside}"))
                 }
                 log::Notice::Broken(what) => {
-                    tracing::error!("the audit log is not what was written: {what}; `hob audit verify` tells more");
+                    tracing::error!(
+                        "the audit log is not what was written: {what}; `hob audit verify` tells more"
+                    );
                     (Action::AuditBroken, what.clone())
                 }
             };
-            audit.record(&Event { who: DAEMON, from: None, action, target: &target, outcome: Outcome::Done })?;
+            audit.record(&Event {
+                who: DAEMON,
+                from: None,
+                action,
+                target: &target,
+                outcome: Outcome::Done,
+            })?;
         }
         Ok(audit)
     }
@@ -113,8 +127,11 @@ impl Audit {
         if event.outcome == Outcome::Refused {
             let elapsed = self.clock.elapsed();
             self.write_left_out(&mut written, elapsed)?;
-            let refusals =
-                if event.action == Action::Request { &mut written.requests } else { &mut written.credentials };
+            let refusals = if event.action == Action::Request {
+                &mut written.requests
+            } else {
+                &mut written.credentials
+            };
             if refusals.admit(event.from) == Verdict::LeaveOut {
                 return Ok(());
             }
@@ -130,17 +147,38 @@ impl Audit {
         self.write_left_out(&mut lock(&self.written), self.clock.elapsed())
     }
 
-    fn write_left_out(&self, written: &mut Written, elapsed: std::time::Duration) -> Result<(), AuditError> {
-        for action in [Action::SignIn, Action::Request] {
-            let refusals =
-                if action == Action::Request { &mut written.requests } else { &mut written.credentials };
+    fn write_left_out(&self, written: &mut Written, elapsed: Duration) -> Result<(), AuditError> {
+        let Written { log, credentials, requests } = written;
+        for (refusals, action) in [(credentials, Action::SignIn), (requests, Action::Request)] {
             let Some(left_out) = refusals.left_out(elapsed) else { continue };
             let target = left_out.to_string();
-            let event = Event { who: "nobody", from: left_out.most, action, target: &target, outcome: Outcome::Refused };
-            self.append(&mut written.log, &event)?;
-            if action == Action::Request { &mut written.requests } else { &mut written.credentials }.begin(elapsed);
+            let outcome = Outcome::Refused;
+            self.append(
+                log,
+                &Event { who: "nobody", from: left_out.most, action, target: &target, outcome },
+            )?;
+            refusals.begin(elapsed);
         }
         Ok(())
+    }
+
+    /// Does something that is written down first. If it fails, that is written as well.
+    pub(crate) fn around<T, E: From<AuditError>>(
+        &self,
+        event: &Event<'_>,
+        work: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.record(event)?;
+        let done = work();
+        if done.is_err()
+            && let Err(error) = self.record(&Event { outcome: Outcome::Failed, ..*event })
+        {
+            tracing::error!(
+                "the audit log says that something was done which was not ({:?}): {error}",
+                event.action
+            );
+        }
+        done
     }
 
     fn append(&self, log: &mut log::Log, event: &Event<'_>) -> Result<(), AuditError> {
@@ -149,7 +187,13 @@ impl Audit {
         // One that is removed is written down, which may fill the next.
         while let Some(oldest) = log.beyond_limit() {
             let target = format!("entries up to {}", oldest.removed.seq);
-            let event = Event { who: DAEMON, from: None, action: Action::AuditForget, target: &target, outcome: Outcome::Done };
+            let event = Event {
+                who: DAEMON,
+                from: None,
+                action: Action::AuditForget,
+                target: &target,
+                outcome: Outcome::Done,
+            };
             log.append(&self.time(), &event)?;
             log.forget(&oldest);
             self.state.keep_audit_ends(&log.ends())?;

@@ -1,0 +1,147 @@
+//! What [`Access`] does for people and with the audit log. It passes on to `people` and `audit`, which do it.
+
+use std::net::IpAddr;
+
+use state::AuditEnds;
+
+use crate::audit::{Action, AuditError, Entries, Event, Outcome, Report};
+use crate::{
+    Access, Caller, ClaimError, Password, PeopleError, Person, PersonName, Session, SetupCode, SignInError,
+    SignedIn, Visitor,
+};
+
+impl Access {
+    /// The code by which the box is claimed, to be shown to whoever may see its console; `None` once it is.
+    pub fn setup_code(&self) -> Option<SetupCode> {
+        self.persons().setup_code()
+    }
+
+    /// Makes the first person, who owns the box, and signs them in. At the admin socket no code is asked for. Blocks for as long
+    /// as hashing a password takes: some hundred milliseconds, more the first time.
+    ///
+    /// # Errors
+    /// [`ClaimError`]; it is not claimed by this then.
+    pub fn claim(
+        &self,
+        code: Option<&str>,
+        name: &PersonName,
+        password: &Password,
+        visitor: &Visitor<'_>,
+    ) -> Result<SignedIn, ClaimError> {
+        self.persons().claim(code, name, password, visitor)
+    }
+
+    /// Signs somebody in. Blocks for as long as hashing a password takes.
+    ///
+    /// # Errors
+    /// [`SignInError`].
+    pub fn sign_in(
+        &self,
+        name: &PersonName,
+        password: &Password,
+        visitor: &Visitor<'_>,
+    ) -> Result<SignedIn, SignInError> {
+        self.persons().sign_in(name, password, visitor)
+    }
+
+    /// Ends the session that somebody came by, and what is being answered to it.
+    ///
+    /// # Errors
+    /// [`PeopleError`] if they came by none.
+    pub fn sign_out(&self, by: &Caller) -> Result<(), PeopleError> {
+        self.persons().sign_out(by)
+    }
+
+    /// All sessions, the oldest first. In memory.
+    pub fn sessions(&self) -> Vec<Session> {
+        self.persons().sessions()
+    }
+
+    /// Ends a session, and what is being answered to it.
+    ///
+    /// # Errors
+    /// [`PeopleError`].
+    pub fn end_session(&self, by: &Caller, id: &str) -> Result<(), PeopleError> {
+        self.persons().end_session(by, id)
+    }
+
+    /// Whether this is the password of whoever is signed in, who types it again for what needs that. Blocks as signing in does.
+    ///
+    /// # Errors
+    /// [`SignInError`] if it is not.
+    pub fn confirm_password(&self, by: &Caller, password: &Password) -> Result<(), SignInError> {
+        self.persons().confirm_password(by, password)
+    }
+
+    /// Gives whoever is signed in another password, and ends all of their sessions but this. Blocks as signing in does.
+    ///
+    /// # Errors
+    /// [`SignInError`]; the old password stands then.
+    pub fn change_password(
+        &self,
+        by: &Caller,
+        current: &Password,
+        new: &Password,
+    ) -> Result<(), SignInError> {
+        self.persons().change_password(by, current, new)
+    }
+
+    /// Gives somebody another password, and ends all of their sessions. For the operator alone. Blocks as signing in does.
+    ///
+    /// # Errors
+    /// [`PeopleError`]; the old password stands then.
+    pub fn reset_password(&self, by: &Caller, name: &PersonName, new: &Password) -> Result<(), PeopleError> {
+        self.persons().reset_password(by, name, new)
+    }
+
+    /// Everybody who may sign in. In memory.
+    pub fn people(&self) -> Vec<Person> {
+        self.persons().list()
+    }
+
+    /// Writes in the audit log what somebody did, or was refused; of refusals some a minute, and the count of the rest. It is on
+    /// the disk then. What changes anything is to be written before it is done, and not to be done if it cannot be. The target
+    /// is a name, an id or a path, and never a secret.
+    ///
+    /// # Errors
+    /// [`AuditError`]; it is not written then.
+    pub fn record(
+        &self,
+        by: &Caller,
+        from: Option<IpAddr>,
+        action: Action,
+        target: &str,
+        outcome: Outcome,
+    ) -> Result<(), AuditError> {
+        self.audit().record(&Event { who: &by.audited(), from, action, target, outcome })
+    }
+
+    /// Writes in the audit log what the daemon did by itself: that it started, that it stops, that it issued a certificate.
+    ///
+    /// # Errors
+    /// [`AuditError`]; it is not written then.
+    pub fn record_own(&self, action: Action, target: &str, outcome: Outcome) -> Result<(), AuditError> {
+        self.audit().record(&Event { who: crate::audit::DAEMON, from: None, action, target, outcome })
+    }
+
+    /// The lines of the audit log after an entry, the oldest first. Reading them blocks on the disk.
+    ///
+    /// # Errors
+    /// [`AuditError`] if they cannot be listed.
+    pub fn audit_entries(&self, after: u64) -> Result<Entries, AuditError> {
+        self.audit().entries(after)
+    }
+
+    /// Where the audit log begins and ends, for [`crate::audit::verify`].
+    pub fn audit_ends(&self) -> AuditEnds {
+        self.audit().ends()
+    }
+
+    /// Checks the whole audit log. Blocks for about a second for each 100 MB of it.
+    ///
+    /// # Errors
+    /// [`AuditError`] if it cannot be read.
+    pub fn verify_audit(&self) -> Result<Report, AuditError> {
+        self.audit().verify()
+    }
+}
