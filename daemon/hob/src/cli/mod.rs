@@ -2,6 +2,7 @@
 //! it never opens the store or a model itself.
 
 mod ask;
+mod audit;
 mod cert;
 mod claim;
 mod client;
@@ -104,6 +105,8 @@ pub(crate) enum Command {
     Trust(trust::Arguments),
     /// Shows the certificate by which the box is known.
     Cert,
+    /// Shows who did what to the box, and whether that was tampered with.
+    Audit(audit::Arguments),
 }
 
 /// What a verb needs to know beside its own arguments.
@@ -189,6 +192,7 @@ pub(crate) async fn run(command: Command, context: Context) -> anyhow::Result<()
         Command::Pair(arguments) => pair::run(arguments, &context).await,
         Command::Trust(arguments) => trust::run(arguments, &context).await,
         Command::Cert => cert::run(&context.administration()?).await,
+        Command::Audit(arguments) => audit::run(arguments, &context).await,
     }
 }
 
