@@ -6,9 +6,17 @@ use super::client::Client;
 use super::list::table;
 use super::{cert, say};
 
-pub(crate) async fn run(client: &Client) -> anyhow::Result<()> {
+/// What `status` takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// As the daemon tells it, for programs.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(arguments: &Arguments, client: &Client) -> anyhow::Result<()> {
     let status = client.get("/admin/api/status").await?;
-    say(&shown(&status));
+    say(&if arguments.json { status.to_string() } else { shown(&status) });
     Ok(())
 }
 
