@@ -221,7 +221,14 @@ impl Client {
             (destination, None) if destination.is_local() => {
                 ClientError::Unreachable { place, next: "run 'hob serve' to start it" }
             }
-            (_, None) => ClientError::Unreachable { place, next: "see whether it is on and listens there" },
+            (Destination::Paired(_), None) => ClientError::Unreachable {
+                place,
+                next: "see whether it is on, and where: hob pair with its new address",
+            },
+            (_, None) => ClientError::Unreachable {
+                place,
+                next: "see whether it is on and listens there; a box elsewhere is made known by hob pair first",
+            },
         }
     }
 }

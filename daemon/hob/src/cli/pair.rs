@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use identity::ExpectedId;
-use identity::pairing::{Address, AdminKey, BoxName, Introduction, Paired, introduce};
+use identity::pairing::{Address, AdminKey, BoxName, Introduction, Paired, PairingError, introduce};
 
 use super::list::table;
 use super::{Context, ask, remark, say};
@@ -70,7 +70,7 @@ pub(crate) async fn pair(
 ) -> anyhow::Result<Paired> {
     let address: Address = address.parse()?;
     let shown = tokio::task::spawn_blocking(move || introduce(&address, PATIENCE)).await;
-    let shown = shown.context("the box was not asked")??;
+    let shown = shown.context("the box was not asked")?.map_err(with_hint)?;
     confirm(&shown, id)?;
     let name = match name {
         Some(name) => name,
@@ -92,6 +92,19 @@ pub(crate) async fn pair(
         )
     })?;
     Ok(paired)
+}
+
+/// What to do next, where the error does not say so.
+fn with_hint(error: PairingError) -> anyhow::Error {
+    let hint = match &error {
+        PairingError::Unreachable { .. } => "see whether it is on, and whether lan is set there",
+        PairingError::Certificates { .. } => {
+            "`hob cert` on the box lists the names and addresses that it can be paired by; its clock and this one must be right"
+        }
+        PairingError::Tls { .. } => "the port of a box is 11443, unless its lan says otherwise",
+        _ => return error.into(),
+    };
+    anyhow::anyhow!("{:#}\nhint: {hint}", anyhow::Error::from(error))
 }
 
 /// That it is the one whose ID is in hand; without one, whoever sits there has to say so.

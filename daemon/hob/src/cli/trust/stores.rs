@@ -163,6 +163,9 @@ impl Store {
     /// If this user may not, or the program refuses.
     pub(super) fn apply(&self, change: Change, pem: &str, certificate: &Path) -> anyhow::Result<()> {
         match (&self.way, change) {
+            (Way::File { file, .. }, Change::Remove) if !file.exists() => {
+                anyhow::bail!("the box was not trusted there")
+            }
             (Way::File { file, update }, change) => {
                 let done = match change {
                     Change::Install => {
@@ -264,6 +267,8 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "PEM");
         store(&["true"]).apply(Change::Remove, "PEM", Path::new("/nowhere")).unwrap();
         assert!(!file.exists());
+        let again = store(&["true"]).apply(Change::Remove, "PEM", Path::new("/nowhere"));
+        assert!(again.unwrap_err().to_string().contains("was not trusted"));
 
         let failing = store(&["sh", "-c", "echo no room >&2; exit 1"]);
         let error = failing.apply(Change::Install, "PEM", Path::new("/nowhere")).unwrap_err();
