@@ -276,10 +276,13 @@ impl Lines {
         self.next_bytes().await?.map(|line| self.parse(&line)).transpose()
     }
 
-    /// The next line as it was written.
+    /// The next line as it was written, but for one that is an error.
     pub(crate) async fn next_raw(&mut self) -> Result<Option<String>, ClientError> {
-        let line = self.next_bytes().await?;
-        Ok(line.map(|line| String::from_utf8_lossy(line.trim_ascii_end()).into_owned()))
+        let Some(line) = self.next_bytes().await? else { return Ok(None) };
+        if line.starts_with(b"{\"error\":") {
+            self.parse(&line)?;
+        }
+        Ok(Some(String::from_utf8_lossy(line.trim_ascii_end()).into_owned()))
     }
 
     /// The next line that is not empty.

@@ -72,18 +72,19 @@ pub(crate) async fn pair(
     let shown = tokio::task::spawn_blocking(move || introduce(&address, PATIENCE)).await;
     let shown = shown.context("the box was not asked")?.map_err(with_hint)?;
     confirm(&shown, id)?;
-    let name = match name {
-        Some(name) => name,
-        None => usual_name(&shown).parse()?,
-    };
     let boxes = context.boxes();
-    let mut paired = Paired::new(name, &shown);
-    if let Some(known) = boxes.load(paired.name())?
-        && known.id() == paired.id()
-    {
-        // Only its address is news.
-        paired = paired.with_key(known.key().cloned());
-    }
+    // One that is known keeps its name and its key: only its address is news.
+    let known = boxes
+        .list()?
+        .into_iter()
+        .find(|known| known.id() == shown.id && name.as_ref().is_none_or(|name| known.name() == name));
+    let name = match (name, &known) {
+        (Some(name), _) => name,
+        (None, Some(known)) => known.name().clone(),
+        (None, None) => usual_name(&shown).parse()?,
+    };
+    let key = known.and_then(|known| known.key().cloned());
+    let paired = Paired::new(name, &shown).with_key(key);
     boxes.save(&paired).with_context(|| {
         format!(
             "another box goes by the name '{name}'\nhint: --name NAME calls this one something else; hob pair --remove {name} \
