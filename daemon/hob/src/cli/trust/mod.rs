@@ -78,11 +78,14 @@ async fn root(which: Which, context: &Context) -> anyhow::Result<Root> {
             Destination::Paired(paired) => paired.root_pem(),
             _ => pair::pair(named, which.id.as_ref(), None, context).await?.root_pem(),
         },
-        // By the socket: anybody on the machine could answer on the loopback in its place.
-        (None, None) => {
-            let socket = context.settings.admin.reachable().to_owned();
-            Client::new(Destination::Socket(socket), None)?.text("/trust/root.pem").await?
-        }
+        (None, None) => match context.destination()? {
+            Destination::Paired(paired) => paired.root_pem(),
+            // By the socket: anybody on the machine could answer on the loopback in its place.
+            _ => {
+                let socket = context.settings.admin.reachable().to_owned();
+                Client::new(Destination::Socket(socket), None)?.text("/trust/root.pem").await?
+            }
+        },
     };
     let der = CertificateDer::from_pem_slice(pem.as_bytes()).ok().context("that is no certificate in PEM")?;
     let (_, certificate) = X509Certificate::from_der(&der).ok().context("that is no certificate in PEM")?;
