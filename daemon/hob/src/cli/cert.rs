@@ -9,7 +9,7 @@ use super::status::strings;
 
 pub(crate) async fn run(client: &Client) -> anyhow::Result<()> {
     let status = client.get("/admin/api/status").await?;
-    let certificate = &status["certificate"];
+    let certificate = &status["device"]["certificate"];
     anyhow::ensure!(
         certificate.is_object(),
         "the box serves no TLS\nhint: set lan to on, and it makes itself a certificate"
@@ -21,9 +21,9 @@ pub(crate) async fn run(client: &Client) -> anyhow::Result<()> {
 fn shown(status: &Value, certificate: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut rows = vec![
-        vec!["Device ID".to_owned(), text(&status["device_id"])],
+        vec!["Device ID".to_owned(), text(&status["device"]["id"])],
         vec!["Signed by".to_owned(), signed_by(certificate).to_owned()],
-        vec!["Valid until".to_owned(), text(&certificate["not_after"])],
+        vec!["Valid until".to_owned(), text(&certificate["expires"])],
     ];
     rows.extend(strings(&certificate["names"]).into_iter().map(|name| vec!["Name".to_owned(), name]));
     rows.extend(strings(&certificate["warnings"]).into_iter().map(|name| vec!["Warning".to_owned(), name]));
@@ -32,7 +32,7 @@ fn shown(status: &Value, certificate: &Value) -> String {
 
 /// In one line.
 pub(super) fn summary(certificate: &Value) -> String {
-    match certificate["not_after"].as_str() {
+    match certificate["expires"].as_str() {
         Some(until) => format!("signed by {}, valid until {until}", signed_by(certificate)),
         None => String::new(),
     }

@@ -60,22 +60,23 @@ async fn destination(arguments: &Arguments, context: &Context) -> anyhow::Result
                 "{url} is asked for in plaintext, in which no code is sent\nhint: name the box without http://"
             );
             let paired = pair::pair(host, arguments.id.as_ref(), None, context).await?;
-            remark(&format!("paired '{}' ({})", paired.name().as_str(), paired.id().short()));
+            remark(&format!("paired '{}' ({})", paired.name(), paired.id().short()));
             Ok(Destination::Paired(Box::new(paired)))
         }
         _ => Ok(destination),
     }
 }
 
-/// Whoever may open the admin socket may read the code as well.
+/// Whoever may open the admin socket needs no code.
 async fn claim_here(arguments: Arguments, client: &Client) -> anyhow::Result<()> {
+    // Before a password is asked for.
     let status = client.get("/admin/api/status").await?;
-    ensure_unclaimed(&status, "hob claim --reset-password gives a person another password")?;
-    let code = arguments.code.or_else(|| status["setup_code"].as_str().map(str::to_owned));
-    let code =
-        code.context("hob does not tell the setup code\nhint: its journal shows it; hob claim CODE")?;
+    anyhow::ensure!(
+        status["claimed"] != true,
+        "the box is somebody's already\nhint: hob claim --reset-password gives a person another password"
+    );
     let password = ask::new_password(arguments.password_file.as_deref())?;
-    let body = json!({"code": code, "name": arguments.name, "password": password.reveal()});
+    let body = json!({"code": arguments.code, "name": arguments.name, "password": password.reveal()});
     let claimed = client.post("/claim", &body).await?;
     say(&format!("the box is {}'s now", person(&claimed, &arguments.name)));
     remark(
@@ -85,7 +86,7 @@ async fn claim_here(arguments: Arguments, client: &Client) -> anyhow::Result<()>
 }
 
 async fn claim_paired(arguments: Arguments, paired: Paired, context: &Context) -> anyhow::Result<()> {
-    let name = paired.name().as_str().to_owned();
+    let name = paired.name().to_string();
     anyhow::ensure!(
         !arguments.reset_password,
         "a password is reset on the box itself, by whoever may open its admin socket\nhint: hob claim --reset-password there"
@@ -105,6 +106,11 @@ async fn claim_paired(arguments: Arguments, paired: Paired, context: &Context) -
     });
     let claimed = client.post("/claim", &body).await?;
     say(&format!("'{name}' is {}'s now", person(&claimed, &arguments.name)));
+    if let Some(warning) = claimed["warning"].as_str() {
+        remark(&format!(
+            "there is no key for this user: {warning}\nhint: hob key create NAME --scope admin on the box makes one"
+        ));
+    }
     if let Some(key) = claimed["key"].as_str() {
         let kept = context.boxes().save(&paired.with_key(Some(AdminKey::new(key.to_owned()))));
         kept.context(
@@ -122,11 +128,6 @@ async fn reset(arguments: &Arguments, client: &Client) -> anyhow::Result<()> {
     let body = json!({"name": arguments.name, "password": password.reveal()});
     client.post("/admin/api/reset-password", &body).await?;
     say(&format!("{} signs in by the new password from now on", arguments.name));
-    Ok(())
-}
-
-fn ensure_unclaimed(status: &Value, hint: &str) -> anyhow::Result<()> {
-    anyhow::ensure!(status["claimed"] != true, "the box is somebody's already\nhint: {hint}");
     Ok(())
 }
 

@@ -31,11 +31,8 @@ pub(crate) enum ClientError {
     )]
     Unproven { place: String, reason: String },
     /// A paired box is another one now, or somebody poses as it.
-    #[error(
-        "'{name}' is not the box that it was when it was paired, and nothing was sent to it\n{changed}\nhint: if it was set up \
-         anew, its console shows the second ID: hob pair --remove {name}, and pair it again"
-    )]
-    Changed { name: String, changed: PairingError },
+    #[error("nothing was sent: {0}\nhint: hob pair --remove forgets what was paired")]
+    Changed(PairingError),
     /// The daemon refused, and said why.
     #[error("{message}")]
     Refused { status: StatusCode, message: String },
@@ -94,10 +91,10 @@ impl Client {
                 "http://localhost".to_owned()
             }
             Destination::Paired(paired) => {
-                let root = Certificate::from_pem(paired.root_pem().as_bytes())
-                    .with_context(|| format!("what '{}' is trusted by is damaged", paired.name().as_str()))?;
+                let root = Certificate::from_der(paired.root())
+                    .with_context(|| format!("what '{}' is trusted by is damaged", paired.name()))?;
                 builder = builder.https_only(true).tls_certs_only([root]);
-                builder = builder.dns_resolver(Toward(paired.address().host().to_owned()));
+                builder = builder.dns_resolver(Toward(paired.address().host()));
                 key = key.or_else(|| paired.key().map(|key| key.expose()));
                 own_url(paired)
             }
@@ -125,6 +122,11 @@ impl Client {
 
     pub(crate) async fn get(&self, path: &str) -> Result<Value, ClientError> {
         self.send(Method::GET, path, None).await?.json().await
+    }
+
+    /// An answer that is read as it comes.
+    pub(crate) async fn lines(&self, path: &str) -> Result<Lines, ClientError> {
+        self.send(Method::GET, path, None).await
     }
 
     /// An answer that is no JSON, whole.
@@ -197,10 +199,10 @@ impl Client {
         let reason = cause::<rustls::Error>(&error).map(ToString::to_string);
         match (&self.destination, reason) {
             (Destination::Paired(paired), Some(reason)) => {
-                let (name, known) = (paired.name().as_str().to_owned(), paired.as_ref().clone());
+                let known = paired.as_ref().clone();
                 let confirmed = tokio::task::spawn_blocking(move || known.confirm(PATIENCE)).await;
                 match confirmed {
-                    Ok(Err(changed @ PairingError::Changed { .. })) => ClientError::Changed { name, changed },
+                    Ok(Err(changed @ PairingError::Changed { .. })) => ClientError::Changed(changed),
                     _ => ClientError::Unproven { place, reason },
                 }
             }
@@ -219,7 +221,14 @@ impl Client {
             (destination, None) if destination.is_local() => {
                 ClientError::Unreachable { place, next: "run 'hob serve' to start it" }
             }
-            (_, None) => ClientError::Unreachable { place, next: "see whether it is on and listens there" },
+            (Destination::Paired(_), None) => ClientError::Unreachable {
+                place,
+                next: "see whether it is on, and where: hob pair with its new address",
+            },
+            (_, None) => ClientError::Unreachable {
+                place,
+                next: "see whether it is on and listens there; a box elsewhere is made known by hob pair first",
+            },
         }
     }
 }
@@ -264,21 +273,32 @@ pub(crate) struct Lines {
 impl Lines {
     /// The next line; `None` when the answer is over. An `error` line ends it as [`ClientError::Refused`].
     pub(crate) async fn next(&mut self) -> Result<Option<Value>, ClientError> {
+        self.next_bytes().await?.map(|line| self.parse(&line)).transpose()
+    }
+
+    /// The next line as it was written, but for one that is an error.
+    pub(crate) async fn next_raw(&mut self) -> Result<Option<String>, ClientError> {
+        let Some(line) = self.next_bytes().await? else { return Ok(None) };
+        if line.starts_with(b"{\"error\":") {
+            self.parse(&line)?;
+        }
+        Ok(Some(String::from_utf8_lossy(line.trim_ascii_end()).into_owned()))
+    }
+
+    /// The next line that is not empty.
+    async fn next_bytes(&mut self) -> Result<Option<Vec<u8>>, ClientError> {
         loop {
             if let Some(end) = self.pending.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = self.pending.drain(..=end).collect();
                 if line.trim_ascii().is_empty() {
                     continue;
                 }
-                return self.parse(&line).map(Some);
+                return Ok(Some(line));
             }
             match self.response.chunk().await.map_err(ClientError::Transport)? {
                 Some(bytes) => self.pending.extend_from_slice(&bytes),
                 None if self.pending.trim_ascii().is_empty() => return Ok(None),
-                None => {
-                    let line = std::mem::take(&mut self.pending);
-                    return self.parse(&line).map(Some);
-                }
+                None => return Ok(Some(std::mem::take(&mut self.pending))),
             }
         }
     }

@@ -65,7 +65,8 @@ fn paired<'a>(host: &str, boxes: &'a [Paired]) -> Option<&'a Paired> {
     named.or_else(|| boxes.iter().find(|paired| Some(paired.address()) == address.as_ref()))
 }
 
-fn is_loopback(url: &str) -> bool {
+/// Whether a URL is of this machine, as far as it tells.
+pub(super) fn is_loopback(url: &str) -> bool {
     let url = reqwest::Url::parse(url).ok();
     let host = url.as_ref().and_then(reqwest::Url::host_str).unwrap_or_default();
     let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
@@ -138,8 +139,8 @@ mod tests {
 
     fn paired(name: &str, address: &str) -> Paired {
         let root = CertificateDer::from(name.as_bytes().to_vec());
-        let shown = Introduction { id: DeviceId::of(&root), root };
-        Paired::new(name.parse().unwrap(), address.parse().unwrap(), &shown)
+        let shown = Introduction { address: address.parse().unwrap(), id: DeviceId::of(&root), root };
+        Paired::new(name.parse().unwrap(), &shown)
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! it never opens the store or a model itself.
 
 mod ask;
+mod audit;
 mod cert;
 mod claim;
 mod client;
@@ -93,7 +94,7 @@ pub(crate) enum Command {
     /// Tells whether the store is whole.
     Doctor(doctor::Arguments),
     /// Tells how the box stands: who it is, where it is reached, whose it is.
-    Status,
+    Status(status::Arguments),
     /// Makes the box yours: names who administers it.
     Claim(claim::Arguments),
     /// Makes, lists and ends the keys by which programs are known to the box.
@@ -104,6 +105,8 @@ pub(crate) enum Command {
     Trust(trust::Arguments),
     /// Shows the certificate by which the box is known.
     Cert,
+    /// Shows who did what to the box, and whether that was tampered with.
+    Audit(audit::Arguments),
 }
 
 /// What a verb needs to know beside its own arguments.
@@ -154,9 +157,13 @@ impl Context {
         Client::new(if key.is_some() { self.destination()? } else { self.administered()? }, key)
     }
 
+    /// A loopback address that was typed is another daemon's unless our settings name it; one from the environment is where
+    /// this machine's was told to listen.
     fn administered(&self) -> anyhow::Result<Destination> {
         Ok(match self.destination()? {
-            Destination::Url(url) if self.ours().contains(&url) => {
+            Destination::Url(url)
+                if destination::is_loopback(&url) && (self.host.is_none() || self.ours().contains(&url)) =>
+            {
                 Destination::Socket(self.settings.admin.reachable().to_owned())
             }
             destination => destination,
@@ -183,12 +190,13 @@ pub(crate) async fn run(command: Command, context: Context) -> anyhow::Result<()
         Command::Launch(arguments) => launch::run(arguments, &context).await,
         Command::Doctor(arguments) => doctor::run(&arguments, &context.client()?).await,
         Command::Rm(arguments) => rm::run(&arguments, &context.client()?).await,
-        Command::Status => status::run(&context.administration()?).await,
+        Command::Status(arguments) => status::run(&arguments, &context.administration()?).await,
         Command::Claim(arguments) => claim::run(arguments, &context).await,
         Command::Key(arguments) => key::run(arguments, &context.administration()?).await,
         Command::Pair(arguments) => pair::run(arguments, &context).await,
         Command::Trust(arguments) => trust::run(arguments, &context).await,
         Command::Cert => cert::run(&context.administration()?).await,
+        Command::Audit(arguments) => audit::run(arguments, &context).await,
     }
 }
 

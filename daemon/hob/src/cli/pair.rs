@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use identity::ExpectedId;
-use identity::pairing::{Address, AdminKey, BoxName, Introduction, Paired, introduce};
+use identity::pairing::{Address, AdminKey, BoxName, Introduction, Paired, PairingError, introduce};
 
 use super::list::table;
 use super::{Context, ask, remark, say};
@@ -52,8 +52,8 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
         let key = AdminKey::new(key.reveal().to_owned());
         context.boxes().save(&paired.clone().with_key(Some(key)))?;
     }
-    let name = paired.name().as_str();
-    say(&format!("paired '{name}' ({}) at {}", paired.id().short(), paired.address().url()));
+    let name = paired.name();
+    say(&format!("paired '{name}' ({}) at {}", paired.id().short(), paired.address()));
     remark(&format!("hint: hob --host {name} list; hob --host {name} claim CODE makes it yours"));
     Ok(())
 }
@@ -69,61 +69,68 @@ pub(crate) async fn pair(
     context: &Context,
 ) -> anyhow::Result<Paired> {
     let address: Address = address.parse()?;
-    let asked = address.clone();
-    let shown = tokio::task::spawn_blocking(move || introduce(&asked, PATIENCE)).await;
-    let shown = shown.context("the box was not asked")??;
-    confirm(&shown, id, &address)?;
-    let name = match name {
-        Some(name) => name,
-        None => usual_name(&address, &shown).parse()?,
-    };
+    let shown = tokio::task::spawn_blocking(move || introduce(&address, PATIENCE)).await;
+    let shown = shown.context("the box was not asked")?.map_err(with_hint)?;
+    confirm(&shown, id)?;
     let boxes = context.boxes();
-    let mut paired = Paired::new(name, address, &shown);
-    if let Some(known) = boxes.load(paired.name())?
-        && known.id() == paired.id()
-    {
-        // Only its address is news.
-        paired = paired.with_key(known.key().cloned());
-    }
+    // One that is known keeps its name and its key: only its address is news.
+    let known = boxes
+        .list()?
+        .into_iter()
+        .find(|known| known.id() == shown.id && name.as_ref().is_none_or(|name| known.name() == name));
+    let name = match (name, &known) {
+        (Some(name), _) => name,
+        (None, Some(known)) => known.name().clone(),
+        (None, None) => usual_name(&shown).parse()?,
+    };
+    let key = known.and_then(|known| known.key().cloned());
+    let paired = Paired::new(name, &shown).with_key(key);
     boxes.save(&paired).with_context(|| {
         format!(
             "another box goes by the name '{name}'\nhint: --name NAME calls this one something else; hob pair --remove {name} \
              forgets that one",
-            name = paired.name().as_str()
+            name = paired.name()
         )
     })?;
     Ok(paired)
 }
 
+/// What to do next, where the error does not say so.
+fn with_hint(error: PairingError) -> anyhow::Error {
+    let hint = match &error {
+        PairingError::Unreachable { .. } => "see whether it is on, and whether lan is set there",
+        PairingError::Certificates { .. } => {
+            "`hob cert` on the box lists the names and addresses that it can be paired by; its clock and this one must be right"
+        }
+        PairingError::Tls { .. } => "the port of a box is 11443, unless its lan says otherwise",
+        _ => return error.into(),
+    };
+    anyhow::anyhow!("{:#}\nhint: {hint}", anyhow::Error::from(error))
+}
+
 /// That it is the one whose ID is in hand; without one, whoever sits there has to say so.
-fn confirm(shown: &Introduction, expected: Option<&ExpectedId>, address: &Address) -> anyhow::Result<()> {
+fn confirm(shown: &Introduction, expected: Option<&ExpectedId>) -> anyhow::Result<()> {
     if let Some(expected) = expected {
-        anyhow::ensure!(
-            expected.is(&shown.id),
-            "{} is another box, or somebody poses as it; nothing was sent to it\nexpected {expected}\n   found {}\nhint: `hob \
-             status` on the box, its console and its journal show its ID",
-            address.url(),
-            shown.id
-        );
-        return Ok(());
+        return Ok(shown.must_be(expected)?);
     }
     anyhow::ensure!(
         ask::is_possible(),
         "there is nobody to compare the ID of {} with what its console shows\nhint: `hob status` on the box shows its ID; give \
          it with --id",
-        address.url()
+        shown.address
     );
-    remark(&format!("{} says that it is\n\n    {}\n", address.url(), shown.id));
+    remark(&format!("{} says that it is\n\n    {}\n", shown.address, shown.id));
     let question = "Does its console, or `hob status` there, show the same? [y/N] ";
     anyhow::ensure!(ask::yes(question)?, "the box was not paired, and nothing was sent to it");
     Ok(())
 }
 
 /// The first part of a name; for an address, the label of the box.
-fn usual_name(address: &Address, shown: &Introduction) -> String {
-    match address.host().parse::<std::net::IpAddr>() {
+fn usual_name(shown: &Introduction) -> String {
+    let host = shown.address.host();
+    match host.parse::<std::net::IpAddr>() {
         Ok(_) => format!("hob-{}", shown.id.label_letters()),
-        Err(_) => address.host().split('.').next().unwrap_or_default().to_owned(),
+        Err(_) => host.split('.').next().unwrap_or_default().to_owned(),
     }
 }
 
@@ -131,8 +138,8 @@ fn list(context: &Context) -> anyhow::Result<()> {
     let mut rows = vec![["NAME", "ID", "ADDRESS", "KEY"].map(str::to_owned).to_vec()];
     for paired in context.boxes().list()? {
         let key = if paired.key().is_some() { "yes" } else { "no" };
-        let name = paired.name().as_str().to_owned();
-        rows.push(vec![name, paired.id().short(), paired.address().url(), key.to_owned()]);
+        let name = paired.name().to_string();
+        rows.push(vec![name, paired.id().short(), paired.address().to_string(), key.to_owned()]);
     }
     say(&table(&rows));
     Ok(())

@@ -4,11 +4,19 @@ use serde_json::Value;
 
 use super::client::Client;
 use super::list::table;
-use super::say;
+use super::{cert, say};
 
-pub(crate) async fn run(client: &Client) -> anyhow::Result<()> {
+/// What `status` takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// As the daemon tells it, for programs.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(arguments: &Arguments, client: &Client) -> anyhow::Result<()> {
     let status = client.get("/admin/api/status").await?;
-    say(&shown(&status));
+    say(&if arguments.json { status.to_string() } else { shown(&status) });
     Ok(())
 }
 
@@ -19,17 +27,17 @@ fn shown(status: &Value) -> String {
             rows.push(vec![name.to_owned(), value]);
         }
     };
-    let text = |field: &str| status[field].as_str().unwrap_or_default().to_owned();
-    row("Version", text("version"));
-    row("Device ID", text("device_id"));
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    row("Version", text(&status["version"]));
+    row("Device ID", text(&status["device"]["id"]));
     row("Claimed", if status["claimed"] == true { "yes" } else { "no" }.to_owned());
-    row("Setup code", text("setup_code"));
-    for url in strings(&status["urls"]) {
-        row("Address", url);
+    row("Setup code", text(&status["setup_code"]));
+    for address in strings(&status["addresses"]) {
+        row("Address", address);
     }
-    row("Certificate", super::cert::summary(&status["certificate"]));
-    for reason in strings(&status["degraded"]) {
-        row("Degraded", reason);
+    row("Certificate", cert::summary(&status["device"]["certificate"]));
+    for degraded in status["degraded"].as_array().map_or(&[][..], Vec::as_slice) {
+        row("Degraded", format!("{}: {}", text(&degraded["what"]), text(&degraded["reason"])));
     }
     table(&rows)
 }
@@ -37,4 +45,25 @@ fn shown(status: &Value) -> String {
 pub(super) fn strings(values: &Value) -> Vec<String> {
     let values = values.as_array().map_or(&[][..], Vec::as_slice);
     values.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_has_no_row() {
+        let bare = json!({"version": "1.0", "claimed": false, "setup_code": "ABCD-EFGH", "addresses": [], "degraded": []});
+        assert_eq!(shown(&bare), "Version       1.0\nClaimed       no\nSetup code    ABCD-EFGH");
+        let whole = json!({
+            "version": "1.0", "claimed": true, "addresses": ["https://hob-abcd.local:11443"],
+            "device": {"id": "ABCD", "certificate": {"source": "own", "expires": "2027-01-01T00:00:00Z", "names": []}},
+            "degraded": [{"what": "loopback", "reason": "11434 is taken"}],
+        });
+        let text = shown(&whole);
+        assert!(text.contains("Device ID      ABCD") && text.contains("tls.cert"), "{text}");
+        assert!(text.contains("loopback: 11434 is taken") && !text.contains("Setup code"), "{text}");
+    }
 }

@@ -146,19 +146,18 @@ mod tests {
 
     #[test]
     fn a_certificate_comes_with_its_key_and_names_are_host_names() {
-        let tls = |cert: Option<&str>, key: Option<&str>, names: Option<&str>| {
+        let check = |cert: Option<&str>, key: Option<&str>, names: Option<&str>| {
             let (cert, key) = (cert.map(Into::into), key.map(Into::into));
-            super::tls(raw::Tls { cert, key, names: names.map(Into::into) })
-                .map_err(|error| format!("{error:#}"))
+            tls(raw::Tls { cert, key, names: names.map(Into::into) }).map_err(|error| format!("{error:#}"))
         };
-        let given = tls(Some("/a.pem"), Some("/a.key"), Some("box.home.arpa, ai")).unwrap();
+        let given = check(Some("/a.pem"), Some("/a.key"), Some("box.home.arpa, ai")).unwrap();
         assert_eq!(given.own.unwrap().certificate, Path::new("/a.pem"));
         assert_eq!(given.names, ["box.home.arpa", "ai"]);
-        assert_eq!(tls(None, None, None).unwrap(), TlsSettings::default());
-        assert!(tls(Some("/a.pem"), None, None).unwrap_err().contains("tls.key"));
-        assert!(tls(None, Some("/a.key"), None).unwrap_err().contains("tls.cert"));
+        assert_eq!(check(None, None, None).unwrap(), TlsSettings::default());
+        assert!(check(Some("/a.pem"), None, None).unwrap_err().contains("tls.key"));
+        assert!(check(None, Some("/a.key"), None).unwrap_err().contains("tls.cert"));
         for name in ["192.168.1.5", "*.lan", "-a", "a..b", "https://a"] {
-            assert!(tls(None, None, Some(name)).unwrap_err().contains("no host name"), "{name}");
+            assert!(check(None, None, Some(name)).unwrap_err().contains("no host name"), "{name}");
         }
     }
 

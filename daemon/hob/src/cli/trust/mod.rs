@@ -11,6 +11,7 @@ use identity::{DeviceId, ExpectedId};
 use platform::durable::Staged;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use self::stores::{Change, Store, System};
 use super::client::Client;
@@ -53,6 +54,8 @@ struct Which {
 struct Root {
     pem: String,
     id: DeviceId,
+    /// In hex.
+    serial: String,
 }
 
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<()> {
@@ -72,23 +75,27 @@ async fn root(which: Which, context: &Context) -> anyhow::Result<Root> {
             std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?
         }
         (None, Some(named)) => match Destination::of(named, &context.boxes().list()?) {
-            Destination::Paired(paired) => paired.root_pem().to_owned(),
-            _ => pair::pair(named, which.id.as_ref(), None, context).await?.root_pem().to_owned(),
+            Destination::Paired(paired) => paired.root_pem(),
+            _ => pair::pair(named, which.id.as_ref(), None, context).await?.root_pem(),
         },
-        // By the socket: anybody on the machine could answer on the loopback in its place.
-        (None, None) => {
-            let socket = context.settings.admin.reachable().to_owned();
-            Client::new(Destination::Socket(socket), None)?.text("/trust/root.pem").await?
-        }
+        (None, None) => match context.destination()? {
+            Destination::Paired(paired) => paired.root_pem(),
+            // By the socket: anybody on the machine could answer on the loopback in its place.
+            _ => {
+                let socket = context.settings.admin.reachable().to_owned();
+                Client::new(Destination::Socket(socket), None)?.text("/trust/root.pem").await?
+            }
+        },
     };
     let der = CertificateDer::from_pem_slice(pem.as_bytes()).ok().context("that is no certificate in PEM")?;
-    Ok(Root { id: DeviceId::of(&der), pem })
+    let (_, certificate) = X509Certificate::from_der(&der).ok().context("that is no certificate in PEM")?;
+    Ok(Root { id: DeviceId::of(&der), serial: format!("{:x}", certificate.serial), pem })
 }
 
 /// In every store that there is; one that refuses stops none of the others.
 fn change(change: Change, root: &Root, context: &Context) -> anyhow::Result<()> {
     let home = context.settings.surroundings.home()?;
-    let stores = stores::of(System::here(), home, &root.id);
+    let stores = stores::of(System::here(), home, root);
     anyhow::ensure!(
         !stores.is_empty(),
         "there is no store of certificates here that hob knows\nhint: hob trust export prints what to put into it"

@@ -11,6 +11,8 @@ use anyhow::Context as _;
 use identity::DeviceId;
 use platform::{durable, process};
 
+use super::Root;
+
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
@@ -82,11 +84,11 @@ const FIREFOX: [&str; 3] =
     [".mozilla/firefox", ".config/mozilla/firefox", "snap/firefox/common/.mozilla/firefox"];
 
 /// Those that there are.
-pub(super) fn of(system: System, home: &Path, id: &DeviceId) -> Vec<Store> {
+pub(super) fn of(system: System, home: &Path, root: &Root) -> Vec<Store> {
     match system {
-        System::Linux => linux(Path::new("/"), home, id),
+        System::Linux => linux(Path::new("/"), home, &root.id),
         System::MacOs => vec![macos(home)],
-        System::Windows => vec![windows(id)],
+        System::Windows => vec![windows(&root.serial)],
     }
 }
 
@@ -135,12 +137,12 @@ fn macos(home: &Path) -> Store {
 }
 
 /// The user's own, which asks whether they are sure.
-fn windows(id: &DeviceId) -> Store {
+fn windows(serial: &str) -> Store {
     Store {
         name: "this user's trusted root authorities".to_owned(),
         way: Way::Program {
             install: call(&["certutil", "-user", "-addstore", "Root", FILE]),
-            remove: call(&["certutil", "-user", "-delstore", "Root", &format!("Hob {}", id.short())]),
+            remove: call(&["certutil", "-user", "-delstore", "Root", serial]),
         },
     }
 }
@@ -161,6 +163,9 @@ impl Store {
     /// If this user may not, or the program refuses.
     pub(super) fn apply(&self, change: Change, pem: &str, certificate: &Path) -> anyhow::Result<()> {
         match (&self.way, change) {
+            (Way::File { file, .. }, Change::Remove) if !file.exists() => {
+                anyhow::bail!("the box was not trusted there")
+            }
             (Way::File { file, update }, change) => {
                 let done = match change {
                     Change::Install => {
@@ -235,8 +240,9 @@ mod tests {
     #[test]
     fn each_system_gets_the_certificate_by_its_own_program() {
         let home = Path::new("/Users/a");
+        let root = Root { pem: String::new(), id: id(), serial: "2a".to_owned() };
         let words = |system| {
-            let Way::Program { install, remove } = of(system, home, &id()).remove(0).way else { panic!() };
+            let Way::Program { install, remove } = of(system, home, &root).remove(0).way else { panic!() };
             [install, remove].map(|call| call.join(std::ffi::OsStr::new(" ")).into_string().unwrap())
         };
         let macos = words(System::MacOs);
@@ -246,7 +252,7 @@ mod tests {
         );
         let windows = words(System::Windows);
         assert_eq!(windows[0], "certutil -user -addstore Root {certificate}");
-        assert!(windows[1].ends_with(&id().short()));
+        assert_eq!(windows[1], "certutil -user -delstore Root 2a");
     }
 
     #[test]
@@ -261,6 +267,8 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "PEM");
         store(&["true"]).apply(Change::Remove, "PEM", Path::new("/nowhere")).unwrap();
         assert!(!file.exists());
+        let again = store(&["true"]).apply(Change::Remove, "PEM", Path::new("/nowhere"));
+        assert!(again.unwrap_err().to_string().contains("was not trusted"));
 
         let failing = store(&["sh", "-c", "echo no room >&2; exit 1"]);
         let error = failing.apply(Change::Install, "PEM", Path::new("/nowhere")).unwrap_err();
