@@ -2,6 +2,7 @@
 //! is `authority`'s and `leaf`'s.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -86,6 +87,12 @@ pub enum Refreshed {
     Loaded,
 }
 
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Identity").field(&self.0.id).finish()
+    }
+}
+
 /// How long the box's addresses must have been the same before it gets a certificate for them: while a network comes up they
 /// come one by one.
 const SETTLED_AFTER: i64 = 30;
@@ -97,7 +104,7 @@ impl Identity {
     /// If what is there is damaged, which is left alone; what the disk says. An owner's certificate that is not good is
     /// a warning.
     pub fn open(folder: &Path, config: Config) -> Result<Self, IdentityError> {
-        let folder = Folder::open(folder)?;
+        let (folder, _turn) = Folder::open(folder)?;
         let now = (config.now)();
         let at = Moment { now, build_date: config.build_date };
         let authority = match folder.authority()? {
