@@ -228,7 +228,7 @@ impl Audit {
         lock(&self.written).log.ends()
     }
 
-    /// Checks all of it. Blocks for about a second for each 100 MB.
+    /// Checks all of it. Blocks for seconds if it is long.
     ///
     /// # Errors
     /// [`AuditError`] if it cannot be read.
