@@ -25,7 +25,7 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_util::sync::CancellationToken;
 
@@ -140,13 +140,19 @@ impl Door {
         name: Option<&str>,
         protocol: &[u8],
     ) -> std::io::Result<TlsStream<TcpStream>> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.identity.as_ref().unwrap().root_der().clone()).unwrap();
-        let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        config.alpn_protocols = vec![protocol.to_vec()];
+        let mut config = client(self.root(), protocol);
         config.enable_sni = name.is_some();
         let name = ServerName::try_from(name.unwrap_or(NAME).to_owned()).unwrap();
         TlsConnector::from(Arc::new(config)).connect(name, socket).await
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
+        self.identity.clone().unwrap()
+    }
+
+    /// What its clients trust.
+    pub(crate) fn root(&self) -> CertificateDer<'static> {
+        self.identity.as_ref().unwrap().root_der().clone()
     }
 
     /// A connection of HTTP/2.
@@ -170,6 +176,15 @@ impl Door {
         let ended = tokio::spawn(connection);
         Client { root: format!("https://{}", self.authority()), authority: self.authority(), requests, ended }
     }
+}
+
+/// A client of TLS that speaks one protocol.
+pub(crate) fn client(root: CertificateDer<'static>, protocol: &[u8]) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(root).unwrap();
+    let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![protocol.to_vec()];
+    config
 }
 
 fn identity(folder: &Path) -> Identity {
