@@ -34,6 +34,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// Serves until it is dropped.
 pub(crate) struct Door {
     pub(crate) address: SocketAddr,
+    /// That of the loopback, beside another kind.
+    pub(crate) near: SocketAddr,
     identity: Option<Identity>,
     /// That may all that a key may.
     pub(crate) key: String,
@@ -95,12 +97,18 @@ impl Door {
             }
             By::AdminSocket => front::bind_admin(&folder.path().join("run/admin.sock"), None),
         };
-        let listener = listener.unwrap();
-        let (address, stop) = (listener.address().unwrap_or(anywhere), CancellationToken::new());
+        let mut listeners = vec![listener.unwrap()];
+        let address = listeners[0].address().unwrap_or(anywhere);
+        let mut near = address;
+        if by == By::Lan {
+            listeners.push(front::bind(Kind::Loopback, anywhere).unwrap());
+            near = listeners[1].address().unwrap();
+        }
+        let stop = CancellationToken::new();
         let origins = vec!["https://home.example".parse().unwrap(), "vscode-webview://*".parse().unwrap()];
         let config = Config { access: access.clone(), limits, origins, hosts: Vec::new(), loopback };
-        let serving = tokio::spawn(front::serve(vec![listener], app, config, stop.clone()));
-        Self { address, identity, key, access, serving, stop, folder }
+        let serving = tokio::spawn(front::serve(listeners, app, config, stop.clone()));
+        Self { address, near, identity, key, access, serving, stop, folder }
     }
 
     /// Head and body of the answer to a request of HTTP/1.1 with these header lines, on the loopback.
