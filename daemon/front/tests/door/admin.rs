@@ -40,6 +40,20 @@ async fn what_systemd_opened_is_taken_over_if_it_is_what_it_should_be() {
 }
 
 #[tokio::test]
+async fn everywhere_is_by_both_protocols_of_the_internet() {
+    let door = Door::lan(app(), Limits::default());
+    let listener = front::bind(Kind::Lan(door.identity()), "[::]:0".parse().unwrap()).unwrap();
+    let address = listener.address().unwrap();
+    assert!(listener.to_string().starts_with("https://"));
+    std::net::TcpStream::connect(("127.0.0.1", address.port())).unwrap();
+    if address.is_ipv6() {
+        std::net::TcpStream::connect(("::1", address.port())).unwrap();
+    }
+    let taken = front::bind(Kind::Lan(door.identity()), address);
+    assert!(matches!(taken, Err(BindError::LanInUse { .. })));
+}
+
+#[tokio::test]
 async fn plaintext_is_not_bound_where_others_could_come() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
         let bound = front::bind(Kind::Loopback, address.parse().unwrap());
