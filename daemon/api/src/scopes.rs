@@ -138,7 +138,11 @@ pub(crate) async fn enforce(api: Api, request: Request, next: Next) -> Response 
     };
     let family = Family::of(request.uri().path(), request.headers());
     let way = request.extensions().get::<Origin>().map(|origin| origin.way);
-    match allowed(&api, way, need) {
+    let admitted = match way {
+        Some(Way::Plaintext) if path.as_str().starts_with("/admin/") => Err(Error::Readable),
+        _ => allowed(&api, way, need),
+    };
+    match admitted {
         Err(error) => {
             note(&api, format!("{} {}", request.method(), request.uri().path())).await;
             family.refuse(error)

@@ -119,7 +119,8 @@ async fn somebody_signs_in_is_known_and_signs_out() {
     let sessions = rig.as_person(&session, Method::GET, "/admin/api/sessions", None).await.json();
     let current: Vec<_> =
         sessions["sessions"].as_array().unwrap().iter().map(|s| s["current"] == true).collect();
-    assert_eq!(current, [false, true]);
+    assert_eq!(current.iter().map(|is: &bool| u32::from(*is)).sum::<u32>(), 1, "of two, one asks");
+    assert_eq!(current.len(), 2);
 
     let out = rig.as_person(&session, Method::POST, "/admin/api/logout", None).await;
     assert!(
