@@ -1,6 +1,8 @@
 //! The whole router over an empty store and a real access, asked as `front` would ask it. No model is ever loaded.
 
+mod admin;
 mod limits;
+mod models;
 mod refusals;
 
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use access::{Access, Caller, Credential, NewKey, Origin, Policy, Presented, Scop
 use axum::{
     Router,
     body::{Body, to_bytes},
+    response::Response,
 };
 use http::{HeaderMap, Method, Request, StatusCode, header::CONTENT_TYPE};
 use registry::Registry;
@@ -72,6 +75,13 @@ impl Rig {
         self.access.identify(&Presented { origin, credential: Credential::Key(key) }).unwrap()
     }
 
+    /// Ends all keys.
+    pub(crate) fn revoke_all(&self) {
+        for key in self.access.keys() {
+            self.access.revoke_key(&Caller::operator(), key.id).unwrap();
+        }
+    }
+
     pub(crate) fn pass(&self, time: Duration) {
         self.now.fetch_add(time.as_secs().cast_signed(), Ordering::Relaxed);
     }
@@ -81,12 +91,17 @@ impl Rig {
         self.send(by, Way::Loopback, request(method, path, body)).await
     }
 
+    /// Asks as somebody, and reads nothing of the answer.
+    pub(crate) async fn begin(&self, by: &Caller, mut request: Request<Body>) -> Response {
+        request.extensions_mut().insert(by.clone());
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
     /// Asks as somebody, by a door.
     pub(crate) async fn send(&self, by: &Caller, way: Way, mut request: Request<Body>) -> Answer {
         let address = (way != Way::AdminSocket).then_some([127, 0, 0, 1].into());
-        request.extensions_mut().insert(by.clone());
         request.extensions_mut().insert(Origin { way, address });
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.begin(by, request).await;
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, 1 << 20).await.unwrap();
         Answer {
