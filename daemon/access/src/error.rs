@@ -143,7 +143,7 @@ pub enum ClaimError {
     WrongCode,
     /// Somebody owns the box already.
     #[error(
-        "this box is claimed already: sign in, or give its owner another password with `hob claim --reset` on the box"
+        "this box is claimed already: sign in, or give its owner another password with `hob claim --reset-password` on the box"
     )]
     Claimed,
     /// Wrong codes were tried too often, by whomever. There is another code meanwhile.

@@ -92,6 +92,11 @@ impl PasswordHash {
         &self.text
     }
 
+    /// Whether it is the same hash, not one of the same password.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+
     /// One that takes as long, and is of no password.
     pub(crate) fn of_nobody(&self) -> Self {
         let other: [u8; 32] = rand::random();

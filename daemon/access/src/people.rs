@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use protocol::Owner;
 use state::{Clock, PersonRow, SessionRow, State};
@@ -20,7 +20,7 @@ use crate::throttle::{Counted, Throttle, Try};
 use crate::usage::Accounts;
 use crate::{
     AccessError, Caller, ClaimError, Origin, PeopleError, Scope, Scopes, SetupCode, SignInError, Way, Who,
-    network,
+    lock, network,
 };
 
 /// A box that is claimed before it is first switched on.
@@ -65,6 +65,11 @@ impl fmt::Display for PersonName {
 }
 
 impl PersonName {
+    /// As it was typed when it was made.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     fn is(&self, other: &Self) -> bool {
         self.0.eq_ignore_ascii_case(&other.0)
     }
@@ -117,6 +122,8 @@ pub(crate) struct People {
     throttle: Throttle,
     sessions: Sessions,
     known: RwLock<Vec<Known>>,
+    /// Held while sessions are begun by a password, or it is changed.
+    changing: Mutex<()>,
 }
 
 /// A person in memory.
@@ -157,6 +164,7 @@ impl People {
             throttle: Throttle::default(),
             sessions: Sessions::open(state.clone(), clock.clone())?,
             known: RwLock::new(known),
+            changing: Mutex::default(),
         })
     }
 
@@ -314,7 +322,11 @@ impl People {
         if let Err(error) = self.try_password(password, &hash, counted, rank) {
             return refused(error);
         }
-        let person = known.ok_or(SignInError::Wrong)?.person;
+        let _changing = lock(&self.changing);
+        // By a password that was changed while it was checked, nobody comes in.
+        let Some(Known { person, .. }) = self.find(name).filter(|known| known.password_hash.is(&hash)) else {
+            return refused(SignInError::Wrong);
+        };
         let (secret, row) = self.sessions.make(person.owner, address, visitor.agent);
         let who = format!("person:{}", person.name);
         let event = Event {
@@ -430,11 +442,10 @@ impl People {
         let who = by.audited();
         let target = &known.person.name.0;
         let event = Event { who: &who, from: by.address(), action, target, outcome: Outcome::Done };
+        let _changing = lock(&self.changing);
         self.audit.around(&event, || {
-            // Nobody signs in by the old one in between.
-            let mut all = self.known_mut();
             self.state.set_password(owner, hash.as_str(), session_kept)?;
-            for known in all.iter_mut().filter(|known| known.person.owner == owner) {
+            for known in self.known_mut().iter_mut().filter(|known| known.person.owner == owner) {
                 known.password_hash = hash.clone();
                 known.person.password_changed = self.clock.now();
             }
@@ -526,3 +537,6 @@ fn provide(state: &State, audit: &Audit, provision: &Provision) -> Result<Person
     };
     audit.around(&event, || state.claim(&name.0, hash.as_str(), |_| None)?.ok_or(AccessError::AlreadyClaimed))
 }
+
+#[cfg(test)]
+mod tests;

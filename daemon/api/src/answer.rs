@@ -2,15 +2,16 @@
 //! for ever, so that whoever is between us and the client sees that something comes.
 
 use std::future;
+use std::iter;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::{Stream, stream};
 use protocol::{Done, Event, Generate, GenerateError, PromptRead, Said, ToolCall};
-use scheduler::{Answer, Load, Scheduler};
+use scheduler::{Answer, Load};
 
-use crate::{Api, error::Error, tools};
+use crate::{Api, cut::Cut, error::Error, quota::Tally, tools};
 
 /// How long a stream's headers may wait for its first event. After that they are sent, and what goes wrong is told in the
 /// stream. Proxies and clients give up after some 30 seconds without a byte.
@@ -19,6 +20,8 @@ pub(crate) const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 /// A generation under way. Dropping it cancels.
 pub(crate) struct Running {
     progress: Progress,
+    /// What ends it before its end.
+    cut: Cut,
     started: Instant,
 }
 
@@ -27,7 +30,7 @@ enum Progress {
     Starting(Starting),
     /// The first event is in.
     Going(Option<Event>, Box<Reader>),
-    /// It never began.
+    /// It never began, or was cut off.
     Over,
 }
 
@@ -37,32 +40,36 @@ type Starting = Pin<Box<dyn Future<Output = Result<(Event, Box<Reader>), Error>>
 struct Reader {
     answer: Answer,
     read: Option<PromptRead>,
+    tally: Tally,
 }
 
 impl Running {
     /// Returns once the first event is in, and with an error if that is a failure.
     pub(crate) async fn begin(api: &Api, load: Load, generate: Generate) -> Result<Self, Error> {
-        let started = Instant::now();
-        let (first, answer) = start(api.scheduler.clone(), load, generate).await?;
-        Ok(Self { progress: Progress::Going(Some(first), answer), started })
+        let mut running = Self::starting(api, load, generate, Tally::of(api));
+        future::poll_fn(|context| running.begun(context)).await?;
+        Ok(running)
     }
 
     /// The same, but for no longer than [`HEADERS_WITHIN`]: what fails later is an event.
     pub(crate) async fn begin_soon(api: &Api, load: Load, generate: Generate) -> Result<Self, Error> {
-        let mut running = Self::starting(api, load, generate);
+        let mut running = Self::starting(api, load, generate, Tally::of(api));
         match tokio::time::timeout(HEADERS_WITHIN, future::poll_fn(|context| running.begun(context))).await {
             Ok(begun) => begun.map(|()| running),
             Err(_) => Ok(running),
         }
     }
 
-    /// The same of several, of which one must have begun: the others may have to wait until it is over.
+    /// The same of several to one prompt, of which one must have begun: the others may have to wait until it is over.
     pub(crate) async fn begin_several(
         api: &Api,
         load: &Load,
         each: impl Iterator<Item = Generate>,
     ) -> Result<Vec<Self>, Error> {
-        let mut all: Vec<Self> = each.map(|generate| Self::starting(api, load.clone(), generate)).collect();
+        // The prompt is read once, and counts once.
+        let tallies = iter::once(Tally::of(api)).chain(iter::repeat_with(|| Tally::without_prompt(api)));
+        let starting = |(generate, tally)| Self::starting(api, load.clone(), generate, tally);
+        let mut all: Vec<Self> = each.zip(tallies).map(starting).collect();
         let begun = future::poll_fn(|context| any_begun(&mut all, context));
         match tokio::time::timeout(HEADERS_WITHIN, begun).await {
             Ok(begun) => begun.map(|()| all),
@@ -70,14 +77,18 @@ impl Running {
         }
     }
 
-    fn starting(api: &Api, load: Load, generate: Generate) -> Self {
-        let starting = Box::pin(start(api.scheduler.clone(), load, generate));
-        Self { progress: Progress::Starting(starting), started: Instant::now() }
+    fn starting(api: &Api, load: Load, generate: Generate, tally: Tally) -> Self {
+        let starting = Box::pin(start(api.clone(), load, generate, tally));
+        Self { progress: Progress::Starting(starting), cut: Cut::of(api), started: Instant::now() }
     }
 
     /// Ready once the first event is in.
     fn begun(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Progress::Starting(starting) = &mut self.progress else { return Poll::Ready(Ok(())) };
+        if let Poll::Ready(why) = Pin::new(&mut self.cut).poll(context) {
+            self.progress = Progress::Over;
+            return Poll::Ready(Err(why.into()));
+        }
         starting.as_mut().poll(context).map(|begun| {
             self.progress = Progress::Over;
             let (first, answer) = begun?;
@@ -100,12 +111,21 @@ impl Running {
         if matches!(self.progress, Progress::Starting(_)) {
             future::poll_fn(|context| self.begun(context)).await?;
         }
-        match &mut self.progress {
-            Progress::Going(first, answer) => match first.take() {
-                Some(first) => Ok(first),
-                None => Ok(answer.next().await),
-            },
-            Progress::Starting(_) | Progress::Over => Ok(Event::Failed(GenerateError::WorkerDied)),
+        let Progress::Going(first, reader) = &mut self.progress else {
+            return Ok(Event::Failed(GenerateError::WorkerDied));
+        };
+        if let Some(first) = first.take() {
+            return Ok(first);
+        }
+        tokio::select! {
+            // First, so that it is seen in an answer whose events are there as soon as they are asked for.
+            biased;
+            why = &mut self.cut => {
+                // With it go the lease and the sequence.
+                self.progress = Progress::Over;
+                Ok(Event::Failed(why))
+            }
+            event = reader.next() => Ok(event),
         }
     }
 
@@ -164,9 +184,14 @@ fn any_begun(all: &mut [Running], context: &mut Context<'_>) -> Poll<Result<(), 
     any
 }
 
-async fn start(scheduler: Scheduler, load: Load, generate: Generate) -> Result<(Event, Box<Reader>), Error> {
-    let answer = scheduler.generate(load, generate).await?;
-    let mut reader = Box::new(Reader { answer, read: None });
+async fn start(
+    api: Api,
+    load: Load,
+    generate: Generate,
+    tally: Tally,
+) -> Result<(Event, Box<Reader>), Error> {
+    let answer = api.generate(load, generate).await?;
+    let mut reader = Box::new(Reader { answer, read: None, tally });
     match reader.next().await {
         Event::Failed(error) => Err(error.into()),
         first => Ok((first, reader)),
@@ -179,11 +204,16 @@ impl Reader {
             match self.answer.next().await.unwrap_or(Event::Failed(GenerateError::WorkerDied)) {
                 Event::Said(mut said) => {
                     self.read = self.read.or(said.read.take());
+                    self.tally.said(&said, self.read);
                     if !said.is_empty() {
                         return Event::Said(said);
                     }
                 }
-                end => return end,
+                Event::Done(done) => {
+                    self.tally.done(&done);
+                    return Event::Done(done);
+                }
+                failed @ Event::Failed(_) => return failed,
             }
         }
     }
@@ -216,7 +246,8 @@ mod tests {
     fn running(
         starting: impl Future<Output = Result<(Event, Box<Reader>), Error>> + Send + 'static,
     ) -> Running {
-        Running { progress: Progress::Starting(Box::pin(starting)), started: Instant::now() }
+        let progress = Progress::Starting(Box::pin(starting));
+        Running { progress, cut: Cut::never(), started: Instant::now() }
     }
 
     #[test]

@@ -127,13 +127,13 @@ impl Prepared {
 
     /// What the model would read, without going on from there.
     pub(crate) async fn render(&self, api: &Api) -> Result<Rendered, Error> {
-        let rendered = api.scheduler.render(self.load.clone(), self.generate.clone()).await;
-        rendered.map_err(|error| Error::from(error).about(&self.model, &self.asked))
+        let rendered = api.render(self.load.clone(), self.generate.clone()).await;
+        rendered.map_err(|error| error.about(&self.model, &self.asked))
     }
 
     /// The bytes of each of these tokens.
     pub(crate) async fn detokenize(&self, api: &Api, tokens: Vec<i32>) -> Result<Vec<Vec<u8>>, Error> {
-        Ok(api.scheduler.detokenize(self.load.clone(), tokens).await?)
+        api.detokenize(self.load.clone(), tokens).await
     }
 
     /// Several answers to one prompt, each with a seed of its own, of which the first event of one is in, or being waited for.

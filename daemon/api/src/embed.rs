@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use protocol::{Embed, Inputs, OptionPatch, Overflow, Owner};
+use access::Usage;
+use protocol::{Embed, Inputs, OptionPatch, Overflow};
 use scheduler::{KeepAlive, Load};
 use store::{Model, gguf::ModelKind};
 
@@ -102,10 +103,11 @@ impl Api {
         self.demand(&wanted.asked, &model, wanted.ability).await?;
         let options = model.parameters.clone().overlaid(wanted.options);
         let load = load(&model, &options, &self.config, wanted.keep_alive).for_vectors();
-        let work = Embed { owner: Owner::default(), inputs: wanted.inputs, overflow: wanted.overflow };
-        let embedding = self.scheduler.embed(load, work).await?;
+        let work = Embed { owner: self.caller.owner(), inputs: wanted.inputs, overflow: wanted.overflow };
+        let embedding = self.make_vectors(load, work).await?;
         let load_time = embedding.load_time;
         let embedded = embedding.finish().await?;
+        self.caller.count(Usage { prompt_tokens: embedded.prompt_tokens.into(), completion_tokens: 0 });
         Ok(Made {
             vectors: embedded.vectors,
             prompt_tokens: embedded.prompt_tokens,

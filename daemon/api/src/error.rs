@@ -1,8 +1,12 @@
 //! Why a request was not answered, in no family's shape, and with which status. The shapes are the families'.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use http::StatusCode;
+use access::{AccessError, Exceeded, KeyError, Scope};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, StatusCode,
+    header::{RETRY_AFTER, WWW_AUTHENTICATE},
+};
 use protocol::{Ability, GenerateError, InvalidOption};
 use registry::RegistryError;
 use scheduler::{AskError, ScheduleError};
@@ -14,6 +18,40 @@ use store::{Model, StoreError};
 pub(crate) enum Error {
     #[error("missing request body")]
     EmptyBody,
+    /// Whoever asks presented nothing, and something is needed.
+    #[error("{}", unauthorized(*scope))]
+    Unauthorized { scope: Option<Scope> },
+    /// The same on a box that nobody owns yet, where nothing that could be presented would help.
+    #[error(
+        "this box is not claimed yet, and serves nobody on the network until it is: run `hob claim` against it with the setup code that \
+         `hob status` shows on the box itself"
+    )]
+    Unclaimed,
+    /// A key or a session may other things.
+    #[error(
+        "this key does not have the scope {scope}; `hob key create --scope {scope}` on the box makes one that has, or ask whoever owns \
+         the box for it"
+    )]
+    LacksScope { scope: Scope },
+    #[error(
+        "this is not to be had over plain HTTP, which others can read and change: use the box's HTTPS address"
+    )]
+    Readable,
+    #[error("this is for whoever may open the admin socket of the box: run `hob` on the box itself")]
+    NotOperator,
+    /// A key for some models is to make one that is not among them.
+    #[error("this key may not make a model named '{name}'; use a name that it may use")]
+    ForeignName { name: String },
+    #[error(transparent)]
+    Exceeded(#[from] Exceeded),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error("there is no key {id}")]
+    UnknownKey { id: String },
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    #[error("this takes JSON alone, and wants to be told so: send it with `content-type: application/json`")]
+    NotJson,
     #[error("http: request body too large")]
     BodyTooLarge,
     /// The client stopped sending.
@@ -96,6 +134,17 @@ impl Invalid {
     }
 }
 
+/// The longest that clients wait on their own for what they are told.
+const WORTH_WAITING_SECONDS: u64 = 60;
+
+/// A header of the clients' own makers.
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+/// Never so few that it is still refused.
+fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
+}
+
 /// Characters that are told of a text's beginning and of its end, if it is longer than both.
 const BEGINNING: usize = 200;
 const END: usize = 100;
@@ -161,6 +210,23 @@ impl Error {
         }
     }
 
+    /// What a refusal's headers say besides: when to come again, and how to be known.
+    pub(crate) fn tell(&self, headers: &mut HeaderMap) {
+        if self.status() == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"hob\""));
+        }
+        let after = match self {
+            Self::Exceeded(exceeded) => whole_seconds(exceeded.retry_after),
+            error if error.status() == StatusCode::SERVICE_UNAVAILABLE => 1,
+            _ => return,
+        };
+        headers.insert(RETRY_AFTER, HeaderValue::from(after));
+        // OpenAI's and Anthropic's clients would try again on their own, sooner than that.
+        if after > WORTH_WAITING_SECONDS {
+            headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+        }
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::EmptyBody
@@ -171,12 +237,20 @@ impl Error {
             | Self::State(StateError::PreviousGone)
             | Self::Lacks { .. }
             | Self::Unable { .. } => StatusCode::BAD_REQUEST,
+            Self::Unauthorized { .. } | Self::Unclaimed => StatusCode::UNAUTHORIZED,
+            Self::LacksScope { .. } | Self::NotOperator | Self::Readable | Self::ForeignName { .. } => {
+                StatusCode::FORBIDDEN
+            }
+            Self::Exceeded(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnknownModel { .. }
+            | Self::UnknownKey { .. }
             | Self::UnknownResponse { .. }
             | Self::UnknownBlob { .. }
             | Self::NothingToCopy { .. }
             | Self::NothingToEmbed { .. } => StatusCode::NOT_FOUND,
+            Self::Key(error) => key_status(error),
             Self::Store(error) => store_status(error),
             Self::Schedule(error) => schedule_status(error),
             Self::Generate(error) => generate_status(error),
@@ -184,6 +258,7 @@ impl Error {
             | Self::Registry(_)
             | Self::Weights(_)
             | Self::State(_)
+            | Self::Access(_)
             | Self::Kept(_)
             | Self::Task(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -206,6 +281,27 @@ fn generate_status(error: &GenerateError) -> StatusCode {
         | GenerateError::Engine { .. }
         | GenerateError::WorkerDied
         | GenerateError::WorkerStuck => StatusCode::INTERNAL_SERVER_ERROR,
+        GenerateError::Revoked => StatusCode::UNAUTHORIZED,
+        GenerateError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+fn unauthorized(scope: Option<Scope>) -> String {
+    let with = scope.map(|scope| format!(" with the scope {scope}")).unwrap_or_default();
+    let how = scope.map(|scope| format!(" --scope {scope}")).unwrap_or_default();
+    format!(
+        "this needs a key{with}: send it as `Authorization: Bearer hob_...` or as `x-api-key`; `hob key create{how}` on the box makes one"
+    )
+}
+
+fn key_status(error: &KeyError) -> StatusCode {
+    match error {
+        KeyError::NotAllowed => StatusCode::FORBIDDEN,
+        KeyError::Unknown(_) => StatusCode::NOT_FOUND,
+        KeyError::Name | KeyError::NoScopes | KeyError::TooMany { .. } | KeyError::Past => {
+            StatusCode::BAD_REQUEST
+        }
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

@@ -8,10 +8,14 @@ mod answer;
 mod anthropic;
 mod asked;
 mod body;
+mod caller;
 mod conversation;
+mod cut;
 mod embed;
 mod error;
+mod family;
 mod go_json;
+mod health;
 mod identifier;
 mod json;
 mod keep_alive;
@@ -22,35 +26,69 @@ mod ollama;
 mod openai;
 mod openapi;
 mod options;
+mod quota;
 mod rate;
+mod scopes;
 mod sse;
 mod strays;
+#[cfg(test)]
+mod tests;
 mod tools;
+mod trust;
 mod upload;
 
+use access::{Access, Caller};
 use axum::{
     Router,
     middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
+    routing::get,
 };
 use error::Error;
+use family::Family;
+pub use health::Health;
 use http::{Method, StatusCode, Uri, header::LOCATION};
-use rate::Dialect;
+use identity::Identity;
 use registry::Registry;
 use scheduler::Scheduler;
 use state::{State, StateError};
 use store::{Model, ModelName, Store, StoreError};
+use tokio_util::sync::CancellationToken;
 
-/// What every route works with. A clone is cheap.
+/// What every route works with, on behalf of one caller. A clone is cheap.
 #[derive(Clone)]
 pub struct Api {
     store: Store,
     registry: Registry,
     scheduler: Scheduler,
     state: State,
+    access: Access,
+    identity: Option<Identity>,
+    health: Health,
+    caller: Caller,
+    /// Held for as long as something is done on behalf of the caller.
+    _place: Option<quota::Place>,
+    /// Cancelled when no answer is waited for any more.
+    stopping: CancellationToken,
     background: openai::Background,
     config: Config,
     capabilities: ollama::Known,
+}
+
+/// What an API is made of.
+pub struct Parts {
+    /// The models.
+    pub store: Store,
+    /// Where more come from.
+    pub registry: Registry,
+    /// The workers.
+    pub scheduler: Scheduler,
+    /// What is kept besides.
+    pub state: State,
+    /// Who may do what.
+    pub access: Access,
+    /// Who the box is, if it has anything to do with the network.
+    pub identity: Option<Identity>,
 }
 
 /// What the operator decided.
@@ -73,10 +111,34 @@ pub struct Config {
 }
 
 impl Api {
-    /// An API over this store, these registries, these workers and this state.
-    pub fn new(store: Store, registry: Registry, scheduler: Scheduler, state: State, config: Config) -> Self {
-        let (background, capabilities) = (openai::Background::default(), ollama::Known::default());
-        Self { store, registry, scheduler, state, background, config, capabilities }
+    /// An API over these. What it does by itself, it does on behalf of whoever runs the box.
+    pub fn new(parts: Parts, config: Config) -> Self {
+        let Parts { store, registry, scheduler, state, access, identity } = parts;
+        Self {
+            store,
+            registry,
+            scheduler,
+            state,
+            access,
+            identity,
+            health: Health::default(),
+            caller: Caller::operator(),
+            _place: None,
+            stopping: CancellationToken::new(),
+            background: openai::Background::default(),
+            config,
+            capabilities: ollama::Known::default(),
+        }
+    }
+
+    /// How the box is, for those who find out.
+    pub fn health(&self) -> Health {
+        self.health.clone()
+    }
+
+    /// Ends all answers that are under way, each with word of it in its own family's shape.
+    pub fn cut(&self) {
+        self.stopping.cancel();
     }
 
     /// Waits until nothing is under way that nobody waits for. No more may be asked for meanwhile.
@@ -96,7 +158,9 @@ impl Api {
         }
         let name = asked.parse::<ModelName>().map_err(|_| Error::InvalidName)?;
         let found = self.on_store(move |store| store.resolve(&name)).await;
-        found.map_err(|error| error.about_model(asked))
+        let model = found.map_err(|error| error.about_model(asked))?;
+        self.visible(&model.name, asked)?;
+        Ok(model)
     }
 
     /// Runs what blocks on the disk where blocking is allowed.
@@ -130,20 +194,25 @@ pub fn router(api: Api) -> Router {
         ("Responses", of_responses),
         ("Anthropic", of_anthropic),
     ];
+    let rated = |family: Family| from_fn_with_state((api.clone(), family), rate::tell);
     let description = openapi::router(&api.config.version, families);
     Router::new()
         .merge(ollama)
         .merge(
             openai
                 .merge(responses)
-                .layer(from_fn_with_state((api.clone(), Dialect::OpenAi), rate::tell))
+                .layer(rated(Family::OpenAi))
                 .layer(from_fn_with_state(api.clone(), anthropic::where_asked)),
         )
-        .merge(anthropic.layer(from_fn_with_state((api.clone(), Dialect::Anthropic), rate::tell)))
+        .merge(anthropic.layer(rated(Family::Anthropic)))
         .merge(admin::router())
+        .merge(trust::router())
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
         .merge(description)
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(api.clone(), scopes::enforce))
         .layer(from_fn(anthropic::tell_request))
         .with_state(api)
 }

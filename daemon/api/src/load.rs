@@ -45,7 +45,7 @@ impl Api {
     async fn preload_one(&self, name: &ModelName) -> Result<(), Error> {
         let model = self.resolve(&name.to_string()).await?;
         let load = load(&model, &model.parameters, &self.config, Some(KeepAlive::Forever));
-        Ok(self.scheduler.load(self.suited(&model, load).await?).await?)
+        self.bring(self.suited(&model, load).await?).await
     }
 }
 

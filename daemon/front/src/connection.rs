@@ -1,5 +1,4 @@
-//! One connection: HTTP/1.1 or HTTP/2, told apart by its first bytes, so that whatever lies below (plain TCP today) need not
-//! say which; and how it ends. hyper's own limits are set here; those that it lacks are kept by `Conversation`.
+//! One connection: HTTP/1.1 or HTTP/2, told apart by its first bytes where TLS below has not said which; and how it ends. hyper's own limits are set here; those that it lacks are kept by `Conversation`.
 
 use std::time::{Duration, Instant};
 
@@ -18,8 +17,39 @@ const WINDOW_BYTES: u32 = 1 << 20;
 /// Bytes of one answer that wait for their client.
 const SEND_BYTES: usize = 64 << 10;
 
+/// Which protocol a connection speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http1,
+    Http2,
+    /// Its first bytes say which.
+    Either,
+}
+
 /// The protocols, within their limits.
-pub(crate) fn protocols(limits: &Limits) -> auto::Builder<TokioExecutor> {
+pub(crate) struct Protocols {
+    http1: auto::Builder<TokioExecutor>,
+    http2: auto::Builder<TokioExecutor>,
+    either: auto::Builder<TokioExecutor>,
+}
+
+impl Protocols {
+    /// With so many requests at once on one connection.
+    pub(crate) fn within(limits: &Limits, streams: u32) -> Self {
+        let either = builder(limits, streams);
+        Self { http1: either.clone().http1_only(), http2: either.clone().http2_only(), either }
+    }
+
+    pub(crate) fn speak(&self, protocol: Protocol) -> &auto::Builder<TokioExecutor> {
+        match protocol {
+            Protocol::Http1 => &self.http1,
+            Protocol::Http2 => &self.http2,
+            Protocol::Either => &self.either,
+        }
+    }
+}
+
+fn builder(limits: &Limits, streams: u32) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -31,8 +61,8 @@ pub(crate) fn protocols(limits: &Limits) -> auto::Builder<TokioExecutor> {
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_concurrent_streams(limits.streams)
-        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+        .max_concurrent_streams(streams)
+        .max_header_list_size(limits.header_bytes_h2)
         .max_pending_accept_reset_streams(limits.resets)
         .max_local_error_reset_streams(limits.resets)
         .initial_stream_window_size(WINDOW_BYTES)

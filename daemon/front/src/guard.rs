@@ -1,20 +1,50 @@
 //! Who may talk to us from a browser: an exact list of Hosts, which rules out DNS rebinding, and of Origins, which rules
-//! out forged requests. Pure.
+//! out forged requests. tower-http's `csrf` lets a cookie pass that comes with neither header, knows exact origins of the web
+//! alone, and has a Host match only itself.
 
 use http::header::{HOST, HeaderMap, ORIGIN};
+use http::uri::Authority;
 use http::{Method, StatusCode, Uri};
+use identity::Identity;
 
 use crate::OriginPattern;
 
 /// What is let through.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone)]
 pub(crate) struct Guard {
-    /// Host names that are ours besides the loopback's.
+    pub(crate) ours: Ours,
+    /// Host names that are ours besides.
     pub(crate) hosts: Vec<String>,
-    /// Origins that are welcome besides the loopback's.
+    /// Origins that are welcome besides.
     pub(crate) origins: Vec<OriginPattern>,
-    /// The port that was bound.
-    pub(crate) port: u16,
+}
+
+/// By which names and at which port a listener is asked for.
+#[derive(Clone)]
+pub(crate) enum Ours {
+    /// Plaintext on this machine.
+    Loopback { port: u16 },
+    /// The network.
+    Network { identity: Identity, scheme: Scheme, port: u16 },
+    /// A file, which has no port.
+    AdminSocket,
+}
+
+/// Of a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    /// The port of a URL that says none.
+    fn port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
 }
 
 /// Why a request is turned away.
@@ -28,13 +58,28 @@ pub(crate) struct Refused {
 const LOCAL: &[&str] =
     &["localhost", "127.0.0.1", "[::1]", "host.docker.internal", "host.containers.internal"];
 
+const SEC_FETCH_SITE: &str = "sec-fetch-site";
+
 impl Guard {
-    /// Whether a request may pass; with an `Origin`, it is one whose pages may read the answer.
-    pub(crate) fn check(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Refused> {
-        self.check_host(uri, headers)?;
+    /// Whether a request may pass; with an `Origin`, it is one whose pages may read the answer. In TLS a client may have said
+    /// whom it wants before it asks.
+    pub(crate) fn check(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        server_name: Option<&str>,
+    ) -> Result<(), Refused> {
+        let host = self.host(uri, headers, self.scheme())?;
+        if server_name.is_some_and(|name| !name.eq_ignore_ascii_case(split_port(host).0)) {
+            return Err(Refused {
+                status: StatusCode::MISDIRECTED_REQUEST,
+                text: format!("the Host \"{host}\" is not the one that this connection was opened for"),
+            });
+        }
         let mut origins = headers.get_all(ORIGIN).iter();
         let Some(origin) = origins.next() else {
-            return match headers.get("sec-fetch-site").map(|site| site.as_bytes()) {
+            return match headers.get(SEC_FETCH_SITE).map(|site| site.as_bytes()) {
                 Some(b"cross-site" | b"same-site") if !method.is_safe() => {
                     Err(foreign_origin("a foreign page"))
                 }
@@ -42,17 +87,35 @@ impl Guard {
             };
         };
         let origin = origin.to_str().unwrap_or_default();
-        match self.is_welcome(origin) && origins.next().is_none() {
+        match self.is_welcome(origin, host) && origins.next().is_none() {
             true => Ok(()),
             false => Err(foreign_origin(origin)),
         }
     }
 
-    fn check_host(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refused> {
+    /// Whether a request that may pass comes from a page of ours: the browser says so, or the page's origin does. A cookie
+    /// comes along whoever made the browser ask.
+    pub(crate) fn is_of_own_page(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+        let mut sites = headers.get_all(SEC_FETCH_SITE).iter().peekable();
+        if sites.peek().is_some() {
+            return sites.all(|site| site == "same-origin");
+        }
+        let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
+        let host = self.host(uri, headers, self.scheme());
+        origin.zip(host.ok()).is_some_and(|(origin, host)| self.is_own(origin, host))
+    }
+
+    /// The Host that is asked for, which is one of ours.
+    pub(crate) fn host<'a>(
+        &self,
+        uri: &'a Uri,
+        headers: &'a HeaderMap,
+        scheme: Scheme,
+    ) -> Result<&'a str, Refused> {
         let mut hosts = headers.get_all(HOST).iter();
         let header = hosts.next().and_then(|host| host.to_str().ok());
         // HTTP/2 says it in `:authority`; a Host beside it must say the same.
-        let authority = uri.authority().map(http::uri::Authority::as_str);
+        let authority = uri.authority().map(Authority::as_str);
         let host = authority.or(header).unwrap_or_default();
         let twofold = hosts.next().is_some() || header.is_some_and(|header| header != host);
         if host.is_empty() || twofold {
@@ -62,10 +125,9 @@ impl Guard {
             });
         }
         let (name, port) = split_port(host);
-        let known = LOCAL.iter().any(|local| name.eq_ignore_ascii_case(local))
-            || self.hosts.iter().any(|ours| name.eq_ignore_ascii_case(ours));
-        if known && port.unwrap_or(80) == self.port {
-            return Ok(());
+        let known = self.is_ours(name) || self.hosts.iter().any(|ours| name.eq_ignore_ascii_case(ours));
+        if known && self.port().is_none_or(|ours| port.unwrap_or(scheme.port()) == ours) {
+            return Ok(host);
         }
         let text = format!(
             "this hob does not answer to the Host \"{host}\"; if it is its name, add it to `hosts` in the settings"
@@ -73,12 +135,50 @@ impl Guard {
         Err(Refused { status: StatusCode::FORBIDDEN, text })
     }
 
-    fn is_welcome(&self, origin: &str) -> bool {
-        if self.origins.iter().any(|ours| ours.matches(origin)) {
+    fn is_ours(&self, name: &str) -> bool {
+        match &self.ours {
+            Ours::Loopback { .. } | Ours::AdminSocket => {
+                LOCAL.iter().any(|local| name.eq_ignore_ascii_case(local))
+            }
+            Ours::Network { identity, .. } => identity.is_ours(name),
+        }
+    }
+
+    fn port(&self) -> Option<u16> {
+        match &self.ours {
+            Ours::Loopback { port } | Ours::Network { port, .. } => Some(*port),
+            Ours::AdminSocket => None,
+        }
+    }
+
+    fn scheme(&self) -> Scheme {
+        match &self.ours {
+            Ours::Network { scheme, .. } => *scheme,
+            Ours::Loopback { .. } | Ours::AdminSocket => Scheme::Http,
+        }
+    }
+
+    fn is_welcome(&self, origin: &str, host: &str) -> bool {
+        if self.is_own(origin, host) || self.origins.iter().any(|ours| ours.matches(origin)) {
             return true;
         }
+        // On the network, what calls itself so is some other machine's.
+        let local = !matches!(self.ours, Ours::Network { .. });
         let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-        host.is_some_and(|host| matches!(split_port(host).0, "localhost" | "127.0.0.1" | "[::1]"))
+        local && host.is_some_and(|host| matches!(split_port(host).0, "localhost" | "127.0.0.1" | "[::1]"))
+    }
+
+    /// Whether it is that of the pages that we serve by this Host.
+    fn is_own(&self, origin: &str, host: &str) -> bool {
+        let (prefix, default) = match self.scheme() {
+            Scheme::Http => ("http://", Scheme::Http.port()),
+            Scheme::Https => ("https://", Scheme::Https.port()),
+        };
+        let parts = |host| {
+            let (name, port): (&str, Option<u16>) = split_port(host);
+            (name.to_ascii_lowercase(), port.unwrap_or(default))
+        };
+        origin.strip_prefix(prefix).is_some_and(|origin| parts(origin) == parts(host))
     }
 }
 
@@ -104,17 +204,21 @@ fn split_port(host: &str) -> (&str, Option<u16>) {
 mod tests {
     use super::*;
 
-    fn ask(method: Method, headers: &[(&'static str, &'static str)]) -> Result<(), StatusCode> {
-        let guard = Guard {
+    fn loopback() -> Guard {
+        Guard {
+            ours: Ours::Loopback { port: 11434 },
             hosts: vec!["box.lan".into()],
             origins: vec!["https://home.example".parse().unwrap()],
-            port: 11434,
-        };
+        }
+    }
+
+    fn ask(method: Method, headers: &[(&'static str, &'static str)]) -> Result<(), StatusCode> {
+        let guard = loopback();
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, value.parse().unwrap());
         }
-        guard.check(&method, &"/api/chat".parse().unwrap(), &map).map_err(|refused| refused.status)
+        guard.check(&method, &"/api/chat".parse().unwrap(), &map, None).map_err(|refused| refused.status)
     }
 
     #[test]
@@ -142,11 +246,11 @@ mod tests {
 
     #[test]
     fn what_http_2_calls_authority_is_the_host() {
-        let guard = Guard { port: 11434, ..Guard::default() };
+        let guard = loopback();
         let check = |uri: &str, host: Option<&str>| {
             let mut headers = HeaderMap::new();
             headers.extend(host.map(|host| (HOST, host.parse().unwrap())));
-            guard.check(&Method::GET, &uri.parse().unwrap(), &headers).map_err(|refused| refused.status)
+            guard.check(&Method::GET, &uri.parse().unwrap(), &headers, None).map_err(|refused| refused.status)
         };
         assert_eq!(check("http://localhost:11434/", None), Ok(()));
         assert_eq!(check("http://localhost:11434/", Some("localhost:11434")), Ok(()));
@@ -176,6 +280,31 @@ mod tests {
         assert_eq!(ask(Method::POST, &[host, welcome, ("origin", "https://evil.example")]), foreign);
         for origin in ["http://localhost:3000", "https://home.example"] {
             assert_eq!(ask(Method::POST, &[host, ("origin", origin)]), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_cookie_is_that_of_a_page_of_ours_if_the_browser_says_so() {
+        let of_own_page = |lines: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, "localhost:11434".parse().unwrap());
+            for (name, value) in lines {
+                headers.append(*name, value.parse().unwrap());
+            }
+            loopback().is_of_own_page(&"/admin/api/keys".parse().unwrap(), &headers)
+        };
+        assert!(of_own_page(&[("sec-fetch-site", "same-origin")]));
+        assert!(of_own_page(&[("origin", "http://localhost:11434")]));
+        for lines in [
+            &[][..],
+            &[("origin", "http://localhost:3000")],
+            &[("origin", "https://localhost:11434")],
+            &[("origin", "null")],
+            &[("sec-fetch-site", "none")],
+            &[("sec-fetch-site", "same-site"), ("origin", "http://localhost:11434")],
+            &[("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")],
+        ] {
+            assert!(!of_own_page(lines), "{lines:?}");
         }
     }
 }

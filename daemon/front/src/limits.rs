@@ -5,15 +5,26 @@ use std::time::Duration;
 /// Limits of every listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at once; more wait to be accepted.
+    /// Connections at once; more wait to be accepted. The network gets no more than most of them, so that programs on this
+    /// machine and its owner are let in.
     pub connections: usize,
-    /// Requests at once on one connection of HTTP/2.
+    /// Of those, from one address of the network's.
+    pub connections_per_address: usize,
+    /// Of those, on which nobody was identified yet.
+    pub unauthenticated_per_address: usize,
+    /// For a client to agree on TLS.
+    pub handshake_time: Duration,
+    /// Requests at once on one connection of HTTP/2 from this machine, where one client may speak for many.
     pub streams: u32,
+    /// The same from the network.
+    pub network_streams: u32,
     /// For a request's headers to arrive, from the first byte or from the answer before; and for the first request of a
     /// connection.
     pub header_time: Duration,
     /// Bytes of a request's headers.
     pub header_bytes: usize,
+    /// The same in HTTP/2, where many requests arrive at once and headers are packed.
+    pub header_bytes_h2: u32,
     /// Headers of a request.
     pub headers: usize,
     /// Between two pieces of a request's body.
@@ -39,9 +50,14 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 4096,
+            connections_per_address: 64,
+            unauthenticated_per_address: 16,
+            handshake_time: Duration::from_secs(5),
             streams: 256,
+            network_streams: 64,
             header_time: Duration::from_secs(10),
             header_bytes: 64 << 10,
+            header_bytes_h2: 16 << 10,
             headers: 100,
             body_idle: Duration::from_secs(30),
             unpacked_bytes: 64 << 20,
@@ -60,6 +76,11 @@ impl Limits {
     pub fn within_open_files(self, most: u64) -> Self {
         let connections = usize::try_from(most / 2).unwrap_or(usize::MAX).max(64).min(self.connections);
         Self { connections, ..self }
+    }
+
+    /// Those of all connections that the network may have.
+    pub(crate) fn network_connections(&self) -> usize {
+        self.connections - self.connections / 8
     }
 
     /// No more bytes of bodies than a quarter of what memory there is: what is made of a body takes about as much again.

@@ -39,7 +39,8 @@ pub(crate) fn refusal(family: Family, status: StatusCode, message: &str, id: &Re
             "request_id": id.header_value().to_str().unwrap_or_default(),
         }),
         Family::OpenAi => {
-            json!({"error": {"message": message, "type": openai_type(status), "param": null, "code": null}})
+            let code = (status == StatusCode::UNAUTHORIZED).then_some("invalid_api_key");
+            json!({"error": {"message": message, "type": openai_type(status), "param": null, "code": code}})
         }
         Family::Ollama => json!({"error": message}),
     };
@@ -53,6 +54,7 @@ pub(crate) fn refusal(family: Family, status: StatusCode, message: &str, id: &Re
 /// Of what can be refused here.
 fn anthropic_type(status: StatusCode) -> &'static str {
     match status {
+        StatusCode::UNAUTHORIZED => "authentication_error",
         StatusCode::FORBIDDEN => "permission_error",
         StatusCode::PAYLOAD_TOO_LARGE => "request_too_large",
         StatusCode::SERVICE_UNAVAILABLE => "overloaded_error",

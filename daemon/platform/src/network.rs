@@ -43,6 +43,19 @@ pub fn lan_addresses() -> io::Result<Vec<IpAddr>> {
     Ok(addresses)
 }
 
+/// What the system calls this machine; empty where it has no name.
+pub fn hostname() -> String {
+    nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default()
+}
+
+/// The number of a group of users; `None` where there is no such group.
+///
+/// # Errors
+/// If the system does not tell.
+pub fn group(name: &str) -> io::Result<Option<u32>> {
+    Ok(nix::unistd::Group::from_name(name)?.map(|group| group.gid.as_raw()))
+}
+
 fn leads_outside(interface: &str) -> bool {
     !INWARD.iter().any(|inward| interface.starts_with(inward))
 }

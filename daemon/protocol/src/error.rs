@@ -85,6 +85,14 @@ pub enum GenerateError {
     /// The worker computed without an end, and was ended.
     #[error("the model stopped responding and was ended; the next request loads it anew")]
     WorkerStuck,
+    /// Whoever asked is not welcome any more. No worker says it.
+    #[error("the key or session that this was asked with was revoked or has expired")]
+    Revoked,
+    /// The daemon ends, and waited as long as it does. No worker says it.
+    #[error(
+        "the server is stopping and could not wait for the end of this answer; ask again once it is back"
+    )]
+    Stopping,
 }
 
 /// What a model can do, or cannot.

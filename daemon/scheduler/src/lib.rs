@@ -30,12 +30,12 @@ pub use error::{AskError, ScheduleError};
 pub use estimate::{Estimate, Shape};
 pub use fit::{Fit, Outcome};
 pub use keep_alive::{InvalidKeepAlive, KeepAlive};
+pub use platform::process::WorkerProgram;
 pub use run::Scheduler;
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use platform::process::WorkerProgram;
 use protocol::{LoadOptions, Purpose};
 use store::{Digest, ModelName};
 

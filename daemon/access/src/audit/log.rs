@@ -174,6 +174,11 @@ impl Log {
         platform::durable::remove(&oldest.path).map_err(|source| failed("remove", &oldest.path, source))
     }
 
+    #[cfg(test)]
+    pub(super) fn write_to_for_test(&mut self, file: File) {
+        self.current.as_mut().unwrap().file = file;
+    }
+
     /// The lines after an entry, up to the last that counts now.
     pub(super) fn entries(&self, after: u64) -> Result<Entries, AuditError> {
         let skipped =
@@ -270,7 +275,9 @@ impl Tail {
             let entry = std::str::from_utf8(&line.bytes).ok().and_then(|text| Entry::parse(text).ok());
             let Some(entry) = entry.filter(|_| line.ended) else {
                 tail.torn_bytes += line.length;
-                tail.torn.extend(line.bytes.iter().take(MOST_ASIDE.saturating_sub(tail.torn.len())));
+                let end = line.ended.then_some(&b'\n');
+                let room = MOST_ASIDE.saturating_sub(tail.torn.len());
+                tail.torn.extend(line.bytes.iter().chain(end).take(room));
                 continue;
             };
             let position = entry.position();

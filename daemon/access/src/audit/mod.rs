@@ -202,6 +202,13 @@ impl Audit {
         Ok(())
     }
 
+    /// As if the disk were full.
+    #[cfg(test)]
+    pub(crate) fn break_for_test(&self) {
+        let read_only = std::fs::File::open("/dev/null").unwrap();
+        lock(&self.written).log.write_to_for_test(read_only);
+    }
+
     fn time(&self) -> String {
         jiff::Timestamp::from_second(self.clock.now()).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string()
     }

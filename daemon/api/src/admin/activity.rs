@@ -1,6 +1,6 @@
 //! What goes on with each model; the scheduler says it.
 
-use axum::{Json, extract::State};
+use axum::Json;
 use scheduler::Activity;
 use serde::Serialize;
 
@@ -32,8 +32,10 @@ struct Model {
 }
 
 /// `GET /admin/api/models`.
-pub(super) async fn models(State(api): State<Api>) -> Json<Models> {
-    Json(Models { models: api.scheduler.activity().into_iter().map(model).collect() })
+pub(super) async fn models(api: Api) -> Json<Models> {
+    let activity = api.scheduler.activity().into_iter();
+    let visible = activity.filter(|activity| api.caller.may_use(&activity.name.fully_qualified()));
+    Json(Models { models: visible.map(model).collect() })
 }
 
 fn model(activity: Activity) -> Model {

@@ -1,14 +1,11 @@
 //! What a model would take in memory, before it is loaded.
 
-use axum::{
-    Json,
-    extract::{Query, State},
-};
+use axum::{Json, extract::Query};
 use protocol::OptionPatch;
 use scheduler::Outcome;
 use serde::{Deserialize, Serialize};
 
-use super::store::Refusal;
+use super::errors::Refusal;
 use crate::{Api, load::load};
 
 /// Which model, and the context if one is to be asked for.
@@ -38,10 +35,7 @@ pub(super) struct FitAnswer {
 }
 
 /// `GET /admin/api/fit?model=NAME`.
-pub(super) async fn fit(
-    State(api): State<Api>,
-    Query(query): Query<FitQuery>,
-) -> Result<Json<FitAnswer>, Refusal> {
+pub(super) async fn fit(api: Api, Query(query): Query<FitQuery>) -> Result<Json<FitAnswer>, Refusal> {
     let model = api.resolve(&query.model).await?;
     let asked = OptionPatch { num_ctx: query.num_ctx, ..Default::default() };
     let options = model.parameters.clone().overlaid(asked);

@@ -1,8 +1,14 @@
 //! The page's and the command line's own API, under `/admin/api`: what no other family has. It only translates.
 
 mod activity;
+mod errors;
+mod expiry;
 mod fit;
+mod keys;
+mod status;
 mod store;
+mod typed;
+mod usage;
 
 use axum::{
     Router,
@@ -21,4 +27,9 @@ pub(crate) fn router() -> Router<Api> {
         .route("/admin/api/store/prune", post(store::prune))
         .route("/admin/api/store/partials", get(store::partials))
         .route("/admin/api/store/partials/{digest}", delete(store::remove_partial))
+        .route("/admin/api/keys", get(keys::list).post(keys::create))
+        .route("/admin/api/keys/{id}", delete(keys::revoke))
+        .route("/admin/api/keys/{id}/rotate", post(keys::rotate))
+        .route("/admin/api/usage", get(usage::used))
+        .route("/admin/api/status", get(status::status))
 }

@@ -3,7 +3,7 @@
 use axum::{
     Json,
     body::Body,
-    extract::{Path, Query, State},
+    extract::{Path, Query},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -11,34 +11,11 @@ use futures_util::stream;
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use store::{Depth, Digest, Scrubbed};
+use store::{Depth, Digest, ModelName, Scrubbed};
 use tokio::sync::mpsc;
 
-use crate::{
-    Api,
-    error::{Error, Invalid},
-    ndjson, upload,
-};
-
-/// A failure on its way to the client: `{"error": …}`.
-pub(super) struct Refusal(Error);
-
-impl<E: Into<Error>> From<E> for Refusal {
-    fn from(error: E) -> Self {
-        Self(error.into())
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        (self.0.status(), Json(Failed { error: self.0.message() })).into_response()
-    }
-}
-
-#[derive(Serialize)]
-struct Failed {
-    error: String,
-}
+use super::errors::{Failed, Refusal};
+use crate::{Api, error::Invalid, ndjson, upload};
 
 /// What may be asked of a scrub.
 #[derive(Deserialize)]
@@ -61,7 +38,7 @@ enum ScrubLine {
 const LINES_IN_FLIGHT: usize = 16;
 
 /// `POST /admin/api/store/scrub?deep=true`.
-pub(super) async fn scrub(State(api): State<Api>, Query(query): Query<ScrubQuery>) -> Response {
+pub(super) async fn scrub(api: Api, Query(query): Query<ScrubQuery>) -> Response {
     let depth = if query.deep { Depth::Hashes } else { Depth::Sizes };
     let (sender, lines) = mpsc::channel(LINES_IN_FLIGHT);
     tokio::spawn(async move {
@@ -96,7 +73,7 @@ struct AddedBlob {
 }
 
 /// `POST /admin/api/store/blobs`: a blob whose digest its sender does not know, so that a file need not be read twice.
-pub(super) async fn add_blob(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
+pub(super) async fn add_blob(api: Api, body: Body) -> Result<Response, Refusal> {
     let digest = upload::receive(&api, body, |store| store.begin_unnamed_blob()).await?;
     Ok((StatusCode::CREATED, Json(AddedBlob { digest })).into_response())
 }
@@ -108,7 +85,7 @@ struct Pruned {
 }
 
 /// `POST /admin/api/store/prune`.
-pub(super) async fn prune(State(api): State<Api>) -> Result<Response, Refusal> {
+pub(super) async fn prune(api: Api) -> Result<Response, Refusal> {
     let pruned: store::Pruned = api.on_store(|store| store.prune()).await?;
     Ok(Json(Pruned { files: pruned.files, bytes: pruned.bytes }).into_response())
 }
@@ -128,9 +105,14 @@ struct Partial {
 }
 
 /// `GET /admin/api/store/partials`: downloads that were begun and are not done.
-pub(super) async fn partials(State(api): State<Api>) -> Result<Response, Refusal> {
+pub(super) async fn partials(api: Api) -> Result<Response, Refusal> {
     let listed = api.on_store(|store| store.partials()).await?;
-    let partials = listed.into_iter().map(|partial| Partial {
+    // A name that is none any more is nobody's secret.
+    let named = |name: &String| name.parse::<ModelName>().ok();
+    let visible = |name: ModelName| api.caller.may_use(&name.fully_qualified());
+    let listed =
+        listed.into_iter().filter(|partial| partial.model.as_ref().and_then(named).is_none_or(visible));
+    let partials = listed.map(|partial| Partial {
         digest: partial.digest,
         model: partial.model,
         bytes: partial.bytes,
@@ -141,10 +123,7 @@ pub(super) async fn partials(State(api): State<Api>) -> Result<Response, Refusal
 }
 
 /// `DELETE /admin/api/store/partials/{digest}`.
-pub(super) async fn remove_partial(
-    State(api): State<Api>,
-    Path(digest): Path<String>,
-) -> Result<Response, Refusal> {
+pub(super) async fn remove_partial(api: Api, Path(digest): Path<String>) -> Result<Response, Refusal> {
     let digest: Digest = digest.parse().map_err(|_| Invalid::of("digest", "invalid digest format"))?;
     api.on_store(move |store| store.remove_partial(&digest)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())

@@ -9,7 +9,7 @@ use axum::{
 };
 use http::{
     HeaderValue, StatusCode,
-    header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
+    header::{CONTENT_LENGTH, CONTENT_TYPE},
     request::Parts,
 };
 use protocol::GenerateError;
@@ -69,8 +69,11 @@ pub(crate) enum Code {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
     InvalidRequestError,
+    AuthenticationError,
+    PermissionError,
     NotFoundError,
     RequestTooLarge,
+    RateLimitError,
     ApiError,
     OverloadedError,
 }
@@ -82,7 +85,10 @@ pub(crate) enum Refusals {
     /// Something about the request is wrong; the message names the field.
     #[response(status = 400)]
     Invalid(ErrorBody),
-    /// The page that asks, or the name that it asks by, is not welcome.
+    /// A key is needed, and was not there or is none.
+    #[response(status = 401)]
+    Unauthorized(ErrorBody),
+    /// The page that asks, or the name that it asks by, is not welcome; or the key may other things.
     #[response(status = 403)]
     Forbidden(ErrorBody),
     /// There is no such model.
@@ -97,6 +103,9 @@ pub(crate) enum Refusals {
     /// The body is packed in a way that is not known here.
     #[response(status = 415)]
     Packed(ErrorBody),
+    /// The key's limits are used up for now.
+    #[response(status = 429)]
+    Exceeded(ErrorBody),
     /// The model could not be loaded, or could not go on.
     #[response(status = 500)]
     Failed(ErrorBody),
@@ -150,6 +159,9 @@ impl From<&Error> for Detail {
 impl Kind {
     fn of(status: StatusCode) -> Self {
         match status {
+            StatusCode::UNAUTHORIZED => Self::AuthenticationError,
+            StatusCode::FORBIDDEN => Self::PermissionError,
+            StatusCode::TOO_MANY_REQUESTS => Self::RateLimitError,
             StatusCode::NOT_FOUND => Self::NotFoundError,
             StatusCode::PAYLOAD_TOO_LARGE => Self::RequestTooLarge,
             status if status == overloaded() => Self::OverloadedError,
@@ -162,7 +174,8 @@ impl Kind {
 /// Anthropic's own number for a full queue.
 fn status(error: &Error) -> StatusCode {
     match error {
-        Error::Schedule(ScheduleError::Busy | ScheduleError::ShuttingDown) => overloaded(),
+        Error::Schedule(ScheduleError::Busy | ScheduleError::ShuttingDown)
+        | Error::Generate(GenerateError::Stopping) => overloaded(),
         other => other.status(),
     }
 }
@@ -183,9 +196,7 @@ impl IntoResponse for Refusal {
         tracing::debug!(%status, error = %self.0, "request refused");
         let error = Detail::from(&self.0);
         let mut response = body(status, ErrorBody { kind: ErrorType::Error, error, request_id: None });
-        if status == overloaded() {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        }
+        self.0.tell(response.headers_mut());
         response
     }
 }
@@ -210,6 +221,8 @@ fn named(id: &RequestId) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use http::header::RETRY_AFTER;
+
     use super::*;
     use crate::anthropic::wire::request::MessagesRequest;
 

@@ -19,8 +19,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use self::wire::blocks;
 use crate::{Api, json};
 
-pub(crate) use errors::tell_request;
-pub(crate) use models::where_asked;
+pub(crate) use errors::{Refusal, tell_request};
+pub(crate) use models::{asks, where_asked};
 
 /// What is described here and routed elsewhere: the paths are OpenAI's, too. And types that the description's maker does not
 /// find by itself, as blocks hold blocks.

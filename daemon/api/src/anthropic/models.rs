@@ -3,12 +3,13 @@
 
 use std::ops::Range;
 
+use access::Caller;
 use axum::{
-    extract::{Path, Query, Request, State, rejection::PathRejection},
+    extract::{Path, Query, Request, rejection::PathRejection},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{Method, Uri};
+use http::{HeaderMap, Method, Uri};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::{Store, StoreError};
@@ -82,14 +83,19 @@ pub(crate) struct Page {
     before_id: Option<String>,
 }
 
+/// Whether these are of a request by one of Anthropic's clients.
+pub(crate) fn asks(headers: &HeaderMap) -> bool {
+    headers.contains_key(VERSION)
+}
+
 /// Answers as Anthropic does where its clients ask, else lets OpenAI's family answer.
 pub(crate) async fn where_asked(
-    State(api): State<Api>,
+    api: Api,
     model: Result<Path<String>, PathRejection>,
     request: Request,
     next: Next,
 ) -> Response {
-    if request.method() != Method::GET || !request.headers().contains_key(VERSION) {
+    if request.method() != Method::GET || !asks(request.headers()) {
         return next.run(request).await;
     }
     match (request.uri().path(), model) {
@@ -106,7 +112,8 @@ pub(crate) async fn where_asked(
 pub(super) async fn list(api: Api, uri: &Uri) -> Result<Response, Refusal> {
     let query = Query::<Page>::try_from_uri(uri).map_err(|error| Invalid::new(error.body_text()))?;
     let default_context = api.config.context_tokens;
-    let found = api.on_store(move |store| page_of(&store, &query.0, default_context)).await?;
+    let caller = api.caller.clone();
+    let found = api.on_store(move |store| page_of(&store, &caller, &query.0, default_context)).await?;
     Ok(object(&found?))
 }
 
@@ -123,8 +130,15 @@ pub(super) async fn get(api: Api, asked: String) -> Result<Response, Refusal> {
     Ok(object(&described(asked, &model, api.config.context_tokens)))
 }
 
-fn page_of(store: &Store, page: &Page, context: u32) -> Result<Result<Models, Invalid>, StoreError> {
-    let names: Vec<String> = store.list()?.into_iter().map(|listed| listed.name.to_string()).collect();
+fn page_of(
+    store: &Store,
+    caller: &Caller,
+    page: &Page,
+    context: u32,
+) -> Result<Result<Models, Invalid>, StoreError> {
+    let mut listed = store.list()?;
+    listed.retain(|model| caller.may_use(&model.name.fully_qualified()));
+    let names: Vec<String> = listed.into_iter().map(|listed| listed.name.to_string()).collect();
     let range = match page.range(&names) {
         Ok(range) => range,
         Err(invalid) => return Ok(Err(invalid)),

@@ -1,6 +1,6 @@
 //! `POST /v1/messages` and what goes with it: read, hand on, write.
 
-use axum::{body::Body, extract::State, response::Response};
+use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use protocol::Event;
@@ -36,7 +36,7 @@ use crate::{
     )
 )]
 pub(super) async fn create(
-    State(api): State<Api>,
+    api: Api,
     RequestName(request_id): RequestName,
     body: Body,
 ) -> Result<Response, Refusal> {
@@ -61,7 +61,7 @@ pub(super) async fn create(
     request_body = CountRequest,
     responses((status = OK, body = TokenCount), Refusals)
 )]
-pub(super) async fn count_tokens(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
+pub(super) async fn count_tokens(api: Api, body: Body) -> Result<Response, Refusal> {
     let counted = body::typed::<CountRequest>(body, CONVERSATION_BYTES).await?;
     let request = Request::try_from(MessagesRequest::from(counted))?;
     let rendered = api.prepare(request.asked).await?.render(&api).await?;

@@ -2,7 +2,7 @@
 
 use axum::{
     body::Body,
-    extract::{Path, State},
+    extract::Path,
     response::{IntoResponse, Response},
 };
 use http::StatusCode;
@@ -20,7 +20,7 @@ use crate::{
     head, path = "/api/blobs/{digest}", params(("digest" = String, Path)),
     responses((status = OK, description = "It is"), Refusals)
 )]
-pub(super) async fn probe(State(api): State<Api>, Path(digest): Path<String>) -> Result<Response, Refusal> {
+pub(super) async fn probe(api: Api, Path(digest): Path<String>) -> Result<Response, Refusal> {
     let parsed = parse(&digest)?;
     match api.on_store(move |store| store.expect_manifest(&parsed)).await? {
         true => Ok(StatusCode::OK.into_response()),
@@ -36,11 +36,7 @@ pub(super) async fn probe(State(api): State<Api>, Path(digest): Path<String>) ->
         (status = OK, description = "It was there"), (status = CREATED, description = "It is there now"), Refusals
     )
 )]
-pub(super) async fn receive(
-    State(api): State<Api>,
-    Path(digest): Path<String>,
-    body: Body,
-) -> Result<Response, Refusal> {
+pub(super) async fn receive(api: Api, Path(digest): Path<String>, body: Body) -> Result<Response, Refusal> {
     let digest = parse(&digest)?;
     if api.on_store(move |store| store.expect_manifest(&digest)).await? {
         return Ok(StatusCode::OK.into_response());

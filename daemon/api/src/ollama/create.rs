@@ -1,6 +1,6 @@
 //! `POST /api/create`: a model from blobs or from another model. Writing it is `store`'s.
 
-use axum::{body::Body, extract::State, response::Response};
+use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use futures_util::stream;
 use protocol::{InvalidQuantization, Message, Quantization};
@@ -37,8 +37,9 @@ const NOT_YET: &[&str] = &["draft_quantize", "info", "remote_host"];
         (Status = "application/x-ndjson"), (Status = "application/json"),
     )), Refusals)
 )]
-pub(super) async fn create(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
+pub(super) async fn create(api: Api, body: Body) -> Result<Response, Refusal> {
     let request = Request::read(body::read(body, COMMAND_BYTES, "CreateRequest").await?)?;
+    request.visible(&api)?;
     let framing = request.framing;
     let mut steps = begin(api, request);
     if framing == Framing::Whole {
@@ -136,7 +137,7 @@ async fn pull_missing(api: &Api, from: &ModelName, sender: &mpsc::Sender<Step>) 
         Err(Error::Store(StoreError::UnknownModel(_))) => {}
         other => return other.map(drop),
     }
-    let mut transfer = TrackedTransfer::of(api.registry.pull(from.clone(), Transport::Secure));
+    let mut transfer = TrackedTransfer::of(api, api.registry.pull(from.clone(), Transport::Secure));
     while let Some(word) = transfer.next().await {
         let word = word?;
         if word != Progress::Step("success") {
@@ -190,6 +191,15 @@ impl Request {
         };
         fields.finish();
         Ok(request)
+    }
+
+    /// Refuses to make a model that is not for the caller, or to make one of such.
+    fn visible(&self, api: &Api) -> Result<(), Error> {
+        api.makeable(&self.name)?;
+        match &self.recipe.base {
+            Base::Model(from) => api.visible(from, &from.to_string()),
+            Base::Blobs(_) => Ok(()),
+        }
     }
 }
 

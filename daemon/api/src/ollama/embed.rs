@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::{body::Body, extract::State, response::Response};
+use axum::{body::Body, response::Response};
 use protocol::{Inputs, Overflow};
 use serde::Serialize;
 use serde_json::Value;
@@ -44,7 +44,7 @@ pub(crate) struct EmbeddingResponse {
 #[utoipa::path(
     post, path = "/api/embed", request_body = EmbedRequest, responses((status = OK, body = EmbedResponse), Refusals)
 )]
-pub(super) async fn embed(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
+pub(super) async fn embed(api: Api, body: Body) -> Result<Response, Refusal> {
     let request = Request::embed(body::read(body, CONVERSATION_BYTES, "EmbedRequest").await?)?;
     let Request { wanted, dimensions } = request;
     let model = wanted.asked.clone();
@@ -64,7 +64,7 @@ pub(super) async fn embed(State(api): State<Api>, body: Body) -> Result<Response
     post, path = "/api/embeddings", request_body = EmbeddingRequest,
     responses((status = OK, body = EmbeddingResponse), Refusals)
 )]
-pub(super) async fn embeddings(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
+pub(super) async fn embeddings(api: Api, body: Body) -> Result<Response, Refusal> {
     let request = Request::embeddings(body::read(body, CONVERSATION_BYTES, "EmbeddingRequest").await?)?;
     let made = api.embed(request.wanted).await.map_err(Error::about_pulling)?;
     Ok(object(&EmbeddingResponse { embedding: made.vectors.into_iter().next().unwrap_or_default() }))

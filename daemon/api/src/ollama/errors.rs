@@ -1,17 +1,14 @@
 //! How this family says that a request failed: `{"error": …}`.
 
 use axum::response::{IntoResponse, Response};
-use http::{
-    HeaderValue, StatusCode,
-    header::{CONTENT_TYPE, RETRY_AFTER},
-};
+use http::{HeaderValue, header::CONTENT_TYPE};
 use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
 
 use crate::{error::Error, go_json};
 
 /// A failure on its way to the client.
-pub(super) struct Refusal(Error);
+pub(crate) struct Refusal(Error);
 
 /// The object, as an answer or as the last line of one.
 #[derive(Serialize, ToSchema)]
@@ -26,7 +23,10 @@ pub(crate) enum Refusals {
     /// Something about the request is wrong.
     #[response(status = 400)]
     Invalid(ErrorBody),
-    /// The page that asks, or the name that it asks by, is not welcome.
+    /// A key is needed, and was not there or is none.
+    #[response(status = 401)]
+    Unauthorized(ErrorBody),
+    /// The page that asks, or the name that it asks by, is not welcome; or the key may other things.
     #[response(status = 403)]
     Forbidden(ErrorBody),
     /// There is no such model, or blob.
@@ -41,6 +41,9 @@ pub(crate) enum Refusals {
     /// The body is packed in a way that is not known here.
     #[response(status = 415)]
     Packed(ErrorBody),
+    /// The key's limits are used up for now.
+    #[response(status = 429)]
+    Exceeded(ErrorBody),
     /// A model, a registry or the disk failed.
     #[response(status = 500)]
     Failed(ErrorBody),
@@ -65,9 +68,7 @@ impl IntoResponse for Refusal {
         let mut response = (status, go_json::encode(&ErrorBody { error: self.0.message() })).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        }
+        self.0.tell(headers);
         response
     }
 }

@@ -15,4 +15,4 @@ mod schema;
 mod transfers;
 mod wire;
 
-pub(crate) use self::{capabilities::Known, routes::router};
+pub(crate) use self::{capabilities::Known, errors::Refusal, routes::router};

@@ -7,7 +7,6 @@ use std::{
 
 use axum::{
     body::Body,
-    extract::State,
     response::{IntoResponse, Response},
 };
 
@@ -42,12 +41,13 @@ const SHORT_LIST: usize = 5;
 
 /// The models that there are, newest first.
 #[utoipa::path(get, path = "/api/tags", responses((status = OK, body = Models<Tag>), Refusals))]
-pub(super) async fn tags(State(api): State<Api>) -> Result<Response, Refusal> {
-    let known = api.capabilities.clone();
+pub(super) async fn tags(api: Api) -> Result<Response, Refusal> {
+    let (known, caller) = (api.capabilities.clone(), api.caller.clone());
     let models = api.on_store(move |store| {
         let mut listed = store.list()?;
         listed.sort_by_key(|model| Reverse(model.modified));
         known.keep(&listed);
+        listed.retain(|model| caller.may_use(&model.name.fully_qualified()));
         Ok(listed.into_iter().map(|model| tag(&known, &store, model)).collect())
     });
     Ok(object(&Models { models: models.await? }))
@@ -67,8 +67,9 @@ fn tag(known: &capabilities::Known, store: &Store, model: Listed) -> Tag {
 
 /// The models in memory; what stays longest comes first.
 #[utoipa::path(get, path = "/api/ps", responses((status = OK, body = Models<Process>), Refusals))]
-pub(super) async fn ps(State(api): State<Api>) -> Result<Response, Refusal> {
+pub(super) async fn ps(api: Api) -> Result<Response, Refusal> {
     let mut loaded = api.scheduler.loaded().await;
+    loaded.retain(|model| api.caller.may_use(&model.name.fully_qualified()));
     let forever = SystemTime::now() + FOREVER;
     loaded.sort_by_key(|model| Reverse(model.expires_at.unwrap_or(forever)));
     let models = api
@@ -89,7 +90,7 @@ pub(super) async fn ps(State(api): State<Api>) -> Result<Response, Refusal> {
 
 /// All about a model.
 #[utoipa::path(post, path = "/api/show", request_body = ShowRequest, responses((status = OK, body = Show), Refusals))]
-pub(super) async fn show(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
+pub(super) async fn show(api: Api, body: Body) -> Result<Response, Refusal> {
     let mut fields = body::read(body, COMMAND_BYTES, "ShowRequest").await?;
     let lists = match fields.flag("verbose")? {
         Some(true) => Lists::Whole,
@@ -127,12 +128,13 @@ pub(super) async fn show(State(api): State<Api>, body: Body) -> Result<Response,
 #[utoipa::path(
     delete, path = "/api/delete", request_body = DeleteRequest, responses((status = OK, description = "It is gone"), Refusals)
 )]
-pub(super) async fn delete(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
+pub(super) async fn delete(api: Api, body: Body) -> Result<Response, Refusal> {
     let mut fields = body::read(body, COMMAND_BYTES, "DeleteRequest").await?;
     let asked = asked(&mut fields)?.unwrap_or_default();
     fields.finish();
     let name =
         asked.parse::<ModelName>().map_err(|_| Invalid::of("model", format!("name {asked:?} is invalid")))?;
+    api.visible(&name, &asked)?;
     let deleted: Result<(), Error> =
         api.on_store(move |store| -> Result<(), StoreError> { store.delete(&name) }).await;
     deleted.map_err(|error| error.about_model(&asked))?;

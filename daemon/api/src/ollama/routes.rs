@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use axum::{
     body::Body,
-    extract::State,
     response::{IntoResponse, Response},
 };
 use futures_util::{Stream, stream};
@@ -72,7 +71,7 @@ async fn liveness() -> &'static str {
 
 /// Which version this is.
 #[utoipa::path(get, path = "/api/version", responses((status = OK, body = wire::Version), Refusals))]
-async fn version(State(api): State<Api>) -> Response {
+async fn version(api: Api) -> Response {
     object(&wire::Version { version: api.config.version })
 }
 
@@ -83,7 +82,7 @@ async fn version(State(api): State<Api>) -> Response {
         (wire::Line = "application/x-ndjson"), (wire::Line = "application/json"),
     )), Refusals)
 )]
-async fn generate(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
+async fn generate(api: Api, body: Body) -> Result<Response, Refusal> {
     let request = Request::generate(body::read(body, CONVERSATION_BYTES, "GenerateRequest").await?)?;
     let shape = if matches!(request.task, Task::Raw(_)) { Shape::Raw } else { Shape::Generate };
     Ok(answer(&api, request, shape).await?)
@@ -96,7 +95,7 @@ async fn generate(State(api): State<Api>, body: Body) -> Result<Response, Refusa
         (wire::Line = "application/x-ndjson"), (wire::Line = "application/json"),
     )), Refusals)
 )]
-async fn chat(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
+async fn chat(api: Api, body: Body) -> Result<Response, Refusal> {
     let request = Request::chat(body::read(body, CONVERSATION_BYTES, "ChatRequest").await?)?;
     Ok(answer(&api, request, Shape::Chat).await?)
 }
@@ -114,12 +113,12 @@ async fn answer(api: &Api, request: Request, shape: Shape) -> Result<Response, E
     let load = load(&model, &options, &api.config, request.keep_alive);
     match request.into_generate(&model, &options) {
         None => {
-            api.scheduler.load(load).await?;
+            api.bring(load).await?;
             Ok(object(&Reply::named(asked, shape).idle("load", Timestamp::now())))
         }
         Some(generate) if purpose == Purpose::Render => {
-            let rendered = api.scheduler.render(load, generate).await;
-            let rendered = rendered.map_err(|error| Error::from(error).about(&model, &asked))?;
+            let rendered = api.render(load, generate).await;
+            let rendered = rendered.map_err(|error| error.about(&model, &asked))?;
             Ok(object(&shown(asked, rendered)))
         }
         Some(generate) => {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::{
     body::Body,
-    extract::State,
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -24,6 +23,7 @@ use super::{
 use crate::{
     Api,
     body::{self, COMMAND_BYTES},
+    cut::Cut,
     error::{Error, Invalid},
     ndjson,
 };
@@ -35,10 +35,11 @@ use crate::{
         (TransferLine = "application/x-ndjson"), (Status = "application/json"),
     )), Refusals)
 )]
-pub(super) async fn pull(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
+pub(super) async fn pull(api: Api, body: Body) -> Result<Response, Refusal> {
     let request = Request::read(body, "PullRequest", Error::InvalidName).await?;
+    api.makeable(&request.name)?;
     let transfer = api.registry.pull(request.name.clone(), request.transport);
-    Ok(request.answer(transfer).await?)
+    Ok(request.answer(&api, transfer).await?)
 }
 
 /// Sends a model to a registry, and tells how it goes.
@@ -48,18 +49,19 @@ pub(super) async fn pull(State(api): State<Api>, body: Body) -> Result<Response,
         (TransferLine = "application/x-ndjson"), (Status = "application/json"),
     )), Refusals)
 )]
-pub(super) async fn push(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
+pub(super) async fn push(api: Api, body: Body) -> Result<Response, Refusal> {
     let missing = Invalid::of("model", "model is required").into();
     let request = Request::read(body, "PushRequest", missing).await?;
+    api.visible(&request.name, &request.name.to_string())?;
     let transfer = api.registry.push(request.name.clone(), request.transport);
-    Ok(request.answer(transfer).await?)
+    Ok(request.answer(&api, transfer).await?)
 }
 
 /// Gives a model another name as well.
 #[utoipa::path(
     post, path = "/api/copy", request_body = CopyRequest, responses((status = OK, description = "It has it"), Refusals)
 )]
-pub(super) async fn copy(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
+pub(super) async fn copy(api: Api, body: Body) -> Result<Response, Refusal> {
     let mut fields = body::read(body, COMMAND_BYTES, "CopyRequest").await?;
     let mut name = |field: &str| -> Result<ModelName, Invalid> {
         let text = fields.text(field)?.unwrap_or_default();
@@ -68,11 +70,14 @@ pub(super) async fn copy(State(api): State<Api>, body: Body) -> Result<Response,
     let (source, destination) = (name("source")?, name("destination")?);
     fields.finish();
     let asked = source.to_string();
-    let copied = api.on_store(move |store| store.copy(&source, &destination)).await;
-    copied.map_err(|error| match error.about_model(&asked) {
+    let unknown = |error: Error| match error {
         Error::UnknownModel { asked } => Error::NothingToCopy { asked },
         other => other,
-    })?;
+    };
+    api.visible(&source, &asked).map_err(unknown)?;
+    api.makeable(&destination)?;
+    let copied = api.on_store(move |store| store.copy(&source, &destination)).await;
+    copied.map_err(|error| unknown(error.about_model(&asked)))?;
     Ok(StatusCode::OK.into_response())
 }
 
@@ -103,8 +108,8 @@ impl Request {
         Ok(request)
     }
 
-    async fn answer(self, transfer: Transfer) -> Result<Response, Error> {
-        let mut words = TrackedTransfer::of(transfer);
+    async fn answer(self, api: &Api, transfer: Transfer) -> Result<Response, Error> {
+        let mut words = TrackedTransfer::of(api, transfer);
         if self.framing == Framing::Whole {
             while let Some(word) = words.next().await {
                 word?;
@@ -124,17 +129,27 @@ impl Request {
 
 /// A transfer, and the step that it is at, which its errors speak of.
 pub(super) struct TrackedTransfer {
-    transfer: Transfer,
+    /// `None` once it was cut off.
+    transfer: Option<Transfer>,
     step: &'static str,
+    cut: Cut,
 }
 
 impl TrackedTransfer {
-    pub(super) fn of(transfer: Transfer) -> Self {
-        Self { transfer, step: "" }
+    pub(super) fn of(api: &Api, transfer: Transfer) -> Self {
+        Self { transfer: Some(transfer), step: "", cut: Cut::of(api) }
     }
 
     pub(super) async fn next(&mut self) -> Option<Result<Progress, Error>> {
-        match self.transfer.next().await? {
+        let transfer = self.transfer.as_mut()?;
+        let word = tokio::select! {
+            why = &mut self.cut => {
+                self.transfer = None;
+                return Some(Err(why.into()));
+            }
+            word = transfer.next() => word,
+        };
+        match word? {
             Ok(word) => {
                 match word {
                     Progress::Step(step) => self.step = step,

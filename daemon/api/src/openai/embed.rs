@@ -1,6 +1,6 @@
 //! `/v1/embeddings`: vectors of texts or of tokens.
 
-use axum::{body::Body, extract::State, response::Response};
+use axum::{body::Body, response::Response};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use protocol::{Inputs, Overflow};
 use serde::{Deserialize, Serialize};
@@ -94,7 +94,7 @@ struct Request {
     post, path = "/v1/embeddings", request_body = EmbeddingRequest,
     responses((status = OK, body = Embeddings), Refusals)
 )]
-pub(super) async fn embeddings(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
+pub(super) async fn embeddings(api: Api, body: Body) -> Result<Response, Refusal> {
     let request = Request::try_from(body::typed::<EmbeddingRequest>(body, CONVERSATION_BYTES).await?)?;
     let model = request.wanted.asked.clone();
     let made = api.embed(request.wanted).await?;

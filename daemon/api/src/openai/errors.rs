@@ -1,10 +1,8 @@
 //! How this family says that a request failed: `{"error": {"message": …, "type": …, "param": …, "code": …}}`.
 
+use access::{Exceeded, Limit};
 use axum::response::{IntoResponse, Response};
-use http::{
-    HeaderValue, StatusCode,
-    header::{CONTENT_TYPE, RETRY_AFTER},
-};
+use http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
 use protocol::GenerateError;
 use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
@@ -12,7 +10,7 @@ use utoipa::{IntoResponses, ToSchema};
 use crate::{error::Error, json};
 
 /// A failure on its way to the client.
-pub(super) struct Refusal(Error);
+pub(crate) struct Refusal(Error);
 
 /// The object, as an answer or as the last event of one.
 #[derive(Serialize, ToSchema)]
@@ -37,7 +35,10 @@ pub(crate) enum Refusals {
     /// Something about the request is wrong; `param` is the field.
     #[response(status = 400)]
     Invalid(ErrorBody),
-    /// The page that asks, or the name that it asks by, is not welcome.
+    /// A key is needed, and was not there or is none.
+    #[response(status = 401)]
+    Unauthorized(ErrorBody),
+    /// The page that asks, or the name that it asks by, is not welcome; or the key may other things.
     #[response(status = 403)]
     Forbidden(ErrorBody),
     /// There is no such model.
@@ -52,6 +53,9 @@ pub(crate) enum Refusals {
     /// The body is packed in a way that is not known here.
     #[response(status = 415)]
     Packed(ErrorBody),
+    /// The key's limits are used up for now.
+    #[response(status = 429)]
+    Exceeded(ErrorBody),
     /// The model could not be loaded, or could not go on.
     #[response(status = 500)]
     Failed(ErrorBody),
@@ -76,6 +80,8 @@ impl From<&Error> for ErrorBody {
                 "invalid_request_error"
             }
             StatusCode::NOT_FOUND => "not_found_error",
+            StatusCode::FORBIDDEN => "permission_error",
+            StatusCode::TOO_MANY_REQUESTS => limit(error),
             status if status.is_client_error() => "invalid_request_error",
             _ => "api_error",
         };
@@ -89,10 +95,25 @@ impl From<&Error> for ErrorBody {
     }
 }
 
+/// In the words that OpenAI's service has for it.
+fn limit(error: &Error) -> &'static str {
+    match error {
+        Error::Exceeded(Exceeded { limit: Limit::TokensPerDay(_) | Limit::TokensPerMonth(_), .. }) => {
+            "tokens"
+        }
+        _ => "requests",
+    }
+}
+
 /// What clients tell apart.
 fn code(error: &Error) -> Option<&'static str> {
     match error {
         Error::UnknownModel { .. } | Error::NothingToEmbed { .. } => Some("model_not_found"),
+        Error::Unauthorized { .. } | Error::Unclaimed | Error::Generate(GenerateError::Revoked) => {
+            Some("invalid_api_key")
+        }
+        Error::LacksScope { .. } => Some("missing_scope"),
+        Error::Exceeded(_) => Some("rate_limit_exceeded"),
         Error::UnknownPrevious { .. } => Some("previous_response_not_found"),
         Error::Generate(GenerateError::PromptTooLong { .. } | GenerateError::InputTooLong) => {
             Some("context_length_exceeded")
@@ -112,9 +133,7 @@ impl IntoResponse for Refusal {
         let status = self.0.status();
         tracing::debug!(%status, error = %self.0, "request refused");
         let mut response = body(status, &ErrorBody::from(&self.0));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        }
+        self.0.tell(response.headers_mut());
         response
     }
 }

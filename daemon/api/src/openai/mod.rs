@@ -23,7 +23,7 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::errors::ErrorBody;
-pub(crate) use self::responses::Background;
+pub(crate) use self::{errors::Refusal, responses::Background};
 use crate::{Api, json};
 
 /// Everything under `/v1` but Anthropic's part.

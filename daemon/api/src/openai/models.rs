@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use axum::{extract::State, response::Response};
+use axum::response::Response;
 use serde::Serialize;
 use store::ModelName;
 use utoipa::ToSchema;
@@ -41,8 +41,9 @@ pub(crate) struct Deleted {
 
 /// The models that there are, the newest first. An empty list is `[]`, where Ollama's `null` breaks OpenAI's own client.
 #[utoipa::path(get, path = "/v1/models", responses((status = OK, body = Models), Refusals))]
-pub(super) async fn list(State(api): State<Api>) -> Result<Response, Refusal> {
+pub(super) async fn list(api: Api) -> Result<Response, Refusal> {
     let mut listed = api.on_store(|store| store.list()).await?;
+    listed.retain(|model| api.caller.may_use(&model.name.fully_qualified()));
     listed.sort_by_key(|model| std::cmp::Reverse(model.modified));
     let data =
         listed.into_iter().map(|listed| described(listed.name.to_string(), &listed.name, listed.modified));
@@ -53,7 +54,7 @@ pub(super) async fn list(State(api): State<Api>) -> Result<Response, Refusal> {
 #[utoipa::path(
     get, path = "/v1/models/{*model}", params(("model" = String, Path)), responses((status = OK, body = Model), Refusals)
 )]
-pub(super) async fn get(State(api): State<Api>, Named(asked): Named) -> Result<Response, Refusal> {
+pub(super) async fn get(api: Api, Named(asked): Named) -> Result<Response, Refusal> {
     let model = api.resolve(&asked).await?;
     Ok(object(&described(asked, &model.name, model.modified)))
 }
@@ -62,8 +63,9 @@ pub(super) async fn get(State(api): State<Api>, Named(asked): Named) -> Result<R
 #[utoipa::path(
     delete, path = "/v1/models/{*model}", params(("model" = String, Path)), responses((status = OK, body = Deleted), Refusals)
 )]
-pub(super) async fn delete(State(api): State<Api>, Named(asked): Named) -> Result<Response, Refusal> {
+pub(super) async fn delete(api: Api, Named(asked): Named) -> Result<Response, Refusal> {
     let name = asked.parse::<ModelName>().map_err(|_| Error::InvalidName)?;
+    api.visible(&name, &asked)?;
     let deleted = api.on_store(move |store| store.delete(&name)).await;
     deleted.map_err(|error| error.about_model(&asked))?;
     Ok(object(&Deleted { id: asked, object: "model", deleted: true }))

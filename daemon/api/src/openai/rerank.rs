@@ -1,6 +1,6 @@
 //! `/v1/rerank`, in the shape that Jina and Cohere gave it: how well documents answer a query.
 
-use axum::{body::Body, extract::State, response::Response};
+use axum::{body::Body, response::Response};
 use protocol::{Inputs, OptionPatch, Overflow};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -100,7 +100,7 @@ enum Returned {
 #[utoipa::path(
     post, path = "/v1/rerank", request_body = RerankRequest, responses((status = OK, body = Reranked), Refusals)
 )]
-pub(super) async fn rerank(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
+pub(super) async fn rerank(api: Api, body: Body) -> Result<Response, Refusal> {
     let request = Request::try_from(body::typed::<RerankRequest>(body, CONVERSATION_BYTES).await?)?;
     let Request { model, query, documents, top_n, returned, keep_alive } = request;
     let kept = (returned == Returned::Documents).then(|| documents.clone());

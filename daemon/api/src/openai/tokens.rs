@@ -1,6 +1,6 @@
 //! `/v1/tokenize` and `/v1/detokenize`, as vLLM and llama-server have them: text to tokens and back.
 
-use axum::{body::Body, extract::State, response::Response};
+use axum::{body::Body, response::Response};
 use protocol::Input;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -60,7 +60,7 @@ pub(crate) struct Detokenized {
 #[utoipa::path(
     post, path = "/v1/tokenize", request_body = TokenizeRequest, responses((status = OK, body = Tokenized), Refusals)
 )]
-pub(super) async fn tokenize(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
+pub(super) async fn tokenize(api: Api, body: Body) -> Result<Response, Refusal> {
     let body = body::typed::<TokenizeRequest>(body, CONVERSATION_BYTES).await?;
     let told = body.return_token_strs.unwrap_or(false);
     let prepared = api.prepare_any(asked(body)?).await?;
@@ -76,7 +76,7 @@ pub(super) async fn tokenize(State(api): State<Api>, body: Body) -> Result<Respo
 #[utoipa::path(
     post, path = "/v1/detokenize", request_body = DetokenizeRequest, responses((status = OK, body = Detokenized), Refusals)
 )]
-pub(super) async fn detokenize(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
+pub(super) async fn detokenize(api: Api, body: Body) -> Result<Response, Refusal> {
     let DetokenizeRequest { model, tokens } = body::typed(body, CONVERSATION_BYTES).await?;
     let prepared = api.prepare_any(Asked::new(model, Input::Tokens(Vec::new()))).await?;
     let bytes = prepared.detokenize(&api, tokens).await?.concat();

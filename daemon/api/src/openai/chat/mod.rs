@@ -4,7 +4,7 @@ mod request;
 mod response;
 pub(super) mod wire;
 
-use axum::{body::Body, extract::State, response::Response};
+use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, future, stream};
 use protocol::Event;
@@ -40,7 +40,7 @@ use crate::{
         Refusals
     )
 )]
-pub(super) async fn chat(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
+pub(super) async fn chat(api: Api, body: Body) -> Result<Response, Refusal> {
     let request = Request::try_from(body::typed::<ChatRequest>(body, CONVERSATION_BYTES).await?)?;
     let model = request.asked.model.clone();
     let answers = api.prepare(request.asked).await?.begin_several(&api, request.answers).await?;

@@ -4,7 +4,7 @@ mod request;
 mod response;
 mod wire;
 
-use axum::{body::Body, extract::State, response::Response};
+use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, future, stream};
 use protocol::Input;
@@ -42,7 +42,7 @@ use crate::{
         Refusals
     )
 )]
-pub(super) async fn complete(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
+pub(super) async fn complete(api: Api, body: Body) -> Result<Response, Refusal> {
     let request = Request::try_from(body::typed::<CompletionRequest>(body, CONVERSATION_BYTES).await?)?;
     let Request { model, asked, framing, told, made, echo, likelihoods } = request;
     let begun = asked.into_iter().map(|asked| begin(&api, asked, made, echo));

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
-use protocol::Event;
+use protocol::{Event, Owner};
 use scheduler::ScheduleError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -16,9 +16,9 @@ use super::{
     items::Item,
     kept,
     progress::{End, Progress},
-    response::{Failure, Response, Status},
+    response::{Failure, FailureCode, Response, Status},
 };
-use crate::{Api, asked::Asked, error::Error};
+use crate::{Api, asked::Asked, cut::Cut, error::Error};
 
 /// All of them that are under way, and the last that ended. A clone is cheap.
 #[derive(Clone, Default)]
@@ -56,6 +56,7 @@ pub(super) const GONE: &str = "The first events of this response are not kept an
 /// One of them. A clone is cheap.
 #[derive(Clone)]
 pub(super) struct Run {
+    owner: Owner,
     told: watch::Sender<Told>,
     cancel: CancellationToken,
 }
@@ -99,7 +100,8 @@ impl Background {
         progress.create(Status::Queued);
         let told = Told::of(progress.response().clone());
         let id = told.response.id.clone();
-        let run = Run { told: watch::Sender::new(told), cancel: self.shared.stop.child_token() };
+        let (told, cancel) = (watch::Sender::new(told), self.shared.stop.child_token());
+        let run = Run { owner: api.caller.owner(), told, cancel };
         run.tell(&mut progress);
         self.runs().by_id.insert(id.clone(), run.clone());
         let (background, begun) = (self.clone(), run.clone());
@@ -111,9 +113,9 @@ impl Background {
         run
     }
 
-    /// One that is under way, or ended not long ago.
-    pub(super) fn find(&self, id: &str) -> Option<Run> {
-        self.runs().by_id.get(id).cloned()
+    /// One of this owner's that is under way, or ended not long ago.
+    pub(super) fn find(&self, owner: Owner, id: &str) -> Option<Run> {
+        self.runs().by_id.get(id).filter(|run| run.owner == owner).cloned()
     }
 
     /// One that is deleted is not followed any more.
@@ -240,11 +242,11 @@ impl Run {
 
     /// Its events after the one of this number, or all; those that come, as they come. The last is an error for whoever is so
     /// slow that some were let go meanwhile.
-    pub(super) fn follow(&self, after: Option<u64>) -> impl Stream<Item = Bytes> + Send + use<> {
+    pub(super) fn follow(&self, after: Option<u64>, cut: Cut) -> impl Stream<Item = Bytes> + Send + use<> {
         // The run goes along, as nothing changes any more without it.
-        let following = (self.clone(), self.told.subscribe(), first(after));
+        let following = (self.clone(), self.told.subscribe(), first(after), cut);
         stream::unfold(Some(following), async |following| {
-            let (run, mut told, at) = following?;
+            let (run, mut told, at, mut cut) = following?;
             loop {
                 let (news, ended) = {
                     let told = told.borrow_and_update();
@@ -253,10 +255,14 @@ impl Run {
                 match news {
                     None => return Some((gone(at), None)),
                     Some(news) if !news.is_empty() => {
-                        return Some((Bytes::from(news.concat()), Some((run, told, at + news.len()))));
+                        let following = (run, told, at + news.len(), cut);
+                        return Some((Bytes::from(news.concat()), Some(following)));
                     }
-                    Some(_) if ended || told.changed().await.is_err() => return None,
-                    Some(_) => {}
+                    Some(_) if ended => return None,
+                    Some(_) => tokio::select! {
+                        why = &mut cut => return Some((in_place_of(at, Failure::from(&why.into())), None)),
+                        changed = told.changed() => changed.ok()?,
+                    },
                 }
             }
         })
@@ -288,7 +294,12 @@ fn first(after: Option<u64>) -> usize {
 
 /// In place of this event and all that come after it.
 fn gone(at: usize) -> Bytes {
-    let event = StreamEvent::Error { code: "server_error", message: GONE.into(), param: None };
+    in_place_of(at, Failure { code: FailureCode::ServerError, message: GONE.into() })
+}
+
+/// The same, for another reason.
+fn in_place_of(at: usize, why: Failure) -> Bytes {
+    let event = StreamEvent::Error { code: "server_error", message: why.message, param: None };
     sent(&Numbered { event, sequence_number: at as u64 })
 }
 
@@ -309,7 +320,8 @@ mod tests {
     fn run() -> Run {
         let body: CreateResponse = serde_json::from_value(json!({"model": "m", "input": "hi"})).unwrap();
         let response = Request::try_from(body).unwrap().response;
-        Run { told: watch::Sender::new(Told::of(response)), cancel: CancellationToken::new() }
+        let (told, cancel) = (watch::Sender::new(Told::of(response)), CancellationToken::new());
+        Run { owner: Owner(1), told, cancel }
     }
 
     fn tell(run: &Run, bytes: usize) {
@@ -319,7 +331,7 @@ mod tests {
     #[tokio::test]
     async fn the_first_events_of_a_long_response_are_let_go_and_who_missed_them_is_told() {
         let run = run();
-        let mut slow = Box::pin(run.follow(None));
+        let mut slow = Box::pin(run.follow(None, Cut::never()));
         (0..4).for_each(|_| tell(&run, MOST_BYTES / 4));
         assert!(run.has_all(None));
         assert_eq!(slow.next().await.unwrap().len(), MOST_BYTES);
@@ -328,7 +340,7 @@ mod tests {
         run.told.send_modify(|told| told.ended = true);
 
         assert!(!run.has_all(None) && !run.has_all(Some(3)) && run.has_all(Some(4)));
-        assert_eq!(run.follow(Some(4)).collect::<Vec<_>>().await.concat().len(), MOST_BYTES);
+        assert_eq!(run.follow(Some(4), Cut::never()).collect::<Vec<_>>().await.concat().len(), MOST_BYTES);
         let rest = slow.collect::<Vec<_>>().await.concat();
         let rest = String::from_utf8(rest).unwrap();
         assert!(rest.starts_with("event: error\n") && rest.contains("\"sequence_number\":4"), "{rest}");

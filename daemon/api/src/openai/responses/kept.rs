@@ -1,7 +1,6 @@
 //! What is kept of responses, and found again: the one place where this API meets the state. How it looks to clients is
 //! `response`'s and `items`'.
 
-use protocol::Owner;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use state::{ItemKind, Limits, StateError, Stored};
@@ -18,9 +17,6 @@ use crate::{
     json,
 };
 
-/// Until there are people and keys, all that is kept is one owner's.
-pub(super) const OWNER: Owner = Owner(0);
-
 /// Items that a request may refer to.
 const MOST_REFERENCES: usize = 1000;
 
@@ -30,7 +26,7 @@ pub(super) async fn keep(api: &Api, response: &Response, input: &[Item]) -> Resu
     items.extend(response.output.iter().map(|item| kept(ItemKind::Output, item)));
     let response = state::Response {
         id: response.id.clone(),
-        owner: OWNER,
+        owner: api.caller.owner(),
         previous: response.previous_response_id.clone(),
         created: response.created_at,
         pending: matches!(response.status, Status::Queued | Status::InProgress),
@@ -43,22 +39,22 @@ pub(super) async fn keep(api: &Api, response: &Response, input: &[Item]) -> Resu
 /// Keeps the end of a response that was kept while it was under way; false if it was deleted.
 pub(super) async fn settle(api: &Api, response: &Response) -> Result<bool, Error> {
     let output: Vec<_> = response.output.iter().map(|item| kept(ItemKind::Output, item)).collect();
-    let (id, body) = (response.id.clone(), body(response));
-    api.on_state(move |state| state.settle_response(OWNER, &id, &body, &output)).await
+    let (owner, id, body) = (api.caller.owner(), response.id.clone(), body(response));
+    api.on_state(move |state| state.settle_response(owner, &id, &body, &output)).await
 }
 
 /// A response that was kept. One that was under way when the daemon ended has failed.
 pub(super) async fn find(api: &Api, id: &str) -> Result<Found, Error> {
     let unknown = || Error::UnknownResponse { id: id.to_owned() };
-    let asked = id.to_owned();
-    let stored = api.on_state(move |state| state.response(OWNER, &asked)).await?.ok_or_else(unknown)?;
+    let (owner, asked) = (api.caller.owner(), id.to_owned());
+    let stored = api.on_state(move |state| state.response(owner, &asked)).await?.ok_or_else(unknown)?;
     Found::of(stored)
 }
 
 /// Forgets a response.
 pub(super) async fn forget(api: &Api, id: &str) -> Result<(), Error> {
-    let asked = id.to_owned();
-    match api.on_state(move |state| state.delete_response(OWNER, &asked)).await? {
+    let (owner, asked) = (api.caller.owner(), id.to_owned());
+    match api.on_state(move |state| state.delete_response(owner, &asked)).await? {
         true => Ok(()),
         false => Err(Error::UnknownResponse { id: id.to_owned() }),
     }
@@ -71,7 +67,8 @@ pub(super) async fn resolved(api: &Api, items: Vec<Item>) -> Result<Vec<Item>, E
         return Ok(items);
     }
     let room = CONVERSATION_BYTES.saturating_sub(bytes(&items));
-    let found = api.on_state(move |state| state.items(OWNER, &names, room)).await;
+    let owner = api.caller.owner();
+    let found = api.on_state(move |state| state.items(owner, &names, room)).await;
     let mut found = found.map_err(|error| beyond_room(error, too_much_referred()))?.into_iter();
     let resolved = items.into_iter().map(|item| match item {
         Item::Reference(reference) => {
@@ -86,8 +83,9 @@ pub(super) async fn resolved(api: &Api, items: Vec<Item>) -> Result<Vec<Item>, E
 /// All that was said up to the end of a response, the oldest first. With what is said now it takes no more than a body may.
 pub(super) async fn earlier(api: &Api, previous: &str, now: &[Item]) -> Result<Vec<Item>, Error> {
     let refused = |why: String| Invalid::of("previous_response_id", why);
-    let (asked, room) = (previous.to_owned(), CONVERSATION_BYTES.saturating_sub(bytes(now)));
-    let found = api.on_state(move |state| state.conversation(OWNER, &asked, room)).await;
+    let (owner, asked) = (api.caller.owner(), previous.to_owned());
+    let room = CONVERSATION_BYTES.saturating_sub(bytes(now));
+    let found = api.on_state(move |state| state.conversation(owner, &asked, room)).await;
     let found = found.map_err(|error| {
         let why =
             format!("The conversation up to '{previous}' is too long to be gone on with; begin a new one.");

@@ -16,7 +16,7 @@ mod stored;
 mod tools;
 mod wire;
 
-use axum::{body::Body, extract::State, response::Response as HttpResponse};
+use axum::{body::Body, response::Response as HttpResponse};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, future, stream};
 use protocol::{Event, Input};
@@ -41,6 +41,7 @@ use crate::{
     answer::Running,
     asked::Asked,
     body::{self, CONVERSATION_BYTES},
+    cut::Cut,
     error::Error,
     sse,
 };
@@ -58,7 +59,7 @@ use crate::{
         Refusals
     )
 )]
-pub(in crate::openai) async fn create(State(api): State<Api>, body: Body) -> Result<HttpResponse, Refusal> {
+pub(in crate::openai) async fn create(api: Api, body: Body) -> Result<HttpResponse, Refusal> {
     let request = Request::try_from(body::typed::<CreateResponse>(body, CONVERSATION_BYTES).await?)?;
     let Request { asked, items, response, delivery, telling } = request;
     let items = kept::resolved(&api, items).await?;
@@ -69,7 +70,7 @@ pub(in crate::openai) async fn create(State(api): State<Api>, body: Body) -> Res
         Delivery::Background | Delivery::BackgroundEvents => {
             let run = api.background.start(api.clone(), asked, progress, items).await?;
             match delivery {
-                Delivery::BackgroundEvents => Ok(sse::response(run.follow(None))),
+                Delivery::BackgroundEvents => Ok(sse::response(run.follow(None, Cut::of(&api)))),
                 _ => Ok(object(&run.response())),
             }
         }
@@ -91,10 +92,7 @@ pub(in crate::openai) async fn create(State(api): State<Api>, body: Body) -> Res
     request_body = CountTokens,
     responses((status = OK, body = TokenCount), Refusals)
 )]
-pub(in crate::openai) async fn input_tokens(
-    State(api): State<Api>,
-    body: Body,
-) -> Result<HttpResponse, Refusal> {
+pub(in crate::openai) async fn input_tokens(api: Api, body: Body) -> Result<HttpResponse, Refusal> {
     let count = Count::try_from(body::typed::<CountTokens>(body, CONVERSATION_BYTES).await?)?;
     let Count { asked, items, instructions, previous } = count;
     let items = kept::resolved(&api, items).await?;

@@ -1,9 +1,6 @@
 //! Responses that were kept: asked for, followed, cancelled, deleted, and what they were asked with.
 
-use axum::{
-    extract::{Query, State},
-    response::Response as HttpResponse,
-};
+use axum::{extract::Query, response::Response as HttpResponse};
 
 use super::{
     background,
@@ -14,6 +11,7 @@ use super::{
 };
 use crate::{
     Api,
+    cut::Cut,
     error::{Error, Invalid},
     openai::{
         errors::{Refusal, Refusals},
@@ -40,15 +38,15 @@ use crate::{
     )
 )]
 pub(in crate::openai) async fn get(
-    State(api): State<Api>,
+    api: Api,
     Named(id): Named,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Result<HttpResponse, Refusal> {
     let parameters = GetParameters::of(&query)?;
-    let run = api.background.find(&id);
+    let run = api.background.find(api.caller.owner(), &id);
     match (run, parameters.stream) {
         (Some(run), true) if run.has_all(parameters.starting_after) => {
-            Ok(sse::response(run.follow(parameters.starting_after)))
+            Ok(sse::response(run.follow(parameters.starting_after, Cut::of(&api))))
         }
         (Some(_), true) => {
             let field = parameters.starting_after.map_or("stream", |_| "starting_after");
@@ -76,11 +74,8 @@ pub(in crate::openai) async fn get(
     params(("response" = String, Path)),
     responses((status = OK, body = Deleted), Refusals)
 )]
-pub(in crate::openai) async fn delete(
-    State(api): State<Api>,
-    Named(id): Named,
-) -> Result<HttpResponse, Refusal> {
-    if let Some(run) = api.background.find(&id) {
+pub(in crate::openai) async fn delete(api: Api, Named(id): Named) -> Result<HttpResponse, Refusal> {
+    if let Some(run) = api.background.find(api.caller.owner(), &id) {
         run.cancel().await;
         api.background.forget(&id);
     }
@@ -95,11 +90,8 @@ pub(in crate::openai) async fn delete(
     params(("response" = String, Path)),
     responses((status = OK, body = Response), Refusals)
 )]
-pub(in crate::openai) async fn cancel(
-    State(api): State<Api>,
-    Named(id): Named,
-) -> Result<HttpResponse, Refusal> {
-    if let Some(run) = api.background.find(&id) {
+pub(in crate::openai) async fn cancel(api: Api, Named(id): Named) -> Result<HttpResponse, Refusal> {
+    if let Some(run) = api.background.find(api.caller.owner(), &id) {
         run.cancel().await;
         return Ok(object(&run.response()));
     }
@@ -124,7 +116,7 @@ pub(in crate::openai) async fn cancel(
     responses((status = OK, body = ItemList), Refusals)
 )]
 pub(in crate::openai) async fn input_items(
-    State(api): State<Api>,
+    api: Api,
     Named(id): Named,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Result<HttpResponse, Refusal> {

@@ -1,0 +1,32 @@
+//! Bodies of this family: JSON, read strictly, and only where the headers say that it is JSON as well. A page of somebody else's
+//! can send a form without the browser asking anybody, but not that.
+
+use axum::{
+    body::Body,
+    extract::{FromRequest, Request},
+};
+use http::header::CONTENT_TYPE;
+use serde::de::DeserializeOwned;
+
+use super::errors::Refusal;
+use crate::{
+    body::{self, COMMAND_BYTES},
+    error::Error,
+};
+
+/// A body, read.
+pub(super) struct Typed<T>(pub(super) T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Typed<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
+        let kind =
+            request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/json") {
+            return Err(Error::NotJson.into());
+        }
+        Ok(Self(body::typed(Body::from(request.into_body()), COMMAND_BYTES).await?))
+    }
+}

@@ -1,0 +1,106 @@
+//! On whose behalf a request is, and what of its caller goes along with all that is asked of workers. Who asks was found out by
+//! `front`, which leaves it among the request's extensions; what routes need is `scopes`'.
+
+use std::convert::Infallible;
+
+use access::{Access, Caller, Scope, Who};
+use axum::extract::FromRequestParts;
+use http::{Extensions, request::Parts};
+use protocol::{Embed, Generate, Rendered};
+use scheduler::{Answer, Embedding, Load};
+use store::ModelName;
+
+use crate::{Api, error::Error, quota::Place};
+
+impl FromRequestParts<Self> for Api {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Self) -> Result<Self, Infallible> {
+        Ok(api.for_caller(&parts.extensions))
+    }
+}
+
+impl Api {
+    /// Does what blocks on the disk where blocking is allowed, on behalf of the caller.
+    pub(crate) async fn on_access<T: Send + 'static, E: Into<Error> + Send + 'static>(
+        &self,
+        work: impl FnOnce(&Access, &Caller) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (access, caller) = (self.access.clone(), self.caller.clone());
+        tokio::task::spawn_blocking(move || work(&access, &caller)).await?.map_err(Into::into)
+    }
+
+    /// The same, on behalf of whoever a request is from. Of whom nobody has found out who it is, is nobody.
+    pub(crate) fn for_caller(&self, extensions: &Extensions) -> Self {
+        let caller = extensions.get::<Caller>().cloned().unwrap_or_else(Caller::nobody);
+        let place = extensions.get::<Place>().cloned();
+        Self { caller, _place: place, ..self.clone() }
+    }
+
+    /// What somebody is told who presented nothing where something is needed.
+    pub(crate) fn nobody(&self, scope: Option<Scope>) -> Error {
+        match self.access.is_claimed() || *self.caller.who() == Who::Local {
+            true => Error::Unauthorized { scope },
+            false => Error::Unclaimed,
+        }
+    }
+
+    /// Hides a model that is not for this caller: to it, there is none of that name.
+    pub(crate) fn visible(&self, name: &ModelName, asked: &str) -> Result<(), Error> {
+        match self.caller.may_use(&name.fully_qualified()) {
+            true => Ok(()),
+            false => Err(Error::UnknownModel { asked: asked.into() }),
+        }
+    }
+
+    /// Refuses to make a model, under whatever name, that its maker may not use then.
+    pub(crate) fn makeable(&self, name: &ModelName) -> Result<(), Error> {
+        match self.caller.may_use(&name.fully_qualified()) {
+            true => Ok(()),
+            false => Err(Error::ForeignName { name: name.to_string() }),
+        }
+    }
+
+    /// Begins an answer.
+    pub(crate) async fn generate(&self, load: Load, generate: Generate) -> Result<Answer, Error> {
+        Ok(self.scheduler.generate(self.bounded(load), self.signed(generate)).await?)
+    }
+
+    /// What a model would read.
+    pub(crate) async fn render(&self, load: Load, generate: Generate) -> Result<Rendered, Error> {
+        Ok(self.scheduler.render(self.bounded(load), self.signed(generate)).await?)
+    }
+
+    /// The bytes of each of these tokens.
+    pub(crate) async fn detokenize(&self, load: Load, tokens: Vec<i32>) -> Result<Vec<Vec<u8>>, Error> {
+        Ok(self.scheduler.detokenize(self.bounded(load), tokens).await?)
+    }
+
+    /// Begins to make vectors.
+    pub(crate) async fn make_vectors(&self, load: Load, embed: Embed) -> Result<Embedding, Error> {
+        Ok(self.scheduler.embed(self.bounded(load), embed).await?)
+    }
+
+    /// Brings a model into memory.
+    pub(crate) async fn bring(&self, load: Load) -> Result<(), Error> {
+        Ok(self.scheduler.load(self.bounded(load)).await?)
+    }
+
+    /// With no more context than the caller may have. A model that is loaded with more serves it as it is.
+    fn bounded(&self, mut load: Load) -> Load {
+        if let Some(most) = self.caller.most_context() {
+            load.options.context_tokens = load.options.context_tokens.min(most);
+            load.least_context = load.least_context.min(most);
+        }
+        load
+    }
+
+    /// Whose it is, and how long it may become.
+    fn signed(&self, generate: Generate) -> Generate {
+        let mut options = generate.options;
+        if let Some(most) = self.caller.most_output() {
+            options.num_predict = Some(options.num_predict.unwrap_or(most).min(most));
+        }
+        Generate { owner: self.caller.owner(), options, ..generate }
+    }
+}

@@ -1,0 +1,38 @@
+//! What ends an answer before its end: its caller is not welcome any more, or the daemon waited for it as long as it does.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use protocol::GenerateError;
+use tokio_util::sync::CancellationToken;
+
+use crate::Api;
+
+/// Comes, if it comes, with why. Once it came it is not to be asked again.
+pub(crate) struct Cut(Pin<Box<dyn Future<Output = GenerateError> + Send>>);
+
+impl Cut {
+    /// For what is done on behalf of this caller.
+    pub(crate) fn of(api: &Api) -> Self {
+        let (caller, stopping): (_, CancellationToken) = (api.caller.clone(), api.stopping.clone());
+        Self(Box::pin(async move {
+            tokio::select! {
+                () = caller.ended() => GenerateError::Revoked,
+                () = stopping.cancelled() => GenerateError::Stopping,
+            }
+        }))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn never() -> Self {
+        Self(Box::pin(std::future::pending()))
+    }
+}
+
+impl Future for Cut {
+    type Output = GenerateError;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<GenerateError> {
+        self.0.as_mut().poll(context)
+    }
+}

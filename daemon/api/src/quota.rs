@@ -1,0 +1,123 @@
+//! A caller's limits, held to: a request is let in while they have room, keeps its place until its answer has ended, and its
+//! tokens count, also those of an answer that was cut off. What the limits are, and how much of them is used, is `access`'s.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use access::{Caller, Permit, Usage};
+use axum::{body::Body, extract::Request, middleware::Next, response::Response};
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use protocol::{Done, PromptRead, Said};
+
+use crate::{Api, error::Error, family::Family, rate};
+
+/// A request's place among those that its caller may have at once. It is given back with the last clone.
+#[derive(Clone)]
+pub(crate) struct Place {
+    _permit: Arc<Permit>,
+}
+
+/// Runs a request if its caller's limits have room for it, and holds its place until its answer was sent, or nobody waits for it
+/// any more. Who goes on beyond that, as a response in the background does, holds the place itself: it is the request's `Api`'s.
+pub(crate) async fn admit(api: &Api, family: Family, mut request: Request, next: Next) -> Response {
+    let place = match api.caller.admit() {
+        Ok(permit) => Place { _permit: Arc::new(permit) },
+        Err(exceeded) => {
+            let mut response = family.refuse(Error::Exceeded(exceeded));
+            rate::put(response.headers_mut(), family, api);
+            return response;
+        }
+    };
+    request.extensions_mut().insert(place.clone());
+    let response = next.run(request).await;
+    response.map(|body| Body::new(Held { body, _place: place }))
+}
+
+/// An answer's body, and the place that goes with it.
+struct Held {
+    body: Body,
+    _place: Place,
+}
+
+impl http_body::Body for Held {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// What an answer took so far. It counts when the answer ends, however it does.
+pub(crate) struct Tally {
+    caller: Caller,
+    prompt: Prompt,
+    used: Usage,
+}
+
+/// Whether the prompt counts, or another answer to the same one has it counted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Prompt {
+    Counted,
+    Elsewhere,
+}
+
+/// So many bytes of text are a token at least, where nothing tells how many there were.
+const BYTES_OF_A_TOKEN: usize = 8;
+
+impl Tally {
+    /// Of an answer on behalf of this caller.
+    pub(crate) fn of(api: &Api) -> Self {
+        Self::with(api, Prompt::Counted)
+    }
+
+    /// The same of another answer to a prompt.
+    pub(crate) fn without_prompt(api: &Api) -> Self {
+        Self::with(api, Prompt::Elsewhere)
+    }
+
+    fn with(api: &Api, prompt: Prompt) -> Self {
+        Self { caller: api.caller.clone(), prompt, used: Usage::default() }
+    }
+
+    /// Notes a piece of it, for the case that it stays without an end: no piece tells of how many tokens it is.
+    pub(crate) fn said(&mut self, said: &Said, read: Option<PromptRead>) {
+        self.read(read.map_or(0, |read| read.prompt_tokens));
+        let bytes = said.text.len() + said.thinking.len();
+        let least = said.logprobs.len().max(bytes.div_ceil(BYTES_OF_A_TOKEN)).max(1);
+        self.used.completion_tokens += least as u64;
+    }
+
+    /// Notes its end, which tells exactly.
+    pub(crate) fn done(&mut self, done: &Done) {
+        self.read(done.prompt_tokens);
+        self.used.completion_tokens = done.generated_tokens.into();
+    }
+
+    fn read(&mut self, tokens: u32) {
+        if self.prompt == Prompt::Counted {
+            self.used.prompt_tokens = tokens.into();
+        }
+    }
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        if self.used != Usage::default() {
+            self.caller.count(self.used);
+        }
+    }
+}

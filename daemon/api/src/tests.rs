@@ -1,0 +1,165 @@
+//! The whole router over an empty store and a real access, asked as `front` would ask it. No model is ever loaded.
+
+mod limits;
+mod refusals;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use access::{Access, Caller, Credential, NewKey, Origin, Policy, Presented, Scope, Way};
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+};
+use http::{HeaderMap, Method, Request, StatusCode, header::CONTENT_TYPE};
+use registry::Registry;
+use scheduler::{KeepAlive, MemoryLimit, Scheduler, WorkerProgram};
+use serde_json::Value;
+use state::{Clock, State};
+use store::Store;
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+use crate::{Api, Config, Parts};
+
+/// A box, with nothing in it.
+pub(crate) struct Rig {
+    pub(crate) api: Api,
+    pub(crate) access: Access,
+    router: Router,
+    /// Seconds since 1970.
+    now: Arc<AtomicI64>,
+    _folder: TempDir,
+}
+
+/// Some day in 2026.
+const NOW: i64 = 1_795_000_000;
+
+impl Rig {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let now = Arc::new(AtomicI64::new(NOW));
+        let clock = Clock::of({
+            let now = Arc::clone(&now);
+            move || now.load(Ordering::Relaxed)
+        });
+        let store = Store::open(folder.path().join("models")).unwrap();
+        let state = State::open(folder.path(), clock.clone()).unwrap();
+        let registry = Registry::new(store.clone(), registry_config()).unwrap();
+        let access = access::Config {
+            clock,
+            runtime_dir: folder.path().join("run"),
+            audit_dir: folder.path().join("audit"),
+            provision: None,
+        };
+        let access = Access::open(state.clone(), access).unwrap();
+        let scheduler = Scheduler::start(scheduler_config());
+        let parts = Parts { store, registry, scheduler, state, access: access.clone(), identity: None };
+        let api = Api::new(parts, config());
+        Self { router: crate::router(api.clone()), api, access, now, _folder: folder }
+    }
+
+    /// A key for these scopes, with whatever else its policy says.
+    pub(crate) fn key(&self, policy: Policy) -> String {
+        let new = NewKey { name: "test".into(), policy, expires: None };
+        self.access.create_key(&Caller::operator(), new).unwrap().1.reveal().to_owned()
+    }
+
+    /// Whoever has this key, on the loopback.
+    pub(crate) fn by_key(&self, key: &str) -> Caller {
+        let origin = Origin { way: Way::Loopback, address: Some([127, 0, 0, 1].into()) };
+        self.access.identify(&Presented { origin, credential: Credential::Key(key) }).unwrap()
+    }
+
+    pub(crate) fn pass(&self, time: Duration) {
+        self.now.fetch_add(time.as_secs().cast_signed(), Ordering::Relaxed);
+    }
+
+    /// Asks as somebody.
+    pub(crate) async fn ask(&self, by: &Caller, method: Method, path: &str, body: Option<Value>) -> Answer {
+        self.send(by, Way::Loopback, request(method, path, body)).await
+    }
+
+    /// Asks as somebody, by a door.
+    pub(crate) async fn send(&self, by: &Caller, way: Way, mut request: Request<Body>) -> Answer {
+        let address = (way != Way::AdminSocket).then_some([127, 0, 0, 1].into());
+        request.extensions_mut().insert(by.clone());
+        request.extensions_mut().insert(Origin { way, address });
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, 1 << 20).await.unwrap();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8(body.to_vec()).unwrap(),
+        }
+    }
+}
+
+pub(crate) fn request(method: Method, path: &str, body: Option<Value>) -> Request<Body> {
+    let request = Request::builder().method(method).uri(path);
+    match body {
+        Some(body) => {
+            request.header(CONTENT_TYPE, "application/json").body(Body::from(body.to_string())).unwrap()
+        }
+        None => request.body(Body::empty()).unwrap(),
+    }
+}
+
+/// What came back.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+pub(crate) fn scopes(scopes: &[Scope]) -> Policy {
+    Policy::new(scopes.iter().copied().collect())
+}
+
+fn registry_config() -> registry::Config {
+    registry::Config {
+        hosts: "".parse().unwrap(),
+        credentials: Default::default(),
+        proxy: None,
+        bytes_per_second: None,
+        version: "0".into(),
+    }
+}
+
+fn scheduler_config() -> scheduler::Config {
+    scheduler::Config {
+        worker: WorkerProgram::this_executable().unwrap(),
+        max_loaded: 1,
+        memory: MemoryLimit::Bytes(1 << 30),
+        keep_alive: KeepAlive::Forever,
+        max_queue: 512,
+        load_timeout: Duration::from_secs(9),
+        stuck_after: Duration::from_secs(9),
+        cache_bytes: 0,
+        cache_disk: None,
+    }
+}
+
+fn config() -> Config {
+    Config {
+        version: "0.0.0".into(),
+        context_tokens: 4096,
+        sequences: 1,
+        max_step_ms: 200,
+        speculation: false,
+        cache_types: protocol::CacheTypes::default(),
+        threads: None,
+    }
+}

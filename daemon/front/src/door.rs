@@ -1,0 +1,240 @@
+//! One listener's door, and a connection's way through it: who may come in, TLS where it is spoken, then requests until it ends,
+//! is to end, or holds its place for nothing. What becomes of a request is `request`'s.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use access::{Access, Way};
+use axum::Router;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use identity::Identity;
+use ipnet::IpNet;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::{Instant, timeout_at};
+use tokio_io_timeout::TimeoutStream;
+use tokio_util::sync::CancellationToken;
+use tower_http::cors::CorsLayer;
+
+use crate::connection::{Protocol, Protocols, Verdict, Watch};
+use crate::conversation::Conversation;
+use crate::guard::Guard;
+use crate::memory::Memory;
+use crate::refused::Refusals;
+use crate::seats::{Seat, Seats};
+use crate::tls::{Begun, Handshakes, Secured};
+use crate::wire::Wire;
+use crate::{Config, Limits, Loopback, cors, plain};
+
+/// What all doors lead to, and share.
+pub(crate) struct House {
+    pub(crate) app: Router,
+    pub(crate) access: Access,
+    pub(crate) loopback: Loopback,
+    pub(crate) cors: CorsLayer,
+    pub(crate) limits: Limits,
+    pub(crate) memory: Memory,
+    seats: Seats,
+    handshakes: Handshakes,
+    near: Protocols,
+    far: Protocols,
+    pub(crate) refusals: Refusals,
+}
+
+impl House {
+    pub(crate) fn new(app: Router, config: Config, refusals: Refusals) -> Self {
+        let limits = config.limits;
+        Self {
+            app,
+            access: config.access,
+            loopback: config.loopback,
+            cors: cors::layer(),
+            memory: Memory::within(&limits),
+            seats: Seats::within(&limits),
+            handshakes: Handshakes::new(),
+            near: Protocols::within(&limits, limits.streams),
+            far: Protocols::within(&limits, limits.network_streams.min(limits.streams)),
+            limits,
+            refusals,
+        }
+    }
+}
+
+/// One listener's.
+pub(crate) struct Door {
+    pub(crate) house: Arc<House>,
+    pub(crate) entrance: Entrance,
+    pub(crate) guard: Arc<Guard>,
+}
+
+/// What is asked of whoever comes.
+pub(crate) enum Entrance {
+    Loopback,
+    Lan(Identity),
+    Plaintext { allowed: Vec<IpNet> },
+    AdminSocket,
+}
+
+/// A connection that was just accepted.
+pub(crate) enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// A connection that may stay.
+pub(crate) struct Connected {
+    socket: Socket,
+    peer: Peer,
+}
+
+/// Who is at the other end of a connection.
+pub(crate) struct Peer {
+    pub(crate) way: Way,
+    pub(crate) address: Option<IpAddr>,
+    /// Whom it said in TLS that it wants.
+    pub(crate) server_name: Option<Box<str>>,
+    /// On the network, what it takes there.
+    pub(crate) seat: Option<Seat>,
+}
+
+impl Door {
+    /// Lets a connection in, if its address is welcome and has not all that it may have.
+    pub(crate) fn admit(&self, socket: Socket, address: Option<SocketAddr>) -> Option<Connected> {
+        let address = address.map(|address| address.ip().to_canonical());
+        let (way, counted) = match &self.entrance {
+            Entrance::Loopback => (Way::Loopback, None),
+            Entrance::AdminSocket => (Way::AdminSocket, None),
+            Entrance::Lan(_) => (Way::Lan, address),
+            Entrance::Plaintext { allowed } => {
+                let welcome = address.is_some_and(|address| allowed.iter().any(|net| net.contains(&address)));
+                (Way::Plaintext, Some(address.filter(|_| welcome)?))
+            }
+        };
+        let seat = match (&socket, counted) {
+            (Socket::Tcp(stream), Some(address)) => {
+                Some(self.house.seats.take(address, stream.local_addr().ok()?.ip())?)
+            }
+            _ => None,
+        };
+        Some(Connected { socket, peer: Peer { way, address, server_name: None, seat } })
+    }
+
+    /// Serves a connection to its end.
+    pub(crate) async fn welcome(self: Arc<Self>, connected: Connected, shutdown: CancellationToken) {
+        let conversation = Conversation::new();
+        let Connected { socket, mut peer } = connected;
+        let (stream, protocol): (Pin<Box<dyn Stream>>, _) = match socket {
+            Socket::Unix(stream) => (Box::pin(self.wire(stream, &conversation)), Protocol::Either),
+            Socket::Tcp(stream) => {
+                // Apart from the connection itself, which shall not be as large as that for as long as it lasts.
+                let begun = Box::pin(self.begin(stream, &peer, &conversation));
+                let begun = tokio::select! {
+                    begun = begun => begun,
+                    () = shutdown.cancelled() => return,
+                };
+                match begun {
+                    Some((stream, protocol, server_name)) => {
+                        peer.server_name = server_name;
+                        (stream, protocol)
+                    }
+                    None => return,
+                }
+            }
+        };
+        self.converse((stream, protocol), Arc::new(peer), conversation, shutdown).await;
+    }
+
+    /// What comes before the first request, within its time.
+    async fn begin(&self, stream: TcpStream, peer: &Peer, conversation: &Conversation) -> Option<Opened> {
+        let deadline = Instant::now() + self.house.limits.handshake_time;
+        if let Some(seat) = &peer.seat {
+            timeout_at(deadline, seat.admitted()).await.ok()?;
+        }
+        let Entrance::Lan(identity) = &self.entrance else {
+            return Some((Box::pin(self.wire(stream, conversation)), Protocol::Either, None));
+        };
+        let below = |stream| self.wire(stream, conversation);
+        let begun = timeout_at(deadline, self.house.handshakes.begin(stream, below, identity)).await;
+        match begun {
+            Ok(Ok(Begun::Tls(Secured { stream, protocol, server_name }))) => {
+                Some((Box::pin(stream), protocol, server_name))
+            }
+            Ok(Ok(Begun::Plain(stream))) => {
+                let _late = timeout_at(deadline, plain::answer(stream, &self.guard, &self.house.far)).await;
+                None
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(%error, from = ?peer.address, "a handshake failed");
+                None
+            }
+            Err(_late) => {
+                tracing::debug!(from = ?peer.address, "a handshake took too long");
+                None
+            }
+        }
+    }
+
+    /// A connection's lowest layer, where it shows whether its client takes what is written: what lies above it, as TLS does,
+    /// takes in more by itself.
+    fn wire<S: AsyncRead + AsyncWrite>(
+        &self,
+        stream: S,
+        conversation: &Conversation,
+    ) -> Wire<Pin<Box<TimeoutStream<S>>>> {
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(self.house.limits.write_idle));
+        Wire { stream: Box::pin(stream), conversation: conversation.clone() }
+    }
+
+    /// Requests and answers, until the connection ends, is to end, or holds its place for nothing.
+    async fn converse(
+        self: Arc<Self>,
+        (stream, protocol): (Pin<Box<dyn Stream>>, Protocol),
+        peer: Arc<Peer>,
+        conversation: Conversation,
+        shutdown: CancellationToken,
+    ) {
+        let service = service_fn(|request| {
+            let (door, peer, conversation) = (Arc::clone(&self), Arc::clone(&peer), conversation.clone());
+            async move { Ok::<_, Infallible>(door.respond(request, peer, conversation).await) }
+        });
+        let (house, limits) = (&self.house, &self.house.limits);
+        let protocols = if peer.seat.is_some() { &house.far } else { &house.near };
+        let connection = protocols.speak(protocol).serve_connection(TokioIo::new(stream), service);
+        let mut connection = std::pin::pin!(connection);
+        let mut watch = Watch::begin();
+        let look = tokio::time::sleep_until(watch.first_look(limits).into());
+        let mut look = std::pin::pin!(look);
+        let mut stopping = false;
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(error, "a connection ended");
+                    }
+                    return;
+                }
+                () = shutdown.cancelled(), if !stopping => {
+                    stopping = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = look.as_mut() => match watch.look(&conversation, limits) {
+                    Verdict::Stay(until) => look.as_mut().reset(until.into()),
+                    Verdict::Close => connection.as_mut().graceful_shutdown(),
+                    Verdict::Drop => return,
+                },
+            }
+        }
+    }
+}
+
+/// A connection on which requests may come.
+type Opened = (Pin<Box<dyn Stream>>, Protocol, Option<Box<str>>);
+
+/// Whatever bytes come and go by. One kind, so that the protocols are not compiled once for each way in.
+trait Stream: AsyncRead + AsyncWrite + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Send> Stream for S {}

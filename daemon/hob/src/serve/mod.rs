@@ -1,0 +1,266 @@
+//! `hob serve`: reads the settings, builds the parts, runs them until it is told to stop.
+
+mod doors;
+mod upkeep;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use access::{Access, Provision};
+use anyhow::Context as _;
+use identity::{Identity, Names, OwnCertificate};
+use platform::process::WorkerProgram;
+use platform::service::NotifyState;
+use registry::Registry;
+use scheduler::Scheduler;
+use state::{Clock, State, StateError};
+use store::{ModelName, Store};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use self::doors::{Doors, Handed};
+use self::upkeep::Upkeep;
+use crate::settings::Settings;
+use crate::telemetry;
+
+/// `hob serve` has no options of its own: its settings come from files and the environment.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {}
+
+/// How long answers that are cut off get to say so.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// A setting, an address or a folder that cannot be used.
+pub(crate) fn run(Arguments {}: Arguments) -> anyhow::Result<()> {
+    platform::memory::keep_little();
+    let settings = Settings::load()?;
+    telemetry::start(&settings.log)?;
+    for left_out in &settings.door.origins_left_out {
+        tracing::warn!("OLLAMA_ORIGINS: {left_out}; it was left out, and HOB_ORIGINS may say more");
+    }
+    // Before anything else is opened: they are known by their numbers.
+    let handed = Handed::over()?;
+    let open_files = platform::process::raise_open_files();
+    // Translating takes little; what computes is in the workers.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.context("cannot start the runtime")?.block_on(async {
+        let mut hob = Hob::build(&settings, handed, open_files)?;
+        hob.announce();
+        hob.run().await
+    })
+}
+
+/// All parts, every address bound, nothing served yet.
+struct Hob {
+    doors: Doors,
+    front: front::Config,
+    app: axum::Router,
+    api: api::Api,
+    upkeep: Upkeep,
+    /// Models that are loaded at start.
+    preload: Vec<ModelName>,
+    scheduler: Scheduler,
+    drain: Duration,
+}
+
+impl Hob {
+    fn build(settings: &Settings, handed: Handed, open_files: u64) -> anyhow::Result<Self> {
+        let identity = doors::lead_outside(settings, &handed).then(|| identity(settings)).transpose()?;
+        let doors = Doors::open(settings, handed, identity.as_ref())?;
+        let store = Store::open(settings.models_dir.clone())?.with_floor(settings.keep_free);
+        if settings.prune {
+            tokio::task::spawn_blocking(prune(&store));
+        }
+        let state = State::open(&settings.state_dir, Clock::system()).map_err(no_state)?;
+        let access = access(settings, &state)?;
+        let registry = Registry::new(store.clone(), registry_config(settings))?;
+        let scheduler = Scheduler::start(scheduler_config(settings)?);
+        let memory = platform::memory::available_bytes().unwrap_or(u64::MAX);
+        let front = front::Config {
+            access: access.clone(),
+            limits: settings.door.limits.clone().within_open_files(open_files).within_memory(memory),
+            origins: settings.door.origins.clone(),
+            hosts: settings.door.hosts.clone(),
+            loopback: match settings.door.require_key {
+                true => front::Loopback::RequiresKey,
+                false => front::Loopback::Local,
+            },
+        };
+        let parts = api::Parts {
+            store,
+            registry,
+            scheduler: scheduler.clone(),
+            state,
+            access: access.clone(),
+            identity: identity.clone(),
+        };
+        let api = api::Api::new(parts, api_config(settings));
+        let app = api::router(api.clone());
+        let upkeep = Upkeep { access, identity, health: api.health() };
+        let (preload, drain) = (settings.preload.clone(), settings.door.drain);
+        Ok(Self { doors, front, app, api, upkeep, preload, scheduler, drain })
+    }
+
+    fn announce(&mut self) {
+        let health = self.api.health();
+        health.listens_at(self.doors.addresses());
+        for (what, reason) in self.doors.shut.drain(..) {
+            health.degrade(what, reason);
+        }
+        // What the box is called and reached by is there from the first request on.
+        self.upkeep.look();
+        for listener in &self.doors.listeners {
+            tracing::info!("listening on {listener}");
+        }
+        if let Some(identity) = &self.upkeep.identity {
+            self.introduce(identity);
+        }
+        tell_systemd(&[NotifyState::Ready]);
+    }
+
+    /// What a person needs who stands before the box.
+    fn introduce(&self, identity: &Identity) {
+        tracing::info!("this box is {}, at https://{}.local", identity.id(), identity.label());
+        if let Some(code) = self.upkeep.access.setup_code() {
+            tracing::info!(
+                "nobody owns this box yet, and the network gets nothing from it; claim it with the code {code}, as by \
+                 `hob --host ADDRESS claim {code}`"
+            );
+        }
+    }
+
+    async fn run(self) -> anyhow::Result<()> {
+        let (stop, stopped) = (CancellationToken::new(), CancellationToken::new());
+        let (api, preload) = (self.api.clone(), self.preload);
+        tokio::spawn(async move { api.preload(&preload).await });
+        let upkeep = tokio::spawn(self.upkeep.run(stopped.clone()));
+        let mut serving =
+            tokio::spawn(front::serve(self.doors.listeners, self.app, self.front, stop.clone()));
+        told_to_stop().await?;
+        tracing::info!("stopping; running answers get {} seconds", self.drain.as_secs());
+        tell_systemd(&[NotifyState::Stopping]);
+        self.api.health().stops();
+        stop.cancel();
+        let ended = async {
+            // Nothing more can be asked for once it returns.
+            let _served = (&mut serving).await;
+            self.api.drain().await;
+        };
+        if tokio::time::timeout(self.drain, ended).await.is_err() {
+            tracing::warn!("answers were cut off");
+            self.api.cut();
+            let _said = tokio::time::timeout(LAST_WORDS, serving).await;
+        }
+        self.api.stop().await;
+        self.scheduler.shutdown().await;
+        stopped.cancel();
+        upkeep.await?
+    }
+}
+
+/// Who the box is.
+fn identity(settings: &Settings) -> anyhow::Result<Identity> {
+    let names = Names { hostname: platform::network::hostname(), extra: settings.tls.names.clone() };
+    let own = settings.tls.own.clone();
+    let own = own.map(|files| OwnCertificate { cert: files.certificate, key: files.key });
+    let now = || {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    };
+    let build_date = env!("HOB_BUILT").parse().context("this build does not know its date")?;
+    let config = identity::Config { names, now: Arc::new(now), build_date, own };
+    Ok(Identity::open(&settings.state_dir.join("tls"), config)?)
+}
+
+/// Who may do what.
+fn access(settings: &Settings, state: &State) -> anyhow::Result<Access> {
+    let provision = settings.claim.as_ref().map(|claim| {
+        let password_hash = claim.password_hash()?.reveal().to_owned();
+        Ok::<_, anyhow::Error>(Provision { name: claim.name.clone(), password_hash })
+    });
+    let config = access::Config {
+        clock: Clock::system(),
+        runtime_dir: settings.runtime_dir.clone(),
+        audit_dir: settings.state_dir.join("audit"),
+        provision: provision.transpose()?,
+    };
+    Ok(Access::open(state.clone(), config)?)
+}
+
+fn api_config(settings: &Settings) -> api::Config {
+    api::Config {
+        version: env!("CARGO_PKG_VERSION").into(),
+        context_tokens: settings.context_tokens,
+        sequences: settings.sequences,
+        max_step_ms: settings.max_step_ms,
+        speculation: settings.speculation,
+        cache_types: settings.cache_types,
+        threads: settings.threads,
+    }
+}
+
+fn scheduler_config(settings: &Settings) -> anyhow::Result<scheduler::Config> {
+    Ok(scheduler::Config {
+        worker: WorkerProgram::this_executable().context("cannot tell where this program lies")?,
+        max_loaded: settings.max_loaded,
+        memory: settings.memory,
+        keep_alive: settings.keep_alive,
+        max_queue: settings.max_queue,
+        load_timeout: settings.load_timeout,
+        stuck_after: settings.stuck_after,
+        cache_bytes: settings.cache_ram,
+        cache_disk: settings.cache_disk.clone(),
+    })
+}
+
+fn registry_config(settings: &Settings) -> registry::Config {
+    registry::Config {
+        hosts: settings.registry.trusted.clone(),
+        credentials: settings.registry.credentials.clone(),
+        proxy: settings.registry.proxy.clone(),
+        bytes_per_second: settings.registry.bytes_per_second,
+        version: env!("CARGO_PKG_VERSION").into(),
+    }
+}
+
+/// What is to be done if the state cannot be opened. Nothing is served then: a daemon that began anew, or forgot all it is told,
+/// would say that what was kept is not there, and nobody would look.
+fn no_state(error: StateError) -> anyhow::Error {
+    let hint = match &error {
+        // These say it themselves.
+        StateError::Newer { .. } | StateError::Damaged { .. } => return anyhow::anyhow!("{error}"),
+        _ => "see to it that this user can write there, or name another folder by state.dir",
+    };
+    anyhow::anyhow!("{error}\nhint: {hint}")
+}
+
+/// Gives back the room of what nobody names, beside everything else.
+fn prune(store: &Store) -> impl FnOnce() + Send + 'static {
+    let store = store.clone();
+    move || match store.prune() {
+        Ok(pruned) if pruned.files > 0 => {
+            tracing::info!(files = pruned.files, bytes = pruned.bytes, "removed what no model names")
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "what no model names stays"),
+    }
+}
+
+async fn told_to_stop() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+fn tell_systemd(state: &[NotifyState<'_>]) {
+    if let Err(error) = platform::service::tell(state) {
+        tracing::warn!(%error, "systemd was not told");
+    }
+}
