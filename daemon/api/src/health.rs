@@ -30,9 +30,10 @@ struct Known {
 }
 
 impl Health {
-    /// That something does not work as it should, in a sentence for the owner.
-    pub fn degrade(&self, what: &'static str, reason: impl Into<String>) {
-        self.known().degraded.insert(what, reason.into());
+    /// That something does not work as it should, in a sentence for the owner. Whether that is news.
+    pub fn degrade(&self, what: &'static str, reason: impl Into<String>) -> bool {
+        let reason = reason.into();
+        self.known().degraded.insert(what, reason.clone()) != Some(reason)
     }
 
     /// That it does again.

@@ -95,7 +95,10 @@ impl Doors {
                 Err(BindError::InUse { address }) if outside > 0 => {
                     let holder = platform::network::listener_at(address);
                     let holder = holder.unwrap_or_else(|| "another program".into());
-                    self.shut_out("loopback", format!("{address} is in use by {holder}; programs on this machine ask that"));
+                    self.shut_out(
+                        "loopback",
+                        format!("{address} is in use by {holder}; programs on this machine ask that"),
+                    );
                 }
                 Err(error) => return Err(named(error)),
             }
@@ -106,7 +109,12 @@ impl Doors {
         Ok(())
     }
 
-    fn open_lan(&mut self, settings: &Settings, handed: &mut Handed, identity: &Identity) -> anyhow::Result<()> {
+    fn open_lan(
+        &mut self,
+        settings: &Settings,
+        handed: &mut Handed,
+        identity: &Identity,
+    ) -> anyhow::Result<()> {
         let kind = Kind::Lan(identity.clone());
         if handed.has(LAN) {
             return self.adopt(handed, LAN, &kind);
@@ -141,7 +149,11 @@ impl Doors {
             return Ok(());
         };
         let kind = Kind::Plaintext { identity: identity.clone(), allowed: plaintext.allow.clone() };
-        self.shut_out("plaintext", "the network is served in plaintext as well, where keys and answers can be read on the way".into());
+        self.shut_out(
+            "plaintext",
+            "the network is served in plaintext as well, where keys and answers can be read on the way"
+                .into(),
+        );
         if handed.has(PLAINTEXT) {
             return self.adopt(handed, PLAINTEXT, &kind);
         }
@@ -162,7 +174,9 @@ impl Doors {
         let group = settings.admin.group.as_deref().map(group_number).transpose()?;
         match front::bind_admin(&settings.admin.socket, group) {
             Ok(listener) => self.listeners.push(listener),
-            Err(error) => self.shut_out("admin", format!("{error}; the box cannot be administered from here")),
+            Err(error) => {
+                self.shut_out("admin", format!("{error}; the box cannot be administered from here"))
+            }
         }
         Ok(())
     }
@@ -181,12 +195,17 @@ impl Doors {
 
     /// Where clients on machines are to ask, as a browser takes it.
     pub(super) fn addresses(&self) -> Vec<String> {
-        self.listeners.iter().filter(|listener| listener.address().is_some()).map(ToString::to_string).collect()
+        self.listeners
+            .iter()
+            .filter(|listener| listener.address().is_some())
+            .map(ToString::to_string)
+            .collect()
     }
 }
 
 fn group_number(name: &str) -> anyhow::Result<u32> {
-    let number = platform::network::group(name).with_context(|| format!("setting admin.group: cannot look up \"{name}\""))?;
+    let number = platform::network::group(name)
+        .with_context(|| format!("setting admin.group: cannot look up \"{name}\""))?;
     number.with_context(|| format!("setting admin.group: there is no group \"{name}\""))
 }
 

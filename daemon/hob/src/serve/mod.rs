@@ -108,7 +108,7 @@ impl Hob {
         let health = self.api.health();
         health.listens_at(self.doors.addresses());
         for (what, reason) in self.doors.shut.drain(..) {
-            health.degrade(what, reason);
+            let _news = health.degrade(what, reason);
         }
         // What the box is called and reached by is there from the first request on.
         self.upkeep.look();
@@ -125,6 +125,7 @@ impl Hob {
     fn introduce(&self, identity: &Identity) {
         tracing::info!("this box is {}, at https://{}.local", identity.id(), identity.label());
         if let Some(code) = self.upkeep.access.setup_code() {
+            let code = code.reveal();
             tracing::info!(
                 "nobody owns this box yet, and the network gets nothing from it; claim it with the code {code}, as by \
                  `hob --host ADDRESS claim {code}`"

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use access::Access;
+use access::audit::{Action, Outcome};
 use anyhow::Context as _;
 use api::Health;
 use identity::{Identity, Refreshed};
@@ -47,13 +48,15 @@ impl Upkeep {
     }
 
     fn refresh(&self, identity: &Identity) -> Result<(), String> {
-        let addresses = platform::network::lan_addresses().map_err(|error| format!("cannot tell the addresses: {error}"))?;
+        let addresses = platform::network::lan_addresses()
+            .map_err(|error| format!("cannot tell the addresses: {error}"))?;
         match identity.refresh(&addresses) {
             Ok(Refreshed::Unchanged) => {}
             Ok(refreshed) => {
-                let status = identity.status();
-                tracing::info!(?refreshed, names = ?status.names, "another certificate is served");
-                self.access.certificate_changed(&format!("{refreshed:?}"));
+                let names = identity.status().names.join(" ");
+                tracing::info!(?refreshed, names, "another certificate is served");
+                let recorded = self.access.record_own(Action::Certificate, &names, Outcome::Done);
+                recorded.map_err(|error| error.to_string())?;
             }
             Err(error) => return Err(error.to_string()),
         }

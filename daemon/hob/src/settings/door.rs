@@ -214,9 +214,38 @@ fn limits(raw: &raw::Limits) -> anyhow::Result<front::Limits> {
     };
     Ok(front::Limits {
         connections: count("connections", raw.connections, usual.connections, 8, 1 << 20)?,
+        connections_per_address: count(
+            "connections_per_address",
+            raw.connections_per_address,
+            usual.connections_per_address,
+            1,
+            1 << 20,
+        )?,
+        unauthenticated_per_address: count(
+            "unauthenticated_per_address",
+            raw.unauthenticated_per_address,
+            usual.unauthenticated_per_address,
+            1,
+            1 << 20,
+        )?,
+        handshake_time: time("handshake_time", &raw.handshake_time, usual.handshake_time)?,
         streams: ranged("limits.streams", raw.streams, usual.streams, 1, 4096)?,
+        network_streams: ranged(
+            "limits.network_streams",
+            raw.network_streams,
+            usual.network_streams,
+            1,
+            4096,
+        )?,
         header_time: time("header_time", &raw.header_time, usual.header_time)?,
         header_bytes: whole(bytes("header_bytes", &raw.header_bytes, usual.header_bytes as u64, 8 << 10)?),
+        header_bytes_h2: u32::try_from(bytes(
+            "header_bytes_h2",
+            &raw.header_bytes_h2,
+            usual.header_bytes_h2.into(),
+            4 << 10,
+        )?)
+        .unwrap_or(u32::MAX),
         headers: count("headers", raw.headers, usual.headers, 16, 1024)?,
         body_idle: time("body_idle", &raw.body_idle, usual.body_idle)?,
         unpacked_bytes: bytes("unpacked_bytes", &raw.unpacked_bytes, usual.unpacked_bytes, 1 << 20)?,

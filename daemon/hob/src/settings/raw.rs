@@ -50,9 +50,14 @@ pub(super) struct Plaintext {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Limits {
     pub(super) connections: Option<u32>,
+    pub(super) connections_per_address: Option<u32>,
+    pub(super) unauthenticated_per_address: Option<u32>,
+    pub(super) handshake_time: Option<String>,
     pub(super) streams: Option<u32>,
+    pub(super) network_streams: Option<u32>,
     pub(super) header_time: Option<String>,
     pub(super) header_bytes: Option<String>,
+    pub(super) header_bytes_h2: Option<String>,
     pub(super) headers: Option<u32>,
     pub(super) body_idle: Option<String>,
     pub(super) unpacked_bytes: Option<String>,
