@@ -9,7 +9,8 @@ use state::{Clock, State};
 
 use crate::audit::Audit;
 use crate::keys::Keys;
-use crate::people::{People, Provision};
+use crate::people::People;
+use crate::person::Provision;
 use crate::policy::Limits;
 use crate::quota::{self, Usage};
 use crate::time::Time;

@@ -9,7 +9,7 @@ use state::StateError;
 use crate::audit::AuditError;
 use crate::key::KeyId;
 use crate::password::InvalidPasswordHash;
-use crate::people::{InvalidPersonName, PersonName};
+use crate::person::{InvalidPersonName, PersonName};
 
 /// Whoever asks is not let in. It says nothing of what was presented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

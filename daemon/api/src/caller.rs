@@ -3,7 +3,10 @@
 
 use std::convert::Infallible;
 
-use access::{Access, Caller, Scope, Who};
+use access::{
+    Access, Caller, Scope, Who,
+    audit::{Action, Outcome},
+};
 use axum::extract::FromRequestParts;
 use http::{Extensions, request::Parts};
 use protocol::{Embed, Generate, Rendered};
@@ -28,6 +31,34 @@ impl Api {
     ) -> Result<T, Error> {
         let (access, caller) = (self.access.clone(), self.caller.clone());
         tokio::task::spawn_blocking(move || work(&access, &caller)).await?.map_err(Into::into)
+    }
+
+    /// Writes down what the caller does, or was refused. What cannot be written down is not done.
+    pub(crate) async fn audit(&self, action: Action, target: String, outcome: Outcome) -> Result<(), Error> {
+        self.on_access(move |access, by| access.record(by, by.address(), action, &target, outcome)).await
+    }
+
+    /// Does what is written down first. If it fails, that is written as well.
+    pub(crate) async fn audited<T>(
+        &self,
+        action: Action,
+        target: String,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        match self.audit(action, target.clone(), Outcome::Done).await {
+            // On a full disk nothing can be written, and this is how it gets room again.
+            Err(error) if action == Action::ModelRemove => {
+                tracing::error!(%error, "not in the audit log: {target} is removed")
+            }
+            written => written?,
+        }
+        let done = work.await;
+        if done.is_err()
+            && let Err(error) = self.audit(action, target, Outcome::Failed).await
+        {
+            tracing::error!(%error, "the audit log says that something was done which was not");
+        }
+        done
     }
 
     /// The same, on behalf of whoever a request is from. Of whom nobody has found out who it is, is nobody.

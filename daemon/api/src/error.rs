@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use access::{AccessError, Exceeded, KeyError, Scope};
+use access::{
+    AccessError, ClaimError, Exceeded, KeyError, PeopleError, Scope, SignInError, audit::AuditError,
+};
 use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{RETRY_AFTER, WWW_AUTHENTICATE},
@@ -50,6 +52,17 @@ pub(crate) enum Error {
     UnknownKey { id: String },
     #[error(transparent)]
     Access(#[from] AccessError),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
+    #[error(transparent)]
+    SignIn(#[from] SignInError),
+    #[error(transparent)]
+    People(#[from] PeopleError),
+    /// Somebody is signed in, and what they typed again is not their password.
+    #[error("this is not your password")]
+    Unconfirmed,
     #[error("this takes JSON alone, and wants to be told so: send it with `content-type: application/json`")]
     NotJson,
     #[error("http: request body too large")]
@@ -215,11 +228,15 @@ impl Error {
         if self.status() == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"hob\""));
         }
-        let after = match self {
-            Self::Exceeded(exceeded) => whole_seconds(exceeded.retry_after),
-            error if error.status() == StatusCode::SERVICE_UNAVAILABLE => 1,
-            _ => return,
+        let told = match self {
+            Self::Exceeded(exceeded) => Some(exceeded.retry_after),
+            Self::Claim(error) => error.retry_after(),
+            Self::SignIn(error) => error.retry_after(),
+            Self::People(PeopleError::Busy { retry_after }) => Some(*retry_after),
+            error if error.status() == StatusCode::SERVICE_UNAVAILABLE => Some(Duration::from_secs(1)),
+            _ => None,
         };
+        let Some(after) = told.map(whole_seconds) else { return };
         headers.insert(RETRY_AFTER, HeaderValue::from(after));
         // OpenAI's and Anthropic's clients would try again on their own, sooner than that.
         if after > WORTH_WAITING_SECONDS {
@@ -250,7 +267,11 @@ impl Error {
             | Self::UnknownBlob { .. }
             | Self::NothingToCopy { .. }
             | Self::NothingToEmbed { .. } => StatusCode::NOT_FOUND,
+            Self::Unconfirmed => StatusCode::FORBIDDEN,
             Self::Key(error) => key_status(error),
+            Self::Claim(error) => claim_status(error),
+            Self::SignIn(error) => sign_in_status(error),
+            Self::People(error) => people_status(error),
             Self::Store(error) => store_status(error),
             Self::Schedule(error) => schedule_status(error),
             Self::Generate(error) => generate_status(error),
@@ -259,6 +280,7 @@ impl Error {
             | Self::Weights(_)
             | Self::State(_)
             | Self::Access(_)
+            | Self::Audit(_)
             | Self::Kept(_)
             | Self::Task(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -301,6 +323,38 @@ fn key_status(error: &KeyError) -> StatusCode {
         KeyError::Name | KeyError::NoScopes | KeyError::TooMany { .. } | KeyError::Past => {
             StatusCode::BAD_REQUEST
         }
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn claim_status(error: &ClaimError) -> StatusCode {
+    match error {
+        ClaimError::WrongNetwork => StatusCode::FORBIDDEN,
+        ClaimError::WrongCode => StatusCode::UNAUTHORIZED,
+        ClaimError::Claimed => StatusCode::CONFLICT,
+        ClaimError::Paused { .. } => StatusCode::TOO_MANY_REQUESTS,
+        ClaimError::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn sign_in_status(error: &SignInError) -> StatusCode {
+    match error {
+        SignInError::WrongNetwork => StatusCode::FORBIDDEN,
+        SignInError::Unclaimed => StatusCode::CONFLICT,
+        SignInError::Wrong => StatusCode::UNAUTHORIZED,
+        SignInError::Paused { .. } => StatusCode::TOO_MANY_REQUESTS,
+        SignInError::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        SignInError::NotSignedIn => StatusCode::BAD_REQUEST,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn people_status(error: &PeopleError) -> StatusCode {
+    match error {
+        PeopleError::NotAllowed => StatusCode::FORBIDDEN,
+        PeopleError::UnknownPerson(_) | PeopleError::UnknownSession => StatusCode::NOT_FOUND,
+        PeopleError::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

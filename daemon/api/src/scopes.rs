@@ -1,7 +1,10 @@
 //! What each route needs of its caller: one table, and the layer over the whole router that holds to it. A route that is not in
 //! the table answers nobody. Who a caller is was found out by `front`; what it may use of what a route gives is `caller`'s.
 
-use access::{Caller, Origin, Scope, Way, Who};
+use access::{
+    Caller, Origin, Scope, Way, Who,
+    audit::{Action, Outcome},
+};
 use axum::{
     extract::{MatchedPath, Request},
     middleware::Next,
@@ -136,9 +139,19 @@ pub(crate) async fn enforce(api: Api, request: Request, next: Next) -> Response 
     let family = Family::of(request.uri().path(), request.headers());
     let way = request.extensions().get::<Origin>().map(|origin| origin.way);
     match allowed(&api, way, need) {
-        Err(error) => family.refuse(error),
+        Err(error) => {
+            note(&api, format!("{} {}", request.method(), request.uri().path())).await;
+            family.refuse(error)
+        }
         Ok(()) if matches!(need, Work(_)) => quota::admit(&api, family, request, next).await,
         Ok(()) => next.run(request).await,
+    }
+}
+
+/// Writes down that a request was refused, as far as that is written at all.
+async fn note(api: &Api, target: String) {
+    if let Err(error) = api.audit(Action::Request, target, Outcome::Refused).await {
+        tracing::error!(%error, "a refusal is not in the audit log");
     }
 }
 

@@ -1,5 +1,6 @@
 //! The whole router over an empty store and a real access, asked as `front` would ask it. No model is ever loaded.
 
+mod admin;
 mod limits;
 mod refusals;
 
@@ -11,6 +12,7 @@ use access::{Access, Caller, Credential, NewKey, Origin, Policy, Presented, Scop
 use axum::{
     Router,
     body::{Body, to_bytes},
+    response::Response,
 };
 use http::{HeaderMap, Method, Request, StatusCode, header::CONTENT_TYPE};
 use registry::Registry;
@@ -81,12 +83,17 @@ impl Rig {
         self.send(by, Way::Loopback, request(method, path, body)).await
     }
 
+    /// Asks as somebody, and reads nothing of the answer.
+    pub(crate) async fn begin(&self, by: &Caller, mut request: Request<Body>) -> Response {
+        request.extensions_mut().insert(by.clone());
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
     /// Asks as somebody, by a door.
     pub(crate) async fn send(&self, by: &Caller, way: Way, mut request: Request<Body>) -> Answer {
         let address = (way != Way::AdminSocket).then_some([127, 0, 0, 1].into());
-        request.extensions_mut().insert(by.clone());
         request.extensions_mut().insert(Origin { way, address });
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.begin(by, request).await;
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, 1 << 20).await.unwrap();
         Answer {

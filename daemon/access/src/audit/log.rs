@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use state::{AuditEnds, AuditPosition};
 
+use super::reserve::Reserve;
 use super::{AuditError, Entry, Event};
 
 /// A file that is longer is followed by another.
@@ -22,6 +23,7 @@ const MOST_ASIDE: usize = 64 << 10;
 #[derive(Debug)]
 pub(super) struct Log {
     folder: PathBuf,
+    reserve: Reserve,
     /// The oldest first.
     files: Vec<Numbered>,
     /// None before the first entry, and where nothing is to be added to what lies there.
@@ -111,7 +113,10 @@ impl Log {
                 }
             }
         }
-        Ok((Self { folder: folder.into(), files, current, ends, most_bytes, most_files }, notices))
+        let reserve = Reserve::of(folder);
+        reserve.take();
+        let log = Self { folder: folder.into(), reserve, files, current, ends, most_bytes, most_files };
+        Ok((log, notices))
     }
 
     /// Both ends of it.
@@ -128,13 +133,20 @@ impl Log {
         let path = self.files.last().map(|last| last.path.clone()).unwrap_or_default();
         let current = self.current.as_mut().expect("it was begun above");
         let line = entry.line() + "\n";
-        current.add(line.as_bytes()).map_err(|source| failed("write", &path, source))?;
+        let added = match current.add(line.as_bytes()) {
+            Err(error) if error.kind() == io::ErrorKind::StorageFull && self.reserve.give_up() => {
+                current.add(line.as_bytes())
+            }
+            added => added,
+        };
+        added.map_err(|source| failed("write", &path, source))?;
         self.ends.last = entry.position();
         Ok(())
     }
 
     /// Begins a file for the entry of this number.
     fn begin(&mut self, first: u64) -> Result<Current, AuditError> {
+        self.reserve.take();
         let path = self.folder.join(format!("{PREFIX}{first:010}{SUFFIX}"));
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);

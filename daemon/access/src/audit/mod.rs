@@ -1,11 +1,13 @@
 //! The audit log: who did what to the box, and who tried. Lines of JSON, each bound to the one before by a hash, and each on the
 //! disk before what it tells of is done. Never what is asked of a model, never a key, a password or a code.
 //!
-//! `entry` knows a line, `log` the files, `verify` what a whole chain is, `refusals` how much of what strangers do is written.
+//! `entry` knows a line, `log` the files, `verify` what a whole chain is, `refusals` how much of what strangers do is written,
+//! `reserve` what room is kept for it.
 
 mod entry;
 mod log;
 mod refusals;
+mod reserve;
 mod verify;
 
 use std::io;
@@ -226,7 +228,7 @@ impl Audit {
         lock(&self.written).log.ends()
     }
 
-    /// Checks all of it. Blocks for about a second for each 100 MB.
+    /// Checks all of it. Blocks for seconds if it is long.
     ///
     /// # Errors
     /// [`AuditError`] if it cannot be read.

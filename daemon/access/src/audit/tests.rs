@@ -49,6 +49,7 @@ impl Place {
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .collect();
+        files.retain(|path| !path.ends_with("reserve"));
         files.sort();
         files
     }
@@ -333,6 +334,28 @@ fn what_cannot_be_written_is_not_done_and_the_next_is_whole() {
     record(&audit, "later");
     assert_eq!(findings(&audit), []);
     assert_eq!(entries(&audit, 0).len(), 3);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn on_a_full_disk_the_room_that_was_kept_is_given_up() {
+    let place = Place::new();
+    let audit = place.open();
+    record_all(&audit, 1);
+    let reserve = place.folder.path().join("audit/reserve");
+    assert_eq!(fs::metadata(&reserve).unwrap().len(), 1 << 20);
+
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    lock(&audit.written).log.write_to_for_test(full);
+    let event =
+        Event { who: "operator", from: None, action: Action::Stop, target: "", outcome: Outcome::Done };
+    let error = audit.record(&event).unwrap_err();
+
+    assert!(matches!(&error, AuditError::Io { action: "write", .. }), "{error:?}");
+    assert!(!reserve.exists());
+    drop(audit);
+    place.open();
+    assert!(reserve.exists(), "there is room again");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use protocol::{Priority, UnknownPriority};
 use serde::{Deserialize, Serialize};
 use store::ModelName;
 
-use super::{errors::Refusal, expiry, typed::Typed};
+use super::{errors::Refusal, expiry, people::confirmed, typed::Typed};
 use crate::{
     Api,
     error::{Error, Invalid},
@@ -87,7 +87,7 @@ pub(super) struct Wanted {
 pub(super) async fn create(api: Api, Typed(mut wanted): Typed<Wanted>) -> Result<Response, Refusal> {
     let password = wanted.confirm.take();
     let new = wanted.checked(Timestamp::now())?;
-    let _ = password;
+    confirmed(&api, password).await?;
     let (key, secret) = api.on_access(move |access, by| access.create_key(by, new)).await?;
     Ok(made(key, &secret))
 }
@@ -113,7 +113,7 @@ pub(super) async fn rotate(
     Typed(Confirmation { confirm }): Typed<Confirmation>,
 ) -> Result<Response, Refusal> {
     let id = parsed(&id)?;
-    let _ = confirm;
+    confirmed(&api, confirm).await?;
     let (key, secret) = api.on_access(move |access, by| access.rotate_key(by, id)).await?;
     Ok(made(key, &secret))
 }

@@ -1,10 +1,13 @@
 //! The page's and the command line's own API, under `/admin/api`: what no other family has. It only translates.
 
 mod activity;
+mod audit;
 mod errors;
 mod expiry;
 mod fit;
 mod keys;
+mod people;
+mod sessions;
 mod status;
 mod store;
 mod typed;
@@ -17,7 +20,7 @@ use axum::{
 
 use crate::Api;
 
-/// Everything under `/admin/api`.
+/// Everything under `/admin/api`, and `/claim`.
 pub(crate) fn router() -> Router<Api> {
     Router::new()
         .route("/admin/api/models", get(activity::models))
@@ -30,6 +33,15 @@ pub(crate) fn router() -> Router<Api> {
         .route("/admin/api/keys", get(keys::list).post(keys::create))
         .route("/admin/api/keys/{id}", delete(keys::revoke))
         .route("/admin/api/keys/{id}/rotate", post(keys::rotate))
+        .route("/claim", post(people::claim))
+        .route("/admin/api/login", post(people::sign_in))
+        .route("/admin/api/logout", post(people::sign_out))
+        .route("/admin/api/me", get(people::me))
+        .route("/admin/api/password", post(people::change_password))
+        .route("/admin/api/reset-password", post(people::reset_password))
+        .route("/admin/api/sessions", get(sessions::list))
+        .route("/admin/api/sessions/{id}", delete(sessions::end))
+        .route("/admin/api/audit", get(audit::entries))
         .route("/admin/api/usage", get(usage::used))
         .route("/admin/api/status", get(status::status))
 }

@@ -47,7 +47,7 @@ pub(super) async fn status(api: Api) -> Json<Status> {
     Json(Status {
         version: api.config.version.clone(),
         claimed: api.access.is_claimed(),
-        setup_code: None,
+        setup_code: if is_operator { api.access.setup_code().map(|code| code.reveal()) } else { None },
         device: api.identity.as_ref().map(device),
         addresses: api.health.addresses(),
         degraded: api.health.reasons(),

@@ -1,5 +1,6 @@
 //! `POST /api/create`: a model from blobs or from another model. Writing it is `store`'s.
 
+use access::audit::{Action, Outcome};
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use futures_util::stream;
@@ -40,6 +41,7 @@ const NOT_YET: &[&str] = &["draft_quantize", "info", "remote_host"];
 pub(super) async fn create(api: Api, body: Body) -> Result<Response, Refusal> {
     let request = Request::read(body::read(body, COMMAND_BYTES, "CreateRequest").await?)?;
     request.visible(&api)?;
+    api.audit(Action::ModelMake, request.name.to_string(), Outcome::Done).await?;
     let framing = request.framing;
     let mut steps = begin(api, request);
     if framing == Framing::Whole {

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use access::audit::Action;
 use axum::{
     body::Body,
     response::{IntoResponse, Response},
@@ -135,8 +136,9 @@ pub(super) async fn delete(api: Api, body: Body) -> Result<Response, Refusal> {
     let name =
         asked.parse::<ModelName>().map_err(|_| Invalid::of("model", format!("name {asked:?} is invalid")))?;
     api.visible(&name, &asked)?;
-    let deleted: Result<(), Error> =
-        api.on_store(move |store| -> Result<(), StoreError> { store.delete(&name) }).await;
+    let target = name.to_string();
+    let deleting = api.on_store(move |store| -> Result<(), StoreError> { store.delete(&name) });
+    let deleted: Result<(), Error> = api.audited(Action::ModelRemove, target, deleting).await;
     deleted.map_err(|error| error.about_model(&asked))?;
     Ok(StatusCode::OK.into_response())
 }

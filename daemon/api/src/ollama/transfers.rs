@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use access::audit::{Action, Outcome};
 use axum::{
     body::Body,
     response::{IntoResponse, Response},
@@ -38,6 +39,7 @@ use crate::{
 pub(super) async fn pull(api: Api, body: Body) -> Result<Response, Refusal> {
     let request = Request::read(body, "PullRequest", Error::InvalidName).await?;
     api.makeable(&request.name)?;
+    api.audit(Action::ModelPull, request.name.to_string(), Outcome::Done).await?;
     let transfer = api.registry.pull(request.name.clone(), request.transport);
     Ok(request.answer(&api, transfer).await?)
 }
@@ -53,6 +55,7 @@ pub(super) async fn push(api: Api, body: Body) -> Result<Response, Refusal> {
     let missing = Invalid::of("model", "model is required").into();
     let request = Request::read(body, "PushRequest", missing).await?;
     api.visible(&request.name, &request.name.to_string())?;
+    api.audit(Action::ModelPush, request.name.to_string(), Outcome::Done).await?;
     let transfer = api.registry.push(request.name.clone(), request.transport);
     Ok(request.answer(&api, transfer).await?)
 }
@@ -76,7 +79,9 @@ pub(super) async fn copy(api: Api, body: Body) -> Result<Response, Refusal> {
     };
     api.visible(&source, &asked).map_err(unknown)?;
     api.makeable(&destination)?;
-    let copied = api.on_store(move |store| store.copy(&source, &destination)).await;
+    let target = format!("{source} to {destination}");
+    let copying = api.on_store(move |store| store.copy(&source, &destination));
+    let copied = api.audited(Action::ModelCopy, target, copying).await;
     copied.map_err(|error| unknown(error.about_model(&asked)))?;
     Ok(StatusCode::OK.into_response())
 }

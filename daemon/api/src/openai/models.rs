@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use access::audit::Action;
 use axum::response::Response;
 use serde::Serialize;
 use store::ModelName;
@@ -66,7 +67,9 @@ pub(super) async fn get(api: Api, Named(asked): Named) -> Result<Response, Refus
 pub(super) async fn delete(api: Api, Named(asked): Named) -> Result<Response, Refusal> {
     let name = asked.parse::<ModelName>().map_err(|_| Error::InvalidName)?;
     api.visible(&name, &asked)?;
-    let deleted = api.on_store(move |store| store.delete(&name)).await;
+    let target = name.to_string();
+    let deleting = api.on_store(move |store| store.delete(&name));
+    let deleted = api.audited(Action::ModelRemove, target, deleting).await;
     deleted.map_err(|error| error.about_model(&asked))?;
     Ok(object(&Deleted { id: asked, object: "model", deleted: true }))
 }

@@ -63,3 +63,18 @@ async fn a_key_whose_tokens_are_used_up_is_told_not_to_wait_for_them() {
     assert_eq!(refused.header("x-should-retry"), "false");
     assert_eq!(refused.header("x-ratelimit-remaining-tokens"), "0");
 }
+
+#[tokio::test]
+async fn an_answer_that_nobody_reads_any_more_gives_its_place_back() {
+    let rig = Rig::new();
+    let limits = Limits { concurrent: NonZeroU32::new(1), ..Limits::default() };
+    let caller = rig.by_key(&rig.key(limited(limits)));
+    let asked = || super::request(Method::POST, "/api/chat", Some(json!({"model": "m"})));
+
+    let held = rig.begin(&caller, asked()).await;
+    let refused = rig.begin(&caller, asked()).await.status();
+    drop(held);
+    let later = rig.begin(&caller, asked()).await.status();
+
+    assert_eq!((refused, later), (StatusCode::TOO_MANY_REQUESTS, StatusCode::NOT_FOUND));
+}
