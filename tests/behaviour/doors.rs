@@ -102,7 +102,12 @@ os.execv(sys.argv[1], sys.argv[1:])
 fn sockets_of_systemds_are_served() {
     let home = TempDir::new().unwrap();
     let mut command = Command::new("python3");
-    command.args(["-c", ACTIVATE]).arg(executable()).env_clear().env("HOME", home.path()).env("PATH", "/usr/bin:/bin");
+    command
+        .args(["-c", ACTIVATE])
+        .arg(executable())
+        .env_clear()
+        .env("HOME", home.path())
+        .env("PATH", "/usr/bin:/bin");
 
     // Nothing else is bound by a daemon that was handed the loopback: nobody has this address.
     let hob = Hob::start_as(command, home, &[("HOB_LISTEN", "127.9.9.9:1")]);
@@ -119,7 +124,10 @@ fn programs_without_tls_are_let_in_where_the_owner_says_so_with_a_key() {
     let asked = |lan: &Lan, path: &str, key: &str| {
         let url = format!("http://{listen}{path}");
         let header = format!("Authorization: Bearer {key}");
-        let output = lan.command("curl").args(["-s", "-w", "%{http_code}", "-o", "/dev/null", "-H", &header, &url]).output();
+        let output = lan
+            .command("curl")
+            .args(["-s", "-w", "%{http_code}", "-o", "/dev/null", "-H", &header, &url])
+            .output();
         String::from_utf8(output.unwrap().stdout).unwrap()
     };
     let settings = |allow: &str| {
@@ -148,13 +156,21 @@ fn programs_without_tls_are_let_in_where_the_owner_says_so_with_a_key() {
 #[test]
 fn a_box_whose_clock_was_never_set_is_reached_by_tls_all_the_same() {
     let faketime = Path::new("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1");
-    let faketime = if faketime.exists() { faketime } else { Path::new("/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1") };
+    let faketime = if faketime.exists() {
+        faketime
+    } else {
+        Path::new("/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1")
+    };
     assert!(faketime.exists(), "libfaketime is missing: run scripts/setup tests");
     let lan = Lan::new();
 
     let hob = Hob::start_on(
         &lan,
-        &[("LD_PRELOAD", faketime.to_str().unwrap()), ("FAKETIME", "@1970-01-02 00:00:00"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")],
+        &[
+            ("LD_PRELOAD", faketime.to_str().unwrap()),
+            ("FAKETIME", "@1970-01-02 00:00:00"),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ],
     );
 
     let root = hob.home.path().join("root.pem");

@@ -102,7 +102,12 @@ impl House {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(script);
         let mut command = self.lan.command(cache().join("venv/bin/python").to_str().unwrap());
         let output = command.arg(script).args(args).output().unwrap();
-        assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 }
 
@@ -110,7 +115,15 @@ impl House {
 fn an_unclaimed_box_tells_the_network_nothing_and_does_nothing_for_it() {
     let house = House::unclaimed();
 
-    for path in ["/api/tags", "/v1/models", "/api/ps", "/admin/api/status", "/admin/api/keys", "/metrics", "/openapi.json"] {
+    for path in [
+        "/api/tags",
+        "/v1/models",
+        "/api/ps",
+        "/admin/api/status",
+        "/admin/api/keys",
+        "/metrics",
+        "/openapi.json",
+    ] {
         let (status, body) = house.curl(path, &[]);
         assert!([401, 403].contains(&status), "{path}: {status} {body}");
         assert!(!body.contains("smollm2"), "{path}: {body}");
@@ -135,7 +148,12 @@ fn a_box_is_claimed_from_another_machine_and_serves_it_until_its_key_is_revoked(
 
     let key = house.key(&["laptop"]);
     let bearer = format!("Authorization: Bearer {key}");
-    let asked = ["-H", &bearer, "-d", r#"{"model":"smollm2","prompt":"Why?","stream":false,"options":{"num_predict":4}}"#];
+    let asked = [
+        "-H",
+        &bearer,
+        "-d",
+        r#"{"model":"smollm2","prompt":"Why?","stream":false,"options":{"num_predict":4}}"#,
+    ];
     let (status, body) = house.curl("/api/generate", &asked);
     assert_eq!(status, 200, "{body}");
     house.python("over_tls.py", &[house.url(), &house.root(), &key]);
@@ -162,7 +180,16 @@ fn a_stream_ends_when_its_key_is_revoked() {
     let mut command = house.lan.command("curl");
     let url = format!("{}/v1/chat/completions", house.url());
     let body = r#"{"model":"smollm2","stream":true,"max_tokens":100000,"logit_bias":{"2":-100},"messages":[{"role":"user","content":"Tell a story."}]}"#;
-    command.args(["-sN", "--cacert", &house.root(), &url, "-H", &format!("Authorization: Bearer {key}"), "-d", body]);
+    command.args([
+        "-sN",
+        "--cacert",
+        &house.root(),
+        &url,
+        "-H",
+        &format!("Authorization: Bearer {key}"),
+        "-d",
+        body,
+    ]);
     let mut curl = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(curl.stdout.take().unwrap()).lines();
     assert!(lines.next().unwrap().unwrap().starts_with("data: "));
@@ -171,7 +198,11 @@ fn a_stream_ends_when_its_key_is_revoked() {
     let rest: Vec<String> = lines.map_while(Result::ok).collect();
 
     curl.wait().unwrap();
-    assert!(rest.iter().any(|line| line.contains("\"error\"") && line.contains("revoked")), "{:?}", rest.last());
+    assert!(
+        rest.iter().any(|line| line.contains("\"error\"") && line.contains("revoked")),
+        "{:?}",
+        rest.last()
+    );
 }
 
 #[test]
@@ -182,7 +213,9 @@ fn a_changed_box_is_told_from_the_one_that_was_paired() {
     std::fs::remove_dir_all(&tls).unwrap();
     let port = house.url().rsplit(':').next().unwrap().to_owned();
     let House { lan, hob, home } = house;
-    let before = serde_json::from_slice::<Value>(&hob.cli(&["status", "--json"]).stdout).unwrap()["device"]["id"].clone();
+    let before =
+        serde_json::from_slice::<Value>(&hob.cli(&["status", "--json"]).stdout).unwrap()["device"]["id"]
+            .clone();
     let hob = hob.restarted_with(&[("HOB_LAN", &format!("{}:{port}", lan.address))]);
     let house = House { lan, hob, home };
     let after = house.status()["device"]["id"].clone();
