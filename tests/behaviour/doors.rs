@@ -92,7 +92,9 @@ import os, socket, sys
 listener = socket.socket()
 listener.bind(('127.0.0.1', 0))
 listener.listen()
-os.dup2(listener.fileno(), 3, inheritable=True)
+if listener.fileno() != 3:
+    os.dup2(listener.fileno(), 3)
+os.set_inheritable(3, True)
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1', LISTEN_FDNAMES='loopback')
 os.execv(sys.argv[1], sys.argv[1:])
 ";

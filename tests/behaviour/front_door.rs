@@ -121,7 +121,6 @@ fn an_unclaimed_box_tells_the_network_nothing_and_does_nothing_for_it() {
         "/api/ps",
         "/admin/api/status",
         "/admin/api/keys",
-        "/metrics",
         "/openapi.json",
     ] {
         let (status, body) = house.curl(path, &[]);

@@ -5,15 +5,17 @@ from pathlib import Path
 
 from sslyze import (
     CertificateInfoExtraArgument,
-    MozillaTlsConfiguration,
     ScanCommand,
     ScanCommandAttemptStatusEnum,
     ScanCommandsExtraArguments,
     Scanner,
     ServerNetworkConfiguration,
     ServerNetworkLocation,
-    ServerNotCompliantWithTlsConfiguration,
     ServerScanRequest,
+)
+from sslyze.mozilla_tls_profile.tls_config_checker import (
+    MozillaTlsConfiguration,
+    ServerNotCompliantWithTlsConfiguration,
     TlsConfigurationEnum,
     check_server_against_tls_configuration,
 )
