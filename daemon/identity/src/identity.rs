@@ -103,7 +103,7 @@ impl Identity {
     /// # Errors
     /// If what is there is damaged, which is left alone; what the disk says. An owner's certificate that is not good is
     /// a warning.
-    pub fn open(folder: &Path, config: Config) -> Result<Self, IdentityError> {
+    pub fn open(folder: &Path, mut config: Config) -> Result<Self, IdentityError> {
         let (folder, _turn) = Folder::open(folder)?;
         let now = (config.now)();
         let at = Moment { now, build_date: config.build_date };
@@ -111,6 +111,9 @@ impl Identity {
             Some(authority) => authority,
             None => folder.keep_authority(Authority::born(&config.names.hostname, at)?)?,
         };
+        // An earlier version may have come back since.
+        config.build_date = config.build_date.max(authority.build_date());
+        let at = Moment { now, build_date: config.build_date };
         let id = authority.id();
         let label = label(&id);
         let names = config.names.with_label(&label);
