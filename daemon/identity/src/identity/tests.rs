@@ -167,6 +167,22 @@ fn an_earlier_version_makes_no_certificate_for_a_time_before_the_boxs_birth() {
 }
 
 #[test]
+fn a_clock_that_says_nonsense_stops_nothing() {
+    for nonsense in [i64::MAX, i64::MIN] {
+        let place = Place::new();
+        let now = place.now();
+        place.set_clock(nonsense);
+        let identity = place.open().unwrap();
+        look(&identity, LAN);
+        identity.status();
+
+        place.set_clock(now);
+        look(&identity, LAN);
+        place.asked_for(&identity, "192.168.1.5").unwrap();
+    }
+}
+
+#[test]
 fn a_box_whose_clock_was_ahead_is_trusted_once_it_is_set() {
     let place = Place::new();
     let now = place.now();
