@@ -151,6 +151,38 @@ fn a_clock_that_is_not_set_yet_gives_no_reason_for_another_certificate() {
 }
 
 #[test]
+fn an_earlier_version_makes_no_certificate_for_a_time_before_the_boxs_birth() {
+    let mut place = Place::new();
+    let (now, born) = (place.now(), place.build_date);
+    place.open().unwrap();
+    fs::remove_file(place.tls().join("server.pem")).unwrap();
+    place.build_date -= 300 * DAY;
+    place.set_clock(0);
+
+    let identity = place.open().unwrap();
+
+    assert_eq!(not_before(&identity), born - DAY);
+    place.set_clock(now);
+    place.asked_for(&identity, "nas.local").unwrap();
+}
+
+#[test]
+fn a_clock_that_says_nonsense_stops_nothing() {
+    for nonsense in [i64::MAX, i64::MIN] {
+        let place = Place::new();
+        let now = place.now();
+        place.set_clock(nonsense);
+        let identity = place.open().unwrap();
+        look(&identity, LAN);
+        identity.status();
+
+        place.set_clock(now);
+        look(&identity, LAN);
+        place.asked_for(&identity, "192.168.1.5").unwrap();
+    }
+}
+
+#[test]
 fn a_box_whose_clock_was_ahead_is_trusted_once_it_is_set() {
     let place = Place::new();
     let now = place.now();
