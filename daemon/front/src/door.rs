@@ -162,7 +162,7 @@ impl Door {
         let begun = timeout_at(deadline, self.house.handshakes.begin(stream, below, identity)).await;
         match begun {
             Ok(Ok(Begun::Tls(Secured { stream, protocol, server_name }))) => {
-                Some((Box::pin(stream), protocol, server_name))
+                Some((stream, protocol, server_name))
             }
             Ok(Ok(Begun::Plain(stream))) => {
                 let _late = timeout_at(deadline, plain::answer(stream, &self.guard, &self.house.far)).await;

@@ -26,7 +26,6 @@ async fn whoever_may_open_the_admin_socket_is_the_operator() {
 }
 
 #[tokio::test]
-#[expect(clippy::disallowed_methods, reason = "stands for systemd, which opens sockets as well")]
 async fn what_systemd_opened_is_taken_over_if_it_is_what_it_should_be() {
     let opened = |address: &str| OwnedFd::from(TcpListener::bind(address).unwrap());
     let listener = front::adopt(Kind::Loopback, opened("127.0.0.1:0")).unwrap();
