@@ -35,11 +35,6 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
     match destination(&arguments, context).await? {
         Destination::Paired(paired) => claim_paired(arguments, *paired, context).await,
         destination => {
-            anyhow::ensure!(
-                matches!(destination, Destination::Socket(_)),
-                "{} is not on this machine, and was not paired\nhint: hob pair BOX, then hob --host with its name claim CODE",
-                destination.shown()
-            );
             let client = Client::new(destination, None)?;
             if arguments.reset_password {
                 reset(&arguments, &client).await
@@ -53,18 +48,17 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
 /// A box elsewhere is paired first, if it was not.
 async fn destination(arguments: &Arguments, context: &Context) -> anyhow::Result<Destination> {
     let destination = context.administered()?;
-    match (&context.host, &destination) {
-        (Some(host), Destination::Url(url)) if !destination.is_local() && !url.starts_with("https") => {
-            anyhow::ensure!(
-                !host.contains("://"),
-                "{url} is asked for in plaintext, in which no code is sent\nhint: name the box without http://"
-            );
-            let paired = pair::pair(host, arguments.id.as_ref(), None, context).await?;
-            remark(&format!("paired '{}' ({})", paired.name(), paired.id().short()));
-            Ok(Destination::Paired(Box::new(paired)))
-        }
-        _ => Ok(destination),
-    }
+    let Some(host) = context.asked_host().filter(|_| matches!(destination, Destination::Url(_))) else {
+        return Ok(destination);
+    };
+    anyhow::ensure!(
+        !host.contains("http://"),
+        "{} is asked for in plaintext, in which no code is sent\nhint: name the box without http://",
+        destination.shown()
+    );
+    let paired = pair::pair(host, arguments.id.as_ref(), None, context).await?;
+    remark(&format!("paired '{}' ({})", paired.name(), paired.id().short()));
+    Ok(Destination::Paired(Box::new(paired)))
 }
 
 /// Whoever may open the admin socket needs no code.
