@@ -115,14 +115,9 @@ impl House {
 fn an_unclaimed_box_tells_the_network_nothing_and_does_nothing_for_it() {
     let house = House::unclaimed();
 
-    for path in [
-        "/api/tags",
-        "/v1/models",
-        "/api/ps",
-        "/admin/api/status",
-        "/admin/api/keys",
-        "/openapi.json",
-    ] {
+    for path in
+        ["/api/tags", "/v1/models", "/api/ps", "/admin/api/status", "/admin/api/keys", "/openapi.json"]
+    {
         let (status, body) = house.curl(path, &[]);
         assert!([401, 403].contains(&status), "{path}: {status} {body}");
         assert!(!body.contains("smollm2"), "{path}: {body}");
