@@ -38,7 +38,8 @@ await page.goto(`${url}/healthz`);
 const ask = (page, method, path, body) =>
   page.evaluate(
     async ([method, path, body]) => {
-      const response = await fetch(path, { method, body: body && JSON.stringify(body) });
+      const headers = { "Content-Type": "application/json" };
+      const response = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
       return [response.status, await response.text()];
     },
     [method, path, body],
@@ -52,7 +53,9 @@ assert.ok(cookie.secure && cookie.httpOnly && cookie.sameSite === "Strict" && co
 assert.equal(await page.evaluate(() => document.cookie), "");
 assert.equal((await ask(page, "GET", "/admin/api/me"))[0], 200);
 const unconfirmed = await ask(page, "POST", "/admin/api/keys", { name: "unconfirmed", scopes: ["infer"] });
-assert.equal(unconfirmed[0], 403, unconfirmed[1]);
+assert.equal(unconfirmed[0], 400, unconfirmed[1]);
+const guessed = await ask(page, "POST", "/admin/api/keys", { name: "guessed", scopes: ["infer"], confirm: "not the password" });
+assert.ok([401, 403].includes(guessed[0]), guessed[1]);
 const made = await ask(page, "POST", "/admin/api/keys", { name: "page", scopes: ["infer"], confirm: password });
 assert.equal(made[0], 200, made[1]);
 

@@ -7,6 +7,7 @@ import sys
 
 import anthropic
 import httpx
+import httpx2
 import ollama
 import openai
 
@@ -25,10 +26,10 @@ try:
 except openai.AuthenticationError as refused:
     assert "hob key create" in str(refused), refused
 
-messages = anthropic.Anthropic(base_url=url, api_key=key, http_client=httpx.Client(verify=trust))
+messages = anthropic.Anthropic(base_url=url, api_key=key, http_client=httpx2.Client(verify=trust))
 assert messages.messages.create(model="smollm2", messages=question, max_tokens=8).content
 try:
-    anthropic.Anthropic(base_url=url, api_key="sk-ant", http_client=httpx.Client(verify=trust), max_retries=0).messages.create(
+    anthropic.Anthropic(base_url=url, api_key="sk-ant", http_client=httpx2.Client(verify=trust), max_retries=0).messages.create(
         model="smollm2", messages=question, max_tokens=8
     )
     raise AssertionError("another service's key was taken")

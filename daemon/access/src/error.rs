@@ -27,10 +27,10 @@ pub enum Denied {
     #[error("there is no such key on this box; it may have been rotated, or be another box's")]
     UnknownKey,
     /// It was one.
-    #[error("this key was revoked")]
+    #[error("this key was revoked; whoever owns the box makes another one with `hob key create`")]
     RevokedKey,
     /// Its time is over.
-    #[error("this key has expired")]
+    #[error("this key has expired; whoever owns the box makes another one with `hob key create`")]
     ExpiredKey,
     /// It is not taken from there.
     #[error("this key is not taken from this address")]

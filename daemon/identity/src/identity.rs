@@ -1,7 +1,7 @@
 //! The box's identity, open: what it serves TLS with, what it is called, and when something of that is made anew. How it is made
 //! is `authority`'s and `leaf`'s.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
@@ -66,8 +66,8 @@ struct Shared {
 /// What changes from one look to the next.
 struct Held {
     leaf: Leaf,
-    /// What the certificate should be for since when, and is not yet.
-    wanted: Option<(Subjects, i64)>,
+    /// Addresses that the certificate is not for yet, and since when they are there.
+    lacking: BTreeMap<IpAddr, i64>,
     looked: Looked,
     own: OwnHeld,
     unsaved: Option<String>,
@@ -103,8 +103,8 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// How long the box's addresses must have been the same before it gets a certificate for them: while a network comes up they
-/// come one by one.
+/// How long an address must have been there before there is a certificate for it, and for all that are there by then: while a
+/// network comes up they come one by one.
 const SETTLED_AFTER: i64 = 30;
 
 impl Identity {
@@ -146,7 +146,7 @@ impl Identity {
             tls: Arc::new(serving::config(Arc::clone(&serving))?),
             serving,
             addresses: RwLock::default(),
-            held: Mutex::new(Held { leaf, wanted: None, looked: Looked::Never, own, unsaved }),
+            held: Mutex::new(Held { leaf, lacking: BTreeMap::new(), looked: Looked::Never, own, unsaved }),
             authority,
             config,
         })))
@@ -206,6 +206,7 @@ impl Identity {
         let (leaf, unsaved) = issue(&self.0.folder, &self.0.authority, &subjects, as_of, Some(&held.leaf))?;
         self.0.serving.serve(leaf.certified(&self.0.authority)?);
         (held.leaf, held.unsaved) = (leaf, unsaved);
+        held.lacking.clear();
         Ok(Refreshed::Issued)
     }
 
@@ -275,20 +276,19 @@ impl Held {
     /// Whether there is to be a new certificate now.
     fn is_due(&mut self, authority: &Authority, subjects: &Subjects, at: Moment) -> bool {
         let first = std::mem::replace(&mut self.looked, Looked::Before) == Looked::Never;
-        if self.leaf.facts().subjects.cover(subjects) {
-            self.wanted = None;
+        let covered = &self.leaf.facts().subjects;
+        if covered.cover(subjects) {
+            self.lacking.clear();
             return at.now >= at.build_date && self.leaf.is_due(authority, at.now);
         }
-        // A clock that went back must not make it wait for ever.
-        let since = match self.wanted.take() {
-            Some((before, since)) if before == *subjects && since <= at.now => since,
-            _ => at.now,
-        };
-        if first || at.now - since >= SETTLED_AFTER {
-            return true;
-        }
-        self.wanted = Some((subjects.clone(), since));
-        false
+        let lacking = subjects.addresses.iter().filter(|address| !covered.addresses.contains(*address));
+        let lacking = lacking.map(|address| {
+            let since = self.lacking.get(address).copied();
+            // A clock that went back must not make it wait for ever.
+            (*address, since.filter(|since| *since <= at.now).unwrap_or(at.now))
+        });
+        self.lacking = lacking.collect();
+        first || self.lacking.values().any(|since| at.now - since >= SETTLED_AFTER)
     }
 }
 
