@@ -42,8 +42,8 @@ fn the_first_person_has_an_owner_of_their_own_and_there_is_no_second() {
 
     assert!(bert.is_none() && anna.owner != Owner::default());
     let state = open(folder.path());
-    assert_eq!(state.people().unwrap(), [anna.clone()]);
     assert_eq!(state.sessions().unwrap(), [session("ses_1", anna.owner)]);
+    assert_eq!(state.people().unwrap(), [anna]);
 }
 
 #[test]
