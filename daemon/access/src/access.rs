@@ -9,7 +9,8 @@ use state::{Clock, State};
 
 use crate::audit::Audit;
 use crate::keys::Keys;
-use crate::people::{People, Provision};
+use crate::people::People;
+use crate::person::Provision;
 use crate::policy::Limits;
 use crate::quota::{self, Usage};
 use crate::time::Time;
@@ -63,7 +64,7 @@ impl Access {
         let audit = Arc::new(Audit::open(state.clone(), config.clock.clone(), &config.audit_dir)?);
         let time = Time::new(config.clock.clone(), seen.unwrap_or_default());
         let accounts = Arc::new(Accounts::open(&state, &time)?);
-        let keys = Keys::open(&state, &time, &accounts, rows)?;
+        let keys = Keys::open(&state, &time, &accounts, &audit, rows)?;
         let local = accounts.of(Owner::default(), Limits::default());
         let claim = (config.runtime_dir.as_path(), config.provision.as_ref());
         let people = People::open(&state, &config.clock, &audit, &accounts, claim)?;
@@ -122,7 +123,7 @@ impl Access {
     /// [`KeyError`]; none was made then.
     pub fn create_key(&self, by: &Caller, new: NewKey) -> Result<(Key, Secret), KeyError> {
         allow(by)?;
-        self.parts.keys.create(new)
+        self.parts.keys.create(by, new)
     }
 
     /// All keys that were not revoked, in the order in which they were made. In memory.
@@ -136,7 +137,7 @@ impl Access {
     /// [`KeyError`]; it is as it was then.
     pub fn revoke_key(&self, by: &Caller, id: KeyId) -> Result<(), KeyError> {
         allow(by)?;
-        self.parts.keys.revoke(id)
+        self.parts.keys.revoke(by, id)
     }
 
     /// Gives a key another text; all else of it stays. The old text is of no use from here on, and all that is being answered to
@@ -146,7 +147,7 @@ impl Access {
     /// [`KeyError`]; the old text stands then.
     pub fn rotate_key(&self, by: &Caller, id: KeyId) -> Result<(Key, Secret), KeyError> {
         allow(by)?;
-        self.parts.keys.rotate(id)
+        self.parts.keys.rotate(by, id)
     }
 
     /// What was used from one day on, to another, both included; by day, then by owner. Revoked keys are among them.

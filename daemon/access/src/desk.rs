@@ -137,7 +137,7 @@ impl Access {
         self.audit().ends()
     }
 
-    /// Checks the whole audit log. Blocks for about a second for each 100 MB of it.
+    /// Checks the whole audit log. Blocks for seconds if it is long.
     ///
     /// # Errors
     /// [`AuditError`] if it cannot be read.

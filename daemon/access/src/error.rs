@@ -9,7 +9,7 @@ use state::StateError;
 use crate::audit::AuditError;
 use crate::key::KeyId;
 use crate::password::InvalidPasswordHash;
-use crate::people::{InvalidPersonName, PersonName};
+use crate::person::{InvalidPersonName, PersonName};
 
 /// Whoever asks is not let in. It says nothing of what was presented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -143,7 +143,7 @@ pub enum ClaimError {
     WrongCode,
     /// Somebody owns the box already.
     #[error(
-        "this box is claimed already: sign in, or give its owner another password with `hob claim --reset` on the box"
+        "this box is claimed already: sign in, or give its owner another password with `hob claim --reset-password` on the box"
     )]
     Claimed,
     /// Wrong codes were tried too often, by whomever. There is another code meanwhile.

@@ -10,6 +10,7 @@ use protocol::Owner;
 use state::{KeyRow, LastUse, NewKeyRow, State};
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::{Action, Audit, Event, Outcome};
 use crate::caller::{Pass, Who};
 use crate::key::{self, Hash, InvalidKey, KeyId, Secret};
 use crate::policy::Policy;
@@ -66,6 +67,7 @@ pub(crate) struct Keys {
     state: State,
     time: Time,
     accounts: Arc<Accounts>,
+    audit: Arc<Audit>,
     by_hash: RwLock<HashMap<Hash, Arc<Live>>>,
     /// Held while the state and the memory are changed alike.
     changing: Mutex<()>,
@@ -95,6 +97,7 @@ impl Keys {
         state: &State,
         time: &Time,
         accounts: &Arc<Accounts>,
+        audit: &Arc<Audit>,
         rows: Vec<KeyRow>,
     ) -> Result<Self, OpenKeysError> {
         let live = |row: KeyRow| {
@@ -106,6 +109,7 @@ impl Keys {
             state: state.clone(),
             time: time.clone(),
             accounts: Arc::clone(accounts),
+            audit: Arc::clone(audit),
             by_hash: RwLock::new(by_hash),
             changing: Mutex::default(),
         })
@@ -142,7 +146,7 @@ impl Keys {
         }))
     }
 
-    pub(crate) fn create(&self, new: NewKey) -> Result<(Key, Secret), KeyError> {
+    pub(crate) fn create(&self, by: &Caller, new: NewKey) -> Result<(Key, Secret), KeyError> {
         let created = self.time.now();
         new.check(created)?;
         let (id, secret) = (KeyId::generate(), Secret::generate());
@@ -157,11 +161,24 @@ impl Keys {
             expires: new.expires,
         };
         let _changing = lock(&self.changing);
-        let owner = self.state.add_key(&key)?;
+        let owner = self.audited(by, Action::KeyMake, id, || Ok(self.state.add_key(&key)?))?;
         let live = Live::new(KeyRow { owner, key, last_used: None, revoked: None }, &self.accounts)?;
         let listed = live.listed();
         self.live_mut().insert(secret.hash(), Arc::new(live));
         Ok((listed, secret))
+    }
+
+    /// Does what was written down first.
+    fn audited<T>(
+        &self,
+        by: &Caller,
+        action: Action,
+        id: KeyId,
+        work: impl FnOnce() -> Result<T, KeyError>,
+    ) -> Result<T, KeyError> {
+        let (who, target) = (by.audited(), id.to_string());
+        let event = Event { who: &who, from: by.address(), action, target: &target, outcome: Outcome::Done };
+        self.audit.around(&event, work)
     }
 
     /// All that were not revoked, in the order in which they were made.
@@ -172,10 +189,11 @@ impl Keys {
         keys
     }
 
-    pub(crate) fn revoke(&self, id: KeyId) -> Result<(), KeyError> {
+    pub(crate) fn revoke(&self, by: &Caller, id: KeyId) -> Result<(), KeyError> {
         let _changing = lock(&self.changing);
         let (hash, key) = self.find(id)?;
-        self.state.revoke_key(key.account.owner, self.time.now())?;
+        let now = self.time.now();
+        self.audited(by, Action::KeyRevoke, id, || Ok(self.state.revoke_key(key.account.owner, now)?))?;
         let gone = Live { revoked: true, ..key.again() };
         self.live_mut().insert(hash, Arc::new(gone));
         lock(&key.end).cancel();
@@ -183,12 +201,15 @@ impl Keys {
     }
 
     /// Gives a key another text. The old one is unknown from here on, and whoever came by it is ended.
-    pub(crate) fn rotate(&self, id: KeyId) -> Result<(Key, Secret), KeyError> {
+    pub(crate) fn rotate(&self, by: &Caller, id: KeyId) -> Result<(Key, Secret), KeyError> {
         let _changing = lock(&self.changing);
         let (hash, key) = self.find(id)?;
         let secret = Secret::generate();
         let shown = secret.shown();
-        self.state.rotate_key(key.account.owner, &secret.hash().0, &shown)?;
+        let owner = key.account.owner;
+        self.audited(by, Action::KeyRotate, id, || {
+            Ok(self.state.rotate_key(owner, &secret.hash().0, &shown)?)
+        })?;
         let fresh = Live { shown, ..key.again() };
         let listed = fresh.listed();
         let mut live = self.live_mut();

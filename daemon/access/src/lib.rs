@@ -13,6 +13,7 @@ mod keys;
 mod network;
 mod password;
 mod people;
+mod person;
 mod policy;
 mod presented;
 mod quota;
@@ -29,7 +30,7 @@ pub use error::{AccessError, ClaimError, Denied, KeyError, OpenKeysError, People
 pub use key::{Hash, InvalidKey, InvalidKeyId, KeyId, Secret, parse as parse_key};
 pub use keys::{Key, NewKey};
 pub use password::{InvalidPassword, InvalidPasswordHash, Password};
-pub use people::{InvalidPersonName, Person, PersonName, Provision, SignedIn, Visitor};
+pub use person::{InvalidPersonName, Person, PersonName, Provision, SignedIn, Visitor};
 pub use policy::{InvalidNetwork, InvalidPattern, Limits, ModelPattern, Network, Policy};
 pub use presented::{Credential, Origin, Presented, Way};
 pub use quota::{Exceeded, Left, Limit, Standing, Usage};

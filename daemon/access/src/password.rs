@@ -92,6 +92,11 @@ impl PasswordHash {
         &self.text
     }
 
+    /// Whether it is the same hash, not one of the same password.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+
     /// One that takes as long, and is of no password.
     pub(crate) fn of_nobody(&self) -> Self {
         let other: [u8; 32] = rand::random();
@@ -157,6 +162,12 @@ impl Hashing {
             Err(password_hash::Error::PasswordInvalid) => Ok(false),
             Err(_) => Err(Busy),
         })
+    }
+
+    /// Holds the turn, and says how many wait for it.
+    #[cfg(test)]
+    pub(crate) fn hold_for_test(&self) -> (std::sync::MutexGuard<'_, ()>, impl Fn() -> usize) {
+        (lock(&self.turn), || self.waiting.load(Ordering::Acquire))
     }
 
     fn in_turn<T>(&self, rank: Rank, work: impl FnOnce() -> Result<T, Busy>) -> Result<T, Busy> {
@@ -266,6 +277,7 @@ mod tests {
     fn a_crowd_is_told_to_come_again_and_leaves_room_for_who_is_known() {
         let hashing = Hashing::default();
         let (told, results) = mpsc::channel();
+        let next = || results.recv_timeout(Duration::from_secs(10)).expect("the others are told at once");
         thread::scope(|scope| {
             let turn = lock(&hashing.turn);
             let crowd = |rank, count| {
@@ -277,10 +289,10 @@ mod tests {
             };
 
             crowd(Rank::Stranger, 20);
-            let refused: Vec<_> = results.iter().take(20 - MOST_STRANGERS).collect();
+            let refused: Vec<_> = (0..20 - MOST_STRANGERS).map(|_| next()).collect();
             assert!(refused.iter().all(|result| *result == Err(Busy)));
             crowd(Rank::Known, 10);
-            let refused: Vec<_> = results.iter().take(10 - (MOST_WAITING - MOST_STRANGERS)).collect();
+            let refused: Vec<_> = (0..10 - (MOST_WAITING - MOST_STRANGERS)).map(|_| next()).collect();
             assert!(refused.iter().all(|result| *result == Err(Busy)));
             drop(turn);
         });

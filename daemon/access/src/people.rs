@@ -1,11 +1,9 @@
 //! People: who owns the box and who may sign in, by what password, and what becomes of their sessions. The claim's code is
 //! `claim`'s, hashing `password`'s, how often one may try `throttle`'s. What changes anything is in the audit log before it is done.
 
-use std::fmt;
 use std::path::Path;
-use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use protocol::Owner;
 use state::{Clock, PersonRow, SessionRow, State};
@@ -14,94 +12,15 @@ use crate::audit::{self, Action, Audit, Event, Outcome};
 use crate::caller::Pass;
 use crate::claim::{Claim, NotThis};
 use crate::password::{BUSY_PAUSE, Hashing, Password, PasswordHash, Rank};
+use crate::person::{Person, PersonName, Provision, SignedIn, Visitor};
 use crate::policy::Limits;
 use crate::sessions::{Live, Session, SessionSecret, Sessions};
 use crate::throttle::{Counted, Throttle, Try};
 use crate::usage::Accounts;
 use crate::{
     AccessError, Caller, ClaimError, Origin, PeopleError, Scope, Scopes, SetupCode, SignInError, Way, Who,
-    network,
+    lock, network,
 };
-
-/// A box that is claimed before it is first switched on.
-#[derive(Clone)]
-pub struct Provision {
-    /// Whose it is.
-    pub name: String,
-    /// Of the password, by argon2, as a PHC string.
-    pub password_hash: String,
-}
-
-/// Not the hash.
-impl fmt::Debug for Provision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Provision").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-/// What somebody signs in with besides a password. Names that differ in the case of English letters alone are the same.
-#[derive(Clone, Debug)]
-pub struct PersonName(Arc<str>);
-
-/// A text is no name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a name has 1 to 64 characters that can be seen, and neither begins nor ends with a blank")]
-pub struct InvalidPersonName;
-
-impl FromStr for PersonName {
-    type Err = InvalidPersonName;
-
-    fn from_str(text: &str) -> Result<Self, InvalidPersonName> {
-        let fits = (1..=64).contains(&text.chars().count()) && text.trim() == text;
-        let seen = text.chars().all(audit::is_print);
-        if fits && seen { Ok(Self(text.into())) } else { Err(InvalidPersonName) }
-    }
-}
-
-impl fmt::Display for PersonName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl PersonName {
-    fn is(&self, other: &Self) -> bool {
-        self.0.eq_ignore_ascii_case(&other.0)
-    }
-}
-
-/// Somebody who may sign in, as they are listed.
-#[derive(Clone, Debug)]
-pub struct Person {
-    /// Whose answers are theirs.
-    pub owner: Owner,
-    /// What they sign in with.
-    pub name: PersonName,
-    /// Seconds since 1970.
-    pub created: i64,
-    /// Seconds since 1970.
-    pub password_changed: i64,
-}
-
-/// Somebody at the door, who is not known yet.
-#[derive(Clone, Copy, Debug)]
-pub struct Visitor<'a> {
-    /// Where they come from.
-    pub origin: Origin,
-    /// What their browser says it is; empty if it says nothing.
-    pub agent: &'a str,
-}
-
-/// Somebody who is known from now on.
-#[derive(Clone, Debug)]
-pub struct SignedIn {
-    /// Who they are.
-    pub person: Person,
-    /// What they may.
-    pub caller: Caller,
-    /// What their browser is known by from now on. `None` at the admin socket, where nobody needs one.
-    pub session: Option<SessionSecret>,
-}
 
 /// Everybody who may sign in.
 #[derive(Debug)]
@@ -117,6 +36,8 @@ pub(crate) struct People {
     throttle: Throttle,
     sessions: Sessions,
     known: RwLock<Vec<Known>>,
+    /// Held while sessions are begun by a password, or it is changed.
+    changing: Mutex<()>,
 }
 
 /// A person in memory.
@@ -157,6 +78,7 @@ impl People {
             throttle: Throttle::default(),
             sessions: Sessions::open(state.clone(), clock.clone())?,
             known: RwLock::new(known),
+            changing: Mutex::default(),
         })
     }
 
@@ -314,7 +236,11 @@ impl People {
         if let Err(error) = self.try_password(password, &hash, counted, rank) {
             return refused(error);
         }
-        let person = known.ok_or(SignInError::Wrong)?.person;
+        let _changing = lock(&self.changing);
+        // By a password that was changed while it was checked, nobody comes in.
+        let Some(Known { person, .. }) = self.find(name).filter(|known| known.password_hash.is(&hash)) else {
+            return refused(SignInError::Wrong);
+        };
         let (secret, row) = self.sessions.make(person.owner, address, visitor.agent);
         let who = format!("person:{}", person.name);
         let event = Event {
@@ -430,11 +356,10 @@ impl People {
         let who = by.audited();
         let target = &known.person.name.0;
         let event = Event { who: &who, from: by.address(), action, target, outcome: Outcome::Done };
+        let _changing = lock(&self.changing);
         self.audit.around(&event, || {
-            // Nobody signs in by the old one in between.
-            let mut all = self.known_mut();
             self.state.set_password(owner, hash.as_str(), session_kept)?;
-            for known in all.iter_mut().filter(|known| known.person.owner == owner) {
+            for known in self.known_mut().iter_mut().filter(|known| known.person.owner == owner) {
                 known.password_hash = hash.clone();
                 known.person.password_changed = self.clock.now();
             }
@@ -477,8 +402,9 @@ impl People {
 
     /// Ends the sessions that are over by now, and writes what is not yet written.
     pub(crate) fn flush(&self) -> Result<(), AccessError> {
+        let sessions = self.sessions.flush();
         self.audit.flush()?;
-        Ok(self.sessions.flush()?)
+        Ok(sessions?)
     }
 
     fn find(&self, name: &PersonName) -> Option<Known> {
@@ -526,3 +452,6 @@ fn provide(state: &State, audit: &Audit, provision: &Provision) -> Result<Person
     };
     audit.around(&event, || state.claim(&name.0, hash.as_str(), |_| None)?.ok_or(AccessError::AlreadyClaimed))
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,16 +58,24 @@ impl Hob {
 }
 
 fn open(folder: &Path, clock: &Arc<AtomicI64>) -> Access {
-    let access = open_unclaimed(folder, clock);
-    access.parts.people.claim_for_test();
-    access
+    open_with(folder, clock, Some(owner()))
 }
 
 fn open_unclaimed(folder: &Path, clock: &Arc<AtomicI64>) -> Access {
+    open_with(folder, clock, None)
+}
+
+/// Somebody whose password nobody knows.
+fn owner() -> Provision {
+    let hash = format!("$argon2id$v=19$m=19456,t=2,p=1${}${}", "A".repeat(22), "A".repeat(43));
+    Provision { name: "owner".into(), password_hash: hash }
+}
+
+fn open_with(folder: &Path, clock: &Arc<AtomicI64>, provision: Option<Provision>) -> Access {
     let clock = Arc::clone(clock);
     let clock = Clock::of(move || clock.load(Ordering::Relaxed));
     let state = State::open(folder, clock.clone()).unwrap();
-    let config = Config { clock, runtime_dir: folder.into(), audit_dir: folder.into(), provision: None };
+    let config = Config { clock, runtime_dir: folder.into(), audit_dir: folder.into(), provision };
     Access::open(state, config).unwrap()
 }
 
@@ -505,9 +513,11 @@ fn a_key_that_cannot_be_understood_lets_nobody_in() {
     hob.access.parts.state.add_key(&key).unwrap();
     let clock = Clock::of(|| NOW);
     let state = hob.access.parts.state.clone();
-    let folder = hob.folder.path().to_owned();
+    let Hob { folder, access, .. } = hob;
+    drop(access);
 
-    let config = Config { clock, runtime_dir: folder.clone(), audit_dir: folder, provision: None };
+    let (runtime_dir, audit_dir) = (folder.path().into(), folder.path().into());
+    let config = Config { clock, runtime_dir, audit_dir, provision: None };
     let error = Access::open(state, config).unwrap_err();
 
     assert!(

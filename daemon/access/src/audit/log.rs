@@ -1,12 +1,13 @@
 //! The files of the audit log: `audit-N.jsonl`, each named for its first entry, each entry synced before it counts. What a line
 //! says is `entry`'s; whether the whole is what was written, `verify`'s.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use state::{AuditEnds, AuditPosition};
 
+use super::reserve::Reserve;
 use super::{AuditError, Entry, Event};
 
 /// A file that is longer is followed by another.
@@ -22,6 +23,9 @@ const MOST_ASIDE: usize = 64 << 10;
 #[derive(Debug)]
 pub(super) struct Log {
     folder: PathBuf,
+    /// Two who write would each break the other's chain.
+    _lock: File,
+    reserve: Reserve,
     /// The oldest first.
     files: Vec<Numbered>,
     /// None before the first entry, and where nothing is to be added to what lies there.
@@ -64,15 +68,8 @@ pub(super) struct Oldest {
 impl Log {
     /// Opens what is there and finds where to go on.
     pub(super) fn open(folder: &Path, known: Option<AuditEnds>) -> Result<(Self, Vec<Notice>), AuditError> {
-        Self::open_with(folder, known, (MOST_BYTES, MOST_FILES))
-    }
-
-    pub(super) fn open_with(
-        folder: &Path,
-        known: Option<AuditEnds>,
-        (most_bytes, most_files): (u64, usize),
-    ) -> Result<(Self, Vec<Notice>), AuditError> {
         make(folder).map_err(|source| failed("make", folder, source))?;
+        let lock = lock(folder)?;
         let mut files = list(folder)?;
         let mut ends = known.unwrap_or_default();
         // What was to be removed when the power went.
@@ -111,7 +108,20 @@ impl Log {
                 }
             }
         }
-        Ok((Self { folder: folder.into(), files, current, ends, most_bytes, most_files }, notices))
+        let reserve = Reserve::of(folder);
+        reserve.take();
+        let (most_bytes, most_files) = (MOST_BYTES, MOST_FILES);
+        let log = Self {
+            folder: folder.into(),
+            _lock: lock,
+            reserve,
+            files,
+            current,
+            ends,
+            most_bytes,
+            most_files,
+        };
+        Ok((log, notices))
     }
 
     /// Both ends of it.
@@ -128,13 +138,20 @@ impl Log {
         let path = self.files.last().map(|last| last.path.clone()).unwrap_or_default();
         let current = self.current.as_mut().expect("it was begun above");
         let line = entry.line() + "\n";
-        current.add(line.as_bytes()).map_err(|source| failed("write", &path, source))?;
+        let added = match current.add(line.as_bytes()) {
+            Err(error) if error.kind() == io::ErrorKind::StorageFull && self.reserve.give_up() => {
+                current.add(line.as_bytes())
+            }
+            added => added,
+        };
+        added.map_err(|source| failed("write", &path, source))?;
         self.ends.last = entry.position();
         Ok(())
     }
 
     /// Begins a file for the entry of this number.
     fn begin(&mut self, first: u64) -> Result<Current, AuditError> {
+        self.reserve.take();
         let path = self.folder.join(format!("{PREFIX}{first:010}{SUFFIX}"));
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
@@ -172,6 +189,16 @@ impl Log {
     /// Removes it.
     pub(super) fn remove(&self, oldest: &Oldest) -> Result<(), AuditError> {
         platform::durable::remove(&oldest.path).map_err(|source| failed("remove", &oldest.path, source))
+    }
+
+    #[cfg(test)]
+    pub(super) fn limit_for_test(&mut self, most_bytes: u64, most_files: usize) {
+        (self.most_bytes, self.most_files) = (most_bytes, most_files);
+    }
+
+    #[cfg(test)]
+    pub(super) fn write_to_for_test(&mut self, file: File) {
+        self.current.as_mut().unwrap().file = file;
     }
 
     /// The lines after an entry, up to the last that counts now.
@@ -270,7 +297,9 @@ impl Tail {
             let entry = std::str::from_utf8(&line.bytes).ok().and_then(|text| Entry::parse(text).ok());
             let Some(entry) = entry.filter(|_| line.ended) else {
                 tail.torn_bytes += line.length;
-                tail.torn.extend(line.bytes.iter().take(MOST_ASIDE.saturating_sub(tail.torn.len())));
+                let end = line.ended.then_some(&b'\n');
+                let room = MOST_ASIDE.saturating_sub(tail.torn.len());
+                tail.torn.extend(line.bytes.iter().chain(end).take(room));
                 continue;
             };
             let position = entry.position();
@@ -368,6 +397,18 @@ fn list(folder: &Path) -> Result<Vec<Numbered>, AuditError> {
 
 const PREFIX: &str = "audit-";
 const SUFFIX: &str = ".jsonl";
+
+/// Ends with its process, however that ends.
+fn lock(folder: &Path) -> Result<File, AuditError> {
+    let path = folder.join(".lock");
+    let opened = OpenOptions::new().create(true).append(true).open(&path);
+    let file = opened.map_err(|source| failed("lock", &path, source))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(AuditError::InUse { path: folder.into() }),
+        Err(TryLockError::Error(source)) => Err(failed("lock", &path, source)),
+    }
+}
 
 fn make(folder: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();

@@ -1,11 +1,13 @@
 //! The audit log: who did what to the box, and who tried. Lines of JSON, each bound to the one before by a hash, and each on the
 //! disk before what it tells of is done. Never what is asked of a model, never a key, a password or a code.
 //!
-//! `entry` knows a line, `log` the files, `verify` what a whole chain is, `refusals` how much of what strangers do is written.
+//! `entry` knows a line, `log` the files, `verify` what a whole chain is, `refusals` how much of what strangers do is written,
+//! `reserve` what room is kept for it.
 
 mod entry;
 mod log;
 mod refusals;
+mod reserve;
 mod verify;
 
 use std::io;
@@ -14,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use state::{AuditEnds, Clock, State, StateError};
+use state::{Clock, State, StateError};
 
 use crate::lock;
 use refusals::{Refusals, Verdict};
@@ -22,6 +24,7 @@ use refusals::{Refusals, Verdict};
 pub use entry::{Action, Entry, InvalidEntry, Outcome};
 pub(crate) use entry::{is_print, printable};
 pub use log::Entries;
+pub use state::{AuditEnds, AuditPosition};
 pub use verify::{Finding, Report, verify};
 
 /// Something to be written down.
@@ -72,6 +75,12 @@ pub enum AuditError {
         path: PathBuf,
         /// Why not.
         source: io::Error,
+    },
+    /// Another process writes it.
+    #[error("another hob writes the audit log in {path}: stop that one first", path = path.display())]
+    InUse {
+        /// Where.
+        path: PathBuf,
     },
     /// The state refuses to keep where the log ends.
     #[error("cannot keep where the audit log ends: {0}; nothing is changed that cannot be written there")]
@@ -202,6 +211,13 @@ impl Audit {
         Ok(())
     }
 
+    /// As if the disk were full.
+    #[cfg(test)]
+    pub(crate) fn break_for_test(&self) {
+        let read_only = std::fs::File::open("/dev/null").unwrap();
+        lock(&self.written).log.write_to_for_test(read_only);
+    }
+
     fn time(&self) -> String {
         jiff::Timestamp::from_second(self.clock.now()).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string()
     }
@@ -219,7 +235,7 @@ impl Audit {
         lock(&self.written).log.ends()
     }
 
-    /// Checks all of it. Blocks for about a second for each 100 MB.
+    /// Checks all of it. Blocks for seconds if it is long.
     ///
     /// # Errors
     /// [`AuditError`] if it cannot be read.

@@ -1,0 +1,94 @@
+//! What people are called, who they are told to be, and from where they come to the door. What they may do there is `people`'s.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use protocol::Owner;
+
+use crate::{Caller, Origin, SessionSecret, audit};
+
+/// A box that is claimed before it is first switched on.
+#[derive(Clone)]
+pub struct Provision {
+    /// Whose it is.
+    pub name: String,
+    /// Of the password, by argon2, as a PHC string.
+    pub password_hash: String,
+}
+
+/// Not the hash.
+impl fmt::Debug for Provision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provision").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What somebody signs in with besides a password. Names that differ in the case of English letters alone are the same.
+#[derive(Clone, Debug)]
+pub struct PersonName(pub(crate) Arc<str>);
+
+/// A text is no name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a name has 1 to 64 characters that can be seen, and neither begins nor ends with a blank")]
+pub struct InvalidPersonName;
+
+impl FromStr for PersonName {
+    type Err = InvalidPersonName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPersonName> {
+        let fits = (1..=64).contains(&text.chars().count()) && text.trim() == text;
+        let seen = text.chars().all(audit::is_print);
+        if fits && seen { Ok(Self(text.into())) } else { Err(InvalidPersonName) }
+    }
+}
+
+impl fmt::Display for PersonName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl PersonName {
+    /// As it was typed when it was made.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+/// Somebody who may sign in, as they are listed.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// Whose answers are theirs.
+    pub owner: Owner,
+    /// What they sign in with.
+    pub name: PersonName,
+    /// Seconds since 1970.
+    pub created: i64,
+    /// Seconds since 1970.
+    pub password_changed: i64,
+}
+
+/// Somebody at the door, who is not known yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Visitor<'a> {
+    /// Where they come from.
+    pub origin: Origin,
+    /// What their browser says it is; empty if it says nothing.
+    pub agent: &'a str,
+}
+
+/// Somebody who is known from now on.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// Who they are.
+    pub person: Person,
+    /// What they may.
+    pub caller: Caller,
+    /// What their browser is known by from now on. `None` at the admin socket, where nobody needs one.
+    pub session: Option<SessionSecret>,
+}
