@@ -6,6 +6,8 @@ mod authority;
 mod certificate;
 mod device;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod folder;
 mod identity;
 mod leaf;

@@ -76,7 +76,7 @@ fn is_top_level(name: &str) -> bool {
     name.len() <= 2 || TOP_LEVEL.split_ascii_whitespace().chain(SPECIAL).any(|top| top == name)
 }
 
-/// Those with more than two letters, in April 2026.
+/// Those with more than two letters, in April 2025.
 const TOP_LEVEL: &str = include_str!("top_level.txt");
 /// Those that networks use among themselves.
 const SPECIAL: [&str; 9] =

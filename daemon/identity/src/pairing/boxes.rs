@@ -127,6 +127,12 @@ impl Paired {
         Self { key, ..self }
     }
 
+    /// Reached elsewhere.
+    #[must_use]
+    pub fn at(self, address: Address) -> Self {
+        Self { address, ..self }
+    }
+
     /// Asks the box who it is, before it is told a secret. Blocks, `patience` long at most.
     ///
     /// # Errors

@@ -228,3 +228,6 @@ fn late(error: io::Error) -> io::Error {
         _ => error,
     }
 }
+
+#[cfg(test)]
+mod tests;
