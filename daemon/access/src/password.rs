@@ -164,6 +164,12 @@ impl Hashing {
         })
     }
 
+    /// Holds the turn, and says how many wait for it.
+    #[cfg(test)]
+    pub(crate) fn hold_for_test(&self) -> (std::sync::MutexGuard<'_, ()>, impl Fn() -> usize) {
+        (lock(&self.turn), || self.waiting.load(Ordering::Acquire))
+    }
+
     fn in_turn<T>(&self, rank: Rank, work: impl FnOnce() -> Result<T, Busy>) -> Result<T, Busy> {
         let most = match rank {
             Rank::Stranger => MOST_STRANGERS,
@@ -271,6 +277,7 @@ mod tests {
     fn a_crowd_is_told_to_come_again_and_leaves_room_for_who_is_known() {
         let hashing = Hashing::default();
         let (told, results) = mpsc::channel();
+        let next = || results.recv_timeout(Duration::from_secs(10)).expect("the others are told at once");
         thread::scope(|scope| {
             let turn = lock(&hashing.turn);
             let crowd = |rank, count| {
@@ -282,10 +289,10 @@ mod tests {
             };
 
             crowd(Rank::Stranger, 20);
-            let refused: Vec<_> = results.iter().take(20 - MOST_STRANGERS).collect();
+            let refused: Vec<_> = (0..20 - MOST_STRANGERS).map(|_| next()).collect();
             assert!(refused.iter().all(|result| *result == Err(Busy)));
             crowd(Rank::Known, 10);
-            let refused: Vec<_> = results.iter().take(10 - (MOST_WAITING - MOST_STRANGERS)).collect();
+            let refused: Vec<_> = (0..10 - (MOST_WAITING - MOST_STRANGERS)).map(|_| next()).collect();
             assert!(refused.iter().all(|result| *result == Err(Busy)));
             drop(turn);
         });

@@ -42,8 +42,8 @@ fn the_first_person_has_an_owner_of_their_own_and_there_is_no_second() {
 
     assert!(bert.is_none() && anna.owner != Owner::default());
     let state = open(folder.path());
-    assert_eq!(state.people().unwrap(), [anna.clone()]);
     assert_eq!(state.sessions().unwrap(), [session("ses_1", anna.owner)]);
+    assert_eq!(state.people().unwrap(), [anna]);
 }
 
 #[test]
@@ -101,4 +101,9 @@ fn the_ends_of_the_audit_log_are_kept() {
     state.keep_audit_ends(&ends).unwrap();
 
     assert_eq!(open(folder.path()).audit_ends().unwrap(), Some(ends));
+    assert_eq!(ends.last.to_string().parse(), Ok(ends.last));
+    for wrong in ["", "9", "9:", "9:09", &format!("9:{}", "é".repeat(32)), &format!("x:{}", "0".repeat(64))]
+    {
+        assert!(wrong.parse::<AuditPosition>().is_err(), "{wrong}");
+    }
 }
