@@ -290,7 +290,8 @@ mod tests {
 
             cut(&rig);
 
-            assert_eq!(running.next().await, Event::Failed(expected));
+            let last = tokio::time::timeout(Duration::from_secs(9), running.next()).await;
+            assert_eq!(last, Ok(Event::Failed(expected)));
             assert!(dropped.is_cancelled());
         }
     }
