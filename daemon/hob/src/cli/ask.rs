@@ -71,10 +71,11 @@ pub(crate) fn secret_from(file: &Path) -> anyhow::Result<Secret> {
 
 /// One line that is not shown while it is typed.
 fn hidden(question: &str) -> anyhow::Result<Secret> {
-    show(question);
     let terminal = std::io::stdin();
     let typed = {
+        // Before the question: whoever is quick is not to be seen, nor what they type to be lost.
         let _silence = Silence::on(&terminal)?;
+        show(question);
         read_typed(terminal.lock())
     };
     show("\n");
