@@ -31,6 +31,10 @@ assert.match(await page.content(), new RegExp(device));
 assert.equal((await trust.securityDetails()).protocol, "TLS 1.3");
 assert.match(trust.headers()["content-security-policy"], /default-src 'none'|default-src 'self'/);
 
+// A page of the box from which it may be asked: what shows the root may ask for nothing.
+await assert.rejects(page.evaluate(() => fetch("/healthz")), /Failed to fetch/);
+await page.goto(`${url}/healthz`);
+
 const ask = (page, method, path, body) =>
   page.evaluate(
     async ([method, path, body]) => {

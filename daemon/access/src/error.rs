@@ -16,7 +16,9 @@ use crate::person::{InvalidPersonName, PersonName};
 #[non_exhaustive]
 pub enum Denied {
     /// What was presented is a key of something else.
-    #[error("this is not a key of hob's: those begin with \"hob_\"")]
+    #[error(
+        "this is not a key of hob's: those begin with \"hob_\", and whoever owns the box makes them with `hob key create`"
+    )]
     NotAKey,
     /// It was not copied right.
     #[error("the key was not copied right: its last characters do not fit the rest")]

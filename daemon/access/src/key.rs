@@ -57,7 +57,9 @@ impl fmt::Debug for Secret {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKey {
     /// It does not begin as one.
-    #[error("this is not a key of hob's: those begin with \"hob_\"")]
+    #[error(
+        "this is not a key of hob's: those begin with \"hob_\", and whoever owns the box makes them with `hob key create`"
+    )]
     NotOurs,
     /// It does not end as one that begins like this.
     #[error("the key was not copied right: its last six characters do not fit the rest")]

@@ -402,8 +402,9 @@ impl People {
 
     /// Ends the sessions that are over by now, and writes what is not yet written.
     pub(crate) fn flush(&self) -> Result<(), AccessError> {
+        let sessions = self.sessions.flush();
         self.audit.flush()?;
-        Ok(self.sessions.flush()?)
+        Ok(sessions?)
     }
 
     fn find(&self, name: &PersonName) -> Option<Known> {

@@ -239,9 +239,12 @@ impl Whole {
 
 #[cfg(test)]
 mod tests {
+    use access::Scope;
     use futures_util::FutureExt;
+    use tokio_util::sync::CancellationToken;
 
     use super::*;
+    use crate::tests::{Rig, scopes};
 
     fn running(
         starting: impl Future<Output = Result<(Event, Box<Reader>), Error>> + Send + 'static,
@@ -260,5 +263,35 @@ mod tests {
 
         assert!(first(vec![waiting(), waiting()]).is_none());
         assert!(matches!(first(vec![waiting(), failing(), waiting()]), Some(Err(Error::BodyCut))));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_cut_off_ends_with_why_and_is_let_go_of() {
+        struct Dropped(CancellationToken);
+        impl Drop for Dropped {
+            fn drop(&mut self) {
+                self.0.cancel();
+            }
+        }
+        let rig = Rig::new();
+        for (cut, expected) in [
+            (Box::new(|rig: &Rig| rig.revoke_all()) as Box<dyn Fn(&Rig)>, GenerateError::Revoked),
+            (Box::new(|rig: &Rig| rig.api.cut()), GenerateError::Stopping),
+        ] {
+            let api = Api { caller: rig.by_key(&rig.key(scopes(&[Scope::Infer]))), ..rig.api.clone() };
+            let dropped = CancellationToken::new();
+            let held = Dropped(dropped.clone());
+            let starting = async move {
+                let _held = held;
+                future::pending().await
+            };
+            let mut running = Running { cut: Cut::of(&api), ..running(starting) };
+            assert!(running.next().now_or_never().is_none());
+
+            cut(&rig);
+
+            assert_eq!(running.next().await, Event::Failed(expected));
+            assert!(dropped.is_cancelled());
+        }
     }
 }

@@ -135,3 +135,31 @@ impl Api {
         Generate { owner: self.caller.owner(), options, ..generate }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use access::{Policy, Scopes};
+    use protocol::{Input, Options};
+
+    use super::*;
+    use crate::tests::Rig;
+
+    fn generate(num_predict: Option<u32>) -> Generate {
+        Generate::new(Input::Raw("a".into()), Options { num_predict, ..Options::default() })
+    }
+
+    #[tokio::test]
+    async fn answers_are_their_callers_and_no_longer_than_these_may_have_them() {
+        let rig = Rig::new();
+        let policy = Policy { most_output: NonZeroU32::new(64), ..Policy::new(Scopes::all()) };
+        let caller = rig.by_key(&rig.key(policy));
+        let api = Api { caller, ..rig.api.clone() };
+        let most = |asked| api.signed(generate(asked)).options.num_predict;
+
+        assert_eq!([most(None), most(Some(1000)), most(Some(7))], [Some(64), Some(64), Some(7)]);
+        assert_ne!(api.signed(generate(None)).owner, rig.api.signed(generate(None)).owner);
+        assert_eq!(rig.api.signed(generate(None)).options.num_predict, None);
+    }
+}

@@ -9,6 +9,7 @@ use store::{Model, gguf::ModelKind};
 
 use crate::{
     Api,
+    cut::Cut,
     error::{Error, Invalid},
     load::load,
 };
@@ -106,7 +107,10 @@ impl Api {
         let work = Embed { owner: self.caller.owner(), inputs: wanted.inputs, overflow: wanted.overflow };
         let embedding = self.make_vectors(load, work).await?;
         let load_time = embedding.load_time;
-        let embedded = embedding.finish().await?;
+        let embedded = tokio::select! {
+            why = Cut::of(self) => return Err(why.into()),
+            embedded = embedding.finish() => embedded?,
+        };
         self.caller.count(Usage { prompt_tokens: embedded.prompt_tokens.into(), completion_tokens: 0 });
         Ok(Made {
             vectors: embedded.vectors,

@@ -54,10 +54,17 @@ fn document(version: &str, families: Vec<(&'static str, OpenApi)>) -> Value {
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "security": [],
+        // On the machine itself nothing is needed.
+        "security": [{}, {"bearer": []}, {"key": []}],
         "tags": tags,
         "paths": paths,
-        "components": {"schemas": schemas},
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "description": "A key, as `hob key create` makes it."},
+                "key": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "The same."},
+            },
+        },
     })
 }
 

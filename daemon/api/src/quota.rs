@@ -121,3 +121,66 @@ impl Drop for Tally {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU64;
+    use std::time::Duration;
+
+    use access::{Limits, Policy, Scope};
+    use protocol::FinishReason;
+
+    use super::*;
+    use crate::tests::{Rig, scopes};
+
+    fn said(text: &str) -> Said {
+        Said { text: text.into(), ..Said::default() }
+    }
+
+    fn done(prompt_tokens: u32, generated_tokens: u32) -> Done {
+        Done {
+            reason: FinishReason::Stop,
+            prompt_tokens,
+            cached_tokens: 0,
+            generated_tokens,
+            thinking_tokens: 0,
+            stop: None,
+            prompt_time: Duration::ZERO,
+            generate_time: Duration::ZERO,
+            context: Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_made_counts_also_where_the_end_is_missing() {
+        let rig = Rig::new();
+        let limits = Limits { tokens_per_day: NonZeroU64::new(1000), ..Limits::default() };
+        let caller = rig.by_key(&rig.key(Policy { limits, ..scopes(&[Scope::Infer]) }));
+        let api = Api { caller: caller.clone(), ..rig.api.clone() };
+        let left =
+            || caller.standing().and_then(|standing| standing.tokens).map_or(0, |tokens| tokens.remaining);
+
+        let mut whole = Tally::of(&api);
+        whole.said(&said("a"), None);
+        whole.done(&done(10, 5));
+        assert_eq!(left(), 1000);
+        drop(whole);
+        assert_eq!(left(), 985);
+
+        // Another answer to the same prompt.
+        let mut second = Tally::without_prompt(&api);
+        second.done(&done(10, 5));
+        drop(second);
+        assert_eq!(left(), 980);
+
+        let mut cut_off = Tally::of(&api);
+        let read = Some(PromptRead { prompt_tokens: 20, cached_tokens: 0 });
+        cut_off.said(&said("a"), read);
+        cut_off.said(&said("and much more of it"), read);
+        drop(cut_off);
+        assert_eq!(left(), 980 - 20 - 1 - 3);
+
+        drop(Tally::of(&api));
+        assert_eq!(left(), 956);
+    }
+}

@@ -1,10 +1,7 @@
 //! What each route needs of its caller: one table, and the layer over the whole router that holds to it. A route that is not in
 //! the table answers nobody. Who a caller is was found out by `front`; what it may use of what a route gives is `caller`'s.
 
-use access::{
-    Caller, Origin, Scope, Way, Who,
-    audit::{Action, Outcome},
-};
+use access::{Caller, Origin, Scope, Way, Who};
 use axum::{
     extract::{MatchedPath, Request},
     middleware::Next,
@@ -138,20 +135,15 @@ pub(crate) async fn enforce(api: Api, request: Request, next: Next) -> Response 
     };
     let family = Family::of(request.uri().path(), request.headers());
     let way = request.extensions().get::<Origin>().map(|origin| origin.way);
-    match allowed(&api, way, need) {
-        Err(error) => {
-            note(&api, format!("{} {}", request.method(), request.uri().path())).await;
-            family.refuse(error)
-        }
+    let admitted = match way {
+        Some(Way::Plaintext) if path.as_str().starts_with("/admin/") => Err(Error::Readable),
+        _ => allowed(&api, way, need),
+    };
+    match admitted {
+        // It is `front` that writes down who was refused, by the status.
+        Err(error) => family.refuse(error),
         Ok(()) if matches!(need, Work(_)) => quota::admit(&api, family, request, next).await,
         Ok(()) => next.run(request).await,
-    }
-}
-
-/// Writes down that a request was refused, as far as that is written at all.
-async fn note(api: &Api, target: String) {
-    if let Err(error) = api.audit(Action::Request, target, Outcome::Refused).await {
-        tracing::error!(%error, "a refusal is not in the audit log");
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod admin;
 mod limits;
+mod models;
 mod refusals;
 
 use std::sync::Arc;
@@ -72,6 +73,13 @@ impl Rig {
     pub(crate) fn by_key(&self, key: &str) -> Caller {
         let origin = Origin { way: Way::Loopback, address: Some([127, 0, 0, 1].into()) };
         self.access.identify(&Presented { origin, credential: Credential::Key(key) }).unwrap()
+    }
+
+    /// Ends all keys.
+    pub(crate) fn revoke_all(&self) {
+        for key in self.access.keys() {
+            self.access.revoke_key(&Caller::operator(), key.id).unwrap();
+        }
     }
 
     pub(crate) fn pass(&self, time: Duration) {

@@ -17,6 +17,9 @@ const WINDOW_BYTES: u32 = 1 << 20;
 /// Bytes of one answer that wait for their client.
 const SEND_BYTES: usize = 64 << 10;
 
+/// hyper takes no smaller limit; that of the headers alone is `request`'s as well.
+const HYPER_LEAST_BYTES: usize = 8 << 10;
+
 /// Which protocol a connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
@@ -56,7 +59,7 @@ fn builder(limits: &Limits, streams: u32) -> auto::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         // Runs from when hyper has taken the answer before, not from when its client has: `Watch` keeps it instead.
         .header_read_timeout(None)
-        .max_buf_size(limits.header_bytes)
+        .max_buf_size(limits.header_bytes.max(HYPER_LEAST_BYTES))
         .max_headers(limits.headers);
     builder
         .http2()

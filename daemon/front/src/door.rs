@@ -124,27 +124,29 @@ impl Door {
 
     /// Serves a connection to its end.
     pub(crate) async fn welcome(self: Arc<Self>, connected: Connected, shutdown: CancellationToken) {
+        // Each for itself: what was needed to begin is gone while the connection lasts, which it may do for long and unused.
+        let conversation = Box::pin(self.receive(connected, shutdown)).await;
+        if let Some(conversation) = conversation {
+            conversation.await;
+        }
+    }
+
+    /// Begins a connection, and returns what serves it from there on.
+    async fn receive(self: Arc<Self>, connected: Connected, shutdown: CancellationToken) -> Option<Serving> {
         let conversation = Conversation::new();
         let Connected { socket, mut peer } = connected;
         let (stream, protocol): (Pin<Box<dyn Stream>>, _) = match socket {
             Socket::Unix(stream) => (Box::pin(self.wire(stream, &conversation)), Protocol::Either),
             Socket::Tcp(stream) => {
-                // Apart from the connection itself, which shall not be as large as that for as long as it lasts.
-                let begun = Box::pin(self.begin(stream, &peer, &conversation));
                 let begun = tokio::select! {
-                    begun = begun => begun,
-                    () = shutdown.cancelled() => return,
+                    begun = self.begin(stream, &peer, &conversation) => begun?,
+                    () = shutdown.cancelled() => return None,
                 };
-                match begun {
-                    Some((stream, protocol, server_name)) => {
-                        peer.server_name = server_name;
-                        (stream, protocol)
-                    }
-                    None => return,
-                }
+                peer.server_name = begun.2;
+                (begun.0, begun.1)
             }
         };
-        self.converse((stream, protocol), Arc::new(peer), conversation, shutdown).await;
+        Some(Box::pin(self.converse((stream, protocol), Arc::new(peer), conversation, shutdown)))
     }
 
     /// What comes before the first request, within its time.
@@ -160,7 +162,7 @@ impl Door {
         let begun = timeout_at(deadline, self.house.handshakes.begin(stream, below, identity)).await;
         match begun {
             Ok(Ok(Begun::Tls(Secured { stream, protocol, server_name }))) => {
-                Some((Box::pin(stream), protocol, server_name))
+                Some((stream, protocol, server_name))
             }
             Ok(Ok(Begun::Plain(stream))) => {
                 let _late = timeout_at(deadline, plain::answer(stream, &self.guard, &self.house.far)).await;
@@ -203,11 +205,10 @@ impl Door {
         });
         let (house, limits) = (&self.house, &self.house.limits);
         let protocols = if peer.seat.is_some() { &house.far } else { &house.near };
-        let connection = protocols.speak(protocol).serve_connection(TokioIo::new(stream), service);
-        let mut connection = std::pin::pin!(connection);
+        let protocol = protocols.speak(protocol);
+        let mut connection = std::pin::pin!(protocol.serve_connection(TokioIo::new(stream), service));
         let mut watch = Watch::begin();
-        let look = tokio::time::sleep_until(watch.first_look(limits).into());
-        let mut look = std::pin::pin!(look);
+        let mut look = std::pin::pin!(tokio::time::sleep_until(watch.first_look(limits).into()));
         let mut stopping = false;
         loop {
             tokio::select! {
@@ -230,6 +231,9 @@ impl Door {
         }
     }
 }
+
+/// A connection that is served.
+type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A connection on which requests may come.
 type Opened = (Pin<Box<dyn Stream>>, Protocol, Option<Box<str>>);

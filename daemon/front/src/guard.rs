@@ -13,7 +13,7 @@ use crate::OriginPattern;
 #[derive(Clone)]
 pub(crate) struct Guard {
     pub(crate) ours: Ours,
-    /// Host names that are ours besides.
+    /// Host names that are ours besides; one with a port is asked for at that, as by way of a proxy.
     pub(crate) hosts: Vec<String>,
     /// Origins that are welcome besides.
     pub(crate) origins: Vec<OriginPattern>,
@@ -125,12 +125,17 @@ impl Guard {
             });
         }
         let (name, port) = split_port(host);
-        let known = self.is_ours(name) || self.hosts.iter().any(|ours| name.eq_ignore_ascii_case(ours));
-        if known && self.port().is_none_or(|ours| port.unwrap_or(scheme.port()) == ours) {
+        let port = port.unwrap_or(scheme.port());
+        let own_port = self.port().is_none_or(|ours| port == ours);
+        let listed = self.hosts.iter().map(|ours| split_port(ours)).any(|(ours, its_port)| {
+            name.eq_ignore_ascii_case(ours) && its_port.map_or(own_port, |its_port| port == its_port)
+        });
+        if listed || own_port && self.is_ours(name) {
             return Ok(host);
         }
         let text = format!(
-            "this hob does not answer to the Host \"{host}\"; if it is its name, add it to `hosts` in the settings"
+            "this hob does not answer to the Host \"{host}\"; if it is its name, add it to `hosts` in the settings, with the \
+             port if that is another than hob's own"
         );
         Err(Refused { status: StatusCode::FORBIDDEN, text })
     }
@@ -207,7 +212,7 @@ mod tests {
     fn loopback() -> Guard {
         Guard {
             ours: Ours::Loopback { port: 11434 },
-            hosts: vec!["box.lan".into()],
+            hosts: vec!["box.lan".into(), "hob.example:443".into()],
             origins: vec!["https://home.example".parse().unwrap()],
         }
     }
@@ -223,14 +228,24 @@ mod tests {
 
     #[test]
     fn only_our_own_names_are_answered_to() {
-        for host in ["localhost:11434", "LOCALHOST:11434", "127.0.0.1:11434", "[::1]:11434", "box.lan:11434"]
-        {
+        for host in [
+            "localhost:11434",
+            "LOCALHOST:11434",
+            "127.0.0.1:11434",
+            "[::1]:11434",
+            "box.lan:11434",
+            "hob.example:443",
+        ] {
             assert_eq!(ask(Method::POST, &[("host", host)]), Ok(()), "{host}");
         }
         let foreign = [
             "evil.example:11434",
             "localhost",
             "localhost:80",
+            "localhost:443",
+            "box.lan:443",
+            "hob.example:11434",
+            "hob.example",
             "0.0.0.0:11434",
             "localhost.evil.example:11434",
             "[::1]:x",

@@ -30,7 +30,8 @@ pub struct Config {
     pub limits: Limits,
     /// Origins of pages that may call us, besides our own and, on this machine, the loopback's.
     pub origins: Vec<OriginPattern>,
-    /// Host names that are ours, besides the loopback's and the identity's.
+    /// Host names that are ours, besides the loopback's and the identity's. One with a port is asked for at that port, as by way
+    /// of a proxy; one without, at the listener's.
     pub hosts: Vec<String>,
     /// What a program on this machine is taken for.
     pub loopback: Loopback,

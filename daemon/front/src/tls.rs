@@ -2,6 +2,7 @@
 //! `plain` answers. What is agreed on is `identity`'s.
 
 use std::io;
+use std::pin::Pin;
 
 use identity::Identity;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -24,7 +25,7 @@ pub(crate) enum Begun<S> {
 
 /// What was agreed on.
 pub(crate) struct Secured<S> {
-    pub(crate) stream: TlsStream<S>,
+    pub(crate) stream: Pin<Box<TlsStream<S>>>,
     pub(crate) protocol: Protocol,
     /// Whom the client wants, if it said so.
     pub(crate) server_name: Option<Box<str>>,
@@ -61,7 +62,7 @@ impl Handshakes {
         // The keys are agreed on and signed for here; what follows is waiting.
         let rest = hello.into_stream(identity.server_config());
         drop(turn);
-        let stream = rest.await?;
+        let stream = Box::pin(rest.await?);
         let protocol = match stream.get_ref().1.alpn_protocol() {
             Some(b"h2") => Protocol::Http2,
             _ => Protocol::Http1,

@@ -25,6 +25,7 @@ pub(crate) struct Authority {
     signer: CertificateDer<'static>,
     key: KeyPair,
     permitted: Vec<String>,
+    not_before: i64,
     not_after: i64,
 }
 
@@ -68,7 +69,14 @@ impl Authority {
             Some(NameConstraints { permitted_subtrees: subtrees(&permitted), excluded_subtrees: Vec::new() });
         let signer_der = signer.signed_by(&key, &Issuer::from_params(&root, &root_key))?.der().clone();
         root_key.zeroize();
-        Ok(Self { root: root_der, signer: signer_der, key, permitted, not_after: not_after - DAY })
+        Ok(Self {
+            root: root_der,
+            signer: signer_der,
+            key,
+            permitted,
+            not_before,
+            not_after: not_after - DAY,
+        })
     }
 
     /// Reads what [`to_pem`](Self::to_pem) wrote. The error says what is wrong.
@@ -80,8 +88,9 @@ impl Authority {
         let [signer, root] =
             <[_; 2]>::try_from(certificates).map_err(|_| "there are not two certificates in it")?;
         let permitted = checked(&root, &signer, &key)?;
-        let not_after = Facts::of(&signer).ok_or("its signing certificate is none")?.not_after;
-        Ok(Self { root, signer, key, permitted, not_after })
+        let Facts { not_before, not_after, .. } =
+            Facts::of(&signer).ok_or("its signing certificate is none")?;
+        Ok(Self { root, signer, key, permitted, not_before, not_after })
     }
 
     /// All of it, as it is kept: in one file, so that there is all of it or nothing.
@@ -145,6 +154,11 @@ impl Authority {
     /// The names that it may sign for, and those below.
     pub(crate) fn permitted(&self) -> &[String] {
         &self.permitted
+    }
+
+    /// When the build was made by which the box was born.
+    pub(crate) fn build_date(&self) -> i64 {
+        self.not_before + DAY
     }
 
     pub(crate) fn not_after(&self) -> i64 {

@@ -1,7 +1,7 @@
 //! The folder of an identity: which files there are, and in which order they come to be, so that a power cut between any two of
 //! them leaves a whole identity or none.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,16 +17,29 @@ use crate::leaf::Leaf;
 pub(crate) struct Folder {
     authority: PathBuf,
     leaf: PathBuf,
+    lock: PathBuf,
+}
+
+/// Whoever holds it opens the identity and nobody else does, in any process: else two that start at once would be two boxes.
+pub(crate) struct Turn {
+    _held: File,
 }
 
 impl Folder {
     /// Makes it if need be.
-    pub(crate) fn open(path: &Path) -> Result<Self, IdentityError> {
+    pub(crate) fn open(path: &Path) -> Result<(Self, Turn), IdentityError> {
         let failed = |action| move |source| IdentityError::Io { action, path: path.to_owned(), source };
         durable::make_private_folder(path).map_err(failed("make"))?;
-        // Nobody else writes here: what is staged was left by a process that was killed, and may hold a key.
+        let folder = Self {
+            authority: path.join("authority.pem"),
+            leaf: path.join("server.pem"),
+            lock: path.join(".lock"),
+        };
+        let held = File::create(&folder.lock).and_then(|file| file.lock().map(|()| file));
+        let turn = Turn { _held: held.map_err(failed("lock"))? };
+        // What is staged was left by a process that was killed, and may hold a key.
         durable::sweep(path, Duration::ZERO).map_err(failed("list"))?;
-        Ok(Self { authority: path.join("authority.pem"), leaf: path.join("server.pem") })
+        Ok((folder, turn))
     }
 
     /// The authority, unless the box was not born yet.

@@ -2,6 +2,7 @@
 //! is `authority`'s and `leaf`'s.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -33,6 +34,16 @@ pub struct Config {
     /// A certificate that the owner has for the box.
     pub own: Option<OwnCertificate>,
 }
+
+impl Config {
+    /// What time it is, within what certificates can hold.
+    fn clock(&self) -> i64 {
+        (self.now)().clamp(0, LATEST)
+    }
+}
+
+/// In the year 9892.
+const LATEST: i64 = 250_000_000_000;
 
 /// Who the box is. A clone is cheap, and the same identity.
 #[derive(Clone)]
@@ -86,6 +97,12 @@ pub enum Refreshed {
     Loaded,
 }
 
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Identity").field(&self.0.id).finish()
+    }
+}
+
 /// How long the box's addresses must have been the same before it gets a certificate for them: while a network comes up they
 /// come one by one.
 const SETTLED_AFTER: i64 = 30;
@@ -96,14 +113,17 @@ impl Identity {
     /// # Errors
     /// If what is there is damaged, which is left alone; what the disk says. An owner's certificate that is not good is
     /// a warning.
-    pub fn open(folder: &Path, config: Config) -> Result<Self, IdentityError> {
-        let folder = Folder::open(folder)?;
-        let now = (config.now)();
+    pub fn open(folder: &Path, mut config: Config) -> Result<Self, IdentityError> {
+        let (folder, _turn) = Folder::open(folder)?;
+        let now = config.clock();
         let at = Moment { now, build_date: config.build_date };
         let authority = match folder.authority()? {
             Some(authority) => authority,
             None => folder.keep_authority(Authority::born(&config.names.hostname, at)?)?,
         };
+        // An earlier version may have come back since.
+        config.build_date = config.build_date.max(authority.build_date());
+        let at = Moment { now, build_date: config.build_date };
         let id = authority.id();
         let label = label(&id);
         let names = config.names.with_label(&label);
@@ -172,7 +192,7 @@ impl Identity {
         let here = addresses.iter().map(IpAddr::to_canonical).collect();
         *self.0.addresses.write().unwrap_or_else(PoisonError::into_inner) = here;
         let mut held = self.held();
-        let now = (self.0.config.now)();
+        let now = self.0.config.clock();
         let at = Moment { now, build_date: self.0.config.build_date };
         if let Some(own) = self.0.config.own.as_ref().and_then(|paths| held.own.look(paths, at)) {
             self.0.serving.serve_own(own);
@@ -208,7 +228,7 @@ impl Identity {
     pub fn status(&self) -> Status {
         let held = self.held();
         let own = self.0.serving.own();
-        let now = (self.0.config.now)();
+        let now = self.0.config.clock();
         let local = held.leaf.facts();
         let facts = own.as_ref().map_or(local, Own::facts);
         Status {

@@ -1,5 +1,8 @@
 //! Where the audit log begins and ends. The log itself is a file of `access`'s.
 
+use std::fmt;
+use std::str::FromStr;
+
 use rusqlite::{OptionalExtension as _, params};
 
 use crate::{State, StateError};
@@ -11,6 +14,37 @@ pub struct AuditPosition {
     pub seq: u64,
     /// SHA-256; zeros before the first.
     pub hash: [u8; 32],
+}
+
+/// Its number, a colon, and its hash in hex.
+impl fmt::Display for AuditPosition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.seq)?;
+        self.hash.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A text is no position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a position is a number, a colon and 64 hexadecimal digits")]
+pub struct InvalidAuditPosition;
+
+impl FromStr for AuditPosition {
+    type Err = InvalidAuditPosition;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAuditPosition> {
+        let (seq, hex) = text.split_once(':').ok_or(InvalidAuditPosition)?;
+        let seq = seq.parse().map_err(|_| InvalidAuditPosition)?;
+        if hex.len() != 64 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(InvalidAuditPosition);
+        }
+        let mut hash = [0; 32];
+        for (place, byte) in hash.iter_mut().enumerate() {
+            let digits = &hex[2 * place..2 * place + 2];
+            *byte = u8::from_str_radix(digits, 16).map_err(|_| InvalidAuditPosition)?;
+        }
+        Ok(Self { seq, hash })
+    }
 }
 
 /// Both ends of the audit log.

@@ -33,3 +33,22 @@ pub(crate) fn add(
     transaction.execute(insert, params![kind.name(), label, created])?;
     Ok(Owner(transaction.last_insert_rowid().cast_unsigned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Clock, State};
+
+    #[test]
+    fn the_number_of_somebody_who_is_gone_is_nobodys() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let open = || State::open(folder.path(), Clock::of(|| 0)).unwrap();
+        let made =
+            |state: &State| state.write(|transaction| add(transaction, PrincipalKind::Key, "k", 0)).unwrap();
+
+        let first = made(&open());
+        open().write(|transaction| Ok(transaction.execute("DELETE FROM principals", [])?)).unwrap();
+
+        assert!(first > Owner::default() && made(&open()) > first);
+    }
+}

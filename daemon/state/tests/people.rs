@@ -101,4 +101,9 @@ fn the_ends_of_the_audit_log_are_kept() {
     state.keep_audit_ends(&ends).unwrap();
 
     assert_eq!(open(folder.path()).audit_ends().unwrap(), Some(ends));
+    assert_eq!(ends.last.to_string().parse(), Ok(ends.last));
+    for wrong in ["", "9", "9:", "9:09", &format!("9:{}", "é".repeat(32)), &format!("x:{}", "0".repeat(64))]
+    {
+        assert!(wrong.parse::<AuditPosition>().is_err(), "{wrong}");
+    }
 }

@@ -513,9 +513,11 @@ fn a_key_that_cannot_be_understood_lets_nobody_in() {
     hob.access.parts.state.add_key(&key).unwrap();
     let clock = Clock::of(|| NOW);
     let state = hob.access.parts.state.clone();
-    let folder = hob.folder.path().to_owned();
+    let Hob { folder, access, .. } = hob;
+    drop(access);
 
-    let config = Config { clock, runtime_dir: folder.clone(), audit_dir: folder, provision: None };
+    let (runtime_dir, audit_dir) = (folder.path().into(), folder.path().into());
+    let config = Config { clock, runtime_dir, audit_dir, provision: None };
     let error = Access::open(state, config).unwrap_err();
 
     assert!(

@@ -1,7 +1,7 @@
 //! The files of the audit log: `audit-N.jsonl`, each named for its first entry, each entry synced before it counts. What a line
 //! says is `entry`'s; whether the whole is what was written, `verify`'s.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -23,6 +23,8 @@ const MOST_ASIDE: usize = 64 << 10;
 #[derive(Debug)]
 pub(super) struct Log {
     folder: PathBuf,
+    /// Two who write would each break the other's chain.
+    _lock: File,
     reserve: Reserve,
     /// The oldest first.
     files: Vec<Numbered>,
@@ -66,15 +68,8 @@ pub(super) struct Oldest {
 impl Log {
     /// Opens what is there and finds where to go on.
     pub(super) fn open(folder: &Path, known: Option<AuditEnds>) -> Result<(Self, Vec<Notice>), AuditError> {
-        Self::open_with(folder, known, (MOST_BYTES, MOST_FILES))
-    }
-
-    pub(super) fn open_with(
-        folder: &Path,
-        known: Option<AuditEnds>,
-        (most_bytes, most_files): (u64, usize),
-    ) -> Result<(Self, Vec<Notice>), AuditError> {
         make(folder).map_err(|source| failed("make", folder, source))?;
+        let lock = lock(folder)?;
         let mut files = list(folder)?;
         let mut ends = known.unwrap_or_default();
         // What was to be removed when the power went.
@@ -115,7 +110,17 @@ impl Log {
         }
         let reserve = Reserve::of(folder);
         reserve.take();
-        let log = Self { folder: folder.into(), reserve, files, current, ends, most_bytes, most_files };
+        let (most_bytes, most_files) = (MOST_BYTES, MOST_FILES);
+        let log = Self {
+            folder: folder.into(),
+            _lock: lock,
+            reserve,
+            files,
+            current,
+            ends,
+            most_bytes,
+            most_files,
+        };
         Ok((log, notices))
     }
 
@@ -184,6 +189,11 @@ impl Log {
     /// Removes it.
     pub(super) fn remove(&self, oldest: &Oldest) -> Result<(), AuditError> {
         platform::durable::remove(&oldest.path).map_err(|source| failed("remove", &oldest.path, source))
+    }
+
+    #[cfg(test)]
+    pub(super) fn limit_for_test(&mut self, most_bytes: u64, most_files: usize) {
+        (self.most_bytes, self.most_files) = (most_bytes, most_files);
     }
 
     #[cfg(test)]
@@ -387,6 +397,18 @@ fn list(folder: &Path) -> Result<Vec<Numbered>, AuditError> {
 
 const PREFIX: &str = "audit-";
 const SUFFIX: &str = ".jsonl";
+
+/// Ends with its process, however that ends.
+fn lock(folder: &Path) -> Result<File, AuditError> {
+    let path = folder.join(".lock");
+    let opened = OpenOptions::new().create(true).append(true).open(&path);
+    let file = opened.map_err(|source| failed("lock", &path, source))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(AuditError::InUse { path: folder.into() }),
+        Err(TryLockError::Error(source)) => Err(failed("lock", &path, source)),
+    }
+}
 
 fn make(folder: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use state::{AuditEnds, Clock, State, StateError};
+use state::{Clock, State, StateError};
 
 use crate::lock;
 use refusals::{Refusals, Verdict};
@@ -24,6 +24,7 @@ use refusals::{Refusals, Verdict};
 pub use entry::{Action, Entry, InvalidEntry, Outcome};
 pub(crate) use entry::{is_print, printable};
 pub use log::Entries;
+pub use state::{AuditEnds, AuditPosition};
 pub use verify::{Finding, Report, verify};
 
 /// Something to be written down.
@@ -74,6 +75,12 @@ pub enum AuditError {
         path: PathBuf,
         /// Why not.
         source: io::Error,
+    },
+    /// Another process writes it.
+    #[error("another hob writes the audit log in {path}: stop that one first", path = path.display())]
+    InUse {
+        /// Where.
+        path: PathBuf,
     },
     /// The state refuses to keep where the log ends.
     #[error("cannot keep where the audit log ends: {0}; nothing is changed that cannot be written there")]

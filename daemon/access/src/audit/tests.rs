@@ -36,11 +36,7 @@ impl Place {
     /// With so small files that each holds two entries, or three.
     fn open_small(&self, most_files: usize) -> Audit {
         let audit = self.open();
-        let known = audit.state.audit_ends().unwrap();
-        let (log, noticed) =
-            log::Log::open_with(&self.folder.path().join("audit"), known, (600, most_files)).unwrap();
-        assert!(noticed.is_empty(), "{noticed:?}");
-        lock(&audit.written).log = log;
+        lock(&audit.written).log.limit_for_test(600, most_files);
         audit
     }
 
@@ -49,7 +45,7 @@ impl Place {
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .collect();
-        files.retain(|path| !path.ends_with("reserve"));
+        files.retain(|path| !path.ends_with("reserve") && !path.ends_with(".lock"));
         files.sort();
         files
     }
@@ -106,6 +102,16 @@ fn what_is_written_is_read_back_and_is_whole_over_restarts() {
     assert_eq!(entries(&audit, 3).iter().map(|entry| entry.seq).collect::<Vec<_>>(), [4, 5]);
     assert_eq!(entries(&audit, 0)[0].time, "2026-09-21T14:13:20Z");
     assert_eq!(entries(&audit, 5), []);
+}
+
+#[test]
+fn two_do_not_write_it_at_once() {
+    let place = Place::new();
+    let audit = place.open();
+
+    assert!(matches!(place.try_open(), Err(AuditError::InUse { .. })));
+    drop(audit);
+    assert!(place.try_open().is_ok());
 }
 
 #[test]
@@ -180,6 +186,25 @@ fn a_tail_that_was_cut_off_is_told_at_the_start_and_stays_missing() {
     drop(audit);
     assert_eq!(entries(&place.open(), 5).len(), 2);
     assert_eq!(findings(&place.open()), [Finding::Missing { from: 4, to: 5 }]);
+}
+
+#[test]
+fn what_is_cut_off_while_the_box_runs_is_missed_by_a_check() {
+    for left in [0, 2] {
+        let place = Place::new();
+        let audit = place.open();
+        record_all(&audit, 3);
+        place.tamper(|lines| owned(lines[..left].to_vec()));
+
+        let from = left as u64 + 1;
+        assert_eq!(findings(&audit), [Finding::Missing { from, to: 3 }]);
+    }
+    let place = Place::new();
+    let audit = place.open();
+    record_all(&audit, 3);
+    let ends = AuditEnds { last: AuditPosition { hash: [7; 32], ..audit.ends().last }, ..audit.ends() };
+    let report = verify(audit.entries(0).unwrap(), Some(ends)).unwrap();
+    assert_eq!(report.findings, [Finding::OtherEnd { seq: 3 }]);
 }
 
 #[test]

@@ -1,10 +1,7 @@
 //! Bodies of this family: JSON, read strictly, and only where the headers say that it is JSON as well. A page of somebody else's
 //! can send a form without the browser asking anybody, but not that.
 
-use axum::{
-    body::Body,
-    extract::{FromRequest, Request},
-};
+use axum::extract::{FromRequest, Request};
 use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 
@@ -27,6 +24,6 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Typed<T> {
         if !kind.eq_ignore_ascii_case("application/json") {
             return Err(Error::NotJson.into());
         }
-        Ok(Self(body::typed(Body::from(request.into_body()), COMMAND_BYTES).await?))
+        Ok(Self(body::typed(request.into_body(), COMMAND_BYTES).await?))
     }
 }

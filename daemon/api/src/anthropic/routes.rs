@@ -43,8 +43,9 @@ pub(super) async fn create(
     let request = Request::try_from(body::typed::<MessagesRequest>(body, CONVERSATION_BYTES).await?)?;
     let model = request.asked.model.clone();
     let running = api.prepare(request.asked).await?.begin(&api).await?;
-    let reply =
-        Reply::new(identifier::fresh("msg_"), model, request.telling, request.max_tokens).to(request_id);
+    // What its key allows is its limit as well.
+    let max_tokens = request.max_tokens.min(api.caller.most_output().unwrap_or(u32::MAX));
+    let reply = Reply::new(identifier::fresh("msg_"), model, request.telling, max_tokens).to(request_id);
     match request.framing {
         Framing::Whole => Ok(object(&reply.whole(running.finish().await?))),
         Framing::Events => {

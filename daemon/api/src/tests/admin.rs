@@ -119,7 +119,8 @@ async fn somebody_signs_in_is_known_and_signs_out() {
     let sessions = rig.as_person(&session, Method::GET, "/admin/api/sessions", None).await.json();
     let current: Vec<_> =
         sessions["sessions"].as_array().unwrap().iter().map(|s| s["current"] == true).collect();
-    assert_eq!(current, [false, true]);
+    assert_eq!(current.iter().map(|is: &bool| u32::from(*is)).sum::<u32>(), 1, "of two, one asks");
+    assert_eq!(current.len(), 2);
 
     let out = rig.as_person(&session, Method::POST, "/admin/api/logout", None).await;
     assert!(
@@ -229,9 +230,8 @@ async fn a_password_is_reset_by_the_operator_alone_who_alone_sees_the_code() {
 }
 
 #[tokio::test]
-async fn what_is_refused_and_what_is_removed_is_in_the_audit_log_and_no_secret_is() {
+async fn the_claim_and_what_is_removed_is_in_the_audit_log_and_no_secret_is() {
     let (rig, _) = Rig::claimed().await;
-    rig.ask(&Caller::nobody(), Method::GET, "/admin/api/keys", None).await;
     let writer = rig.by_key(&rig.key(scopes(&[Scope::ModelsWrite])));
     rig.ask(&writer, Method::DELETE, "/api/delete", Some(json!({"model": "gone"}))).await;
 
@@ -244,7 +244,6 @@ async fn what_is_refused_and_what_is_removed_is_in_the_audit_log_and_no_secret_i
         .collect();
     for expected in [
         "\"claim\" \"ada\" \"done\"",
-        "\"request\" \"GET /admin/api/keys\" \"refused\"",
         "\"model.remove\" \"gone:latest\" \"done\"",
         "\"model.remove\" \"gone:latest\" \"failed\"",
     ] {

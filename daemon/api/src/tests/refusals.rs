@@ -79,10 +79,13 @@ async fn lists_of_models_are_refused_as_whoever_asks_expects_it() {
 #[tokio::test]
 async fn what_anybody_could_read_or_change_on_its_way_does_not_go_over_plain_http() {
     let rig = Rig::new();
-    for (method, path) in
-        [(Method::POST, "/claim"), (Method::POST, "/admin/api/login"), (Method::GET, "/trust")]
-    {
-        let refused = rig.send(&Caller::nobody(), Way::Plaintext, request(method, path, None)).await;
+    for (method, path) in [
+        (Method::POST, "/claim"),
+        (Method::POST, "/admin/api/login"),
+        (Method::GET, "/trust"),
+        (Method::GET, "/admin/api/models"),
+    ] {
+        let refused = rig.send(&Caller::local(), Way::Plaintext, request(method, path, None)).await;
         assert_eq!(refused.status, StatusCode::FORBIDDEN, "{path}");
     }
     let health = rig.send(&Caller::nobody(), Way::Plaintext, request(Method::GET, "/healthz", None)).await;

@@ -26,7 +26,6 @@ async fn whoever_may_open_the_admin_socket_is_the_operator() {
 }
 
 #[tokio::test]
-#[expect(clippy::disallowed_methods, reason = "stands for systemd, which opens sockets as well")]
 async fn what_systemd_opened_is_taken_over_if_it_is_what_it_should_be() {
     let opened = |address: &str| OwnedFd::from(TcpListener::bind(address).unwrap());
     let listener = front::adopt(Kind::Loopback, opened("127.0.0.1:0")).unwrap();
@@ -37,6 +36,20 @@ async fn what_systemd_opened_is_taken_over_if_it_is_what_it_should_be() {
     assert!(matches!(front::adopt_admin(opened("127.0.0.1:0")), Err(BindError::Unsuitable(_))));
     let datagrams = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     assert!(matches!(front::adopt(Kind::Loopback, datagrams.into()), Err(BindError::Unsuitable(_))));
+}
+
+#[tokio::test]
+async fn everywhere_is_by_both_protocols_of_the_internet() {
+    let door = Door::lan(app(), Limits::default());
+    let listener = front::bind(Kind::Lan(door.identity()), "[::]:0".parse().unwrap()).unwrap();
+    let address = listener.address().unwrap();
+    assert!(listener.to_string().starts_with("https://"));
+    std::net::TcpStream::connect(("127.0.0.1", address.port())).unwrap();
+    if address.is_ipv6() {
+        std::net::TcpStream::connect(("::1", address.port())).unwrap();
+    }
+    let taken = front::bind(Kind::Lan(door.identity()), address);
+    assert!(matches!(taken, Err(BindError::LanInUse { .. })));
 }
 
 #[tokio::test]

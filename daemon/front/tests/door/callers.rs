@@ -1,5 +1,6 @@
 //! Who asks: credentials, forwarded requests, cookies of browsers, and what is said to those who are refused.
 
+use access::{Caller, Origin, Password, PersonName, Visitor, Way};
 use front::{Limits, Loopback};
 
 use tokio::time::timeout;
@@ -117,6 +118,26 @@ async fn pages_of_the_network_are_our_own_and_those_that_were_named() {
     // curl sends the same type, and neither header.
     let curl = "Content-Type: application/x-www-form-urlencoded\r\n";
     assert_eq!(door.ask_tls("POST /echo", curl, b"{}").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_session_is_its_browsers_by_tls_and_on_this_machine_until_it_ends() {
+    let door = Door::lan(app(), Limits::default());
+    let (name, password) =
+        ("ada".parse::<PersonName>().unwrap(), "correct horse".parse::<Password>().unwrap());
+    door.access.reset_password(&Caller::operator(), &name, &password).unwrap();
+    let origin = Origin { way: Way::Lan, address: Some([127, 0, 0, 1].into()) };
+    let signed_in = door.access.sign_in(&name, &password, &Visitor { origin, agent: "" }).unwrap();
+    let cookie = format!("Cookie: __Host-hob={}\r\n", signed_in.session.unwrap().reveal());
+
+    assert!(door.ask_tls("GET /who", &cookie, b"").await.body.contains("ada"));
+    assert!(door.ask_tls("POST /who", &format!("{cookie}{OWN_PAGE}"), b"").await.body.contains("ada"));
+    let own = format!("{cookie}Origin: https://{}\r\n", door.authority());
+    assert!(door.ask_tls("POST /who", &own, b"").await.body.contains("ada"));
+    assert_eq!(door.ask_tls("POST /who", &cookie, b"").await.status, 403);
+
+    door.access.sign_out(&signed_in.caller).unwrap();
+    assert_eq!(door.ask_tls("GET /who", &cookie, b"").await.body, "Lan Nobody");
 }
 
 #[tokio::test]

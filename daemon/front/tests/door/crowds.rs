@@ -75,6 +75,25 @@ async fn programs_on_this_machine_are_not_counted_and_find_a_place() {
 }
 
 #[tokio::test]
+async fn a_full_network_leaves_room_for_this_machine() {
+    let limits = Limits {
+        connections: 16,
+        connections_per_address: 100,
+        unauthenticated_per_address: 100,
+        handshake_time: PATIENCE * 2,
+        ..Limits::default()
+    };
+    let door = Door::lan(app(), limits);
+    let mut held = Vec::new();
+    for _ in 0..40 {
+        held.push(connect(&door, [127, 0, 0, 1]).await);
+    }
+    let socket = TcpStream::connect(door.near).await.unwrap();
+    let host = format!("Host: {}\r\n", door.near);
+    assert_eq!(exchange(socket, "GET /", &host, b"").await.status, 200);
+}
+
+#[tokio::test]
 async fn an_address_gets_back_what_it_gives_up() {
     let door = Door::lan(app(), Limits { connections_per_address: 1, ..Limits::default() });
     for _ in 0..5 {

@@ -25,7 +25,7 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +34,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// Serves until it is dropped.
 pub(crate) struct Door {
     pub(crate) address: SocketAddr,
+    /// That of the loopback, beside another kind.
+    pub(crate) near: SocketAddr,
     identity: Option<Identity>,
     /// That may all that a key may.
     pub(crate) key: String,
@@ -95,12 +97,18 @@ impl Door {
             }
             By::AdminSocket => front::bind_admin(&folder.path().join("run/admin.sock"), None),
         };
-        let listener = listener.unwrap();
-        let (address, stop) = (listener.address().unwrap_or(anywhere), CancellationToken::new());
+        let mut listeners = vec![listener.unwrap()];
+        let address = listeners[0].address().unwrap_or(anywhere);
+        let mut near = address;
+        if by == By::Lan {
+            listeners.push(front::bind(Kind::Loopback, anywhere).unwrap());
+            near = listeners[1].address().unwrap();
+        }
+        let stop = CancellationToken::new();
         let origins = vec!["https://home.example".parse().unwrap(), "vscode-webview://*".parse().unwrap()];
         let config = Config { access: access.clone(), limits, origins, hosts: Vec::new(), loopback };
-        let serving = tokio::spawn(front::serve(vec![listener], app, config, stop.clone()));
-        Self { address, identity, key, access, serving, stop, folder }
+        let serving = tokio::spawn(front::serve(listeners, app, config, stop.clone()));
+        Self { address, near, identity, key, access, serving, stop, folder }
     }
 
     /// Head and body of the answer to a request of HTTP/1.1 with these header lines, on the loopback.
@@ -140,13 +148,19 @@ impl Door {
         name: Option<&str>,
         protocol: &[u8],
     ) -> std::io::Result<TlsStream<TcpStream>> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.identity.as_ref().unwrap().root_der().clone()).unwrap();
-        let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        config.alpn_protocols = vec![protocol.to_vec()];
+        let mut config = client(self.root(), protocol);
         config.enable_sni = name.is_some();
         let name = ServerName::try_from(name.unwrap_or(NAME).to_owned()).unwrap();
         TlsConnector::from(Arc::new(config)).connect(name, socket).await
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
+        self.identity.clone().unwrap()
+    }
+
+    /// What its clients trust.
+    pub(crate) fn root(&self) -> CertificateDer<'static> {
+        self.identity.as_ref().unwrap().root_der().clone()
     }
 
     /// A connection of HTTP/2.
@@ -170,6 +184,15 @@ impl Door {
         let ended = tokio::spawn(connection);
         Client { root: format!("https://{}", self.authority()), authority: self.authority(), requests, ended }
     }
+}
+
+/// A client of TLS that speaks one protocol.
+pub(crate) fn client(root: CertificateDer<'static>, protocol: &[u8]) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(root).unwrap();
+    let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![protocol.to_vec()];
+    config
 }
 
 fn identity(folder: &Path) -> Identity {

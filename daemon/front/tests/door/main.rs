@@ -9,6 +9,7 @@ mod harness;
 mod hosts;
 mod http1;
 mod http2;
+mod idle;
 mod memory;
 mod packed;
 mod pages;

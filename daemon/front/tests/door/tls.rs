@@ -1,16 +1,18 @@
 //! The network's door: TLS, and that every limit holds beneath it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
 use front::Limits;
-use http::{Request, StatusCode};
+use http::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{interval, timeout};
+use tokio_rustls::rustls::ClientConnection;
 
-use crate::harness::{By, Door, NAME, PATIENCE, app, endless, exchange};
+use crate::harness::{By, Door, NAME, PATIENCE, app, client, endless, exchange};
 
 #[tokio::test]
 async fn both_protocols_are_spoken_as_was_agreed() {
@@ -90,6 +92,17 @@ async fn one_slow_handshake_holds_up_no_other() {
     for _ in 0..50 {
         let mut client = TcpStream::connect(door.address).await.unwrap();
         client.write_all(b"\x16\x03\x01\x02\x00\x01").await.unwrap();
+        slow.push(client);
+    }
+    // And some that have said all that is dear to answer, and then nothing.
+    let config = client(door.root(), b"h2");
+    for _ in 0..10 {
+        let name = NAME.try_into().unwrap();
+        let mut hello = Vec::new();
+        ClientConnection::new(Arc::new(config.clone()), name).unwrap().write_tls(&mut hello).unwrap();
+        let mut client = TcpStream::connect(door.address).await.unwrap();
+        client.write_all(&hello).await.unwrap();
+        assert_ne!(timeout(PATIENCE, client.read(&mut [0; 16])).await.unwrap().unwrap(), 0);
         slow.push(client);
     }
     let asked = timeout(Duration::from_secs(4), door.ask_tls("GET /", "", b"")).await.unwrap();
@@ -218,6 +231,4 @@ async fn plaintext_of_the_network_is_for_the_networks_that_were_named() {
     };
     assert!(ask([127, 0, 0, 1]).await.ends_with("Plaintext Nobody"));
     assert_eq!(ask([127, 0, 0, 2]).await, "");
-    let request = Request::get("/").body(()).unwrap();
-    drop(request);
 }

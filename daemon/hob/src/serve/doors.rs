@@ -193,7 +193,13 @@ impl Doors {
         self.shut.push((what, reason));
     }
 
-    /// Where clients on machines are to ask, as a browser takes it.
+    /// The port of TLS.
+    pub(super) fn lan_port(&self) -> Option<u16> {
+        let lan = self.listeners.iter().find(|listener| listener.to_string().starts_with("https://"))?;
+        lan.address().map(|address| address.port())
+    }
+
+    /// Where clients are to ask, as a browser takes it.
     pub(super) fn addresses(&self) -> Vec<String> {
         self.listeners
             .iter()

@@ -123,7 +123,8 @@ impl Hob {
 
     /// What a person needs who stands before the box.
     fn introduce(&self, identity: &Identity) {
-        tracing::info!("this box is {}, at https://{}.local", identity.id(), identity.label());
+        let port = self.doors.lan_port().map(|port| format!(":{port}")).unwrap_or_default();
+        tracing::info!("this box is {}, at https://{}.local{port}", identity.id(), identity.label());
         if let Some(code) = self.upkeep.access.setup_code() {
             let code = code.reveal();
             tracing::info!(

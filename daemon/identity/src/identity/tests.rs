@@ -37,9 +37,23 @@ fn a_box_is_the_same_after_each_start_and_its_keys_are_nobody_elses() {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&place.tls()), 0o700);
         let files = fs::read_dir(place.tls()).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
-        assert_eq!(files.len(), 2);
-        assert!(files.iter().all(|path| mode(path) == 0o600), "{files:?}");
+        let keys = files.iter().filter(|path| path.extension().is_some()).collect::<Vec<_>>();
+        assert_eq!(keys.len(), 2, "{files:?}");
+        assert!(keys.iter().all(|path| mode(path) == 0o600), "{files:?}");
     }
+}
+
+#[test]
+fn a_box_that_is_started_many_times_at_once_is_one() {
+    let place = Place::new();
+
+    let ids = std::thread::scope(|scope| {
+        let starts = (0..8).map(|_| scope.spawn(|| *place.open().unwrap().id())).collect::<Vec<_>>();
+        starts.into_iter().map(|start| start.join().unwrap()).collect::<Vec<_>>()
+    });
+
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    assert_eq!(*place.open().unwrap().id(), ids[0]);
 }
 
 #[test]
@@ -134,6 +148,38 @@ fn a_clock_that_is_not_set_yet_gives_no_reason_for_another_certificate() {
     assert_eq!(look(&identity, LAN), Refreshed::Issued);
 
     assert_eq!(not_before(&identity), now - DAY);
+}
+
+#[test]
+fn an_earlier_version_makes_no_certificate_for_a_time_before_the_boxs_birth() {
+    let mut place = Place::new();
+    let (now, born) = (place.now(), place.build_date);
+    place.open().unwrap();
+    fs::remove_file(place.tls().join("server.pem")).unwrap();
+    place.build_date -= 300 * DAY;
+    place.set_clock(0);
+
+    let identity = place.open().unwrap();
+
+    assert_eq!(not_before(&identity), born - DAY);
+    place.set_clock(now);
+    place.asked_for(&identity, "nas.local").unwrap();
+}
+
+#[test]
+fn a_clock_that_says_nonsense_stops_nothing() {
+    for nonsense in [i64::MAX, i64::MIN] {
+        let place = Place::new();
+        let now = place.now();
+        place.set_clock(nonsense);
+        let identity = place.open().unwrap();
+        look(&identity, LAN);
+        identity.status();
+
+        place.set_clock(now);
+        look(&identity, LAN);
+        place.asked_for(&identity, "192.168.1.5").unwrap();
+    }
 }
 
 #[test]

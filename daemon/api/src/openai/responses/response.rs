@@ -109,6 +109,7 @@ impl FailureCode {
     fn of(error: &Error) -> Self {
         match error {
             Error::Generate(GenerateError::Media { .. }) => Self::InvalidImage,
+            Error::Generate(GenerateError::Revoked | GenerateError::Stopping) => Self::ServerError,
             error if error.status() == StatusCode::SERVICE_UNAVAILABLE => Self::RateLimitExceeded,
             error if error.status().is_client_error() => Self::InvalidPrompt,
             _ => Self::ServerError,

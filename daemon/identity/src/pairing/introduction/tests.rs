@@ -65,8 +65,8 @@ fn a_box_shows_who_it_is_and_is_told_nothing() {
 
     assert_eq!((introduction.id, &introduction.root), (*identity.id(), identity.root_der()));
     introduction.must_be(&identity.id().short().parse().unwrap()).unwrap();
-    assert_eq!(told.recv().unwrap(), Seen::Refused);
-    assert_eq!(told.recv().unwrap(), Seen::Sent(Vec::new()));
+    assert_eq!(told.recv_timeout(PATIENCE).unwrap(), Seen::Refused);
+    assert_eq!(told.recv_timeout(PATIENCE).unwrap(), Seen::Sent(Vec::new()));
 }
 
 #[test]
@@ -126,7 +126,10 @@ fn who_only_shows_anothers_root_does_not_pass_for_it() {
     let error = introduce(&address, PATIENCE).unwrap_err();
 
     assert!(matches!(error, PairingError::Certificates { .. }), "{error:?}");
-    assert_eq!((told.recv().unwrap(), told.recv().unwrap()), (Seen::Refused, Seen::Refused));
+    assert_eq!(
+        (told.recv_timeout(PATIENCE).unwrap(), told.recv_timeout(PATIENCE).unwrap()),
+        (Seen::Refused, Seen::Refused)
+    );
 }
 
 #[test]

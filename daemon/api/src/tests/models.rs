@@ -1,0 +1,136 @@
+//! Models that a key is not for: to it they are not there.
+
+use access::{Caller, Policy, Scope, Scopes, Way};
+use http::{HeaderValue, Method, Request, StatusCode};
+use serde_json::{Value, json};
+use store::{Digest, HeldBlob, Manifest, Store};
+
+use super::{Rig, request};
+
+/// A model of which nothing but the name is any good.
+fn publish(store: &Store, name: &str) {
+    let blob = |bytes: &[u8]| {
+        let mut incoming = store.begin_blob(&Digest::of(bytes)).unwrap();
+        incoming.push(bytes).unwrap();
+        incoming.finish().unwrap()
+    };
+    let held: [HeldBlob; 2] = [blob(b"{}"), blob(name.as_bytes())];
+    let [config, weights] = held.each_ref().map(|held| {
+        json!({"mediaType": "application/vnd.ollama.image.model", "digest": held.digest(), "size": held.bytes()})
+    });
+    let manifest = json!({"schemaVersion": 2, "config": config, "layers": [weights]}).to_string();
+    store.publish(&name.parse().unwrap(), &Manifest::parse(manifest.into_bytes()).unwrap(), &held).unwrap();
+}
+
+/// Whoever has a key for one model.
+fn with_key_for(rig: &Rig, model: &str) -> Caller {
+    let models = vec![format!("registry.ollama.ai/library/{model}:latest").parse().unwrap()];
+    rig.by_key(&rig.key(Policy { models, ..Policy::new(Scopes::all()) }))
+}
+
+fn asked_for(model: &str) -> Vec<(Method, String, Option<Value>)> {
+    let chat = json!({"model": model, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 5});
+    let input = json!({"model": model, "input": "a"});
+    let body = |body: Value| Some(body);
+    vec![
+        (Method::POST, "/api/show".into(), body(json!({"model": model}))),
+        (Method::POST, "/api/generate".into(), body(json!({"model": model}))),
+        (Method::POST, "/api/chat".into(), body(json!({"model": model}))),
+        (Method::POST, "/api/embed".into(), body(input.clone())),
+        (Method::POST, "/api/copy".into(), body(json!({"source": model, "destination": "mine"}))),
+        (Method::POST, "/api/push".into(), body(json!({"model": model}))),
+        (Method::POST, "/api/create".into(), body(json!({"model": "mine", "from": model}))),
+        (Method::DELETE, "/api/delete".into(), body(json!({"model": model}))),
+        (Method::GET, format!("/v1/models/{model}"), None),
+        (Method::DELETE, format!("/v1/models/{model}"), None),
+        (Method::POST, "/v1/chat/completions".into(), body(chat.clone())),
+        (Method::POST, "/v1/responses".into(), body(input.clone())),
+        (Method::POST, "/v1/embeddings".into(), body(input)),
+        (Method::POST, "/v1/messages".into(), body(chat)),
+        (Method::GET, format!("/admin/api/fit?model={model}"), None),
+    ]
+}
+
+#[tokio::test]
+async fn a_model_that_a_key_is_not_for_is_as_one_that_is_not_there() {
+    let (with, without) = (Rig::new(), Rig::new());
+    publish(&with.api.store, "secret");
+    for (method, path, body) in asked_for("secret") {
+        let hidden = with.ask(&with_key_for(&with, "mine"), method.clone(), &path, body.clone()).await;
+        let missing = without.ask(&with_key_for(&without, "mine"), method.clone(), &path, body).await;
+
+        assert_eq!(hidden.status, StatusCode::NOT_FOUND, "{method} {path}: {}", hidden.text);
+        assert_eq!((hidden.status, hidden.text), (missing.status, missing.text), "{method} {path}");
+    }
+    // Nothing of all that was done.
+    assert_eq!(
+        with.ask(&Caller::local(), Method::GET, "/v1/models/secret", None).await.status,
+        StatusCode::OK
+    );
+}
+
+#[tokio::test]
+async fn lists_leave_out_the_models_that_a_key_is_not_for() {
+    let rig = Rig::new();
+    ["mine", "secret"].into_iter().for_each(|name| publish(&rig.api.store, name));
+    let caller = with_key_for(&rig, "mine");
+    let mut of_anthropic: Request<_> = request(Method::GET, "/v1/models", None);
+    of_anthropic.headers_mut().insert("anthropic-version", HeaderValue::from_static("2023-06-01"));
+
+    let lists = [
+        rig.ask(&caller, Method::GET, "/api/tags", None).await,
+        rig.ask(&caller, Method::GET, "/v1/models", None).await,
+        rig.send(&caller, Way::Loopback, of_anthropic).await,
+    ];
+
+    for list in lists {
+        assert!(list.text.contains("mine") && !list.text.contains("secret"), "{}", list.text);
+    }
+    let all = rig.ask(&Caller::local(), Method::GET, "/api/tags", None).await;
+    assert!(all.text.contains("mine") && all.text.contains("secret"), "{}", all.text);
+}
+
+#[tokio::test]
+async fn a_key_for_some_models_makes_none_that_it_may_not_use() {
+    let rig = Rig::new();
+    publish(&rig.api.store, "mine");
+    publish(&rig.api.store, "theirs");
+    let caller = with_key_for(&rig, "mine");
+    for (path, body) in [
+        ("/api/copy", json!({"source": "mine", "destination": "theirs"})),
+        ("/api/create", json!({"model": "theirs", "from": "mine"})),
+        ("/api/pull", json!({"model": "theirs"})),
+    ] {
+        let refused = rig.ask(&caller, Method::POST, path, Some(body)).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{path}: {}", refused.text);
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_of_one_is_not_there_for_another() {
+    let rig = Rig::new();
+    let [one, other] = [(); 2].map(|()| rig.by_key(&rig.key(super::scopes(&[Scope::Infer]))));
+    let kept = state::Response {
+        id: "resp_1".into(),
+        owner: one.owner(),
+        previous: None,
+        created: super::NOW,
+        pending: false,
+        body: json!({"id": "resp_1", "background": true}).to_string(),
+        items: Vec::new(),
+    };
+    rig.api.state.keep_response(&kept, state::Limits::default()).unwrap();
+
+    let own = rig.ask(&one, Method::GET, "/v1/responses/resp_1", None).await;
+    assert_eq!(own.status, StatusCode::OK, "{}", own.text);
+    for by in [&other, &Caller::local()] {
+        for (method, path) in [
+            (Method::GET, "/v1/responses/resp_1"),
+            (Method::GET, "/v1/responses/resp_1/input_items"),
+            (Method::POST, "/v1/responses/resp_1/cancel"),
+            (Method::DELETE, "/v1/responses/resp_1"),
+        ] {
+            assert_eq!(rig.ask(by, method, path, None).await.status, StatusCode::NOT_FOUND, "{path}");
+        }
+    }
+}
