@@ -164,6 +164,12 @@ impl Hashing {
         })
     }
 
+    /// Holds the turn, and says how many wait for it.
+    #[cfg(test)]
+    pub(crate) fn hold_for_test(&self) -> (std::sync::MutexGuard<'_, ()>, impl Fn() -> usize) {
+        (lock(&self.turn), || self.waiting.load(Ordering::Acquire))
+    }
+
     fn in_turn<T>(&self, rank: Rank, work: impl FnOnce() -> Result<T, Busy>) -> Result<T, Busy> {
         let most = match rank {
             Rank::Stranger => MOST_STRANGERS,

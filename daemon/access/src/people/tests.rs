@@ -475,6 +475,28 @@ fn a_changed_password_ends_all_other_sessions_and_the_old_one() {
 }
 
 #[test]
+fn by_a_password_that_is_changed_while_it_is_checked_nobody_comes_in() {
+    let hob = Hob::claimed();
+    let people = hob.access.persons();
+    let new = people.hashing.hash(&password("battery staple"), Rank::Known).unwrap();
+    let known = people.find(&name("anna")).unwrap();
+
+    let signed_in = thread::scope(|scope| {
+        let (turn, waiting) = people.hashing.hold_for_test();
+        let signing_in = scope.spawn(|| hob.sign_in(PASSWORD, &lan(7)));
+        while waiting() == 0 {
+            thread::yield_now();
+        }
+        people.set_password(&known, new, None, (&Caller::operator(), Action::PasswordReset)).unwrap();
+        drop(turn);
+        signing_in.join().unwrap()
+    });
+
+    assert!(matches!(signed_in, Err(SignInError::Wrong)), "{signed_in:?}");
+    assert!(hob.access.sessions().is_empty());
+}
+
+#[test]
 fn a_password_is_typed_again_only_so_often() {
     let hob = Hob::claimed();
     let by = hob.caller(&hob.signed_in());
