@@ -212,7 +212,7 @@ async fn whoever_waits_for_a_key_s_end_is_told() {
 
     hob.access.revoke_key(&Caller::operator(), key.id).unwrap();
 
-    waiting.await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), waiting).await.unwrap().unwrap();
 }
 
 #[test]
