@@ -1,7 +1,7 @@
 //! Questions to whoever sits at the terminal, and secrets that are typed without being shown. Talk goes to standard error, so
 //! that a command whose output is taken can still ask.
 
-use std::io::{BufRead as _, IsTerminal as _, Read, Write as _};
+use std::io::{BufRead, IsTerminal as _, Read as _, Write as _};
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -83,7 +83,7 @@ fn hidden(question: &str) -> anyhow::Result<Secret> {
 }
 
 /// The keys that end or mend a line come as bytes, as the terminal does nothing about them meanwhile.
-fn read_typed(keys: impl Read) -> anyhow::Result<Secret> {
+fn read_typed(keys: impl BufRead) -> anyhow::Result<Secret> {
     const INTERRUPT: u8 = 3;
     const END: u8 = 4;
     const WIPE: u8 = 21;
