@@ -2,10 +2,10 @@
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
-use behaviour::Hob;
 use behaviour::lan::Lan;
+use behaviour::{Hob, Terminal};
 use serde_json::{Value, json};
 
 const PASSWORD: &str = "a longer word than most";
@@ -60,13 +60,23 @@ fn a_box_is_claimed_where_it_stands_without_a_code_and_once() {
     assert!(signs_in(&hob, PASSWORD) && !signs_in(&hob, OTHER));
 }
 
+/// A terminal that shows what is typed, as the harness's does not.
+#[expect(clippy::disallowed_methods, reason = "a shell sets the terminal up")]
+fn echoing(hob: &Hob, args: &[&str]) -> Terminal {
+    let hob = hob.command();
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", "stty echo && exec \"$0\" \"$@\""]).arg(hob.get_program()).args(args).env_clear();
+    shell.envs(hob.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    Terminal::of(shell)
+}
+
 #[test]
 fn a_password_is_asked_for_twice_and_never_shown() {
     let hob = Hob::start_empty(&[]);
     let no_terminal = refused(&hob.cli(&["claim"]));
     assert!(no_terminal.contains("--password-file"), "{no_terminal}");
 
-    let mut terminal = hob.terminal(&["claim", "--name", "ada"]);
+    let mut terminal = echoing(&hob, &["claim", "--name", "ada"]);
     terminal.wait_for("Password: ");
     terminal.enter(PASSWORD);
     let shown = terminal.wait_for("once more: ");

@@ -1,7 +1,7 @@
 //! Questions to whoever sits at the terminal, and secrets that are typed without being shown. Talk goes to standard error, so
 //! that a command whose output is taken can still ask.
 
-use std::io::{BufRead as _, IsTerminal as _, Read, Write as _};
+use std::io::{BufRead, IsTerminal as _, Read as _, Write as _};
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -71,10 +71,11 @@ pub(crate) fn secret_from(file: &Path) -> anyhow::Result<Secret> {
 
 /// One line that is not shown while it is typed.
 fn hidden(question: &str) -> anyhow::Result<Secret> {
-    show(question);
     let terminal = std::io::stdin();
     let typed = {
+        // Before the question: whoever is quick is not to be seen, nor what they type to be lost.
         let _silence = Silence::on(&terminal)?;
+        show(question);
         read_typed(terminal.lock())
     };
     show("\n");
@@ -82,7 +83,7 @@ fn hidden(question: &str) -> anyhow::Result<Secret> {
 }
 
 /// The keys that end or mend a line come as bytes, as the terminal does nothing about them meanwhile.
-fn read_typed(keys: impl Read) -> anyhow::Result<Secret> {
+fn read_typed(keys: impl BufRead) -> anyhow::Result<Secret> {
     const INTERRUPT: u8 = 3;
     const END: u8 = 4;
     const WIPE: u8 = 21;
