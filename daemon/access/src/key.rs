@@ -78,8 +78,7 @@ pub(crate) fn is_ours(text: &str) -> bool {
 pub fn parse(text: &str) -> Result<Hash, InvalidKey> {
     let key = text.strip_prefix(PREFIX).ok_or(InvalidKey::NotOurs)?;
     let (random, check) = key.split_at_checked(RANDOM).ok_or(InvalidKey::Mistyped)?;
-    let is_whole = random.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    match is_whole && check.as_bytes() == checksum(random) {
+    match check.as_bytes() == checksum(random) {
         true => Ok(Hash::of(text)),
         false => Err(InvalidKey::Mistyped),
     }

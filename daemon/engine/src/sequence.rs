@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use protocol::event::{Done, FinishReason, PromptRead};
-use protocol::{Generate, GenerateError, Owner, RequestId};
+use protocol::{Generate, GenerateError, Owner, Priority, RequestId};
 
 use crate::adapters::Scales;
 use crate::budget::Reading;
@@ -38,6 +38,7 @@ pub(crate) struct Sequence {
 pub(crate) struct Running {
     pub(crate) request: RequestId,
     pub(crate) owner: Owner,
+    pub(crate) priority: Priority,
     /// Of the model's adapters.
     pub(crate) scales: Scales,
     /// Images and recordings among the tokens, where negative numbers stand for them.
@@ -175,6 +176,7 @@ impl Running {
         Self {
             request,
             owner: work.owner,
+            priority: work.priority,
             scales,
             spans,
             held: false,

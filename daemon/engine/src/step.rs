@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::time::{Duration, Instant};
 
-use protocol::{GenerateError, Owner, RequestId};
+use protocol::{GenerateError, Owner, Priority, RequestId};
 
 use self::prefixes::WORTH_RESTORING;
 use crate::adapters::Scales;
@@ -247,13 +247,14 @@ impl Loop {
     }
 
     /// Whose place an owner without one gets: the newest of an owner with several, or else that of the one who has had
-    /// theirs for longest.
-    fn to_pause(&self, of: impl Fn(Owner) -> usize, now: Instant) -> Option<usize> {
-        let several = self.running().filter(|(_, running)| of(running.owner) > 1);
+    /// theirs for longest. Nobody gives theirs to somebody less urgent.
+    fn to_pause(&self, of: impl Fn(Owner) -> usize, urgency: Priority, now: Instant) -> Option<usize> {
+        let may_pause = || self.running().filter(|(_, running)| running.priority <= urgency);
+        let several = may_pause().filter(|(_, running)| of(running.owner) > 1);
         let newest = several.max_by_key(|(_, running)| (of(running.owner), running.since));
         let oldest = || {
             let over = |(_, running): &(usize, &Running)| now.duration_since(running.since) >= TURN;
-            self.running().filter(over).min_by_key(|(_, running)| running.since)
+            may_pause().filter(over).min_by_key(|(_, running)| running.since)
         };
         newest.or_else(oldest).map(|(at, _)| at)
     }

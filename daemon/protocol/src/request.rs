@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Message, Options, Think, Tools};
+use crate::{Message, Options, Priority, Think, Tools};
 
 /// One generation: what to read, and how to go on from there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Generate {
     /// Who asks.
     pub owner: Owner,
+    /// Whether it goes before others that wait.
+    pub priority: Priority,
     /// What the model reads.
     pub input: Input,
     /// How it samples and when it stops; complete and in range.
@@ -42,6 +44,7 @@ impl Generate {
     pub fn new(input: Input, options: Options) -> Self {
         Self {
             owner: Owner::default(),
+            priority: Priority::default(),
             input,
             options,
             overflow: Overflow::Truncate,

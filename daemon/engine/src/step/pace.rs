@@ -32,8 +32,7 @@ impl Loop {
         let held = self.running().find(|(_, running)| running.held);
         match held {
             Some((at, _)) if self.queue.any(|waiting| self.is_ready(waiting)) => Some(at),
-            _ if self.queue.is_anyone_without(of) => self.to_pause(of, now),
-            _ => None,
+            _ => self.queue.urgency_without(of).and_then(|urgency| self.to_pause(of, urgency, now)),
         }
     }
 }
