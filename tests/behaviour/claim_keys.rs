@@ -223,7 +223,8 @@ fn an_audit_log_that_was_touched_is_told_from_one_that_was_not() {
     assert!(printed(&hob.cli(&["audit", "verify"])).contains("as they were written"));
 
     let folder = hob.home.path().join(".local/share/hob/audit");
-    let file = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let file = files.into_iter().find(|file| file.extension().is_some_and(|end| end == "jsonl")).unwrap();
     let file = file.to_str().unwrap();
     printed(&hob.cli(&["audit", "verify", file]));
     let touched = std::fs::read_to_string(file).unwrap().replacen("key_", "kex_", 1);

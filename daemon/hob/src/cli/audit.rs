@@ -116,6 +116,10 @@ fn told(report: &Report) -> anyhow::Result<()> {
     for finding in &report.findings {
         say(&finding.to_string());
     }
+    anyhow::ensure!(
+        report.entries > 0 || !report.is_whole(),
+        "there is no entry in that\nhint: the files of a log are called audit-NUMBER.jsonl"
+    );
     let entries = format!("{} entries, {} to {}", report.entries, report.first, report.last.seq);
     anyhow::ensure!(report.is_whole(), "{entries}: the log is not what was written");
     say(&format!("{entries}, as they were written"));
