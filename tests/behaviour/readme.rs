@@ -26,7 +26,7 @@ fn the_first_command_of_the_readme_ends_with_an_answer() {
     let mut shell = Command::new("bash");
     shell.args(["-ec", first]).current_dir(repository).stdin(std::process::Stdio::null());
     // What these tests were built as is there already; the user's own store and daemon are left alone.
-    shell.env("PROFILE", "dev").env("HOB_MODELS__DIR", home.path().join("models"));
+    shell.env("PROFILE", "dev").env("HOB_STATE__DIR", home.path());
     shell.env("HOB_LISTEN", format!("127.0.0.1:{port}"));
 
     let output = shell.output().unwrap();

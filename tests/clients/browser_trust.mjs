@@ -57,7 +57,7 @@ assert.equal(unconfirmed[0], 400, unconfirmed[1]);
 const guessed = await ask(page, "POST", "/admin/api/keys", { name: "guessed", scopes: ["infer"], confirm: "not the password" });
 assert.ok([401, 403].includes(guessed[0]), guessed[1]);
 const made = await ask(page, "POST", "/admin/api/keys", { name: "page", scopes: ["infer"], confirm: password });
-assert.equal(made[0], 200, made[1]);
+assert.equal(made[0], 201, made[1]);
 
 // A page from elsewhere, on the same machine as the browser.
 const elsewhere = createServer((_, answer) => {

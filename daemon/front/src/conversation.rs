@@ -14,6 +14,7 @@ use http::Version;
 use http_body::{Body as _, Frame, SizeHint};
 
 use crate::request_body::Arrival;
+use crate::unread::Rest;
 
 /// What is under way on one connection. A clone is the same one.
 #[derive(Clone, Debug)]
@@ -41,11 +42,11 @@ impl Conversation {
     }
 
     /// Begins a request, which lasts as long as what is returned.
-    pub(crate) fn begin(&self, version: Version, arrival: Arc<Arrival>) -> Turn {
+    pub(crate) fn begin(&self, version: Version, arrival: Arc<Arrival>, unread: Rest) -> Turn {
         let mut state = lock(&self.0);
         state.under_way += 1;
         state.version = Some(version);
-        Turn { conversation: self.clone(), _arrival: arrival }
+        Turn { conversation: self.clone(), _arrival: arrival, _unread: unread }
     }
 
     /// In which protocol something was asked, if anything ever was.
@@ -99,6 +100,8 @@ pub(crate) struct Turn {
     conversation: Conversation,
     /// What was made of its body is there as long.
     _arrival: Arc<Arrival>,
+    /// Broken off when the answer has been sent, and no earlier.
+    _unread: Rest,
 }
 
 impl Drop for Turn {

@@ -24,6 +24,7 @@ mod seats;
 mod serve;
 mod tls;
 mod unpack;
+mod unread;
 mod wire;
 
 pub use limits::Limits;

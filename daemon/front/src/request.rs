@@ -10,7 +10,7 @@ use access::{Caller, Credential, Origin, Presented, Scope, Way};
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Version};
 use hyper::body::Incoming;
 use tower::{Layer, ServiceExt};
 use tower_http::catch_panic::{CatchPanic, ResponseForPanic};
@@ -22,6 +22,7 @@ use crate::refusal::{Family, refusal};
 use crate::refused::Refusal;
 use crate::request_body::{self, Arrival, Use};
 use crate::unpack::{self, Packing};
+use crate::unread::{self, Rest};
 use crate::{Loopback, credential, request_id};
 
 impl Door {
@@ -33,14 +34,19 @@ impl Door {
         conversation: Conversation,
     ) -> Response {
         let arrival = Arrival::begin(&self.house.memory);
-        let turn = conversation.begin(request.version(), Arc::clone(&arrival));
+        let rest = Rest::default();
+        let turn = conversation.begin(request.version(), Arc::clone(&arrival), rest.clone());
         let started = Instant::now();
         let id = request_id::of(request.headers());
         let (method, path, version) =
             (request.method().clone(), request.uri().path().to_owned(), request.version());
         let origin = Origin { way: self.way(&peer, request.headers()), address: peer.address };
         let asked = Asked { family: Family::of(&path), id: id.clone(), arrival, origin, peer };
+        let request = request.map(|body| unread::Body::new(body, &rest));
         let mut response = Arc::clone(&self).answer(request, asked).await;
+        if version == Version::HTTP_2 {
+            rest.forget().await;
+        }
         let caller = response.extensions_mut().remove::<Caller>().unwrap_or_else(Caller::nobody);
         request_id::put(response.headers_mut(), &id);
         let status = response.status();
@@ -67,7 +73,7 @@ impl Door {
         }
     }
 
-    async fn answer(self: Arc<Self>, request: Request<Incoming>, asked: Asked) -> Response {
+    async fn answer(self: Arc<Self>, request: Request<unread::Body>, asked: Asked) -> Response {
         if request.headers().len() > self.house.limits.headers {
             return asked
                 .refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the request has too many headers");
@@ -93,7 +99,7 @@ impl Door {
     }
 
     /// Finds out who asks.
-    async fn identify(&self, mut request: Request<Incoming>, asked: Asked) -> Response {
+    async fn identify(&self, mut request: Request<unread::Body>, asked: Asked) -> Response {
         let credential = credential::of(request.headers());
         let by_cookie = matches!(credential, Credential::Session(_));
         let changes = !request.method().is_safe();
@@ -122,7 +128,7 @@ impl Door {
     }
 
     /// On to the application, with a body that is within its limits.
-    async fn pass(&self, mut request: Request<Incoming>, asked: Asked) -> Response {
+    async fn pass(&self, mut request: Request<unread::Body>, asked: Asked) -> Response {
         let packing = match Packing::of(request.headers()) {
             Ok(packing) => packing,
             Err(unknown) => return cannot_unpack(&unknown, &asked),

@@ -1,3 +1,5 @@
+//! Who somebody is, by each door.
+
 use std::net::IpAddr;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::Path;

@@ -1,3 +1,5 @@
+//! What each limit lets pass, and until when it does not.
+
 use std::num::{NonZeroU32, NonZeroU64};
 
 use super::*;
