@@ -4,6 +4,7 @@ mod admin;
 mod limits;
 mod models;
 mod refusals;
+mod trust;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
