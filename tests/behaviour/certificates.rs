@@ -125,12 +125,12 @@ fn an_address_that_comes_later_gets_into_the_certificate_and_the_root_stays() {
     let hob = Hob::start_on(&lan, &[]);
     let before = shown(&hob, &lan, "localhost");
     let [.., third, fourth] = lan.address.octets();
-    let later = &format!("10.254.{third}.{fourth}");
+    let later = &format!("172.31.{third}.{fourth}");
     assert!(!verified(&before, "-verify_ip", later).status.success());
 
     lan.add_address(later.parse().unwrap());
     // As it stands in the list of what the new certificate is for.
-    hob.await_log(&format!("{later}, 127.0.0.1"), 1);
+    hob.await_log(&format!("127.0.0.1, {later}"), 1);
 
     let after = shown(&hob, &lan, "localhost");
     succeeded(verified(&after, "-verify_ip", later));

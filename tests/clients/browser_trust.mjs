@@ -89,7 +89,7 @@ assert.ok([401, 403].includes((await form).status()));
 const reads = (to) => foreign.evaluate((to) => fetch(to, { credentials: "include" }).then((answer) => answer.text()).catch(() => null), to);
 assert.equal(await reads(`${url}/admin/api/keys`), null);
 const { keys } = JSON.parse((await ask(page, "GET", "/admin/api/keys"))[1]);
-assert.deepEqual(keys.map((key) => key.name).sort(), ["page"]);
+assert.deepEqual(keys.map((key) => key.name).sort(), ["admin, by hob claim", "page"]);
 
 assert.equal((await ask(page, "POST", "/admin/api/logout"))[0], 200);
 assert.equal((await ask(page, "GET", "/admin/api/keys"))[0], 401);

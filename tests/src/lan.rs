@@ -22,17 +22,20 @@ impl Lan {
     /// A new one. Only root may make one.
     pub fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = std::process::id() % (1 << 14) * 16 + NEXT.fetch_add(1, Ordering::Relaxed) % 16;
+        // As many for each process as there are tests, and more.
+        let number = std::process::id() % (1 << 13) * 256 + NEXT.fetch_add(1, Ordering::Relaxed) % 256;
+        let name = format!("hob{number}");
+        // If somebody else has that, nothing of theirs is to be removed.
+        ip(&["netns", "add", &name]);
         // From 10.128.0.0 on, where no home begins.
         let network = u32::from(Ipv4Addr::new(10, 128, 0, 0)) + number * 4;
         let lan = Self {
-            namespace: format!("hob{number}"),
-            link: format!("hob{number}"),
+            namespace: name.clone(),
+            link: name,
             address: Ipv4Addr::from(network + 1),
             client: Ipv4Addr::from(network + 2),
         };
         let (namespace, link) = (lan.namespace.as_str(), lan.link.as_str());
-        ip(&["netns", "add", namespace]);
         ip(&["link", "add", link, "type", "veth", "peer", "name", "lan0", "netns", namespace]);
         lan.add_address(lan.address.into());
         ip(&["link", "set", link, "up"]);

@@ -279,6 +279,7 @@ impl Hob {
         let text = self.log.text.lock().unwrap();
         let lacks = |text: &mut String| text.matches(words).count() < times;
         let (text, waited) = self.log.grew.wait_timeout_while(text, PATIENCE, lacks).unwrap();
+        let text = (*text).clone();
         assert!(!waited.timed_out(), "{words:?} is not there {times} times: {text}");
     }
 

@@ -161,7 +161,7 @@ impl Keys {
             expires: new.expires,
         };
         let _changing = lock(&self.changing);
-        let owner = self.audited(by, Action::KeyMake, id, || Ok(self.state.add_key(&key)?))?;
+        let owner = self.audited(by, Action::KeyMake, (id, &key.name), || Ok(self.state.add_key(&key)?))?;
         let live = Live::new(KeyRow { owner, key, last_used: None, revoked: None }, &self.accounts)?;
         let listed = live.listed();
         self.live_mut().insert(secret.hash(), Arc::new(live));
@@ -173,10 +173,10 @@ impl Keys {
         &self,
         by: &Caller,
         action: Action,
-        id: KeyId,
+        (id, name): (KeyId, &str),
         work: impl FnOnce() -> Result<T, KeyError>,
     ) -> Result<T, KeyError> {
-        let (who, target) = (by.audited(), id.to_string());
+        let (who, target) = (by.audited(), format!("{id} {name}"));
         let event = Event { who: &who, from: by.address(), action, target: &target, outcome: Outcome::Done };
         self.audit.around(&event, work)
     }
@@ -193,7 +193,9 @@ impl Keys {
         let _changing = lock(&self.changing);
         let (hash, key) = self.find(id)?;
         let now = self.time.now();
-        self.audited(by, Action::KeyRevoke, id, || Ok(self.state.revoke_key(key.account.owner, now)?))?;
+        self.audited(by, Action::KeyRevoke, (id, &key.name), || {
+            Ok(self.state.revoke_key(key.account.owner, now)?)
+        })?;
         let gone = Live { revoked: true, ..key.again() };
         self.live_mut().insert(hash, Arc::new(gone));
         lock(&key.end).cancel();
@@ -207,7 +209,7 @@ impl Keys {
         let secret = Secret::generate();
         let shown = secret.shown();
         let owner = key.account.owner;
-        self.audited(by, Action::KeyRotate, id, || {
+        self.audited(by, Action::KeyRotate, (id, &key.name), || {
             Ok(self.state.rotate_key(owner, &secret.hash().0, &shown)?)
         })?;
         let fresh = Live { shown, ..key.again() };

@@ -6,6 +6,7 @@ mod upkeep;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use access::audit::Action;
 use access::{Access, Provision};
 use anyhow::Context as _;
 use identity::{Identity, Names, OwnCertificate};
@@ -138,6 +139,7 @@ impl Hob {
         let (stop, stopped) = (CancellationToken::new(), CancellationToken::new());
         let (api, preload) = (self.api.clone(), self.preload);
         tokio::spawn(async move { api.preload(&preload).await });
+        self.upkeep.record(Action::Start);
         let upkeep = tokio::spawn(self.upkeep.run(stopped.clone()));
         let mut serving =
             tokio::spawn(front::serve(self.doors.listeners, self.app, self.front, stop.clone()));

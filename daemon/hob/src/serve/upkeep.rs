@@ -36,7 +36,15 @@ impl Upkeep {
             let looking = std::sync::Arc::clone(&upkeep);
             tokio::task::spawn_blocking(move || looking.look()).await?;
         }
+        upkeep.record(Action::Stop);
         Ok(())
+    }
+
+    /// Puts it on the record that the daemon begins or ends. Blocks on the disk.
+    pub(super) fn record(&self, action: Action) {
+        if let Err(error) = self.access.record_own(action, env!("CARGO_PKG_VERSION"), Outcome::Done) {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the audit log cannot be written");
+        }
     }
 
     /// Blocks on the disk.
