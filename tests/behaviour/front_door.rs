@@ -249,6 +249,44 @@ fn a_changed_box_is_told_from_the_one_that_was_paired() {
 }
 
 #[test]
+fn the_commands_of_the_readme_for_the_network_work_in_their_order() {
+    let house = House::unclaimed();
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+    let section = readme.split("## On the network").nth(1).unwrap().split("```").nth(1).unwrap();
+    let password = house.home.path().join("password");
+    std::fs::write(&password, PASSWORD).unwrap();
+    let (device, address) = (&house.status()["device"], house.url().strip_prefix("https://").unwrap());
+    let here = |line: &str| {
+        line.replace("192.168.1.5:11443", address)
+            .replace("pair 192.168.1.5", &format!("pair {address}"))
+            .replace("5DU4-VW67-OOZP-K3", device["short"].as_str().unwrap())
+            .replace("hob-5du4", device["label"].as_str().unwrap())
+            // The one thing that is asked at a terminal.
+            .replace(
+                "K7RM-4XWP",
+                &format!(
+                    "{} --password-file {}",
+                    house.status()["setup_code"].as_str().unwrap(),
+                    password.display()
+                ),
+            )
+    };
+    let laptop: Vec<String> =
+        section.lines().filter_map(|line| line.strip_prefix("laptop$ ")).map(here).collect();
+    assert!(laptop.len() > 5, "{section}");
+    let folder = executable().parent().unwrap().display().to_string();
+    let script = laptop.join("\n").replace("curl ", "curl -sS --fail-with-body ");
+
+    let mut shell = house.lan.command("bash");
+    shell.args(["-ec", &script]).current_dir(house.home.path()).env("HOME", house.home.path());
+    let output = shell.env("PATH", format!("{folder}:/usr/sbin:/usr/bin:/bin")).output().unwrap();
+
+    assert!(output.status.success(), "{script}\n{output:?}");
+    let audit = house.hob.cli(&["audit", "show"]);
+    assert!(String::from_utf8_lossy(&audit.stdout).contains("phone"), "{audit:?}");
+}
+
+#[test]
 fn a_scan_finds_nothing_weak() {
     let house = House::unclaimed();
     let (address, port) = house.url().strip_prefix("https://").unwrap().rsplit_once(':').unwrap();

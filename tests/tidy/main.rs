@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("access", &["protocol", "state", "platform"]),
     ("scheduler", &["protocol", "store", "platform"]),
     ("api", &["protocol", "store", "state", "identity", "registry", "scheduler", "access"]),
-    ("front", &["protocol", "identity", "access"]),
+    ("front", &["identity", "access"]),
     ("behaviour", &["protocol"]),
     ("scripted", &["protocol", "platform", "hob"]),
 ];
