@@ -20,8 +20,8 @@ def measure(executable, rounds):
     """Rows of medians."""
     figures = {}
     port = free_port()
-    settings = dict(HOB_LAN=f"127.0.0.1:{port}", HOB_LIMITS__CONNECTIONS="8000", HOB_LIMITS__PER_ADDRESS="8000",
-                    HOB_LIMITS__UNIDENTIFIED_PER_ADDRESS="8000", HOB_LIMITS__HEADER_TIME="10m")
+    settings = dict(HOB_LAN=f"127.0.0.1:{port}", HOB_LIMITS__CONNECTIONS="8000", HOB_LIMITS__CONNECTIONS_PER_ADDRESS="8000",
+                    HOB_LIMITS__UNAUTHENTICATED_PER_ADDRESS="8000", HOB_LIMITS__HEADER_TIME="10m")
     with Hob("hob", executable, "smollm2", 8, 4096, **settings) as hob:
         door = Door(hob, executable, port)
         for _ in range(rounds):
@@ -99,8 +99,8 @@ class Door:
     def handshakes_of_openssl(self):
         port = free_port()
         tls = self.home / ".local/share/hob/tls"
-        server = subprocess.Popen(["openssl", "s_server", "-accept", str(port), "-quiet", "-cert", tls / "leaf.pem", "-key", tls / "leaf.key",
-                                   "-cert_chain", tls / "chain.pem"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        server = subprocess.Popen(["openssl", "s_server", "-accept", str(port), "-quiet", "-cert", tls / "server.pem", "-key", tls / "server.pem",
+                                   "-cert_chain", tls / "authority.pem"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             while True:
                 with socket.socket() as probe:

@@ -554,7 +554,7 @@ fn what_was_done_is_in_the_log_by_whom_and_from_where_and_no_secret_is() {
             ("person:Anna", Action::SignOut, Outcome::Done),
         ]
     );
-    assert_eq!(audited[1].target, key.id.to_string());
+    assert_eq!(audited[1].target, format!("{} laptop", key.id));
     assert_eq!((audited[1].from, audited[3].from), (Some(address(7)), Some(address(8))));
     let text = hob.access.audit_entries(0).unwrap().map(Result::unwrap).collect::<String>();
     for never in [PASSWORD, "wrong horse", secret.reveal(), signed_in.session.unwrap().reveal(), &code] {
