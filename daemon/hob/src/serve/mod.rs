@@ -156,7 +156,9 @@ impl Hob {
         if tokio::time::timeout(self.drain, ended).await.is_err() {
             tracing::warn!("answers were cut off");
             self.api.cut();
-            let _said = tokio::time::timeout(LAST_WORDS, serving).await;
+            if !serving.is_finished() {
+                let _said = tokio::time::timeout(LAST_WORDS, serving).await;
+            }
         }
         self.api.stop().await;
         self.scheduler.shutdown().await;
