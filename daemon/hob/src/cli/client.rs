@@ -95,7 +95,8 @@ impl Client {
                     .with_context(|| format!("what '{}' is trusted by is damaged", paired.name()))?;
                 builder = builder.https_only(true).tls_certs_only([root]);
                 builder = builder.dns_resolver(Toward(paired.address().host()));
-                key = key.or_else(|| paired.key().map(|key| key.expose()));
+                // Another's would be known to this box from then on.
+                key = paired.key().map(|key| key.expose()).or(key);
                 own_url(paired)
             }
         };

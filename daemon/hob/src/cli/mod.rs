@@ -32,6 +32,7 @@ mod trust;
 mod wrap;
 
 use std::io::Write;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -151,10 +152,17 @@ impl Context {
         Client::new(self.destination()?, self.settings.client_key.as_ref())
     }
 
-    /// For what only those may do who administer a box: this machine's by its socket, unless there is a key to show.
+    /// For what only those may do who administer a box: this machine's by its socket, and where that is not for this user by a key,
+    /// if there is one to show. Anybody may listen at a port, and would be shown it.
     fn administration(&self) -> anyhow::Result<Client> {
         let key = self.settings.client_key.as_ref();
-        Client::new(if key.is_some() { self.destination()? } else { self.administered()? }, key)
+        let destination = match self.administered()? {
+            Destination::Socket(path) if key.is_some() && UnixStream::connect(&path).is_err() => {
+                self.destination()?
+            }
+            destination => destination,
+        };
+        Client::new(destination, key)
     }
 
     /// A loopback address that was typed is another daemon's unless our settings name it; one from the environment is where

@@ -11,6 +11,8 @@ use super::surroundings::{FOLDERS, Surroundings};
 pub(super) struct Environment {
     /// Settings by their dotted name, from Hob's own variables.
     pub(super) own: Vec<(String, String)>,
+    /// Names of variables that look like ours and are none.
+    pub(super) mistaken: Vec<String>,
     /// Settings by their dotted name, from Ollama's variables.
     pub(super) aliases: Vec<(String, String)>,
     /// Where systemd wants state.
@@ -68,6 +70,8 @@ impl Environment {
         let mut own: Vec<_> =
             variables.iter().filter_map(|(name, value)| Some((key(name)?, value.clone()))).collect();
         own.sort();
+        let mut mistaken: Vec<_> = variables.keys().filter(|name| is_mistaken(name)).cloned().collect();
+        mistaken.sort();
         let mut aliases: Vec<_> = ALIASES
             .iter()
             .filter_map(|(name, key)| Some(((*key).to_owned(), variables.get(*name)?.clone())))
@@ -79,6 +83,7 @@ impl Environment {
         }
         Self {
             own,
+            mistaken,
             aliases,
             state_directory: variables.get("STATE_DIRECTORY").cloned(),
             runtime_directory: variables.get("RUNTIME_DIRECTORY").cloned(),
@@ -100,6 +105,14 @@ fn surroundings(variables: &HashMap<String, String>) -> Surroundings {
     }
 }
 
+/// The scripts' own, which find their downloads by it.
+const OF_SCRIPTS: &str = "HOB_CACHE";
+
+/// A variable that looks like ours and is none: whoever set it believes that it does something.
+fn is_mistaken(name: &str) -> bool {
+    name.starts_with("HOB_") && name != OF_SCRIPTS && key(name).is_none()
+}
+
 fn key(name: &str) -> Option<String> {
     let rest = name.strip_prefix("HOB_")?;
     let ours = PLAIN.contains(&name) || rest.contains("__");
@@ -116,10 +129,12 @@ mod tests {
         let environment = Environment::of([
             variable("HOB_MODELS__DIR", "/a"),
             variable("HOB_CACHE", "/not/a/setting"),
+            variable("HOB_LOOPBACK_REQUIRE_KEY", "true"),
             variable("OLLAMA_MODELS", " \"/b\" "),
             variable("OLLAMA_KEEP_ALIVE", ""),
         ]);
         assert_eq!(environment.own, [variable("models.dir", "/a")]);
         assert_eq!(environment.aliases, [variable("models.dir", "/b")]);
+        assert_eq!(environment.mistaken, ["HOB_LOOPBACK_REQUIRE_KEY"]);
     }
 }

@@ -162,6 +162,12 @@ pub(super) struct Cli {
 
 /// Lays the layers over each other.
 pub(super) fn read(user: &Path, environment: &Environment) -> anyhow::Result<Raw> {
+    if let Some(name) = environment.mistaken.first() {
+        anyhow::bail!(
+            "the variable {name} is no setting; where a setting has a section there are two underscores between them, as in \
+             HOB_MODELS__DIR"
+        );
+    }
     let mut builder = Config::builder();
     for path in files(user) {
         builder = builder.add_source(File::from(path).format(FileFormat::Toml));
