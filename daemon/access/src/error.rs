@@ -17,7 +17,7 @@ use crate::person::{InvalidPersonName, PersonName};
 pub enum Denied {
     /// What was presented is a key of something else.
     #[error(
-        "this is not a key of hob's: those begin with \"hob_\", and whoever owns the box makes them with `hob key create`"
+        "this is not a key of hob's: those begin with \"hob_\", and whoever owns the box makes them with `hob key create NAME`"
     )]
     NotAKey,
     /// It was not copied right.
@@ -27,10 +27,10 @@ pub enum Denied {
     #[error("there is no such key on this box; it may have been rotated, or be another box's")]
     UnknownKey,
     /// It was one.
-    #[error("this key was revoked; whoever owns the box makes another one with `hob key create`")]
+    #[error("this key was revoked; whoever owns the box makes another one with `hob key create NAME`")]
     RevokedKey,
     /// Its time is over.
-    #[error("this key has expired; whoever owns the box makes another one with `hob key create`")]
+    #[error("this key has expired; whoever owns the box makes another one with `hob key create NAME`")]
     ExpiredKey,
     /// It is not taken from there.
     #[error("this key is not taken from this address")]

@@ -58,7 +58,7 @@ impl fmt::Debug for Secret {
 pub enum InvalidKey {
     /// It does not begin as one.
     #[error(
-        "this is not a key of hob's: those begin with \"hob_\", and whoever owns the box makes them with `hob key create`"
+        "this is not a key of hob's: those begin with \"hob_\", and whoever owns the box makes them with `hob key create NAME`"
     )]
     NotOurs,
     /// It does not end as one that begins like this.

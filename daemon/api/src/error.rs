@@ -31,7 +31,7 @@ pub(crate) enum Error {
     Unclaimed,
     /// A key or a session may other things.
     #[error(
-        "this key does not have the scope {scope}; `hob key create --scope {scope}` on the box makes one that has, or ask whoever owns \
+        "this key does not have the scope {scope}; `hob key create NAME --scope {scope}` on the box makes one that has, or ask whoever owns \
          the box for it"
     )]
     LacksScope { scope: Scope },
@@ -312,7 +312,7 @@ fn unauthorized(scope: Option<Scope>) -> String {
     let with = scope.map(|scope| format!(" with the scope {scope}")).unwrap_or_default();
     let how = scope.map(|scope| format!(" --scope {scope}")).unwrap_or_default();
     format!(
-        "this needs a key{with}: send it as `Authorization: Bearer hob_...` or as `x-api-key`; `hob key create{how}` on the box makes one"
+        "this needs a key{with}: send it as `Authorization: Bearer hob_...` or as `x-api-key`; `hob key create NAME{how}` on the box makes one"
     )
 }
 

@@ -175,7 +175,9 @@ impl Client {
     }
 
     async fn checked(&self, request: reqwest::RequestBuilder) -> Result<Lines, ClientError> {
-        let response = match request.send().await {
+        let request = request.build().map_err(ClientError::Transport)?;
+        let path = request.url().path().to_owned();
+        let response = match self.http.execute(request).await {
             Ok(response) => response,
             Err(error) if error.is_connect() => return Err(self.unconnected(error).await),
             Err(error) => return Err(ClientError::Transport(error)),
@@ -186,9 +188,11 @@ impl Client {
         }
         let text = response.text().await.unwrap_or_default();
         let mut message = refusal(status, &text);
-        if status == StatusCode::UNAUTHORIZED && !self.has_key && !self.is_local() {
+        // What was refused then is what it sent, and not that it is not known.
+        let is_known_otherwise = path == "/claim";
+        if status == StatusCode::UNAUTHORIZED && !self.has_key && !is_known_otherwise {
             message.push_str(
-                "\nhint: a key is sent from HOB_KEY; hob claim makes one for whoever claims the box",
+                "\nhint: a key is sent from HOB_KEY; whoever claims a box has one from then on, and hob pair --key-file keeps one",
             );
         }
         Err(ClientError::Refused { status, message })

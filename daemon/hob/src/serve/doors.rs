@@ -97,7 +97,7 @@ impl Doors {
                     let holder = holder.unwrap_or_else(|| "another program".into());
                     self.shut_out(
                         "loopback",
-                        format!("{address} is in use by {holder}; programs on this machine ask that"),
+                        format!("{address} is in use by {holder}, which programs on this machine will ask in place of hob; stop that, and start hob again"),
                     );
                 }
                 Err(error) => return Err(named(error)),
@@ -129,6 +129,13 @@ impl Doors {
                     break;
                 }
                 Err(error) if error.is_unavailable() && lists.peek().is_some() => {}
+                // A network that is not there yet is no reason to serve nobody.
+                Err(error) if error.is_unavailable() => {
+                    self.shut_out(
+                        "lan",
+                        format!("{error}; the network is not served until hob is started again"),
+                    );
+                }
                 Err(error) => return Err(named(error)),
             }
         }
@@ -193,19 +200,21 @@ impl Doors {
         self.shut.push((what, reason));
     }
 
-    /// The port of TLS.
-    pub(super) fn lan_port(&self) -> Option<u16> {
-        let lan = self.listeners.iter().find(|listener| listener.to_string().starts_with("https://"))?;
-        lan.address().map(|address| address.port())
-    }
-
-    /// Where clients are to ask, as a browser takes it.
+    /// Where clients are to ask, as a browser takes it: of a listener that has every address, at each that others reach.
     pub(super) fn addresses(&self) -> Vec<String> {
-        self.listeners
-            .iter()
-            .filter(|listener| listener.address().is_some())
-            .map(ToString::to_string)
-            .collect()
+        let lan = platform::network::lan_addresses().unwrap_or_default();
+        let of = |listener: &Listener| {
+            let Some(address) = listener.address() else { return Vec::new() };
+            let url = listener.to_string();
+            match url.split_once("://") {
+                Some((scheme, _)) if address.ip().is_unspecified() => lan
+                    .iter()
+                    .map(|ip| format!("{scheme}://{}", SocketAddr::new(*ip, address.port())))
+                    .collect(),
+                _ => vec![url],
+            }
+        };
+        self.listeners.iter().flat_map(of).collect()
     }
 }
 

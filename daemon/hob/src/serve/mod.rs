@@ -124,13 +124,20 @@ impl Hob {
 
     /// What a person needs who stands before the box.
     fn introduce(&self, identity: &Identity) {
-        let port = self.doors.lan_port().map(|port| format!(":{port}")).unwrap_or_default();
-        tracing::info!("this box is {}, at https://{}.local{port}", identity.id(), identity.label());
+        tracing::info!(
+            "this box is {} ({} for short), known as {}",
+            identity.id(),
+            identity.id().short(),
+            identity.label()
+        );
+        let addresses = self.doors.addresses();
+        let reached = addresses.iter().find(|address| address.starts_with("https://"));
+        let address = reached.map_or("ADDRESS", |address| address.trim_start_matches("https://"));
         if let Some(code) = self.upkeep.access.setup_code() {
             let code = code.reveal();
             tracing::info!(
                 "nobody owns this box yet, and the network gets nothing from it; claim it with the code {code}, as by \
-                 `hob --host ADDRESS claim {code}`"
+                 `hob --host {address} claim {code}`"
             );
         }
     }

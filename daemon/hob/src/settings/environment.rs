@@ -75,6 +75,8 @@ impl Environment {
         let mut aliases: Vec<_> = ALIASES
             .iter()
             .filter_map(|(name, key)| Some(((*key).to_owned(), variables.get(*name)?.clone())))
+            // For a client it may name a box, which is nowhere to listen.
+            .filter(|(key, value)| key != "listen" || is_address(value))
             .collect();
         for (name, key) in [("OLLAMA_NOHISTORY", "cli.history"), ("OLLAMA_NOPRUNE", "models.prune")] {
             if variables.contains_key(name) {
@@ -103,6 +105,17 @@ fn surroundings(variables: &HashMap<String, String>) -> Surroundings {
         programs: programs.unwrap_or_default(),
         folders: FOLDERS.iter().filter_map(folder).collect(),
     }
+}
+
+/// Whether it says where to listen, as Ollama takes it.
+fn is_address(text: &str) -> bool {
+    let bare = text.split_once("://").map_or(text, |(_, rest)| rest).trim_end_matches('/');
+    let host = match bare.rsplit_once(':') {
+        Some((host, port)) if port.chars().all(|c| c.is_ascii_digit()) && !host.ends_with(':') => host,
+        _ => bare,
+    };
+    let host = host.trim_matches(['[', ']']);
+    host.is_empty() || host == "localhost" || host.parse::<std::net::IpAddr>().is_ok()
 }
 
 /// The scripts' own, which find their downloads by it.
@@ -136,5 +149,11 @@ mod tests {
         assert_eq!(environment.own, [variable("models.dir", "/a")]);
         assert_eq!(environment.aliases, [variable("models.dir", "/b")]);
         assert_eq!(environment.mistaken, ["HOB_LOOPBACK_REQUIRE_KEY"]);
+        for (host, listens) in
+            [("kitchen", false), ("kitchen:11443", false), ("0.0.0.0", true), ("[::1]:8", true), ("::", true)]
+        {
+            let aliases = Environment::of([variable("OLLAMA_HOST", host)]).aliases;
+            assert_eq!(aliases.iter().any(|(key, _)| key == "listen"), listens, "{host}");
+        }
     }
 }
