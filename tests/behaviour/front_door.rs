@@ -253,6 +253,10 @@ fn the_commands_of_the_readme_for_the_network_work_in_their_order() {
     let house = House::unclaimed();
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
     let section = readme.split("## On the network").nth(1).unwrap().split("```").nth(1).unwrap();
+    // Any that is made with OpenAI's package.
+    std::fs::write(house.home.path().join("program.py"), "import openai; openai.OpenAI().models.list()")
+        .unwrap();
+    let python = cache().join("venv/bin").display().to_string();
     let password = house.home.path().join("password");
     std::fs::write(&password, PASSWORD).unwrap();
     let (device, address) = (&house.status()["device"], house.url().strip_prefix("https://").unwrap());
@@ -279,7 +283,7 @@ fn the_commands_of_the_readme_for_the_network_work_in_their_order() {
 
     let mut shell = house.lan.command("bash");
     shell.args(["-ec", &script]).current_dir(house.home.path()).env("HOME", house.home.path());
-    let output = shell.env("PATH", format!("{folder}:/usr/sbin:/usr/bin:/bin")).output().unwrap();
+    let output = shell.env("PATH", format!("{folder}:{python}:/usr/sbin:/usr/bin:/bin")).output().unwrap();
 
     assert!(output.status.success(), "{script}\n{output:?}");
     let audit = house.hob.cli(&["audit", "show"]);

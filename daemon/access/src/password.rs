@@ -50,7 +50,10 @@ pub enum InvalidPasswordHash {
     #[error("this is no PHC string of argon2id, as `argon2 SALT -id -k 19456 -t 2 -p 1 -e` prints")]
     NotArgon2id,
     /// It can be guessed too fast.
-    #[error("the hash is too weak: it takes at least m=19456,t=2,p=1, a salt of 8 bytes and a hash of 16")]
+    #[error(
+        "the hash is too weak: it takes at least m=19456,t=2,p=1, a salt of 8 bytes and a hash of 16, as \
+         `argon2 SALT -id -k 19456 -t 2 -p 1 -e` makes it"
+    )]
     TooWeak,
     /// A box would do nothing else.
     #[error("the hash takes too much: at most m=262144,t=64,p=16")]

@@ -122,6 +122,11 @@ impl FromStr for ModelPattern {
 pub struct Network(IpNet);
 
 impl Network {
+    /// Whether it is every address of IPv4, or of IPv6.
+    pub fn is_everybody(&self) -> bool {
+        self.0.prefix_len() == 0
+    }
+
     /// Whether it is one of them.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
@@ -246,6 +251,11 @@ mod tests {
         assert_eq!("::ffff:192.168.1.7/120".parse(), Ok(network));
         // Nobody is let in by a network of IPv6 that holds all of IPv4 by its looks.
         assert!(!contains("::/0".parse().unwrap(), "::ffff:192.168.1.9"));
+        for (text, everybody) in
+            [("0.0.0.0/0", true), ("::/0", true), ("::ffff:0.0.0.0/96", true), ("10.0.0.0/8", false)]
+        {
+            assert_eq!(text.parse::<Network>().unwrap().is_everybody(), everybody, "{text}");
+        }
         assert!(contains("fd00::/8".parse().unwrap(), "fd12::1"));
         assert_eq!("10.0.0.1".parse::<Network>().unwrap().to_string(), "10.0.0.1/32");
         for text in ["", "192.168.1.0/33", "192.168.1", "localhost", "fd00::/129", "10.0.0.0/8 "] {

@@ -6,12 +6,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use access::{Access, Way};
+use access::{Access, Network, Way};
 use axum::Router;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use identity::Identity;
-use ipnet::IpNet;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, timeout_at};
@@ -74,7 +73,7 @@ pub(crate) struct Door {
 pub(crate) enum Entrance {
     Loopback,
     Lan(Identity),
-    Plaintext { allowed: Vec<IpNet> },
+    Plaintext { allowed: Vec<Network> },
     AdminSocket,
 }
 
@@ -87,11 +86,11 @@ pub(crate) enum Socket {
 /// A connection that may stay.
 pub(crate) struct Connected {
     socket: Socket,
-    peer: Peer,
+    source: Source,
 }
 
-/// Who is at the other end of a connection.
-pub(crate) struct Peer {
+/// Where a connection comes from.
+pub(crate) struct Source {
     pub(crate) way: Way,
     pub(crate) address: Option<IpAddr>,
     /// Whom it said in TLS that it wants.
@@ -109,7 +108,7 @@ impl Door {
             Entrance::AdminSocket => (Way::AdminSocket, None),
             Entrance::Lan(_) => (Way::Lan, address),
             Entrance::Plaintext { allowed } => {
-                let welcome = address.is_some_and(|address| allowed.iter().any(|net| net.contains(&address)));
+                let welcome = address.is_some_and(|address| allowed.iter().any(|net| net.contains(address)));
                 (Way::Plaintext, Some(address.filter(|_| welcome)?))
             }
         };
@@ -119,7 +118,7 @@ impl Door {
             }
             _ => None,
         };
-        Some(Connected { socket, peer: Peer { way, address, server_name: None, seat } })
+        Some(Connected { socket, source: Source { way, address, server_name: None, seat } })
     }
 
     /// Serves a connection to its end.
@@ -134,25 +133,25 @@ impl Door {
     /// Begins a connection, and returns what serves it from there on.
     async fn receive(self: Arc<Self>, connected: Connected, shutdown: CancellationToken) -> Option<Serving> {
         let conversation = Conversation::new();
-        let Connected { socket, mut peer } = connected;
+        let Connected { socket, mut source } = connected;
         let (stream, protocol): (Pin<Box<dyn Stream>>, _) = match socket {
             Socket::Unix(stream) => (Box::pin(self.wire(stream, &conversation)), Protocol::Either),
             Socket::Tcp(stream) => {
                 let begun = tokio::select! {
-                    begun = self.begin(stream, &peer, &conversation) => begun?,
+                    begun = self.begin(stream, &source, &conversation) => begun?,
                     () = shutdown.cancelled() => return None,
                 };
-                peer.server_name = begun.2;
+                source.server_name = begun.2;
                 (begun.0, begun.1)
             }
         };
-        Some(Box::pin(self.converse((stream, protocol), Arc::new(peer), conversation, shutdown)))
+        Some(Box::pin(self.converse((stream, protocol), Arc::new(source), conversation, shutdown)))
     }
 
     /// What comes before the first request, within its time.
-    async fn begin(&self, stream: TcpStream, peer: &Peer, conversation: &Conversation) -> Option<Opened> {
+    async fn begin(&self, stream: TcpStream, source: &Source, conversation: &Conversation) -> Option<Opened> {
         let deadline = Instant::now() + self.house.limits.handshake_time;
-        if let Some(seat) = &peer.seat {
+        if let Some(seat) = &source.seat {
             timeout_at(deadline, seat.admitted()).await.ok()?;
         }
         let Entrance::Lan(identity) = &self.entrance else {
@@ -169,11 +168,11 @@ impl Door {
                 None
             }
             Ok(Err(error)) => {
-                tracing::debug!(%error, from = ?peer.address, "a handshake failed");
+                tracing::debug!(%error, from = ?source.address, "a handshake failed");
                 None
             }
             Err(_late) => {
-                tracing::debug!(from = ?peer.address, "a handshake took too long");
+                tracing::debug!(from = ?source.address, "a handshake took too long");
                 None
             }
         }
@@ -195,16 +194,16 @@ impl Door {
     async fn converse(
         self: Arc<Self>,
         (stream, protocol): (Pin<Box<dyn Stream>>, Protocol),
-        peer: Arc<Peer>,
+        source: Arc<Source>,
         conversation: Conversation,
         shutdown: CancellationToken,
     ) {
         let service = service_fn(|request| {
-            let (door, peer, conversation) = (Arc::clone(&self), Arc::clone(&peer), conversation.clone());
-            async move { Ok::<_, Infallible>(door.respond(request, peer, conversation).await) }
+            let (door, source, conversation) = (Arc::clone(&self), Arc::clone(&source), conversation.clone());
+            async move { Ok::<_, Infallible>(door.respond(request, source, conversation).await) }
         });
         let (house, limits) = (&self.house, &self.house.limits);
-        let protocols = if peer.seat.is_some() { &house.far } else { &house.near };
+        let protocols = if source.seat.is_some() { &house.far } else { &house.near };
         let protocol = protocols.speak(protocol);
         let mut connection = std::pin::pin!(protocol.serve_connection(TokioIo::new(stream), service));
         let mut watch = Watch::begin();

@@ -8,7 +8,6 @@ mod conversation;
 mod cors;
 mod credential;
 mod door;
-
 mod guard;
 mod limits;
 mod listen;

@@ -7,8 +7,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
+use access::Network;
 use identity::Identity;
-use ipnet::IpNet;
 use socket2::{Domain, Socket, Type};
 
 use crate::admin_socket::{self, SocketFile};
@@ -25,7 +25,7 @@ pub enum Kind {
         /// By whose names and addresses it is asked for.
         identity: Identity,
         /// Nobody else's connection is kept.
-        allowed: Vec<IpNet>,
+        allowed: Vec<Network>,
     },
 }
 
@@ -71,8 +71,17 @@ pub enum BindError {
         /// The address.
         address: SocketAddr,
     },
+    /// Somebody else has a port that was to be plaintext's.
+    #[error(
+        "{address} is in use, perhaps by another hob; stop that program, or choose another address or port with \
+         HOB_PLAINTEXT__LISTEN, such as HOB_PLAINTEXT__LISTEN=192.168.1.5:11435"
+    )]
+    PlaintextInUse {
+        /// The address.
+        address: SocketAddr,
+    },
     /// Another daemon answers at the admin socket.
-    #[error("{path} is in use by another hob; stop it, or choose another path with HOB_ADMIN_SOCKET", path = path.display())]
+    #[error("{path} is in use by another hob; stop it, or choose another path with HOB_ADMIN__SOCKET", path = path.display())]
     SocketInUse {
         /// The socket.
         path: PathBuf,
@@ -96,7 +105,7 @@ pub enum BindError {
     /// Others could put a socket of their own in the place of ours.
     #[error(
         "{folder} can be written by others, who could pose as hob there; choose another folder for the admin socket with \
-         HOB_ADMIN_SOCKET", folder = folder.display()
+         HOB_ADMIN__SOCKET", folder = folder.display()
     )]
     OpenFolder {
         /// Where the socket was to lie.
@@ -111,7 +120,7 @@ pub enum BindError {
         address: SocketAddr,
     },
     /// A socket that systemd opened is none that is served.
-    #[error("a socket that systemd hands over {0}; see to hob.socket")]
+    #[error("a socket that systemd hands over {0}; see to the unit that opens it")]
     Unsuitable(&'static str),
 }
 
@@ -159,8 +168,7 @@ const QUEUE: i32 = 4096;
 /// # Errors
 /// [`BindError`] says who may have it and what to do.
 pub fn bind(kind: Kind, address: SocketAddr) -> Result<Listener, BindError> {
-    let loopback = matches!(kind, Kind::Loopback);
-    if loopback && !address.ip().is_loopback() {
+    if matches!(kind, Kind::Loopback) && !address.ip().is_loopback() {
         return Err(BindError::NotLoopback { address });
     }
     let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
@@ -169,8 +177,11 @@ pub fn bind(kind: Kind, address: SocketAddr) -> Result<Listener, BindError> {
         socket => socket,
     };
     let refused = |source: io::Error| match source.kind() {
-        io::ErrorKind::AddrInUse if loopback => BindError::InUse { address },
-        io::ErrorKind::AddrInUse => BindError::LanInUse { address },
+        io::ErrorKind::AddrInUse => match kind {
+            Kind::Loopback => BindError::InUse { address },
+            Kind::Lan(_) => BindError::LanInUse { address },
+            Kind::Plaintext { .. } => BindError::PlaintextInUse { address },
+        },
         _ => BindError::Refused { address, source },
     };
     let socket = socket.map_err(refused)?;

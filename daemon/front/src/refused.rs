@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use access::audit::{Action, Outcome};
-use access::{Access, Caller};
+use access::{Access, Caller, Way};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
@@ -18,6 +18,14 @@ pub(crate) struct Refusal {
     pub(crate) address: Option<IpAddr>,
     /// Its method and path. A query may hold anything.
     pub(crate) target: String,
+}
+
+/// Where whom the application refuses is put on the record as what they tried to be.
+const RECORDED: [&str; 2] = ["POST /claim", "POST /admin/api/login"];
+
+/// Whether what the application refused is in the audit log already. What comes in plaintext is not heard there.
+pub(crate) fn is_recorded(target: &str, way: Way) -> bool {
+    way != Way::Plaintext && RECORDED.contains(&target)
 }
 
 /// Where they are told. A clone is the same.

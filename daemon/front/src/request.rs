@@ -17,20 +17,20 @@ use tower_http::catch_panic::{CatchPanic, ResponseForPanic};
 use tower_http::request_id::RequestId;
 
 use crate::conversation::Conversation;
-use crate::door::{Door, Peer};
+use crate::door::{Door, Source};
 use crate::refusal::{Family, refusal};
 use crate::refused::Refusal;
 use crate::request_body::{self, Arrival, Use};
 use crate::unpack::{self, Packing};
 use crate::unread::{self, Rest};
-use crate::{Loopback, credential, request_id};
+use crate::{Loopback, credential, refused, request_id};
 
 impl Door {
     /// One request, and its answer.
     pub(crate) async fn respond(
         self: Arc<Self>,
         request: Request<Incoming>,
-        peer: Arc<Peer>,
+        source: Arc<Source>,
         conversation: Conversation,
     ) -> Response {
         let arrival = Arrival::begin(&self.house.memory);
@@ -40,14 +40,17 @@ impl Door {
         let id = request_id::of(request.headers());
         let (method, path, version) =
             (request.method().clone(), request.uri().path().to_owned(), request.version());
-        let origin = Origin { way: self.way(&peer, request.headers()), address: peer.address };
-        let asked = Asked { family: Family::of(&path), id: id.clone(), arrival, origin, peer };
+        let origin = Origin { way: self.way(&source, request.headers()), address: source.address };
+        let asked = Asked { family: Family::of(&path), id: id.clone(), arrival, origin, source };
         let request = request.map(|body| unread::Body::new(body, &rest));
         let mut response = Arc::clone(&self).answer(request, asked).await;
         if version == Version::HTTP_2 {
             rest.forget().await;
         }
-        let caller = response.extensions_mut().remove::<Caller>().unwrap_or_else(Caller::nobody);
+        let known = response.extensions_mut().remove::<Caller>();
+        // Whom the application answered.
+        let is_answered = known.is_some();
+        let caller = known.unwrap_or_else(Caller::nobody);
         request_id::put(response.headers_mut(), &id);
         let status = response.status();
         tracing::debug!(
@@ -59,13 +62,15 @@ impl Door {
         }
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             let target = format!("{method} {path}");
-            self.house.refusals.note(Refusal { caller, address: origin.address, target });
+            if !is_answered || !refused::is_recorded(&target, origin.way) {
+                self.house.refusals.note(Refusal { caller, address: origin.address, target });
+            }
         }
         response.map(|body| conversation.watch(body, turn))
     }
 
-    fn way(&self, peer: &Peer, headers: &HeaderMap) -> Way {
-        match (peer.way, self.house.loopback) {
+    fn way(&self, source: &Source, headers: &HeaderMap) -> Way {
+        match (source.way, self.house.loopback) {
             (Way::Loopback, Loopback::RequiresKey) => Way::Forwarded,
             (Way::Loopback, Loopback::Local) => credential::loopback(headers),
             // Who forwards says what it likes, and has a key of its own.
@@ -82,7 +87,7 @@ impl Door {
             return asked
                 .refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the request's headers are too large");
         }
-        let server_name = asked.peer.server_name.as_deref();
+        let server_name = asked.source.server_name.as_deref();
         let welcome = self.guard.check(request.method(), request.uri(), request.headers(), server_name);
         if let Err(refused) = welcome {
             return asked.refuse(refused.status, &refused.text);
@@ -114,7 +119,7 @@ impl Door {
                 return asked.refuse(status, &denied.to_string());
             }
         };
-        if let Some(seat) = &asked.peer.seat
+        if let Some(seat) = &asked.source.seat
             && Scope::ALL.into_iter().any(|scope| caller.may(scope))
         {
             seat.identified();
@@ -172,7 +177,7 @@ struct Asked {
     id: RequestId,
     arrival: Arc<Arrival>,
     origin: Origin,
-    peer: Arc<Peer>,
+    source: Arc<Source>,
 }
 
 impl Asked {

@@ -183,7 +183,7 @@ impl Identity {
     }
 
     /// Looks whether what is served is still what it should be: the owner's files, the time, the box's addresses, by which are
-    /// meant those that last and of interfaces where clients are. To be called every few seconds, and at SIGHUP. Blocks on the
+    /// meant those that last and of interfaces where clients are, also those that no certificate of its own is for. To be called every few seconds, and at SIGHUP. Blocks on the
     /// disk.
     ///
     /// # Errors

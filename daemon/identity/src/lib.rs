@@ -22,6 +22,6 @@ mod trust;
 pub use device::{DeviceId, ExpectedId, InvalidDeviceId};
 pub use error::IdentityError;
 pub use identity::{Config, Identity, Now, Refreshed};
-pub use names::Names;
+pub use names::{HostName, InvalidHostName, Names};
 pub use own::{OwnCertificate, OwnCertificateError};
 pub use status::{Source, Status, Warning};

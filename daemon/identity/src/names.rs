@@ -2,7 +2,9 @@
 //! only on the network where it stands. Pure.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
 
 /// What the box is called beside its own label.
 #[derive(Clone, Debug, Default)]
@@ -10,13 +12,13 @@ pub struct Names {
     /// The operating system's name for the machine.
     pub hostname: String,
     /// More, by the settings.
-    pub extra: Vec<String>,
+    pub extra: Vec<HostName>,
 }
 
 impl Names {
     /// All names of a box with this label.
     pub(crate) fn with_label(&self, label: &str) -> BTreeSet<String> {
-        let extra = self.extra.iter().filter_map(|name| canonical(name));
+        let extra = self.extra.iter().map(HostName::to_string);
         own_names(label, &self.hostname).into_iter().chain(extra).collect()
     }
 }
@@ -52,22 +54,45 @@ pub(crate) const LOCAL_NETWORKS: [(IpAddr, u8); 8] = [
 
 /// The machine's name without its domain, where that may be in a certificate and says something.
 pub(crate) fn first_label(hostname: &str) -> Option<String> {
-    let name = canonical(hostname)?;
-    let first = name.split('.').next()?.to_owned();
+    let name: HostName = hostname.parse().ok()?;
+    let first = name.0.split('.').next()?.to_owned();
     let telling = first != "localhost" && !first.bytes().all(|byte| byte.is_ascii_digit());
     telling.then_some(first)
 }
 
-/// A name in small letters, if it is one that certificates can hold.
-pub(crate) fn canonical(name: &str) -> Option<String> {
-    let label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    (name.len() <= 253 && name.split('.').all(label) && name.parse::<IpAddr>().is_err())
-        .then(|| name.to_ascii_lowercase())
+/// A name of a machine that certificates can hold, in small letters: letters, digits and hyphens between dots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostName(String);
+
+/// A text is no name of a machine.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is no host name; write it like box.home.arpa")]
+pub struct InvalidHostName(pub String);
+
+impl FromStr for HostName {
+    type Err = InvalidHostName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidHostName> {
+        let label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        };
+        // What ends in a number is read as an address, by browsers too.
+        let numeric =
+            text.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+        match text.len() <= 253 && !numeric && text.split('.').all(label) {
+            true => Ok(Self(text.to_ascii_lowercase())),
+            false => Err(InvalidHostName(text.chars().take(100).collect())),
+        }
+    }
+}
+
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// Whether a name is the end of others on the Internet, or may become one.
@@ -130,10 +155,8 @@ mod tests {
 
     #[test]
     fn a_box_is_known_by_its_label_and_by_the_machines_name_on_any_network() {
-        let names = Names {
-            hostname: "NAS.example.org".into(),
-            extra: vec!["Chat.example.org".into(), "no name".into()],
-        };
+        let names =
+            Names { hostname: "NAS.example.org".into(), extra: vec!["Chat.example.org".parse().unwrap()] };
 
         let all = names.with_label("hob-abcd");
 
@@ -154,6 +177,29 @@ mod tests {
         assert_eq!(all.iter().map(String::as_str).collect::<Vec<_>>(), expected);
         for useless in ["localhost", "", "my_box", "-", "192.168.1.5", "17", "a..b"] {
             assert_eq!(own_names("hob-abcd", useless).len(), 6, "{useless}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_letters_digits_and_hyphens_between_dots_and_no_address() {
+        assert_eq!("Box-2.Home.ARPA".parse::<HostName>().unwrap().to_string(), "box-2.home.arpa");
+        let long = format!("{}.arpa", "a".repeat(64));
+        for text in [
+            "",
+            "192.168.1.5",
+            "box.17",
+            "::1",
+            "*.lan",
+            "-a",
+            "a-",
+            "a..b",
+            "a.",
+            "my_box",
+            "https://a",
+            "b\u{fc}ro",
+            &long,
+        ] {
+            assert!(text.parse::<HostName>().is_err(), "{text}");
         }
     }
 

@@ -11,3 +11,4 @@ pub mod memory;
 pub mod network;
 pub mod process;
 pub mod service;
+pub mod users;

@@ -1,4 +1,4 @@
-//! Which addresses this machine has on a local network, and who listens on one. Names and certificates for them are `identity`'s.
+//! Which addresses others reach this machine by, and who listens on one. Names and certificates for them are `identity`'s.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -21,8 +21,8 @@ const INWARD: [&str; 14] = [
     "tun",
 ];
 
-/// The addresses by which others on the local network reach this machine, and will tomorrow: private ones that are neither
-/// temporary nor bound to a link, of interfaces that are up and lead outside.
+/// The addresses by which others reach this machine, and will tomorrow: of interfaces that are up and lead outside, those that
+/// are not temporary. Which of them a certificate is made for is up to `identity`.
 ///
 /// # Errors
 /// If the system does not tell.
@@ -36,7 +36,7 @@ pub fn lan_addresses() -> io::Result<Vec<IpAddr>> {
             let v4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
             v4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
         })
-        .filter(|address| is_private(*address) && !passing.contains(address))
+        .filter(|address| !address.is_loopback() && !passing.contains(address))
         .collect();
     addresses.sort();
     addresses.dedup();
@@ -48,24 +48,8 @@ pub fn hostname() -> String {
     nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default()
 }
 
-/// The number of a group of users; `None` where there is no such group.
-///
-/// # Errors
-/// If the system does not tell.
-pub fn group(name: &str) -> io::Result<Option<u32>> {
-    Ok(nix::unistd::Group::from_name(name)?.map(|group| group.gid.as_raw()))
-}
-
 fn leads_outside(interface: &str) -> bool {
     !INWARD.iter().any(|inward| interface.starts_with(inward))
-}
-
-/// Others are left out of the certificate: its authority may not name them.
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => address.is_private(),
-        IpAddr::V6(address) => address.is_unique_local(),
-    }
 }
 
 /// Addresses of IPv6 that are soon replaced by others, for privacy, or are not to be used any more. None where the system does not
@@ -143,26 +127,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bridges_tunnels_and_public_addresses_are_not_the_local_network() {
+    fn bridges_and_tunnels_lead_nobody_here_and_the_loopback_is_no_address_of_others() {
         for inward in ["docker0", "br-4f2a", "veth12", "virbr0", "tun0"] {
             assert!(!leads_outside(inward), "{inward}");
         }
         for outward in ["eth0", "enp3s0", "wlan0", "bridge0", "en0"] {
             assert!(leads_outside(outward), "{outward}");
         }
-        for (address, private) in [
-            ("192.168.1.4", true),
-            ("10.0.0.4", true),
-            ("fd00::2", true),
-            ("8.8.8.8", false),
-            ("127.0.0.1", false),
-            ("169.254.1.1", false),
-            ("fe80::1", false),
-            ("2001:db8::1", false),
-        ] {
-            assert_eq!(is_private(address.parse().unwrap()), private, "{address}");
-        }
-        lan_addresses().unwrap();
+        assert!(!lan_addresses().unwrap().iter().any(IpAddr::is_loopback));
     }
 
     #[test]

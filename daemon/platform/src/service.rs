@@ -1,4 +1,4 @@
-//! What the system's service manager hands over and wants to be told: systemd's sockets and notifications. Units lie in `systemd/`.
+//! What the system's service manager hands over and wants to be told: systemd's sockets and notifications.
 #![expect(unsafe_code, reason = "sockets are handed over by number")]
 
 use std::io;

@@ -1,6 +1,7 @@
 //! Who may administer the box, and how they come to: the claim, signing in and out, passwords. What is right is `access`'s to know;
 //! here it is JSON and a cookie.
 
+use access::audit::{Action, Outcome};
 use access::{
     NewKey, Origin, Password, PersonName, Policy, Scope, Scopes, SessionSecret, SignedIn, Visitor, Way, Who,
 };
@@ -90,10 +91,12 @@ pub(super) async fn sign_in(
     headers: HeaderMap,
     Typed(login): Typed<Login>,
 ) -> Result<Response, Refusal> {
-    // What can be neither a name nor a password is wrong like any other.
-    let wrong = |_| Error::from(access::SignInError::Wrong);
-    let name: PersonName = login.name.parse().map_err(|_| wrong(()))?;
-    let password: Password = login.password.parse().map_err(|_| wrong(()))?;
+    let parsed = login.name.parse::<PersonName>().ok().zip(login.password.parse::<Password>().ok());
+    let Some((name, password)) = parsed else {
+        // What can be neither a name nor a password is wrong like any other, and on the record like any other.
+        api.audit(Action::SignIn, "no name, or no password".into(), Outcome::Refused).await?;
+        return Err(access::SignInError::Wrong.into());
+    };
     let door = Door::of(origin, &headers);
     let signed_in: SignedIn =
         api.on_access(move |access, _| access.sign_in(&name, &password, &door.visitor())).await?;

@@ -1,8 +1,9 @@
 //! Who asks: credentials, forwarded requests, cookies of browsers, and what is said to those who are refused.
 
 use access::{Caller, Origin, Password, PersonName, Visitor, Way};
+use axum::routing::post;
 use front::{Limits, Loopback};
-
+use http::StatusCode;
 use tokio::time::timeout;
 
 use crate::harness::{By, Door, PATIENCE, app};
@@ -48,7 +49,13 @@ async fn who_is_refused_is_told_so_in_the_familys_words() {
 
 #[tokio::test]
 async fn refusals_are_in_the_audit_log_without_what_was_presented() {
-    let mut door = Door::lan(app(), Limits::default());
+    let refusing = post(|| async { StatusCode::UNAUTHORIZED });
+    let app = app().route("/claim", refusing.clone()).route("/admin/api/login", refusing);
+    let mut door = Door::lan(app, Limits::default());
+    // Whoever answers these writes them down as what they are.
+    door.ask_tls("POST /claim", "", b"{}").await;
+    door.ask_tls("POST /admin/api/login", "", b"{}").await;
+    door.ask_tls("POST /claim", "Origin: https://evil.example\r\n", b"{}").await;
     door.ask_tls("POST /v1/chat/completions?secret=1", "Authorization: Bearer hob_wrong\r\n", b"{}").await;
     door.ask_tls("POST /echo", "Origin: https://evil.example\r\n", b"{}").await;
     door.ask_tls("GET /", &door.bearer(), b"").await;
@@ -58,8 +65,10 @@ async fn refusals_are_in_the_audit_log_without_what_was_presented() {
 
     let written: Vec<_> = door.access.audit_entries(0).unwrap().map(Result::unwrap).collect();
     let refused = written.iter().filter(|line| line.contains(r#""refused""#)).collect::<Vec<_>>();
-    assert_eq!(refused.len(), 2, "{written:?}");
-    assert!(refused[0].contains(r#""POST /v1/chat/completions""#) && refused[1].contains(r#""POST /echo""#));
+    assert_eq!(refused.len(), 3, "{written:?}");
+    for (line, target) in refused.iter().zip(["POST /claim", "POST /v1/chat/completions", "POST /echo"]) {
+        assert!(line.contains(&format!("\"{target}\"")), "{line}");
+    }
     assert!(refused.iter().all(|line| line.contains("127.0.0.1") && line.contains("nobody")), "{refused:?}");
     assert!(!written.iter().any(|line| line.contains("hob_") || line.contains("secret")), "{written:?}");
 }

@@ -1,6 +1,6 @@
 //! `hob key`: the keys by which programs are known to the box. A new one is printed once, alone on standard output.
 
-use access::Scope;
+use access::{Network, Scope};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -67,9 +67,9 @@ struct NewKey {
     /// Whose turn it is when many wait.
     #[arg(long, value_parser = ["low", "normal", "high"])]
     priority: Option<String>,
-    /// Only from there, as in 192.168.1.0/24.
+    /// Only from there, as in 192.168.1.0/24 or 192.168.1.5.
     #[arg(long = "network", value_name = "NETWORK", value_delimiter = ',')]
-    networks: Vec<ipnet::IpNet>,
+    networks: Vec<Network>,
     /// When it ends: a time as in 2026-12-31T00:00:00Z, or after a while as in 30d.
     #[arg(long, value_name = "TIME")]
     expires: Option<String>,
@@ -241,13 +241,13 @@ mod tests {
             json!({"name": "laptop", "scopes": ["infer", "embed", "models.read"]})
         );
         let all = "key create ci --scope infer,metrics --scope embed --model smollm2,team/* --rpm 60 --concurrent 4 \
-            --tokens-per-day 100000 --tokens-per-month 2000000 --max-context 4096 --max-output 512 --network 10.0.0.0/8 \
+            --tokens-per-day 100000 --tokens-per-month 2000000 --max-context 4096 --max-output 512 --network 10.0.0.0/8,192.168.1.5 \
             --expires 30d --priority low";
         assert_eq!(
             asked(all).unwrap(),
             json!({
                 "name": "ci", "scopes": ["infer", "metrics", "embed"], "models": ["smollm2", "team/*"],
-                "networks": ["10.0.0.0/8"], "requests_per_minute": 60, "concurrent": 4, "tokens_per_day": 100_000,
+                "networks": ["10.0.0.0/8", "192.168.1.5/32"], "requests_per_minute": 60, "concurrent": 4, "tokens_per_day": 100_000,
                 "tokens_per_month": 2_000_000, "max_context": 4096, "max_output": 512, "priority": "low", "expires": "30d",
             })
         );

@@ -219,7 +219,7 @@ impl Doors {
 }
 
 fn group_number(name: &str) -> anyhow::Result<u32> {
-    let number = platform::network::group(name)
+    let number = platform::users::group(name)
         .with_context(|| format!("setting admin.group: cannot look up \"{name}\""))?;
     number.with_context(|| format!("setting admin.group: there is no group \"{name}\""))
 }
@@ -227,7 +227,9 @@ fn group_number(name: &str) -> anyhow::Result<u32> {
 /// Says whose port it is, where the system does.
 fn named(error: BindError) -> anyhow::Error {
     let address: Option<SocketAddr> = match &error {
-        BindError::InUse { address } | BindError::LanInUse { address } => Some(*address),
+        BindError::InUse { address }
+        | BindError::LanInUse { address }
+        | BindError::PlaintextInUse { address } => Some(*address),
         _ => None,
     };
     match address.and_then(platform::network::listener_at) {

@@ -4,7 +4,7 @@ mod doors;
 mod upkeep;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use access::audit::Action;
 use access::{Access, Provision};
@@ -69,14 +69,16 @@ struct Hob {
 
 impl Hob {
     fn build(settings: &Settings, handed: Handed, open_files: u64) -> anyhow::Result<Self> {
-        let identity = doors::lead_outside(settings, &handed).then(|| identity(settings)).transpose()?;
+        let clock = Clock::system();
+        let outside = doors::lead_outside(settings, &handed);
+        let identity = outside.then(|| identity(settings, clock.clone())).transpose()?;
         let doors = Doors::open(settings, handed, identity.as_ref())?;
         let store = Store::open(settings.models_dir.clone())?.with_floor(settings.keep_free);
         if settings.prune {
             tokio::task::spawn_blocking(prune(&store));
         }
-        let state = State::open(&settings.state_dir, Clock::system()).map_err(no_state)?;
-        let access = access(settings, &state)?;
+        let state = State::open(&settings.state_dir, clock.clone()).map_err(no_state)?;
+        let access = access(settings, &state, clock)?;
         let registry = Registry::new(store.clone(), registry_config(settings))?;
         let scheduler = Scheduler::start(scheduler_config(settings)?);
         let memory = platform::memory::available_bytes().unwrap_or(u64::MAX);
@@ -175,27 +177,23 @@ impl Hob {
 }
 
 /// Who the box is.
-fn identity(settings: &Settings) -> anyhow::Result<Identity> {
+fn identity(settings: &Settings, clock: Clock) -> anyhow::Result<Identity> {
     let names = Names { hostname: platform::network::hostname(), extra: settings.tls.names.clone() };
     let own = settings.tls.own.clone();
     let own = own.map(|files| OwnCertificate { cert: files.certificate, key: files.key });
-    let now = || {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-    };
     let build_date = env!("HOB_BUILT").parse().context("this build does not know its date")?;
-    let config = identity::Config { names, now: Arc::new(now), build_date, own };
+    let config = identity::Config { names, now: Arc::new(move || clock.now()), build_date, own };
     Ok(Identity::open(&settings.state_dir.join("tls"), config)?)
 }
 
 /// Who may do what.
-fn access(settings: &Settings, state: &State) -> anyhow::Result<Access> {
+fn access(settings: &Settings, state: &State, clock: Clock) -> anyhow::Result<Access> {
     let provision = settings.claim.as_ref().map(|claim| {
         let password_hash = claim.password_hash()?.reveal().to_owned();
         Ok::<_, anyhow::Error>(Provision { name: claim.name.clone(), password_hash })
     });
     let config = access::Config {
-        clock: Clock::system(),
+        clock,
         runtime_dir: settings.runtime_dir.clone(),
         audit_dir: settings.state_dir.join("audit"),
         provision: provision.transpose()?,

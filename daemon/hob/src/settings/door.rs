@@ -4,9 +4,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use access::Network;
 use anyhow::Context as _;
 use front::{InvalidOrigin, OriginPattern};
-use ipnet::IpNet;
 
 use super::environment::Environment;
 use super::raw::{self, Raw};
@@ -67,7 +67,7 @@ impl Lan {
 pub(crate) struct Plaintext {
     pub(crate) listen: Vec<SocketAddr>,
     /// From where it may be used.
-    pub(crate) allow: Vec<IpNet>,
+    pub(crate) allow: Vec<Network>,
 }
 
 impl DoorSettings {
@@ -164,13 +164,10 @@ fn address(name: &str, text: &str, port: u16) -> anyhow::Result<SocketAddr> {
 }
 
 /// A network, or one address.
-fn network(name: &str, text: &str) -> anyhow::Result<IpNet> {
-    let parsed = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-    let network: IpNet = parsed.with_context(|| {
-        format!("setting {name}: \"{text}\" is no network; write it like 192.168.1.0/24 or 192.168.1.20")
-    })?;
+fn network(name: &str, text: &str) -> anyhow::Result<Network> {
+    let network: Network = text.parse().with_context(|| format!("setting {name}"))?;
     anyhow::ensure!(
-        network.prefix_len() > 0,
+        !network.is_everybody(),
         "setting {name}: {network} is everybody, and a key would go past them all in clear; name a network"
     );
     Ok(network)
@@ -306,6 +303,8 @@ mod tests {
             ("127.0.0.1", "10.0.0.0/8", "listen is for"),
             ("0.0.0.0:11434", "10.0.0.0/8", "name one address, or another port"),
             ("192.168.1.5", "0.0.0.0/0", "everybody"),
+            ("192.168.1.5", "::/0", "everybody"),
+            ("192.168.1.5", "::ffff:0.0.0.0/96", "everybody"),
             ("192.168.1.5", "the house", "192.168.1.0/24"),
         ] {
             let error = plaintext(listen, allow).unwrap_err();

@@ -310,7 +310,7 @@ fn tls_is_1_3_or_1_2_for_http_2_and_sessions_are_resumed_without_early_data() {
 #[test]
 fn a_name_that_the_box_may_not_sign_for_spoils_nothing_and_is_told() {
     let mut place = Place::new();
-    place.names.extra = vec!["chat.nas.local".into(), "chat.example.org".into()];
+    place.names.extra = ["chat.nas.local", "chat.example.org"].map(|name| name.parse().unwrap()).into();
 
     let identity = place.open().unwrap();
 
@@ -392,8 +392,13 @@ fn only_the_boxs_own_names_and_present_addresses_are_its_own() {
     for foreign in foreign {
         assert!(!identity.is_ours(foreign), "{foreign}");
     }
-    look(&identity, &["192.168.1.6"]);
+    look(&identity, &["192.168.1.6", "203.0.113.7"]);
     assert!(identity.is_ours("192.168.1.6") && !identity.is_ours("192.168.1.5"));
+    assert!(
+        identity.is_ours("203.0.113.7"),
+        "the owner may have a certificate for what the box may not sign for"
+    );
+    assert!(!identity.status().names.contains(&"203.0.113.7".to_owned()));
 }
 
 /// The owner's files, and how they come to be.
@@ -427,7 +432,7 @@ impl Owners {
 #[test]
 fn the_owners_certificate_is_served_for_its_names_and_the_boxs_own_for_the_others() {
     let mut place = Place::new();
-    place.names.extra = vec!["hob.example.org".into()];
+    place.names.extra = vec!["hob.example.org".parse().unwrap()];
     let owners = Owners::beside(&mut place);
     let made = Owners::make("hob.example.org", place.now() + 90 * DAY);
     owners.put(&made);

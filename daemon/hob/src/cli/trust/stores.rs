@@ -1,5 +1,5 @@
-//! Where systems and browsers keep whom they trust, and how that is changed. Linux's are proven; those of macOS and Windows are
-//! written by their documentation, and were not tried yet.
+//! Where systems and browsers keep whom they trust, and how that is changed. Proven are Debian's store and
+//! Chromium's on Linux; the others are written by their documentation, and were not tried yet.
 
 use std::ffi::OsString;
 use std::fs::Permissions;
