@@ -18,13 +18,6 @@ pub(crate) struct Seats {
     unidentified: usize,
 }
 
-/// Who is counted as one: elsewhere a customer has a whole network of IPv6 addresses, while in our own everybody has the same.
-fn neighbour(address: IpAddr, ours: IpAddr) -> IpAddr {
-    let network = network_of(address);
-    let link_local = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
-    if link_local || network == network_of(ours) { address.to_canonical() } else { network }
-}
-
 #[derive(Debug)]
 struct Taken {
     connections: usize,
@@ -55,6 +48,13 @@ impl Seats {
         let unidentified = Arc::clone(&taken.unidentified);
         Some(Seat { seats: self.clone(), neighbour, unidentified, waiting: Mutex::new(None) })
     }
+}
+
+/// Who is counted as one: elsewhere a customer has a whole network of IPv6 addresses, while in our own everybody has the same.
+fn neighbour(address: IpAddr, ours: IpAddr) -> IpAddr {
+    let network = network_of(address);
+    let link_local = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
+    if link_local || network == network_of(ours) { address.to_canonical() } else { network }
 }
 
 /// One connection's, until it is dropped.
