@@ -210,7 +210,8 @@ impl Identity {
         Ok(Refreshed::Issued)
     }
 
-    /// Whether a request's host is this box: one of its names, or an address that it has now. A port is not part of it.
+    /// Whether a request's host is this box: one of its names, one that the owner's certificate is for, or an address that it has
+    /// now. A port is not part of it.
     pub fn is_ours(&self, host: &str) -> bool {
         let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
         match bare.parse::<IpAddr>() {
@@ -219,9 +220,13 @@ impl Identity {
             Ok(address) => {
                 let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
                 let addresses = self.0.addresses.read().unwrap_or_else(PoisonError::into_inner);
-                loopback.contains(&address) || addresses.contains(&address)
+                let own = || self.0.serving.owns(|subjects| subjects.addresses.contains(&address));
+                loopback.contains(&address) || addresses.contains(&address) || own()
             }
-            Err(_) => self.0.names.contains(&host.to_ascii_lowercase()),
+            Err(_) => {
+                let name = host.to_ascii_lowercase();
+                self.0.names.contains(&name) || self.0.serving.owns(|subjects| subjects.names.contains(&name))
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, version};
 
+use crate::names::Subjects;
 use crate::own::Own;
 
 /// The certificates that are served now.
@@ -35,6 +36,12 @@ impl Serving {
     /// From the next handshake on.
     pub(crate) fn serve_own(&self, own: Own) {
         self.pair.write().unwrap_or_else(PoisonError::into_inner).own = Some(own);
+    }
+
+    /// Whether the owner's certificate is for what this says of its subjects.
+    pub(crate) fn owns(&self, says: impl FnOnce(&Subjects) -> bool) -> bool {
+        let pair = self.pair.read().unwrap_or_else(PoisonError::into_inner);
+        pair.own.as_ref().is_some_and(|own| says(&own.facts().subjects))
     }
 
     /// The owner's certificate, if there is a good one.

@@ -432,7 +432,6 @@ impl Owners {
 #[test]
 fn the_owners_certificate_is_served_for_its_names_and_the_boxs_own_for_the_others() {
     let mut place = Place::new();
-    place.names.extra = vec!["hob.example.org".parse().unwrap()];
     let owners = Owners::beside(&mut place);
     let made = Owners::make("hob.example.org", place.now() + 90 * DAY);
     owners.put(&made);
@@ -450,6 +449,7 @@ fn the_owners_certificate_is_served_for_its_names_and_the_boxs_own_for_the_other
         meet(identity.server_config(), trusting, "hob.example.org").unwrap().chain,
         [made.0.der().clone()]
     );
+    assert!(identity.is_ours("Hob.example.org") && !identity.is_ours("other.example.org"));
     // Who paired with the box comes by those.
     place.asked_for(&identity, "nas.local").unwrap();
     place.asked_for(&identity, "127.0.0.1").unwrap();
