@@ -41,10 +41,17 @@ impl Door {
         let (method, path, version) =
             (request.method().clone(), request.uri().path().to_owned(), request.version());
         let origin = Origin { way: self.way(&source, request.headers()), address: source.address };
-        let asked = Asked { family: Family::of(&path), id: id.clone(), arrival, origin, source };
+        let asked = Asked {
+            family: Family::of(&path),
+            id: id.clone(),
+            arrival: Arc::clone(&arrival),
+            origin,
+            source,
+        };
         let request = request.map(|body| unread::Body::new(body, &rest));
         let mut response = Arc::clone(&self).answer(request, asked).await;
-        if version == Version::HTTP_2 {
+        // One that had something wrong with it is not waited for.
+        if version == Version::HTTP_2 && arrival.fault().is_none() {
             rest.forget().await;
         }
         let known = response.extensions_mut().remove::<Caller>();
