@@ -1,6 +1,9 @@
 //! `hob key`: the keys by which programs are known to the box. A new one is printed once, alone on standard output.
 
+use std::num::{NonZeroU32, NonZeroU64};
+
 use access::{Network, Scope};
+use anyhow::Context as _;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -49,22 +52,22 @@ struct NewKey {
     models: Vec<String>,
     /// Requests a minute.
     #[arg(long, value_name = "NUMBER")]
-    rpm: Option<u32>,
+    rpm: Option<NonZeroU32>,
     /// Requests at once.
     #[arg(long, value_name = "NUMBER")]
-    concurrent: Option<u32>,
+    concurrent: Option<NonZeroU32>,
     /// Tokens a day, of prompts and answers.
     #[arg(long, value_name = "NUMBER")]
-    tokens_per_day: Option<u64>,
+    tokens_per_day: Option<NonZeroU64>,
     /// Tokens a month, of prompts and answers.
     #[arg(long, value_name = "NUMBER")]
-    tokens_per_month: Option<u64>,
+    tokens_per_month: Option<NonZeroU64>,
     /// Tokens of context that a request may ask for.
     #[arg(long, value_name = "NUMBER")]
-    max_context: Option<u32>,
+    max_context: Option<NonZeroU32>,
     /// Tokens that an answer may have.
     #[arg(long, value_name = "NUMBER")]
-    max_output: Option<u32>,
+    max_output: Option<NonZeroU32>,
     /// Whose turn it is when many wait.
     #[arg(long, value_parser = ["low", "normal", "high"])]
     priority: Option<String>,
@@ -115,12 +118,12 @@ fn body(wanted: &NewKey) -> Value {
         }
     }
     for (field, value) in [
-        ("requests_per_minute", wanted.rpm.map(u64::from)),
-        ("concurrent", wanted.concurrent.map(u64::from)),
+        ("requests_per_minute", wanted.rpm.map(NonZeroU64::from)),
+        ("concurrent", wanted.concurrent.map(NonZeroU64::from)),
         ("tokens_per_day", wanted.tokens_per_day),
         ("tokens_per_month", wanted.tokens_per_month),
-        ("max_context", wanted.max_context.map(u64::from)),
-        ("max_output", wanted.max_output.map(u64::from)),
+        ("max_context", wanted.max_context.map(NonZeroU64::from)),
+        ("max_output", wanted.max_output.map(NonZeroU64::from)),
     ] {
         if let Some(value) = value {
             body.insert(field.into(), json!(value));
@@ -154,7 +157,7 @@ async fn listed(client: &Client) -> anyhow::Result<Vec<Value>> {
     })
 }
 
-/// The key of this ID, or the only one of this name.
+/// The key of this ID or this text, or the only one of this name. A text is not repeated: it would stand in a log.
 fn find(keys: &[Value], wanted: &str) -> anyhow::Result<(String, String)> {
     let pair = |key: &Value| {
         let text = |field: &str| key[field].as_str().unwrap_or_default().to_owned();
@@ -162,6 +165,14 @@ fn find(keys: &[Value], wanted: &str) -> anyhow::Result<(String, String)> {
     };
     if let Some(key) = keys.iter().find(|key| key["id"] == wanted) {
         return Ok(pair(key));
+    }
+    if access::is_hob_key(wanted) {
+        // Whoever has found one wants to end it, and has nothing else of it.
+        let same =
+            keys.iter().find(|key| key["shown"].as_str().is_some_and(|shown| is_shown_as(wanted, shown)));
+        return same
+            .map(pair)
+            .context("there is no such key on this box\nhint: hob key list shows those there are");
     }
     let mut named = keys.iter().filter(|key| key["name"] == wanted);
     match (named.next(), named.next()) {
@@ -171,6 +182,13 @@ fn find(keys: &[Value], wanted: &str) -> anyhow::Result<(String, String)> {
         ),
         (None, _) => anyhow::bail!("there is no key '{wanted}'\nhint: hob key list shows those there are"),
     }
+}
+
+/// Whether a key's text is what its beginning and its end are listed of.
+fn is_shown_as(text: &str, shown: &str) -> bool {
+    shown.split_once('…').is_some_and(|(beginning, end)| {
+        text.len() > beginning.len() + end.len() && text.starts_with(beginning) && text.ends_with(end)
+    })
 }
 
 fn keys_table(keys: &[Value], now: Timestamp) -> String {
@@ -206,11 +224,19 @@ fn limits(key: &Value) -> String {
         ("concurrent", " at once"),
         ("tokens_per_day", " tokens/day"),
         ("tokens_per_month", " tokens/month"),
+        ("max_context", " of context"),
+        ("max_output", " of an answer"),
     ];
     let mut words: Vec<String> =
         figures.iter().filter_map(|(field, unit)| Some(format!("{}{unit}", key[field].as_u64()?))).collect();
     words.extend(
         [&key["models"], &key["networks"]].map(self::words).into_iter().filter(|text| !text.is_empty()),
+    );
+    words.extend(
+        key["priority"]
+            .as_str()
+            .filter(|priority| *priority != "normal")
+            .map(|priority| format!("{priority} priority")),
     );
     if words.is_empty() { "-".to_owned() } else { words.join(", ") }
 }
@@ -267,5 +293,11 @@ mod tests {
         assert_eq!(found("b2").unwrap(), "b2", "an ID comes before a name");
         assert!(found("ci").unwrap_err().contains("by its ID"));
         assert!(found("phone").unwrap_err().contains("hob key list"));
+
+        let keys = [json!({"id": "a1", "name": "laptop", "shown": "hob_KGeM…jsjv"})];
+        let found = |wanted| find(&keys, wanted).map(|(id, _)| id).map_err(|error| error.to_string());
+        assert_eq!(found("hob_KGeMTn7XphWt5RVnOUBv6ovIklIVbPX4u3Yjsjv").unwrap(), "a1");
+        let unknown = "hob_KGeMTn7XphWt5RVnOUBv6ovIklIVbPX4u3Yjsjw";
+        assert!(!found(unknown).unwrap_err().contains(unknown));
     }
 }
