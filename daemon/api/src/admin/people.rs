@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::{errors::Refusal, typed::Typed};
 use crate::{
     Api,
+    body::STRANGERS_BYTES,
     error::{Error, Invalid},
 };
 
@@ -48,7 +49,7 @@ pub(super) async fn claim(
     api: Api,
     origin: Option<Extension<Origin>>,
     headers: HeaderMap,
-    Typed(claim): Typed<Claim>,
+    Typed(claim): Typed<Claim, STRANGERS_BYTES>,
 ) -> Result<Response, Refusal> {
     let Claim { code, name, password, key_name } = claim;
     let (name, password) = (person(&name)?, new_password("password", &password)?);
@@ -88,7 +89,7 @@ pub(super) async fn sign_in(
     api: Api,
     origin: Option<Extension<Origin>>,
     headers: HeaderMap,
-    Typed(login): Typed<Login>,
+    Typed(login): Typed<Login, STRANGERS_BYTES>,
 ) -> Result<Response, Refusal> {
     // What can be neither a name nor a password is wrong like any other.
     let wrong = |_| Error::from(access::SignInError::Wrong);
