@@ -85,8 +85,8 @@ impl Api {
         }
     }
 
-    /// Which of these blobs are of models alone that this caller may not use: to it, they are not there. One that no model names
-    /// was uploaded for one that is to come.
+    /// Which of these blobs is not there for a caller who may not use all models: also one of models alone that it may not use.
+    /// One that no model names was uploaded for one that is to come.
     pub(crate) async fn hidden(&self, blobs: Vec<Digest>) -> Result<Option<Digest>, Error> {
         if self.caller.may_use_all() || blobs.is_empty() {
             return Ok(None);
@@ -101,7 +101,9 @@ impl Api {
                 let named = manifest.blobs().map(|blob| blob.digest);
                 if visible { seen.extend(named) } else { unseen.extend(named) }
             }
-            Ok(blobs.into_iter().find(|blob| unseen.contains(blob) && !seen.contains(blob)))
+            Ok(blobs
+                .into_iter()
+                .find(|blob| !store.has_blob(blob) || (unseen.contains(blob) && !seen.contains(blob))))
         })
         .await
     }
