@@ -153,6 +153,11 @@ impl Caller {
         self.policy.as_ref().is_none_or(|policy| policy.allows_model(model))
     }
 
+    /// Whether it may use every model, those that are yet to come as well.
+    pub fn may_use_all(&self) -> bool {
+        self.policy.as_ref().is_none_or(|policy| policy.models.is_empty())
+    }
+
     /// Whose answers are kept apart from those of others, in the state and in the caches of workers.
     pub fn owner(&self) -> Owner {
         self.account.as_ref().map_or_else(Owner::default, |account| account.owner)

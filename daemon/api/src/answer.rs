@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::{Stream, stream};
-use protocol::{Done, Event, Generate, GenerateError, PromptRead, Said, ToolCall};
+use protocol::{Done, Event, Generate, GenerateError, Input, Message, PromptRead, Said, ToolCall};
 use scheduler::{Answer, Load};
 
 use crate::{Api, cut::Cut, error::Error, quota::Tally, tools};
@@ -188,13 +188,27 @@ async fn start(
     api: Api,
     load: Load,
     generate: Generate,
-    tally: Tally,
+    mut tally: Tally,
 ) -> Result<(Event, Box<Reader>), Error> {
+    let prompt_bytes = bytes_of(&generate.input);
     let answer = api.generate(load, generate).await?;
+    tally.begun(prompt_bytes);
     let mut reader = Box::new(Reader { answer, read: None, tally });
     match reader.next().await {
         Event::Failed(error) => Err(error.into()),
         first => Ok((first, reader)),
+    }
+}
+
+/// Text of a prompt. A token that is given as such takes about as much.
+fn bytes_of(input: &Input) -> usize {
+    let said = |messages: &[Message]| messages.iter().map(|message| message.content.len()).sum::<usize>();
+    match input {
+        Input::Chat(messages) => said(messages),
+        Input::Raw(text) => text.len(),
+        Input::Tokens(tokens) => size_of_val(tokens.as_slice()),
+        Input::Infill { prefix, suffix, .. } => prefix.len() + suffix.len(),
+        Input::Continue { context, turn } => size_of_val(context.as_slice()) + said(turn),
     }
 }
 
@@ -213,7 +227,10 @@ impl Reader {
                     self.tally.done(&done);
                     return Event::Done(done);
                 }
-                failed @ Event::Failed(_) => return failed,
+                failed @ Event::Failed(_) => {
+                    self.tally.failed();
+                    return failed;
+                }
             }
         }
     }

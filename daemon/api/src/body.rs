@@ -17,6 +17,8 @@ use crate::{
 pub(crate) const CONVERSATION_BYTES: usize = 64 << 20;
 /// Every other body.
 pub(crate) const COMMAND_BYTES: usize = 1 << 20;
+/// What anybody may send: a name, a password and a code.
+pub(crate) const STRANGERS_BYTES: usize = 4 << 10;
 
 /// The object that a body holds, in Go's dialect; `name` is its Go type, for error texts.
 pub(crate) async fn read(body: Body, limit_bytes: usize, name: &'static str) -> Result<Fields, Error> {

@@ -1,6 +1,7 @@
 //! On whose behalf a request is, and what of its caller goes along with all that is asked of workers. Who asks was found out by
 //! `front`, which leaves it among the request's extensions; what routes need is `scopes`'.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 
 use access::{
@@ -11,7 +12,7 @@ use axum::extract::FromRequestParts;
 use http::{Extensions, request::Parts};
 use protocol::{Embed, Generate, Rendered};
 use scheduler::{Answer, Embedding, Load};
-use store::ModelName;
+use store::{Digest, ModelName};
 
 use crate::{Api, error::Error, quota::Place};
 
@@ -82,6 +83,29 @@ impl Api {
             true => Ok(()),
             false => Err(Error::UnknownModel { asked: asked.into() }),
         }
+    }
+
+    /// Which of these blobs is not there for a caller who may not use all models: also one of models alone that it may not use.
+    /// One that no model names was uploaded for one that is to come.
+    pub(crate) async fn hidden(&self, blobs: Vec<Digest>) -> Result<Option<Digest>, Error> {
+        if self.caller.may_use_all() || blobs.is_empty() {
+            return Ok(None);
+        }
+        let caller = self.caller.clone();
+        self.on_store(move |store| {
+            let (mut seen, mut unseen) = (HashSet::new(), HashSet::new());
+            for listed in store.list()? {
+                let visible = caller.may_use(&listed.name.fully_qualified());
+                // One that was removed meanwhile names nothing.
+                let Ok(manifest) = store.manifest(&listed.name) else { continue };
+                let named = manifest.blobs().map(|blob| blob.digest);
+                if visible { seen.extend(named) } else { unseen.extend(named) }
+            }
+            Ok(blobs
+                .into_iter()
+                .find(|blob| !store.has_blob(blob) || (unseen.contains(blob) && !seen.contains(blob))))
+        })
+        .await
     }
 
     /// Refuses to make a model, under whatever name, that its maker may not use then.

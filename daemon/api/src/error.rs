@@ -67,6 +67,9 @@ pub(crate) enum Error {
     NotJson,
     #[error("http: request body too large")]
     BodyTooLarge,
+    /// Each keeps a thread for as long as it lasts.
+    #[error("too many uploads are under way; wait for one of them to end")]
+    TooManyUploads,
     /// The client stopped sending.
     #[error("unexpected EOF")]
     BodyCut,
@@ -261,6 +264,7 @@ impl Error {
             Self::Exceeded(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooManyUploads => StatusCode::SERVICE_UNAVAILABLE,
             Self::UnknownModel { .. }
             | Self::UnknownKey { .. }
             | Self::UnknownResponse { .. }

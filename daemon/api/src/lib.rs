@@ -26,6 +26,7 @@ mod ollama;
 mod openai;
 mod openapi;
 mod options;
+mod places;
 mod quota;
 mod rate;
 mod scopes;
@@ -71,6 +72,7 @@ pub struct Api {
     /// Cancelled when no answer is waited for any more.
     stopping: CancellationToken,
     background: openai::Background,
+    uploads: places::Places,
     config: Config,
     capabilities: ollama::Known,
 }
@@ -126,6 +128,7 @@ impl Api {
             _place: None,
             stopping: CancellationToken::new(),
             background: openai::Background::default(),
+            uploads: upload::places(),
             config,
             capabilities: ollama::Known::default(),
         }

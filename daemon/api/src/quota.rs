@@ -66,6 +66,8 @@ pub(crate) struct Tally {
     caller: Caller,
     prompt: Prompt,
     used: Usage,
+    /// What the prompt counts for where it is read, and nothing ever tells how long it was.
+    guess: u64,
 }
 
 /// Whether the prompt counts, or another answer to the same one has it counted.
@@ -77,6 +79,8 @@ enum Prompt {
 
 /// So many bytes of text are a token at least, where nothing tells how many there were.
 const BYTES_OF_A_TOKEN: usize = 8;
+/// The same of a prompt that somebody had read and did not wait for: about as many.
+const BYTES_OF_A_READ_TOKEN: usize = 4;
 
 impl Tally {
     /// Of an answer on behalf of this caller.
@@ -90,7 +94,19 @@ impl Tally {
     }
 
     fn with(api: &Api, prompt: Prompt) -> Self {
-        Self { caller: api.caller.clone(), prompt, used: Usage::default() }
+        Self { caller: api.caller.clone(), prompt, used: Usage::default(), guess: 0 }
+    }
+
+    /// Notes that a worker has it: who goes away before the first piece has had the prompt read all the same.
+    pub(crate) fn begun(&mut self, prompt_bytes: usize) {
+        if self.prompt == Prompt::Counted {
+            self.guess = prompt_bytes.div_ceil(BYTES_OF_A_READ_TOKEN) as u64;
+        }
+    }
+
+    /// Notes that it failed, which nobody pays for that was told nothing.
+    pub(crate) fn failed(&mut self) {
+        self.guess = 0;
     }
 
     /// Notes a piece of it, for the case that it stays without an end: no piece tells of how many tokens it is.
@@ -108,7 +124,7 @@ impl Tally {
     }
 
     fn read(&mut self, tokens: u32) {
-        if self.prompt == Prompt::Counted {
+        if self.prompt == Prompt::Counted && tokens > 0 {
             self.used.prompt_tokens = tokens.into();
         }
     }
@@ -116,6 +132,9 @@ impl Tally {
 
 impl Drop for Tally {
     fn drop(&mut self) {
+        if self.used.prompt_tokens == 0 {
+            self.used.prompt_tokens = self.guess;
+        }
         if self.used != Usage::default() {
             self.caller.count(self.used);
         }
@@ -182,5 +201,19 @@ mod tests {
 
         drop(Tally::of(&api));
         assert_eq!(left(), 956);
+
+        // Given up while the prompt was read.
+        let mut given_up = Tally::of(&api);
+        given_up.begun(400);
+        drop(given_up);
+        assert_eq!(left(), 856);
+        let mut failed = Tally::of(&api);
+        failed.begun(400);
+        failed.failed();
+        drop(failed);
+        let mut second = Tally::without_prompt(&api);
+        second.begun(400);
+        drop(second);
+        assert_eq!(left(), 856);
     }
 }

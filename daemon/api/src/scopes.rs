@@ -22,13 +22,17 @@ pub(crate) enum Need {
     Somebody,
     /// This scope.
     Scope(Scope),
+    /// This scope, and all models or the whole box: it tells of all of them, or touches all.
+    All(Scope),
+    /// To be somebody, or to come from this machine or through it.
+    Near,
     /// This scope, and that limits of requests and of tokens have room: a model is put to work.
     Work(Scope),
     /// To come by the admin socket.
     Operator,
 }
 
-use Need::{Anyone, Operator, Private, Somebody, Work};
+use Need::{All, Anyone, Near, Operator, Private, Somebody, Work};
 use Scope::{Admin, Embed, Infer, ModelsRead, ModelsWrite};
 
 const GET: Method = Method::GET;
@@ -41,7 +45,7 @@ const DELETE: Method = Method::DELETE;
 const TABLE: &[(Method, &str, Need)] = &[
     // Ollama's.
     (GET, "/", Anyone),
-    (GET, "/api/version", Anyone),
+    (GET, "/api/version", Near),
     (GET, "/api/status", Somebody),
     (GET, "/api/tags", Need::Scope(ModelsRead)),
     (GET, "/api/ps", Need::Scope(ModelsRead)),
@@ -111,10 +115,10 @@ const TABLE: &[(Method, &str, Need)] = &[
     (GET, "/admin/api/models", Need::Scope(ModelsRead)),
     (GET, "/admin/api/fit", Need::Scope(ModelsRead)),
     (POST, "/admin/api/store/blobs", Need::Scope(ModelsWrite)),
-    (POST, "/admin/api/store/scrub", Need::Scope(ModelsWrite)),
-    (POST, "/admin/api/store/prune", Need::Scope(ModelsWrite)),
-    (GET, "/admin/api/store/partials", Need::Scope(ModelsRead)),
-    (DELETE, "/admin/api/store/partials/{digest}", Need::Scope(ModelsWrite)),
+    (POST, "/admin/api/store/scrub", All(ModelsWrite)),
+    (POST, "/admin/api/store/prune", All(ModelsWrite)),
+    (GET, "/admin/api/store/partials", All(ModelsRead)),
+    (DELETE, "/admin/api/store/partials/{digest}", All(ModelsWrite)),
 ];
 
 /// What a route needs; `None` if it is not in the table.
@@ -172,11 +176,14 @@ fn allowed(api: &Api, way: Option<Way>, need: Need) -> Result<(), Error> {
         Private if way == Some(Way::Plaintext) => Err(Error::Readable),
         Private => Ok(()),
         Somebody if *caller.who() != Who::Nobody => Ok(()),
+        Near if !matches!(way, Some(Way::Lan | Way::Plaintext)) || *caller.who() != Who::Nobody => Ok(()),
         Need::Scope(scope) | Work(scope) if caller.may(scope) => Ok(()),
+        All(scope) if caller.may(scope) && (caller.may_use_all() || caller.may(Admin)) => Ok(()),
+        All(scope) if caller.may(scope) => Err(lacking(api, caller, Admin)),
         Operator if *caller.who() == Who::Operator => Ok(()),
         Operator => Err(Error::NotOperator),
-        Somebody => Err(api.nobody(None)),
-        Need::Scope(scope) | Work(scope) => Err(lacking(api, caller, scope)),
+        Somebody | Near => Err(api.nobody(None)),
+        Need::Scope(scope) | Work(scope) | All(scope) => Err(lacking(api, caller, scope)),
     }
 }
 

@@ -46,8 +46,22 @@ pub(crate) fn open(
     if is_answered(path).map_err(refused)? {
         return Err(BindError::SocketInUse { path: path.into() });
     }
-    listen(path, group, queue).map_err(refused)
+    let (socket, file) = bind(path).map_err(refused)?;
+    // Whoever has the folder may put another socket there. What we have just made is ours, whoever we are.
+    let metadata = |path: &Path| path.symlink_metadata().map_err(refused);
+    if !may_hold(folder.metadata().map_err(refused)?.uid(), metadata(path)?.uid()) {
+        return Err(BindError::OpenFolder { folder: folder.into() });
+    }
+    listen(&socket, path, group, queue).map_err(refused)?;
+    Ok((socket.into(), file))
 }
+
+/// Whether a folder of this user's may hold a socket of that one's.
+fn may_hold(owner: u32, ours: u32) -> bool {
+    owner == ours || owner == ROOT
+}
+
+const ROOT: u32 = 0;
 
 const WRITTEN_BY_OTHERS: u32 = 0o022;
 
@@ -85,16 +99,19 @@ fn is_answered(path: &Path) -> io::Result<bool> {
     }
 }
 
-fn listen(path: &Path, group: Option<u32>, queue: i32) -> io::Result<(UnixListener, SocketFile)> {
+fn bind(path: &Path) -> io::Result<(Socket, SocketFile)> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(path)?)?;
     let file = SocketFile { path: path.into(), ours: identity_of(&path.symlink_metadata()?) };
+    Ok((socket, file))
+}
+
+fn listen(socket: &Socket, path: &Path, group: Option<u32>, queue: i32) -> io::Result<()> {
     // Nobody can connect before it listens, so that nobody comes in by the mode that it is made with.
     chown(path, None, group)?;
     set_mode(path, if group.is_some() { 0o660 } else { 0o600 })?;
     socket.listen(queue)?;
-    socket.set_nonblocking(true)?;
-    Ok((socket.into(), file))
+    socket.set_nonblocking(true)
 }
 
 fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
@@ -150,5 +167,19 @@ mod tests {
         set_mode(folder.path(), 0o777).unwrap();
         let other = folder.path().join("other.sock");
         assert!(matches!(open(&other, None, 8), Err(BindError::OpenFolder { .. })));
+    }
+
+    #[test]
+    fn its_folder_is_ours_or_roots() {
+        assert!(may_hold(1000, 1000) && may_hold(ROOT, 1000));
+        assert!(!may_hold(1001, 1000) && !may_hold(1000, ROOT));
+
+        let folder = tempfile::tempdir().unwrap();
+        // Root alone can give a folder away.
+        if chown(folder.path(), Some(12345), None).is_ok() {
+            let path = folder.path().join("admin.sock");
+            assert!(matches!(open(&path, None, 8), Err(BindError::OpenFolder { .. })));
+            assert!(!path.exists());
+        }
     }
 }

@@ -29,10 +29,14 @@ pub struct Limits {
     pub headers: usize,
     /// Between two pieces of a request's body.
     pub body_idle: Duration,
+    /// For all of a body that is held to arrive, and a second more for each [`Limits::BODY_BYTES_PER_SECOND`] of it.
+    pub body_time: Duration,
     /// Bytes of a request's body that was sent packed, once it is unpacked. One that is not packed has its route's limit.
     pub unpacked_bytes: u64,
     /// Bytes of requests' bodies, of all connections, that are held until their answers have ended.
     pub held_bytes: usize,
+    /// The same of those who may nothing, and of them alone: what strangers send takes nobody's place but a stranger's.
+    pub stranger_bytes: usize,
     /// Bytes of uploads, of all connections, that are on their way to the disk.
     pub passing_bytes: usize,
     /// For a client to take what is written to it; a stalled reader must not hold a model.
@@ -60,8 +64,10 @@ impl Default for Limits {
             header_bytes_h2: 16 << 10,
             headers: 100,
             body_idle: Duration::from_secs(30),
+            body_time: Duration::from_secs(30),
             unpacked_bytes: 64 << 20,
             held_bytes: 512 << 20,
+            stranger_bytes: 4 << 20,
             passing_bytes: 32 << 20,
             write_idle: Duration::from_secs(60),
             idle: Duration::from_secs(120),
@@ -72,6 +78,9 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Whose line is slower than that cannot send a long conversation; whose is faster is never cut off.
+    pub const BODY_BYTES_PER_SECOND: u64 = 64 << 10;
+
     /// No more connections than files that may be open, but for what the store, the workers and pulls need.
     pub fn within_open_files(self, most: u64) -> Self {
         let connections = usize::try_from(most / 2).unwrap_or(usize::MAX).max(64).min(self.connections);

@@ -16,30 +16,50 @@ use crate::Limits;
 #[derive(Clone, Debug)]
 pub(crate) struct Memory {
     held: Arc<Semaphore>,
+    of_strangers: Arc<Semaphore>,
     passing: Arc<Semaphore>,
     most_passing: u32,
 }
 
 impl Memory {
     pub(crate) fn within(limits: &Limits) -> Self {
+        let pool = |bytes: usize| Arc::new(Semaphore::new((bytes >> 10).min(Semaphore::MAX_PERMITS)));
         let most_passing = u32::try_from(limits.passing_bytes >> 10).unwrap_or(u32::MAX).max(1);
         Self {
-            held: Arc::new(Semaphore::new((limits.held_bytes >> 10).min(Semaphore::MAX_PERMITS))),
+            held: pool(limits.held_bytes),
+            of_strangers: pool(limits.stranger_bytes),
             passing: Arc::new(Semaphore::new(most_passing as usize)),
             most_passing,
         }
     }
 
     /// Nothing of it yet.
-    pub(crate) fn claim(&self) -> Claim {
-        Claim { memory: Arc::clone(&self.held), held: None, bytes: 0 }
+    pub(crate) fn claim(&self, share: Share) -> Claim {
+        let memory = match share {
+            Share::Stranger => Some(Arc::clone(&self.of_strangers)),
+            Share::Known => Some(Arc::clone(&self.held)),
+            Share::Operator => None,
+        };
+        Claim { memory, held: None, bytes: 0 }
     }
+}
+
+/// Of which part of it a request may have something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// Who may nothing, or is not known yet: a small one of their own.
+    Stranger,
+    /// Who may something.
+    Known,
+    /// Who came by the admin socket, and must come through when all else is taken: as much as they want.
+    Operator,
 }
 
 /// What one request has of it.
 #[derive(Debug)]
 pub(crate) struct Claim {
-    memory: Arc<Semaphore>,
+    /// `None` counts nothing.
+    memory: Option<Arc<Semaphore>>,
     held: Option<OwnedSemaphorePermit>,
     bytes: u64,
 }
@@ -48,10 +68,11 @@ impl Claim {
     /// Takes so many bytes more; false where they are not to be had. It waits for nobody: two that each have half of what
     /// they want would wait for each other.
     pub(crate) fn grow(&mut self, bytes: u64) -> bool {
+        let Some(memory) = &self.memory else { return true };
         let grown = self.bytes.saturating_add(bytes);
         let lacking = kib(grown).saturating_sub(kib(self.bytes));
         if lacking > 0 {
-            let Ok(more) = Arc::clone(&self.memory).try_acquire_many_owned(lacking) else { return false };
+            let Ok(more) = Arc::clone(memory).try_acquire_many_owned(lacking) else { return false };
             match &mut self.held {
                 Some(held) => held.merge(more),
                 None => self.held = Some(more),
@@ -143,12 +164,23 @@ mod tests {
     #[test]
     fn a_claim_grows_as_far_as_there_is_memory_and_gives_all_of_it_back() {
         let memory = Memory::within(&Limits { held_bytes: 4 << 10, ..Limits::default() });
-        let (mut one, mut other) = (memory.claim(), memory.claim());
+        let claim = || memory.claim(Share::Known);
+        let (mut one, mut other) = (claim(), claim());
         assert!(one.grow(1) && one.grow(1023) && other.grow(3 << 10));
         assert!(!one.grow(1));
         drop(other);
-        assert!(one.grow(3 << 10) && !memory.claim().grow(1));
+        assert!(one.grow(3 << 10) && !claim().grow(1));
         drop(one);
-        assert!(memory.claim().grow(4 << 10));
+        assert!(claim().grow(4 << 10));
+    }
+
+    #[test]
+    fn strangers_take_nothing_of_what_others_have_and_the_operator_needs_none_of_it() {
+        let limits = Limits { held_bytes: 4 << 10, stranger_bytes: 2 << 10, ..Limits::default() };
+        let memory = Memory::within(&limits);
+        let (mut stranger, mut known) = (memory.claim(Share::Stranger), memory.claim(Share::Known));
+        assert!(stranger.grow(2 << 10) && !stranger.grow(1));
+        assert!(known.grow(4 << 10) && !known.grow(1));
+        assert!(memory.claim(Share::Operator).grow(1 << 30));
     }
 }

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
-use access::{Caller, Credential, Origin, Presented, Scope, Way};
+use access::{Caller, Credential, Origin, Presented, Scope, Way, Who};
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -18,6 +18,7 @@ use tower_http::request_id::RequestId;
 
 use crate::conversation::Conversation;
 use crate::door::{Door, Source};
+use crate::memory::Share;
 use crate::refusal::{Family, refusal};
 use crate::refused::Refusal;
 use crate::request_body::{self, Arrival, Use};
@@ -126,21 +127,23 @@ impl Door {
                 return asked.refuse(status, &denied.to_string());
             }
         };
+        let share = share_of(&caller);
         if let Some(seat) = &asked.source.seat
-            && Scope::ALL.into_iter().any(|scope| caller.may(scope))
+            && share != Share::Stranger
         {
             seat.identified();
         }
+        asked.arrival.draw_on(&self.house.memory, share);
         credential::take_off(request.headers_mut());
         request.extensions_mut().insert(caller.clone());
         request.extensions_mut().insert(asked.origin);
-        let mut response = self.pass(request, asked).await;
+        let mut response = self.pass(request, share, asked).await;
         response.extensions_mut().insert(caller);
         response
     }
 
     /// On to the application, with a body that is within its limits.
-    async fn pass(&self, mut request: Request<unread::Body>, asked: Asked) -> Response {
+    async fn pass(&self, mut request: Request<unread::Body>, share: Share, asked: Asked) -> Response {
         let packing = match Packing::of(request.headers()) {
             Ok(packing) => packing,
             Err(unknown) => return cannot_unpack(&unknown, &asked),
@@ -154,7 +157,7 @@ impl Door {
         let used = Use::of(request.method(), request.uri().path());
         let within = (&self.house.limits, &self.house.memory);
         let request =
-            request.map(|body| request_body::arriving(body, (packing, used), within, &asked.arrival));
+            request.map(|body| request_body::arriving(body, (packing, used, share), within, &asked.arrival));
         let app = CatchPanic::custom(self.house.app.clone(), asked.clone());
         let response = match app.oneshot(request).await {
             Ok(response) => response.map(Body::new),
@@ -167,6 +170,14 @@ impl Door {
             }
             _ => response,
         }
+    }
+}
+
+fn share_of(caller: &Caller) -> Share {
+    match caller.who() {
+        Who::Operator => Share::Operator,
+        _ if Scope::ALL.into_iter().any(|scope| caller.may(scope)) => Share::Known,
+        _ => Share::Stranger,
     }
 }
 

@@ -13,7 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::Limits;
-use crate::memory::{Claim, Memory, Passing};
+use crate::memory::{Claim, Memory, Passing, Share};
 use crate::unpack::{Packing, Unpacker};
 
 /// What was wrong with a body.
@@ -21,6 +21,10 @@ use crate::unpack::{Packing, Unpacker};
 pub(crate) enum Fault {
     #[error("the request's body stopped arriving")]
     Late,
+    #[error("the request's body takes too long to arrive; send it faster, or less of it")]
+    Slow,
+    #[error("a packed body is read for those with a key alone; send it without Content-Encoding")]
+    Packed,
     #[error("the request's body is not packed as its Content-Encoding says")]
     Malformed,
     #[error("the request's body unpacks to more than {0} bytes")]
@@ -32,7 +36,8 @@ pub(crate) enum Fault {
 impl Fault {
     pub(crate) fn status(self) -> StatusCode {
         match self {
-            Self::Late => StatusCode::REQUEST_TIMEOUT,
+            Self::Late | Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::Packed => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Crowded => StatusCode::SERVICE_UNAVAILABLE,
@@ -49,7 +54,12 @@ pub(crate) struct Arrival {
 
 impl Arrival {
     pub(crate) fn begin(memory: &Memory) -> Arc<Self> {
-        Arc::new(Self { fault: OnceLock::new(), claim: Mutex::new(memory.claim()) })
+        Arc::new(Self { fault: OnceLock::new(), claim: Mutex::new(memory.claim(Share::Stranger)) })
+    }
+
+    /// By whom it turned out to be, before anything of it is read.
+    pub(crate) fn draw_on(&self, memory: &Memory, share: Share) {
+        *self.claim.lock().unwrap_or_else(PoisonError::into_inner) = memory.claim(share);
     }
 
     /// The first that was wrong with it.
@@ -91,7 +101,7 @@ impl Use {
 /// A body as it is read.
 pub(crate) fn arriving<B>(
     body: B,
-    (packing, used): (Option<Packing>, Use),
+    (packing, used, share): (Option<Packing>, Use, Share),
     (limits, memory): (&Limits, &Memory),
     arrival: &Arc<Arrival>,
 ) -> axum::body::Body
@@ -99,8 +109,21 @@ where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<BoxError>,
 {
-    let punctual = Punctual { body, idle: limits.body_idle, deadline: None, arrival: Arc::clone(arrival) };
+    let whole = match used {
+        Use::Held => Some(limits.body_time),
+        Use::Passed => None,
+    };
+    let punctual = Punctual {
+        body,
+        idle: limits.body_idle,
+        whole,
+        due: None,
+        deadline: None,
+        arrival: Arc::clone(arrival),
+    };
     let body = match packing {
+        // Unpacking takes memory and time, of which they have next to none.
+        Some(_) if share == Share::Stranger => axum::body::Body::new(Unwelcome(Arc::clone(arrival))),
         None => axum::body::Body::new(punctual),
         Some(packing) => axum::body::Body::new(Unpacked {
             body: punctual,
@@ -123,6 +146,10 @@ where
 struct Punctual<B> {
     body: B,
     idle: Duration,
+    /// For all of it, but for what its length gives it.
+    whole: Option<Duration>,
+    /// When all of it must be there, if it has begun to be read.
+    due: Option<Instant>,
     /// Runs while a piece is waited for.
     deadline: Option<Pin<Box<Sleep>>>,
     arrival: Arc<Arrival>,
@@ -140,6 +167,9 @@ where
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let (None, Some(whole)) = (self.due, self.whole) {
+            self.due = Some(Instant::now() + whole);
+        }
         loop {
             let arrived = Pin::new(&mut self.body).poll_frame(context);
             // What is empty brings the body no further.
@@ -150,12 +180,21 @@ where
             };
             if !waiting {
                 self.deadline = None;
+                if let Poll::Ready(Some(Ok(frame))) = &arrived {
+                    let bytes = frame.data_ref().map_or(0, Bytes::len);
+                    self.due = self.due.map(|due| due + time_of(bytes));
+                }
                 return arrived.map_err(Into::into);
             }
-            let idle = self.idle;
-            let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + idle)));
+            let (idle, due) = (self.idle, self.due);
+            let deadline = self.deadline.get_or_insert_with(|| {
+                let next = Instant::now() + idle;
+                Box::pin(sleep_until(due.map_or(next, |due| next.min(due))))
+            });
             if deadline.as_mut().poll(context).is_ready() {
-                return Poll::Ready(Some(Err(self.arrival.fail(Fault::Late))));
+                let all = due.is_some_and(|due| due <= Instant::now());
+                let fault = if all { Fault::Slow } else { Fault::Late };
+                return Poll::Ready(Some(Err(self.arrival.fail(fault))));
             }
             if arrived.is_pending() {
                 return Poll::Pending;
@@ -169,6 +208,23 @@ where
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+/// What these may take to arrive.
+fn time_of(bytes: usize) -> Duration {
+    Duration::from_micros(bytes as u64 * 1_000_000 / Limits::BODY_BYTES_PER_SECOND)
+}
+
+/// A body that is not read, and whoever tries is told why.
+struct Unwelcome(Arc<Arrival>);
+
+impl Body for Unwelcome {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        Poll::Ready(Some(Err(self.0.fail(Fault::Packed))))
     }
 }
 

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::{errors::Refusal, typed::Typed};
 use crate::{
     Api,
+    body::STRANGERS_BYTES,
     error::{Error, Invalid},
 };
 
@@ -49,7 +50,7 @@ pub(super) async fn claim(
     api: Api,
     origin: Option<Extension<Origin>>,
     headers: HeaderMap,
-    Typed(claim): Typed<Claim>,
+    Typed(claim): Typed<Claim, STRANGERS_BYTES>,
 ) -> Result<Response, Refusal> {
     let Claim { code, name, password, key_name } = claim;
     let (name, password) = (person(&name)?, new_password("password", &password)?);
@@ -89,7 +90,7 @@ pub(super) async fn sign_in(
     api: Api,
     origin: Option<Extension<Origin>>,
     headers: HeaderMap,
-    Typed(login): Typed<Login>,
+    Typed(login): Typed<Login, STRANGERS_BYTES>,
 ) -> Result<Response, Refusal> {
     let parsed = login.name.parse::<PersonName>().ok().zip(login.password.parse::<Password>().ok());
     let Some((name, password)) = parsed else {

@@ -11,10 +11,10 @@ use crate::{
     error::Error,
 };
 
-/// A body, read.
-pub(super) struct Typed<T>(pub(super) T);
+/// A body of so many bytes at most, read.
+pub(super) struct Typed<T, const BYTES: usize = COMMAND_BYTES>(pub(super) T);
 
-impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Typed<T> {
+impl<S: Sync, T: DeserializeOwned, const BYTES: usize> FromRequest<S> for Typed<T, BYTES> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
@@ -24,6 +24,6 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Typed<T> {
         if !kind.eq_ignore_ascii_case("application/json") {
             return Err(Error::NotJson.into());
         }
-        Ok(Self(body::typed(request.into_body(), COMMAND_BYTES).await?))
+        Ok(Self(body::typed(request.into_body(), BYTES).await?))
     }
 }

@@ -22,7 +22,7 @@ use crate::{
 )]
 pub(super) async fn probe(api: Api, Path(digest): Path<String>) -> Result<Response, Refusal> {
     let parsed = parse(&digest)?;
-    match api.on_store(move |store| store.expect_manifest(&parsed)).await? {
+    match is_there(&api, parsed).await? {
         true => Ok(StatusCode::OK.into_response()),
         false => Err(Error::UnknownBlob { digest }.into()),
     }
@@ -38,11 +38,17 @@ pub(super) async fn probe(api: Api, Path(digest): Path<String>) -> Result<Respon
 )]
 pub(super) async fn receive(api: Api, Path(digest): Path<String>, body: Body) -> Result<Response, Refusal> {
     let digest = parse(&digest)?;
-    if api.on_store(move |store| store.expect_manifest(&digest)).await? {
+    if is_there(&api, digest).await? {
         return Ok(StatusCode::OK.into_response());
     }
     upload::receive(&api, body, move |store| store.begin_blob(&digest)).await?;
     Ok(StatusCode::CREATED.into_response())
+}
+
+/// Whether the blob is there, for this caller.
+async fn is_there(api: &Api, digest: Digest) -> Result<bool, Error> {
+    let hidden = api.hidden(vec![digest]).await?.is_some();
+    Ok(!hidden && api.on_store(move |store| store.expect_manifest(&digest)).await?)
 }
 
 fn parse(digest: &str) -> Result<Digest, Error> {

@@ -41,7 +41,7 @@ const NOT_YET: &[&str] = &["draft_quantize", "info", "remote_host"];
 )]
 pub(super) async fn create(api: Api, body: Body) -> Result<Response, Refusal> {
     let request = Request::read(body::read(body, COMMAND_BYTES, "CreateRequest").await?)?;
-    request.visible(&api)?;
+    request.visible(&api).await?;
     api.audit(Action::ModelMake, request.name.to_string(), Outcome::Done).await?;
     let framing = request.framing;
     let mut steps = begin(api, request);
@@ -201,11 +201,20 @@ impl Request {
     }
 
     /// Refuses to make a model that is not for the caller, or to make one of such.
-    fn visible(&self, api: &Api) -> Result<(), Error> {
+    async fn visible(&self, api: &Api) -> Result<(), Error> {
         api.makeable(&self.name)?;
-        match &self.recipe.base {
-            Base::Model(from) => api.visible(from, &from.to_string()),
-            Base::Blobs(_) => Ok(()),
+        let recipe = &self.recipe;
+        let files = match &recipe.base {
+            Base::Model(from) => {
+                api.visible(from, &from.to_string())?;
+                &[]
+            }
+            Base::Blobs(files) => files.as_slice(),
+        };
+        let blobs = files.iter().chain(&recipe.adapters).chain(&recipe.draft).map(|(_, digest)| *digest);
+        match api.hidden(blobs.collect()).await? {
+            Some(digest) => Err(StoreError::UnknownBlob(digest).into()),
+            None => Ok(()),
         }
     }
 }

@@ -327,3 +327,13 @@ async fn what_was_used_is_told_by_day_and_key() {
     let wrong = rig.ask(&Caller::operator(), Method::GET, "/admin/api/usage?from=yesterday", None).await;
     assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
 }
+
+#[tokio::test]
+async fn what_anybody_may_send_is_short() {
+    let rig = Rig::new();
+    for path in ["/claim", "/admin/api/login"] {
+        let body = json!({"name": "ada", "password": "x".repeat(4 << 10)});
+        let refused = rig.send(&Caller::nobody(), Way::Lan, request(Method::POST, path, Some(body))).await;
+        assert_eq!(refused.status, StatusCode::PAYLOAD_TOO_LARGE, "{path}: {}", refused.text);
+    }
+}

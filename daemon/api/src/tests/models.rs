@@ -134,3 +134,62 @@ async fn what_is_kept_of_one_is_not_there_for_another() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_blob_of_models_that_a_key_is_not_for_is_as_one_that_is_not_there() {
+    let rig = Rig::new();
+    ["mine", "secret"].into_iter().for_each(|name| publish(&rig.api.store, name));
+    let caller = with_key_for(&rig, "mine");
+    let [own, shared, hidden] = [&b"mine"[..], b"{}", b"secret"].map(Digest::of);
+    let missing = Digest::of(b"nowhere");
+    let probe = async |by: &Caller, digest: Digest| {
+        rig.ask(by, Method::HEAD, &format!("/api/blobs/{digest}"), None).await.status
+    };
+
+    for there in [own, shared] {
+        assert_eq!(probe(&caller, there).await, StatusCode::OK);
+    }
+    for not_there in [hidden, missing] {
+        assert_eq!(probe(&caller, not_there).await, StatusCode::NOT_FOUND);
+    }
+    assert_eq!(probe(&Caller::local(), hidden).await, StatusCode::OK);
+
+    for field in ["files", "adapters", "draft_files"] {
+        let create = async |digest: Digest| {
+            let mut body = json!({"model": "mine", "stream": false, "files": {"a.gguf": own}});
+            body[field] = json!({"b.gguf": digest});
+            rig.ask(&caller, Method::POST, "/api/create", Some(body)).await
+        };
+        let (refused, unknown) = (create(hidden).await, create(missing).await);
+        assert_eq!(refused.status, unknown.status, "{field}: {} {}", refused.text, unknown.text);
+        let named = unknown.text.replace(&missing.to_string(), &hidden.to_string());
+        assert_eq!(refused.text, named, "{field}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_for_some_models_neither_sees_nor_touches_the_whole_store_unless_it_administers_the_box() {
+    let rig = Rig::new();
+    let listed = |scopes: Scopes| {
+        let models = vec!["registry.ollama.ai/library/mine:latest".parse().unwrap()];
+        rig.by_key(&rig.key(Policy { models, ..Policy::new(scopes) }))
+    };
+    let some = listed([Scope::ModelsRead, Scope::ModelsWrite].into_iter().collect());
+    let admin = listed(Scopes::all());
+    let whole = rig.by_key(&rig.key(super::scopes(&[Scope::ModelsRead, Scope::ModelsWrite])));
+    let partial = format!("/admin/api/store/partials/{}", Digest::of(b"a"));
+    for (method, path) in [
+        (Method::POST, "/admin/api/store/scrub"),
+        (Method::POST, "/admin/api/store/prune"),
+        (Method::GET, "/admin/api/store/partials"),
+        (Method::DELETE, partial.as_str()),
+    ] {
+        let refused = rig.ask(&some, method.clone(), path, None).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{path}");
+        assert!(refused.text.contains("scope admin"), "{}", refused.text);
+        for by in [&admin, &whole, &Caller::local()] {
+            let answered = rig.ask(by, method.clone(), path, None).await;
+            assert_ne!(answered.status, StatusCode::FORBIDDEN, "{path}");
+        }
+    }
+}

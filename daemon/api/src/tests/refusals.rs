@@ -133,3 +133,16 @@ async fn what_is_wrong_with_the_box_is_told_to_those_it_knows() {
     assert_eq!(stopping.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(rig.ask(&Caller::nobody(), Method::GET, "/healthz", None).await.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn which_version_runs_is_told_on_this_machine_and_on_the_network_to_those_it_knows() {
+    let rig = Rig::new();
+    let known = rig.by_key(&rig.key(scopes(&[Scope::Embed])));
+    let version = async |by: &Caller, way| {
+        rig.send(by, way, request(Method::GET, "/api/version", None)).await.status.as_u16()
+    };
+    assert_eq!(version(&Caller::local(), Way::Loopback).await, 200);
+    for way in [Way::Lan, Way::Plaintext] {
+        assert_eq!((version(&Caller::nobody(), way).await, version(&known, way).await), (401, 200));
+    }
+}

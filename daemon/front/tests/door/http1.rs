@@ -111,3 +111,55 @@ async fn a_body_that_stops_arriving_is_told_so() {
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     assert!(answer.contains(r#"{"type":"error","error":{"type":"invalid_request_error","#), "{answer}");
 }
+
+#[tokio::test]
+async fn a_body_that_trickles_in_is_told_so_however_steadily_it_comes() {
+    let door = Door::within(app(), Limits { body_time: Duration::from_millis(200), ..Limits::default() });
+    let client = TcpStream::connect(door.address).await.unwrap();
+    let (mut answers, mut client) = client.into_split();
+    let request = format!(
+        "POST /v1/messages HTTP/1.1\r\nHost: {}\r\nContent-Length: 100000\r\nConnection: close\r\n\r\n",
+        door.address
+    );
+    client.write_all(request.as_bytes()).await.unwrap();
+    // The pace is the test: nothing is ever waited for as long as between two pieces one may.
+    let trickle = async {
+        let mut pace = interval(Duration::from_millis(5));
+        while client.write_all(b"x").await.is_ok() {
+            pace.tick().await;
+        }
+    };
+
+    let mut answer = Vec::new();
+    let read = timeout(PATIENCE, answers.read_to_end(&mut answer));
+    let read = async {
+        tokio::select! { read = read => drop(read.unwrap()), () = trickle => {} }
+    };
+    read.await;
+    let _reset = timeout(PATIENCE, answers.read_to_end(&mut answer)).await.unwrap();
+
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("too long"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_long_body_has_the_time_that_its_length_needs() {
+    let door = Door::within(app(), Limits { body_time: Duration::from_millis(500), ..Limits::default() });
+    let mut client = TcpStream::connect(door.address).await.unwrap();
+    let request = format!(
+        "POST /length HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        door.address,
+        12 * (32 << 10)
+    );
+    client.write_all(request.as_bytes()).await.unwrap();
+    let mut pace = interval(Duration::from_millis(100));
+    for _ in 0..12 {
+        pace.tick().await;
+        client.write_all(&[b'x'; 32 << 10]).await.unwrap();
+    }
+
+    let mut answer = String::new();
+    timeout(PATIENCE, client.read_to_string(&mut answer)).await.unwrap().unwrap();
+
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("393216"), "{answer}");
+}

@@ -84,3 +84,37 @@ async fn bodies_that_are_held_have_a_limit_together_and_uploads_pass() {
     }
     assert_eq!(read(send(&client, "/v1/messages", "gzip", &body).await).await.0, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn what_strangers_send_takes_no_place_of_those_who_are_known_and_is_never_unpacked() {
+    let (answer, arrived) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let limits = Limits { held_bytes: LENGTH, stranger_bytes: 64 << 10, ..Limits::default() };
+    let door = Door::lan(app(&answer, &arrived), limits);
+    let client = door.h2_tls().await;
+    let post = async |key: Option<&str>, packing: Option<&str>, body: &[u8]| {
+        let mut post = Request::post(format!("https://{}/v1/messages", client.authority));
+        for (name, value) in [("x-api-key", key), ("content-encoding", packing)] {
+            if let Some(value) = value {
+                post = post.header(name, value);
+            }
+        }
+        let mut requests = client.requests.clone().ready().await.unwrap();
+        let (response, mut sending) = requests.send_request(post.body(()).unwrap(), false).unwrap();
+        sending.send_data(body.to_vec().into(), true).unwrap();
+        response
+    };
+    // All that strangers have together.
+    let held = post(None, None, &[b' '; 60 << 10]).await;
+    timeout(PATIENCE, arrived.acquire()).await.unwrap().unwrap().forget();
+
+    let crowded = read(post(None, None, &[b' '; 8 << 10]).await).await;
+    let packed = read(post(None, Some("gzip"), &gzip()).await).await;
+    let known = post(Some(&door.key), None, &vec![b' '; LENGTH / 2]).await;
+    timeout(PATIENCE, arrived.acquire()).await.unwrap().unwrap().forget();
+    answer.add_permits(2);
+
+    assert_eq!(crowded.0, StatusCode::SERVICE_UNAVAILABLE, "{}", crowded.1);
+    assert_eq!(packed.0, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{}", packed.1);
+    assert_eq!(read(held).await.0, StatusCode::OK);
+    assert_eq!(read(known).await, (StatusCode::OK, (LENGTH / 2).to_string()));
+}

@@ -245,8 +245,15 @@ fn limits(raw: &raw::Limits) -> anyhow::Result<front::Limits> {
         .unwrap_or(u32::MAX),
         headers: count("headers", raw.headers, usual.headers, 16, 1024)?,
         body_idle: time("body_idle", &raw.body_idle, usual.body_idle)?,
+        body_time: time("body_time", &raw.body_time, usual.body_time)?,
         unpacked_bytes: bytes("unpacked_bytes", &raw.unpacked_bytes, usual.unpacked_bytes, 1 << 20)?,
         held_bytes: whole(bytes("held_bytes", &raw.held_bytes, usual.held_bytes as u64, 80 << 20)?),
+        stranger_bytes: whole(bytes(
+            "stranger_bytes",
+            &raw.stranger_bytes,
+            usual.stranger_bytes as u64,
+            64 << 10,
+        )?),
         passing_bytes: whole(bytes(
             "passing_bytes",
             &raw.passing_bytes,

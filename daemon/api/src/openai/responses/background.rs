@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::{Stream, stream};
 use protocol::{Event, Owner};
 use scheduler::ScheduleError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -18,7 +18,13 @@ use super::{
     progress::{End, Progress},
     response::{Failure, FailureCode, Response, Status},
 };
-use crate::{Api, asked::Asked, cut::Cut, error::Error};
+use crate::{
+    Api,
+    asked::Asked,
+    cut::Cut,
+    error::Error,
+    places::{Places, Taken},
+};
 
 /// All of them that are under way, and the last that ended. A clone is cheap.
 #[derive(Clone, Default)]
@@ -29,7 +35,7 @@ pub(crate) struct Background {
 struct Shared {
     runs: Mutex<Runs>,
     /// One for each that may be under way.
-    slots: Arc<Semaphore>,
+    slots: Places,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -43,6 +49,8 @@ struct Runs {
 
 /// Those that may be under way at once, as each holds its conversation.
 const MOST_UNDER_WAY: usize = 64;
+/// The same of one owner's.
+const MOST_OF_ONE: usize = 16;
 /// Those that ended and may still be followed, and what the events of all of them may take.
 const MOST_ENDED: usize = 16;
 const MOST_ENDED_BYTES: usize = 32 << 20;
@@ -81,7 +89,7 @@ impl Background {
         progress: Progress,
         items: Vec<Item>,
     ) -> Result<Run, Error> {
-        let slot = self.slot()?;
+        let slot = self.slot(api.caller.owner())?;
         let background = self.clone();
         let begun = self.shared.tasks.spawn(async move {
             let queued = Response { status: Status::Queued, ..progress.response().clone() };
@@ -92,11 +100,11 @@ impl Background {
     }
 
     /// The right to be under way, until it is dropped.
-    fn slot(&self) -> Result<OwnedSemaphorePermit, ScheduleError> {
-        self.shared.slots.clone().try_acquire_owned().map_err(|_| ScheduleError::Busy)
+    fn slot(&self, owner: Owner) -> Result<Taken, ScheduleError> {
+        self.shared.slots.take(owner).ok_or(ScheduleError::Busy)
     }
 
-    fn run(&self, api: Api, asked: Asked, mut progress: Progress, slot: OwnedSemaphorePermit) -> Run {
+    fn run(&self, api: Api, asked: Asked, mut progress: Progress, slot: Taken) -> Run {
         progress.create(Status::Queued);
         let told = Told::of(progress.response().clone());
         let id = told.response.id.clone();
@@ -164,7 +172,7 @@ impl Default for Shared {
     fn default() -> Self {
         Self {
             runs: Mutex::default(),
-            slots: Arc::new(Semaphore::new(MOST_UNDER_WAY)),
+            slots: Places::new(MOST_UNDER_WAY, MOST_OF_ONE),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         }
@@ -373,10 +381,13 @@ mod tests {
     #[test]
     fn so_many_are_under_way_at_once_and_the_next_may_be_asked_for_again() {
         let background = Background::default();
-        let mut slots: Vec<_> = (0..MOST_UNDER_WAY).map(|_| background.slot().unwrap()).collect();
-        let refused = Error::from(background.slot().unwrap_err());
+        let one = Owner(1);
+        let mut slots: Vec<_> = (0..MOST_OF_ONE).map(|_| background.slot(one).unwrap()).collect();
+        let refused = Error::from(background.slot(one).unwrap_err());
         assert_eq!(refused.status(), http::StatusCode::SERVICE_UNAVAILABLE);
+        let another = background.slot(Owner(2));
+        assert!(another.is_ok());
         slots.pop();
-        assert!(background.slot().is_ok());
+        assert!(background.slot(one).is_ok());
     }
 }

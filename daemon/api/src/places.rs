@@ -1,0 +1,76 @@
+//! Places for what holds much or lasts long: so many in all, and so many of them for one owner, so that nobody has them all.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use protocol::Owner;
+
+/// All of them. A clone is the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    most: usize,
+    most_each: usize,
+    taken: Arc<Mutex<HashMap<Owner, usize>>>,
+}
+
+/// One of them, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    owner: Owner,
+    of: Places,
+}
+
+impl Places {
+    pub(crate) fn new(most: usize, most_each: usize) -> Self {
+        Self { most, most_each, taken: Arc::default() }
+    }
+
+    /// One of them, if there is one for this owner.
+    pub(crate) fn take(&self, owner: Owner) -> Option<Taken> {
+        let mut taken = self.taken();
+        if taken.values().sum::<usize>() >= self.most {
+            return None;
+        }
+        let own = taken.get(&owner).copied().unwrap_or_default();
+        if own >= self.most_each {
+            return None;
+        }
+        taken.insert(owner, own + 1);
+        Some(Taken { owner, of: self.clone() })
+    }
+
+    fn taken(&self) -> MutexGuard<'_, HashMap<Owner, usize>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let mut taken = self.of.taken();
+        if let Some(own) = taken.get_mut(&self.owner) {
+            *own -= 1;
+            if *own == 0 {
+                taken.remove(&self.owner);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owner_has_some_and_all_have_more_and_what_is_given_back_is_there_again() {
+        let places = Places::new(3, 2);
+        let mut ones = vec![places.take(Owner(1)).unwrap(), places.take(Owner(1)).unwrap()];
+        assert!(places.take(Owner(1)).is_none());
+        let others = places.take(Owner(2)).unwrap();
+        assert!(places.take(Owner(3)).is_none());
+
+        ones.pop();
+        let again = places.take(Owner(3)).unwrap();
+        drop((ones, others, again));
+        assert!(places.taken().is_empty());
+    }
+}
