@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use behaviour::lan::Lan;
@@ -214,6 +215,32 @@ fn hob_id_of_another() -> String {
     status(&hob)["device"]["id"].as_str().unwrap().to_owned()
 }
 
+fn audit_file(hob: &Hob) -> PathBuf {
+    let folder = hob.home.path().join(".local/share/hob/audit");
+    let mut files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    files.find(|file| file.extension().is_some_and(|end| end == "jsonl")).unwrap()
+}
+
+#[test]
+fn an_audit_log_whose_end_was_cut_off_is_told_from_a_whole_one_while_the_box_runs() {
+    let hob = claimed();
+    printed(&hob.cli(&["key", "create", "laptop"]));
+    printed(&hob.cli(&["audit", "verify"]));
+    let file = audit_file(&hob);
+    let whole = std::fs::read_to_string(&file).unwrap();
+    let (kept, last) = whole.trim_end().rsplit_once('\n').unwrap();
+    assert!(last.contains("key.make"), "{last}");
+
+    std::fs::write(&file, format!("{kept}\n")).unwrap();
+    let found = hob.cli(&["audit", "verify"]);
+
+    let missing = format!("entry {} is missing", whole.lines().count());
+    assert!(refused(&found).contains("not what was written"), "{found:?}");
+    assert!(text(&found.stdout).contains(&missing), "{found:?}");
+    std::fs::write(&file, whole).unwrap();
+    printed(&hob.cli(&["audit", "verify"]));
+}
+
 #[test]
 fn an_audit_log_that_was_touched_is_told_from_one_that_was_not() {
     let hob = claimed();
@@ -222,9 +249,7 @@ fn an_audit_log_that_was_touched_is_told_from_one_that_was_not() {
     assert!(shown.contains("claim") && shown.contains("key.make"), "{shown}");
     assert!(printed(&hob.cli(&["audit", "verify"])).contains("as they were written"));
 
-    let folder = hob.home.path().join(".local/share/hob/audit");
-    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
-    let file = files.into_iter().find(|file| file.extension().is_some_and(|end| end == "jsonl")).unwrap();
+    let file = audit_file(&hob);
     let file = file.to_str().unwrap();
     printed(&hob.cli(&["audit", "verify", file]));
     let touched = std::fs::read_to_string(file).unwrap().replacen("key_", "kex_", 1);

@@ -17,7 +17,7 @@ use crate::time::Time;
 use crate::usage::{Account, Accounts, DayUsage};
 use crate::{
     AccessError, Caller, Credential, Denied, Key, KeyError, KeyId, NewKey, Origin, Presented, Scope, Secret,
-    Way, key,
+    Way, is_hob_key,
 };
 
 /// What it is made with.
@@ -44,6 +44,7 @@ pub struct Access {
 #[derive(Debug)]
 struct Parts {
     state: State,
+    time: Time,
     accounts: Arc<Accounts>,
     /// Of those who present nothing on this machine.
     local: Arc<Account>,
@@ -68,7 +69,7 @@ impl Access {
         let local = accounts.of(Owner::default(), Limits::default());
         let claim = (config.runtime_dir.as_path(), config.provision.as_ref());
         let people = People::open(&state, &config.clock, &audit, &accounts, claim)?;
-        Ok(Self { parts: Arc::new(Parts { state, accounts, local, keys, people, audit }) })
+        Ok(Self { parts: Arc::new(Parts { state, time, accounts, local, keys, people, audit }) })
     }
 
     /// Who asks. In memory, and in microseconds, as it is asked of every request.
@@ -94,7 +95,7 @@ impl Access {
         let caller = match presented.credential {
             Credential::None => unknown(),
             // Programs that know only of other services insist on one, whatever it is.
-            Credential::Key(text) if way == Way::Loopback && !key::is_ours(text) => unknown(),
+            Credential::Key(text) if way == Way::Loopback && !is_hob_key(text) => unknown(),
             Credential::Key(text) => self.parts.keys.identify(text, address)?,
             Credential::Session(text) if matches!(way, Way::Loopback | Way::Lan) => {
                 self.parts.people.by_session(text).unwrap_or_else(unknown)
@@ -110,6 +111,11 @@ impl Access {
 
     pub(crate) fn audit(&self) -> &Audit {
         &self.parts.audit
+    }
+
+    /// What time it is for keys and what they use, in seconds since 1970. On a box whose clock was not set, it is not the clock's.
+    pub fn now(&self) -> i64 {
+        self.parts.time.now()
     }
 
     /// Whether somebody owns this box. Until then it lets nobody in from the network.

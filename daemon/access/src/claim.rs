@@ -1,7 +1,7 @@
 //! Whether the box is still to be claimed, by which code, and how often that may be tried. The code lies in a file that only the
 //! user can read, with how often it was tried, so that neither a restart nor anybody who tries can begin anew.
 
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -50,7 +50,7 @@ impl Claim {
     /// With the code that lies in the folder, or a new one. Once the box is claimed there is none.
     pub(crate) fn open(folder: &Path, clock: Clock) -> io::Result<Self> {
         let claim = Self { path: folder.join("setup-code"), clock, open: Mutex::new(None) };
-        make(folder)?;
+        platform::durable::make_private_folder(folder)?;
         let open = match fs::read_to_string(&claim.path) {
             Ok(text) => Open::read(&text, claim.clock.elapsed()).unwrap_or_else(Open::new),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Open::new(),
@@ -64,7 +64,7 @@ impl Claim {
     /// Of a box that is claimed.
     pub(crate) fn closed(folder: &Path, clock: Clock) -> io::Result<Self> {
         let path = folder.join("setup-code");
-        remove(&path)?;
+        platform::durable::remove(&path)?;
         Ok(Self { path, clock, open: Mutex::new(None) })
     }
 
@@ -110,7 +110,7 @@ impl Claim {
         let claimed = claim();
         if claimed.is_ok() {
             *open = None;
-            if let Err(error) = remove(&self.path) {
+            if let Err(error) = platform::durable::remove(&self.path) {
                 tracing::warn!(
                     "cannot remove {}: {error}; the code in it is of no use any more",
                     self.path.display()
@@ -122,13 +122,7 @@ impl Claim {
 
     fn write(&self, open: &Open) -> io::Result<()> {
         let text = format!("{}\nwrong {}\nspent {}\n", open.code.reveal(), open.wrong, open.spent);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            platform::durable::write_with(&self.path, text.as_bytes(), fs::Permissions::from_mode(0o600))
-        }
-        #[cfg(not(unix))]
-        platform::durable::write(&self.path, text.as_bytes())
+        platform::durable::write_private(&self.path, text.as_bytes())
     }
 }
 
@@ -150,22 +144,6 @@ impl Open {
 
 fn pause(spent: u32) -> Duration {
     FIRST_PAUSE.saturating_mul(1 << (spent - 1).min(16)).min(LONGEST_PAUSE)
-}
-
-fn make(folder: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    // The folder may be gone with a reboot.
-    match platform::durable::remove(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
 }
 
 #[cfg(test)]

@@ -2,9 +2,7 @@
 
 use std::net::IpAddr;
 
-use state::AuditEnds;
-
-use crate::audit::{Action, AuditError, Entries, Event, Outcome, Report};
+use crate::audit::{Action, AuditError, Entries, Event, Outcome};
 use crate::{
     Access, Caller, ClaimError, Password, PeopleError, Person, PersonName, Session, SetupCode, SignInError,
     SignedIn, Visitor,
@@ -130,18 +128,5 @@ impl Access {
     /// [`AuditError`] if they cannot be listed.
     pub fn audit_entries(&self, after: u64) -> Result<Entries, AuditError> {
         self.audit().entries(after)
-    }
-
-    /// Where the audit log begins and ends, for [`crate::audit::verify`].
-    pub fn audit_ends(&self) -> AuditEnds {
-        self.audit().ends()
-    }
-
-    /// Checks the whole audit log. Blocks for seconds if it is long.
-    ///
-    /// # Errors
-    /// [`AuditError`] if it cannot be read.
-    pub fn verify_audit(&self) -> Result<Report, AuditError> {
-        self.audit().verify()
     }
 }

@@ -53,21 +53,17 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A text is no key. It says nothing of the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidKey {
+/// A text is no key. Whoever sent it is told by [`crate::Denied`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InvalidKey {
     /// It does not begin as one.
-    #[error(
-        "this is not a key of hob's: those begin with \"hob_\", and whoever owns the box makes them with `hob key create`"
-    )]
     NotOurs,
     /// It does not end as one that begins like this.
-    #[error("the key was not copied right: its last six characters do not fit the rest")]
     Mistyped,
 }
 
-/// Whether a text means to be a key of Hob's.
-pub(crate) fn is_ours(text: &str) -> bool {
+/// Whether a text means to be a key of Hob's, and not of another service that the same program knows.
+pub fn is_hob_key(text: &str) -> bool {
     text.starts_with(PREFIX)
 }
 
@@ -75,7 +71,7 @@ pub(crate) fn is_ours(text: &str) -> bool {
 ///
 /// # Errors
 /// [`InvalidKey`].
-pub fn parse(text: &str) -> Result<Hash, InvalidKey> {
+pub(crate) fn parse(text: &str) -> Result<Hash, InvalidKey> {
     let key = text.strip_prefix(PREFIX).ok_or(InvalidKey::NotOurs)?;
     let (random, check) = key.split_at_checked(RANDOM).ok_or(InvalidKey::Mistyped)?;
     match check.as_bytes() == checksum(random) {
@@ -99,7 +95,7 @@ fn checksum(random: &str) -> [u8; CHECK] {
 /// It is all that is ever compared: how long that takes may tell how far two hashes agree, which is of no use to somebody who
 /// cannot choose what a text's hash begins with, nor go back from a hash to a text.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Hash(pub(crate) [u8; 32]);
+pub(crate) struct Hash(pub(crate) [u8; 32]);
 
 impl Hash {
     fn of(text: &str) -> Self {

@@ -14,7 +14,7 @@ pub enum Scope {
     ModelsRead,
     /// Pulling, making, copying, pushing and removing models.
     ModelsWrite,
-    /// Reading figures about the box.
+    /// Reading figures about the box. There are none yet: no route asks for this one.
     Metrics,
     /// People, keys, sessions, certificates, the audit log.
     Admin,

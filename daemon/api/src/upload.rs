@@ -8,12 +8,12 @@ use http_body::Body as _;
 use store::{Digest, IncomingBlob, Store, StoreError};
 use tokio::sync::mpsc;
 
-use crate::{Api, error::Error};
+use crate::{Api, cut::Cut, error::Error};
 
 /// Pieces that wait for the disk at most; the socket waits beyond.
 const PIECES_IN_FLIGHT: usize = 16;
 
-/// Takes in all of a body, and keeps it for a manifest that is to come.
+/// Takes in all of a body, and keeps it for a manifest that is to come. Nothing is kept if the caller is cut off before its end.
 pub(crate) async fn receive(
     api: &Api,
     body: Body,
@@ -26,7 +26,13 @@ pub(crate) async fn receive(
         store.check_room(expected_bytes)?;
         write(&store, begin(&store)?, pieces)
     });
-    let (sent, written) = tokio::join!(send(body, sender), writing);
+    let sending = async {
+        tokio::select! {
+            sent = send(body, sender) => sent,
+            why = Cut::of(api) => Err(why.into()),
+        }
+    };
+    let (sent, written) = tokio::join!(sending, writing);
     // What the disk says comes first: a full one also ends the sending.
     written?.ok_or_else(|| sent.err().unwrap_or(Error::BodyCut))
 }
@@ -50,7 +56,7 @@ async fn send(body: Body, sender: mpsc::Sender<Piece>) -> Result<(), Error> {
     Ok(())
 }
 
-/// `None` when the client left before the end; nothing is kept then.
+/// `None` when the client left, or was cut off, before the end; nothing is kept then.
 fn write(
     store: &Store,
     mut blob: IncomingBlob,

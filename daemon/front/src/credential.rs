@@ -9,15 +9,12 @@ use http::header::{AUTHORIZATION, COOKIE, FORWARDED, HeaderName, VIA};
 const SESSION_COOKIE: &str = "__Host-hob";
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// How all keys of ours begin.
-const OURS: &str = "hob_";
-
 /// What is presented. SDKs want a key, and send any that was set for another service beside ours.
 pub(crate) fn of(headers: &HeaderMap) -> Credential<'_> {
     let bearer = headers.get_all(AUTHORIZATION).iter().filter_map(|value| bearer(value.to_str().ok()?));
     let keys = headers.get_all(X_API_KEY).iter().filter_map(|value| value.to_str().ok());
     let keys: Vec<&str> = bearer.chain(keys).map(str::trim).filter(|key| !key.is_empty()).collect();
-    if let Some(key) = keys.iter().find(|key| key.starts_with(OURS)).or(keys.first()) {
+    if let Some(key) = keys.iter().find(|key| access::is_hob_key(key)).or(keys.first()) {
         return Credential::Key(key);
     }
     let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());

@@ -2,9 +2,10 @@
 //! decides by addresses alone; programs on this machine are not counted here.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use access::network_of;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::Limits;
@@ -12,36 +13,9 @@ use crate::Limits;
 /// What each address has. A clone is the same.
 #[derive(Clone, Debug)]
 pub(crate) struct Seats {
-    taken: Arc<Mutex<HashMap<Neighbour, Taken>>>,
+    taken: Arc<Mutex<HashMap<IpAddr, Taken>>>,
     each: usize,
     unidentified: usize,
-}
-
-/// One that is counted for itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Neighbour {
-    V4(Ipv4Addr),
-    /// One address of our own network, where everybody has the same first half.
-    Near(u128),
-    /// All addresses with this first half: elsewhere one customer has that many.
-    Far(u64),
-}
-
-impl Neighbour {
-    fn of(address: IpAddr, ours: IpAddr) -> Self {
-        match (address.to_canonical(), ours.to_canonical()) {
-            (IpAddr::V4(address), _) => Self::V4(address),
-            (IpAddr::V6(address), ours) => {
-                let network = |bits: u128| (bits >> 64) as u64;
-                let near =
-                    matches!(ours, IpAddr::V6(ours) if network(ours.to_bits()) == network(address.to_bits()));
-                match near || address.is_unicast_link_local() {
-                    true => Self::Near(address.to_bits()),
-                    false => Self::Far(network(address.to_bits())),
-                }
-            }
-        }
-    }
 }
 
 #[derive(Debug)]
@@ -61,7 +35,7 @@ impl Seats {
 
     /// One for a connection from this address to one of ours; `None` if it has all that it may have.
     pub(crate) fn take(&self, address: IpAddr, ours: IpAddr) -> Option<Seat> {
-        let neighbour = Neighbour::of(address, ours);
+        let neighbour = neighbour(address, ours);
         let mut all = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = all.entry(neighbour).or_insert_with(|| Taken {
             connections: 0,
@@ -76,11 +50,18 @@ impl Seats {
     }
 }
 
+/// Who is counted as one: elsewhere a customer has a whole network of IPv6 addresses, while in our own everybody has the same.
+fn neighbour(address: IpAddr, ours: IpAddr) -> IpAddr {
+    let network = network_of(address);
+    let link_local = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
+    if link_local || network == network_of(ours) { address.to_canonical() } else { network }
+}
+
 /// One connection's, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Seat {
     seats: Seats,
-    neighbour: Neighbour,
+    neighbour: IpAddr,
     unidentified: Arc<Semaphore>,
     /// Held until something was identified.
     waiting: Mutex<Option<OwnedSemaphorePermit>>,

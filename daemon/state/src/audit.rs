@@ -12,15 +12,51 @@ use crate::{State, StateError};
 pub struct AuditPosition {
     /// Its number; 0 before the first.
     pub seq: u64,
-    /// SHA-256; zeros before the first.
-    pub hash: [u8; 32],
+    /// Its hash; zeros before the first.
+    pub hash: AuditHash,
 }
 
-/// Its number, a colon, and its hash in hex.
+/// What binds an entry to the one before: a SHA-256, written as 64 lower-case hexadecimal digits.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct AuditHash(pub [u8; 32]);
+
+impl fmt::Display for AuditHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for AuditHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A text is no hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a hash has 64 hexadecimal digits, in lower case")]
+pub struct InvalidAuditHash;
+
+impl FromStr for AuditHash {
+    type Err = InvalidAuditHash;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAuditHash> {
+        if text.len() != 64 || !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(InvalidAuditHash);
+        }
+        let mut hash = [0; 32];
+        for (place, byte) in hash.iter_mut().enumerate() {
+            let digits = &text[2 * place..2 * place + 2];
+            *byte = u8::from_str_radix(digits, 16).map_err(|_| InvalidAuditHash)?;
+        }
+        Ok(Self(hash))
+    }
+}
+
+/// Its number, a colon, and its hash.
 impl fmt::Display for AuditPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.seq)?;
-        self.hash.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "{}:{}", self.seq, self.hash)
     }
 }
 
@@ -33,16 +69,9 @@ impl FromStr for AuditPosition {
     type Err = InvalidAuditPosition;
 
     fn from_str(text: &str) -> Result<Self, InvalidAuditPosition> {
-        let (seq, hex) = text.split_once(':').ok_or(InvalidAuditPosition)?;
+        let (seq, hash) = text.split_once(':').ok_or(InvalidAuditPosition)?;
         let seq = seq.parse().map_err(|_| InvalidAuditPosition)?;
-        if hex.len() != 64 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(InvalidAuditPosition);
-        }
-        let mut hash = [0; 32];
-        for (place, byte) in hash.iter_mut().enumerate() {
-            let digits = &hex[2 * place..2 * place + 2];
-            *byte = u8::from_str_radix(digits, 16).map_err(|_| InvalidAuditPosition)?;
-        }
+        let hash = hash.parse().map_err(|_| InvalidAuditPosition)?;
         Ok(Self { seq, hash })
     }
 }
@@ -67,7 +96,8 @@ impl State {
                 "SELECT removed, removed_hash, last, last_hash FROM audit",
                 [],
                 |row| {
-                    let position = |seq: i64, hash| AuditPosition { seq: seq.cast_unsigned(), hash };
+                    let position =
+                        |seq: i64, hash| AuditPosition { seq: seq.cast_unsigned(), hash: AuditHash(hash) };
                     Ok(AuditEnds {
                         removed: position(row.get(0)?, row.get(1)?),
                         last: position(row.get(2)?, row.get(3)?),
@@ -88,9 +118,9 @@ impl State {
                 "INSERT OR REPLACE INTO audit (one, removed, removed_hash, last, last_hash) VALUES (1, ?, ?, ?, ?)",
                 params![
                     ends.removed.seq.cast_signed(),
-                    ends.removed.hash,
+                    ends.removed.hash.0,
                     ends.last.seq.cast_signed(),
-                    ends.last.hash
+                    ends.last.hash.0
                 ],
             )?;
             Ok(())

@@ -17,7 +17,7 @@ mod principals;
 mod responses;
 mod usage;
 
-pub use audit::{AuditEnds, AuditPosition, InvalidAuditPosition};
+pub use audit::{AuditEnds, AuditHash, AuditPosition, InvalidAuditHash, InvalidAuditPosition};
 pub use clock::{CLOCK_SET, Clock};
 pub use database::State;
 pub use error::StateError;

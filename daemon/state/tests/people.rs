@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use protocol::Owner;
-use state::{AuditEnds, AuditPosition, Clock, SessionRow, State};
+use state::{AuditEnds, AuditHash, AuditPosition, Clock, SessionRow, State};
 use tempfile::TempDir;
 
 const NOW: i64 = 1_790_000_000;
@@ -93,8 +93,8 @@ fn the_ends_of_the_audit_log_are_kept() {
     let state = open(folder.path());
     assert_eq!(state.audit_ends().unwrap(), None);
     let ends = AuditEnds {
-        removed: AuditPosition { seq: 3, hash: [3; 32] },
-        last: AuditPosition { seq: 9, hash: [9; 32] },
+        removed: AuditPosition { seq: 3, hash: AuditHash([3; 32]) },
+        last: AuditPosition { seq: 9, hash: AuditHash([9; 32]) },
     };
 
     state.keep_audit_ends(&AuditEnds::default()).unwrap();
@@ -102,8 +102,15 @@ fn the_ends_of_the_audit_log_are_kept() {
 
     assert_eq!(open(folder.path()).audit_ends().unwrap(), Some(ends));
     assert_eq!(ends.last.to_string().parse(), Ok(ends.last));
-    for wrong in ["", "9", "9:", "9:09", &format!("9:{}", "é".repeat(32)), &format!("x:{}", "0".repeat(64))]
-    {
+    for wrong in [
+        "",
+        "9",
+        "9:",
+        "9:09",
+        &format!("9:{}", "é".repeat(32)),
+        &format!("x:{}", "0".repeat(64)),
+        &format!("9:{}", "A".repeat(64)),
+    ] {
         assert!(wrong.parse::<AuditPosition>().is_err(), "{wrong}");
     }
 }

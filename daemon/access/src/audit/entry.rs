@@ -2,12 +2,11 @@
 //!
 //! The hash is SHA-256 over the line up to its `,"hash":`, in which the hash of the entry before stands; so anybody can check it.
 
-use std::fmt;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use state::AuditPosition;
+use state::{AuditHash, AuditPosition};
 
 /// What was done, or was to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -111,9 +110,11 @@ pub struct Entry {
     /// How it ended.
     pub outcome: Outcome,
     /// The hash of the entry before, in hex.
-    previous: Hash,
+    #[serde(with = "hex")]
+    previous: AuditHash,
     /// Its own.
-    hash: Hash,
+    #[serde(with = "hex")]
+    hash: AuditHash,
 }
 
 /// A line that is no entry as this version writes them.
@@ -138,10 +139,10 @@ impl Entry {
             action: event.action,
             target: printable(event.target, MOST_TARGET),
             outcome: event.outcome,
-            previous: Hash(previous.hash),
-            hash: Hash::default(),
+            previous: previous.hash,
+            hash: AuditHash::default(),
         };
-        entry.hash = Hash(Sha256::digest(bound(&entry.line()).as_bytes()).into());
+        entry.hash = hash_of(&entry.line());
         entry
     }
 
@@ -160,24 +161,24 @@ impl Entry {
         if entry.line() != line {
             return Err(InvalidEntry::Unreadable);
         }
-        let hash: [u8; 32] = Sha256::digest(bound(line).as_bytes()).into();
-        if hash == entry.hash.0 { Ok(entry) } else { Err(InvalidEntry::Changed) }
+        if hash_of(line) == entry.hash { Ok(entry) } else { Err(InvalidEntry::Changed) }
     }
 
     /// Where it stands.
     pub fn position(&self) -> AuditPosition {
-        AuditPosition { seq: self.seq, hash: self.hash.0 }
+        AuditPosition { seq: self.seq, hash: self.hash }
     }
 
     /// The hash of the entry before.
-    pub fn previous(&self) -> [u8; 32] {
-        self.previous.0
+    pub fn previous(&self) -> AuditHash {
+        self.previous
     }
 }
 
-/// What of a line its hash covers.
-fn bound(line: &str) -> &str {
-    line.rsplit_once(HASH_FIELD).map_or(line, |(bound, _)| bound)
+/// The hash of a line, which covers all of it but the hash that it says it has.
+fn hash_of(line: &str) -> AuditHash {
+    let bound = line.rsplit_once(HASH_FIELD).map_or(line, |(bound, _)| bound);
+    AuditHash(Sha256::digest(bound.as_bytes()).into())
 }
 
 const HASH_FIELD: &str = ",\"hash\":";
@@ -186,8 +187,9 @@ const HASH_FIELD: &str = ",\"hash\":";
 const MOST_WHO: usize = 128;
 const MOST_TARGET: usize = 512;
 
-/// What a stranger may have chosen, on one line and no longer than this, so that it passes for nothing else in a terminal.
-pub(crate) fn printable(text: &str, most: usize) -> String {
+/// What a stranger may have chosen, on one line and in no more bytes than about this, so that it passes for nothing else in a
+/// terminal.
+pub fn printable(text: &str, most: usize) -> String {
     let mut written = String::with_capacity(text.len().min(most));
     for character in text.chars() {
         let escaped =
@@ -208,40 +210,19 @@ pub(crate) fn is_print(character: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Written in lower-case hex.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-struct Hash([u8; 32]);
+/// A hash, as it stands in a line.
+mod hex {
+    use std::borrow::Cow;
 
-impl Serialize for Hash {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+    use state::AuditHash;
+
+    pub(super) fn serialize<S: Serializer>(hash: &AuditHash, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(hash)
     }
-}
 
-impl<'de> Deserialize<'de> for Hash {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let mut hash = [0; 32];
-        if text.len() != 64 || !text.is_ascii() {
-            return Err(serde::de::Error::custom("a hash has 64 digits"));
-        }
-        for (place, byte) in hash.iter_mut().enumerate() {
-            *byte =
-                u8::from_str_radix(&text[2 * place..2 * place + 2], 16).map_err(serde::de::Error::custom)?;
-        }
-        Ok(Self(hash))
-    }
-}
-
-impl fmt::Display for Hash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for Hash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AuditHash, D::Error> {
+        Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 

@@ -1,24 +1,20 @@
-//! The files of the audit log: `audit-N.jsonl`, each named for its first entry, each entry synced before it counts. What a line
-//! says is `entry`'s; whether the whole is what was written, `verify`'s.
+//! The files of the audit log: `audit-N.jsonl`, each named for its first entry, each entry synced before it counts. How a file
+//! is read is `read`'s; what a line says, `entry`'s; whether the whole is what was written, `verify`'s.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-use state::{AuditEnds, AuditPosition};
+use state::{AuditEnds, AuditHash, AuditPosition};
 
+use super::read::{Entries, Tail, first_entry};
 use super::reserve::Reserve;
-use super::{AuditError, Entry, Event};
+use super::{AuditError, Entry, Event, failed};
 
 /// A file that is longer is followed by another.
 const MOST_BYTES: u64 = 4 << 20;
 /// How many are kept: with what is refused limited, years of a household, or a month of somebody who keeps hammering.
 const MOST_FILES: usize = 64;
-/// A line that is longer is none of ours.
-const MOST_LINE: u64 = 16 << 10;
-/// Of a line that was not written whole.
-const MOST_ASIDE: usize = 64 << 10;
-
 /// The files, of which the last is written to.
 #[derive(Debug)]
 pub(super) struct Log {
@@ -68,7 +64,7 @@ pub(super) struct Oldest {
 impl Log {
     /// Opens what is there and finds where to go on.
     pub(super) fn open(folder: &Path, known: Option<AuditEnds>) -> Result<(Self, Vec<Notice>), AuditError> {
-        make(folder).map_err(|source| failed("make", folder, source))?;
+        platform::durable::make_private_folder(folder).map_err(|source| failed("make", folder, source))?;
         let lock = lock(folder)?;
         let mut files = list(folder)?;
         let mut ends = known.unwrap_or_default();
@@ -176,7 +172,7 @@ impl Log {
         }
         let first = first_entry(&next.path);
         // If it cannot be told, the check will say that what follows is bound to something else: which is so.
-        let hash = first.map_or([0; 32], |entry| entry.previous());
+        let hash = first.map_or(AuditHash::default(), |entry| entry.previous());
         Some(Oldest { path: oldest.path.clone(), removed: AuditPosition { seq: next.first - 1, hash } })
     }
 
@@ -201,14 +197,14 @@ impl Log {
         self.current.as_mut().unwrap().file = file;
     }
 
-    /// The lines after an entry, up to the last that counts now.
+    /// The lines after an entry, up to the last that counts now, and where both ends are now.
     pub(super) fn entries(&self, after: u64) -> Result<Entries, AuditError> {
         let skipped =
             self.files.iter().skip(1).take_while(|next| next.first <= after.saturating_add(1)).count();
         let mut files: Vec<PathBuf> = self.files.iter().skip(skipped).map(|file| file.path.clone()).collect();
         let bytes = self.current.as_ref().map_or(u64::MAX, |current| current.bytes);
         files.reverse();
-        Ok(Entries { after, files, last_bytes: bytes, open: None })
+        Ok(Entries::new(after, files, bytes, self.ends))
     }
 }
 
@@ -227,156 +223,17 @@ impl Current {
     }
 }
 
-/// The lines of entries.
-#[derive(Debug)]
-pub struct Entries {
-    after: u64,
-    /// The next one last.
-    files: Vec<PathBuf>,
-    /// How much of the last file counts.
-    last_bytes: u64,
-    open: Option<(PathBuf, BufReader<io::Take<File>>)>,
-}
-
-impl Entries {
-    fn read(&mut self) -> Result<Option<String>, AuditError> {
-        loop {
-            let Some((path, reader)) = &mut self.open else {
-                let Some(path) = self.files.pop() else { return Ok(None) };
-                let most = if self.files.is_empty() { self.last_bytes } else { u64::MAX };
-                match File::open(&path) {
-                    Ok(file) => self.open = Some((path, BufReader::new(file.take(most)))),
-                    // It was removed with age meanwhile, or by somebody, which a check tells from the numbers.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(source) => return Err(failed("read", &path, source)),
-                }
-                continue;
-            };
-            let line = read_line(reader).map_err(|source| failed("read", path, source))?;
-            match line {
-                Some(line) if seq_of(&line.bytes).is_none_or(|seq| seq > self.after) => {
-                    return Ok(Some(String::from_utf8_lossy(&line.bytes).into_owned()));
-                }
-                Some(_) => {}
-                None => self.open = None,
-            }
-        }
-    }
-}
-
-impl Iterator for Entries {
-    type Item = Result<String, AuditError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.read().transpose()
-    }
-}
-
-/// How a file ends.
-#[derive(Debug, Default)]
-struct Tail {
-    /// Up to the end of its last whole line.
-    bytes: u64,
-    /// Its last entry.
-    last: Option<AuditPosition>,
-    /// What follows that without being an entry.
-    torn: Vec<u8>,
-    torn_bytes: usize,
-    /// Lines that are no entries lie before others.
-    damaged: bool,
-    /// What is known to be the last entry is in it, and all after it follows from it.
-    follows: bool,
-}
-
-impl Tail {
-    fn read(path: &Path, known: AuditPosition) -> io::Result<Self> {
-        let mut reader = BufReader::new(File::open(path)?);
-        let mut tail = Self::default();
-        let mut before: Option<AuditPosition> = None;
-        while let Some(line) = read_line(&mut reader)? {
-            let entry = std::str::from_utf8(&line.bytes).ok().and_then(|text| Entry::parse(text).ok());
-            let Some(entry) = entry.filter(|_| line.ended) else {
-                tail.torn_bytes += line.length;
-                let end = line.ended.then_some(&b'\n');
-                let room = MOST_ASIDE.saturating_sub(tail.torn.len());
-                tail.torn.extend(line.bytes.iter().chain(end).take(room));
-                continue;
-            };
-            let position = entry.position();
-            tail.follows = position == known
-                || entry.previous() == known.hash && entry.seq == known.seq + 1
-                || tail.follows && before.is_some_and(|before| entry.previous() == before.hash);
-            before = Some(position);
-            tail.last = before;
-            tail.damaged |= tail.torn_bytes > 0;
-            tail.bytes += (tail.torn_bytes + line.length) as u64;
-            (tail.torn, tail.torn_bytes) = (Vec::new(), 0);
-        }
-        Ok(tail)
-    }
-
-    /// What is wrong with it, when this is known to be the last entry.
-    fn broken(&self, known: AuditPosition) -> Option<String> {
-        let found = self.last.map_or(0, |last| last.seq);
-        if found < known.seq {
-            return Some(format!("entries {} to {} are missing", found + 1, known.seq));
-        }
-        let whole = self.follows || known.seq == 0 && self.last.is_none();
-        (!whole || self.damaged).then(|| format!("entries up to {found} do not follow from {}", known.seq))
-    }
-}
-
 /// Puts what was not written whole into a file of its own.
 fn put_aside(folder: &Path, path: &Path, tail: &Tail) -> Result<Notice, AuditError> {
     let aside = format!("torn-after-{:010}.part", tail.last.map_or(0, |last| last.seq));
     let put = || {
         let file = OpenOptions::new().write(true).open(path)?;
-        write_private(&folder.join(&aside), &tail.torn)?;
+        platform::durable::write_private(&folder.join(&aside), &tail.torn)?;
         file.set_len(tail.bytes)?;
         file.sync_all()
     };
     put().map_err(|source| failed("mend", path, source))?;
     Ok(Notice::Torn { bytes: tail.torn_bytes, aside })
-}
-
-fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        platform::durable::write_with(path, bytes, fs::Permissions::from_mode(0o600))
-    }
-    #[cfg(not(unix))]
-    platform::durable::write(path, bytes)
-}
-
-fn first_entry(path: &Path) -> Option<Entry> {
-    let line = read_line(&mut BufReader::new(File::open(path).ok()?)).ok()??;
-    Entry::parse(std::str::from_utf8(&line.bytes).ok()?).ok()
-}
-
-struct Line {
-    /// Without its end, and no more than a line may have.
-    bytes: Vec<u8>,
-    ended: bool,
-    length: usize,
-}
-
-/// Reads a line, however long somebody made it.
-fn read_line(reader: &mut impl io::BufRead) -> io::Result<Option<Line>> {
-    let mut line = Line { bytes: Vec::new(), ended: false, length: 0 };
-    line.length = reader.by_ref().take(MOST_LINE).read_until(b'\n', &mut line.bytes)?;
-    line.ended = line.bytes.last() == Some(&b'\n');
-    if line.ended {
-        line.bytes.pop();
-    }
-    Ok((line.length > 0).then_some(line))
-}
-
-/// The number of an entry, without reading the rest of it.
-fn seq_of(line: &[u8]) -> Option<u64> {
-    let digits = line.strip_prefix(b"{\"seq\":")?;
-    let end = digits.iter().position(|byte| *byte == b',')?;
-    std::str::from_utf8(&digits[..end]).ok()?.parse().ok()
 }
 
 fn list(folder: &Path) -> Result<Vec<Numbered>, AuditError> {
@@ -408,16 +265,4 @@ fn lock(folder: &Path) -> Result<File, AuditError> {
         Err(TryLockError::WouldBlock) => Err(AuditError::InUse { path: folder.into() }),
         Err(TryLockError::Error(source)) => Err(failed("lock", &path, source)),
     }
-}
-
-fn make(folder: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
-}
-
-fn failed(action: &'static str, path: &Path, source: io::Error) -> AuditError {
-    AuditError::Io { action, path: path.into(), source }
 }

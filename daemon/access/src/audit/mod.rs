@@ -1,11 +1,12 @@
 //! The audit log: who did what to the box, and who tried. Lines of JSON, each bound to the one before by a hash, and each on the
 //! disk before what it tells of is done. Never what is asked of a model, never a key, a password or a code.
 //!
-//! `entry` knows a line, `log` the files, `verify` what a whole chain is, `refusals` how much of what strangers do is written,
+//! `entry` knows a line, `log` the files, `read` what lies in them, `verify` what a whole chain is, `refusals` how much of what strangers do is written,
 //! `reserve` what room is kept for it.
 
 mod entry;
 mod log;
+mod read;
 mod refusals;
 mod reserve;
 mod verify;
@@ -21,10 +22,10 @@ use state::{Clock, State, StateError};
 use crate::lock;
 use refusals::{Refusals, Verdict};
 
-pub use entry::{Action, Entry, InvalidEntry, Outcome};
-pub(crate) use entry::{is_print, printable};
-pub use log::Entries;
-pub use state::{AuditEnds, AuditPosition};
+pub(crate) use entry::is_print;
+pub use entry::{Action, Entry, InvalidEntry, Outcome, printable};
+pub use read::Entries;
+pub use state::{AuditEnds, AuditHash, AuditPosition};
 pub use verify::{Finding, Report, verify};
 
 /// Something to be written down.
@@ -229,23 +230,10 @@ impl Audit {
     pub fn entries(&self, after: u64) -> Result<Entries, AuditError> {
         lock(&self.written).log.entries(after)
     }
+}
 
-    /// Where it begins and ends.
-    pub fn ends(&self) -> AuditEnds {
-        lock(&self.written).log.ends()
-    }
-
-    /// Checks all of it. Blocks for seconds if it is long.
-    ///
-    /// # Errors
-    /// [`AuditError`] if it cannot be read.
-    pub fn verify(&self) -> Result<Report, AuditError> {
-        let (entries, ends) = {
-            let written = lock(&self.written);
-            (written.log.entries(0)?, written.log.ends())
-        };
-        verify(entries, Some(ends))
-    }
+fn failed(action: &'static str, path: &Path, source: io::Error) -> AuditError {
+    AuditError::Io { action, path: path.into(), source }
 }
 
 #[cfg(test)]

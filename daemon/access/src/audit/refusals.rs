@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::network;
+use crate::network_of;
 
 const WINDOW: Duration = Duration::from_secs(60);
 /// Written for one address, and for all, in a window.
@@ -55,7 +55,7 @@ impl fmt::Display for LeftOut {
 impl Refusals {
     /// Whether the next is written.
     pub(super) fn admit(&mut self, from: Option<IpAddr>) -> Verdict {
-        let from = from.map(network::of);
+        let from = from.map(network_of);
         let room = self.addresses.len() < MOST_ADDRESSES || self.addresses.contains_key(&from);
         let mut beyond = Address { written: MOST_OF_ONE, left_out: 0 };
         let address = if room { self.addresses.entry(from).or_default() } else { &mut beyond };

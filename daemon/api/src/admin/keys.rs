@@ -14,7 +14,7 @@ use protocol::{Priority, UnknownPriority};
 use serde::{Deserialize, Serialize};
 use store::ModelName;
 
-use super::{errors::Refusal, expiry, people::confirmed, typed::Typed};
+use super::{errors::Refusal, expiry, people::confirmed, time, typed::Typed};
 use crate::{
     Api,
     error::{Error, Invalid},
@@ -86,7 +86,7 @@ pub(super) struct Wanted {
 /// `POST /admin/api/keys`.
 pub(super) async fn create(api: Api, Typed(mut wanted): Typed<Wanted>) -> Result<Response, Refusal> {
     let password = wanted.confirm.take();
-    let new = wanted.checked(Timestamp::now())?;
+    let new = wanted.checked(time::now(&api.access))?;
     confirmed(&api, password).await?;
     let (key, secret) = api.on_access(move |access, by| access.create_key(by, new)).await?;
     Ok(made(key, &secret))
@@ -206,16 +206,11 @@ impl From<Key> for Described {
             max_output: *most_output,
             priority: priority.name(),
             networks: networks.iter().map(ToString::to_string).collect(),
-            created: time(created),
-            expires: expires.map(time),
-            last_used: last_used.map(time),
+            created: time::written(created),
+            expires: expires.map(time::written),
+            last_used: last_used.map(time::written),
         }
     }
-}
-
-/// Seconds since 1970, as RFC 3339 has them.
-pub(super) fn time(seconds: i64) -> String {
-    Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
 }
 
 #[cfg(test)]

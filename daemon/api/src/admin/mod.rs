@@ -10,6 +10,7 @@ mod people;
 mod sessions;
 mod status;
 mod store;
+mod time;
 mod typed;
 mod usage;
 

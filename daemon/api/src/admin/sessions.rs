@@ -10,7 +10,7 @@ use axum::{
 use http::StatusCode;
 use serde::Serialize;
 
-use super::{errors::Refusal, keys::time};
+use super::{errors::Refusal, time};
 use crate::Api;
 
 #[derive(Serialize)]
@@ -37,8 +37,8 @@ pub(super) async fn list(api: Api) -> Json<Sessions> {
     let own = api.caller.session().map(ToString::to_string);
     let sessions = api.access.sessions().into_iter().map(|session| Session {
         person: names.get(&session.owner).cloned().unwrap_or_default(),
-        created: time(session.created),
-        last_seen: time(session.last_seen),
+        created: time::written(session.created),
+        last_seen: time::written(session.last_seen),
         address: session.address.map(|address| address.to_string()),
         agent: session.agent,
         current: own.as_deref() == Some(&session.id),

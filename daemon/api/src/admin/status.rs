@@ -5,7 +5,7 @@ use axum::Json;
 use identity::{Identity, Source};
 use serde::Serialize;
 
-use super::keys::time;
+use super::time;
 use crate::{Api, health::Reason};
 
 #[derive(Serialize)]
@@ -66,7 +66,7 @@ fn device(identity: &Identity) -> Device {
                 Source::Own => "own",
             },
             names: status.names,
-            expires: time(status.not_after),
+            expires: time::written(status.not_after),
             warnings: status.warnings.iter().map(ToString::to_string).collect(),
         },
     }

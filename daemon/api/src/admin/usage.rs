@@ -2,10 +2,10 @@
 
 use access::{DayUsage, Usage};
 use axum::{Json, extract::Query};
-use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
+use jiff::{ToSpan, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-use super::errors::Refusal;
+use super::{errors::Refusal, time};
 use crate::{Api, error::Invalid};
 
 /// Which days, by UTC, both included. The last thirty, if nothing is said.
@@ -38,7 +38,7 @@ const RECENT: i32 = 30;
 
 /// `GET /admin/api/usage?from=2026-11-01&to=2026-11-30`.
 pub(super) async fn used(api: Api, Query(days): Query<Days>) -> Result<Json<Used>, Refusal> {
-    let today = TimeZone::UTC.to_datetime(Timestamp::now()).date();
+    let today = TimeZone::UTC.to_datetime(time::now(&api.access)).date();
     let to = days.to.as_deref().map(|text| date("to", text)).transpose()?.unwrap_or(today);
     let first = || to.saturating_sub((RECENT - 1).days());
     let from = days.from.as_deref().map(|text| date("from", text)).transpose()?.unwrap_or_else(first);

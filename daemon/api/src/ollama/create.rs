@@ -21,6 +21,7 @@ use super::{
 use crate::{
     Api,
     body::{self, COMMAND_BYTES},
+    cut::Cut,
     error::{Error, Invalid},
     go_json::Fields,
     ndjson,
@@ -98,7 +99,7 @@ async fn make(api: &Api, request: Request, sender: &mpsc::Sender<Step>) -> Resul
     api.on_store(make).await
 }
 
-/// Has the weights packed by a worker.
+/// Has the weights packed by a worker, unless the caller is cut off before it is done.
 async fn pack(
     api: &Api,
     base: &Base,
@@ -124,7 +125,11 @@ async fn pack(
         // Not worth waiting for: the next one says more.
         let _late = sender.try_send(Ok(ndjson::line(&line)));
     };
-    api.scheduler.quantize(model, output.file()?, to, &mut say).await?;
+    let packing = api.scheduler.quantize(model, output.file()?, to, &mut say);
+    tokio::select! {
+        packed = packing => packed?,
+        why = Cut::of(api) => return Err(why.into()),
+    }
     drop(sender.send(Ok(ndjson::line(&Status { status: "verifying conversion".into() }))).await);
     api.on_store(move |_| output.finish()).await
 }

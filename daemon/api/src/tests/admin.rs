@@ -1,10 +1,19 @@
 //! Claiming the box, signing in, and keys, over HTTP.
 
-use access::{Caller, Credential, Origin, Presented, Scope, Scopes, Way};
-use http::{Method, StatusCode, header::CONTENT_TYPE};
-use serde_json::{Value, json};
+use std::convert::Infallible;
+use std::future::{pending, ready};
+use std::sync::atomic::Ordering;
 
-use super::{Answer, Rig, request, scopes};
+use access::{Caller, Credential, Origin, Presented, Scope, Scopes, Way};
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use http::{Method, StatusCode, header::CONTENT_TYPE};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::{Answer, NOW, Rig, request, scopes};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -250,9 +259,56 @@ async fn the_claim_and_what_is_removed_is_in_the_audit_log_and_no_secret_is() {
         assert!(told.iter().any(|line| line == expected), "{expected} is not among {told:#?}");
     }
     assert!(!log.text.contains(PASSWORD) && !log.text.contains("hob_"));
+    // Both ends are told apart from the lines, so that a line that is cut off is missed.
+    let zeros = "0".repeat(64);
+    assert_eq!(log.header("x-audit-removed"), format!("0:{zeros}"));
+    let last = lines.last().unwrap();
+    assert_eq!(log.header("x-audit-last"), format!("{}:{}", last["seq"], last["hash"].as_str().unwrap()));
     let after = format!("/admin/api/audit?after={}", lines[0]["seq"]);
     let rest = rig.ask(&Caller::operator(), Method::GET, &after, None).await;
     assert_eq!(rest.text.lines().count(), lines.len() - 1);
+}
+
+#[tokio::test]
+async fn how_long_a_key_lasts_is_counted_by_the_clock_that_judges_it() {
+    let rig = Rig::new();
+    rig.key(scopes(&[Scope::Infer]));
+    // A box without a battery, which knows only when it was used last.
+    rig.now.store(5, Ordering::Relaxed);
+
+    let new = json!({"name": "laptop", "scopes": ["infer"], "expires": "1h"});
+    let made = rig.ask(&Caller::operator(), Method::POST, "/admin/api/keys", Some(new)).await.json();
+
+    assert_eq!(made["expires"], Timestamp::from_second(NOW + 3600).unwrap().to_string());
+    let caller = rig.by_key(made["key"].as_str().unwrap());
+    assert!(caller.may(Scope::Infer));
+    let used = rig.ask(&Caller::operator(), Method::GET, "/admin/api/usage", None).await.json();
+    assert_eq!(used["to"], Timestamp::from_second(NOW).unwrap().strftime("%F").to_string());
+}
+
+#[tokio::test]
+async fn an_upload_ends_with_its_key_and_nothing_of_it_is_kept() {
+    let rig = Rig::new();
+    let caller = rig.by_key(&rig.key(scopes(&[Scope::ModelsWrite])));
+    let (reached, under_way) = oneshot::channel();
+    let first = stream::once(ready(Ok::<_, Infallible>(Bytes::from_static(b"GGUF"))));
+    let never = stream::once(async {
+        reached.send(()).unwrap();
+        pending().await
+    });
+    let path = format!("/api/blobs/sha256:{}", "0".repeat(64));
+    let mut upload = request(Method::POST, &path, None);
+    *upload.body_mut() = Body::from_stream(first.chain(never));
+
+    let revoking = async {
+        under_way.await.unwrap();
+        rig.revoke_all();
+    };
+    let (answer, ()) = tokio::join!(rig.send(&caller, Way::Loopback, upload), revoking);
+
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{}", answer.text);
+    let kept = rig.ask(&Caller::operator(), Method::HEAD, &path, None).await;
+    assert_eq!(kept.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

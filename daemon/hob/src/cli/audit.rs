@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
 use std::path::PathBuf;
 
-use access::audit::{Entry, Report, verify};
+use access::audit::{AuditEnds, Entry, Report, printable, verify};
 use anyhow::Context as _;
 use tokio::sync::mpsc;
 
@@ -30,14 +30,20 @@ enum Verb {
         #[arg(long)]
         raw: bool,
     },
-    /// Tells whether all is as it was written, and nothing is missing between.
+    /// Tells whether all is as it was written, and nothing is missing.
     Verify {
-        /// Files of a log, the oldest first, in place of what the box has.
+        /// Files of a log, the oldest first, in place of what the box has. Of those, what is cut off at either end is not seen.
         files: Vec<PathBuf>,
     },
 }
 
 const ENTRIES: &str = "/admin/api/audit?after=";
+
+/// What is told where nobody knows both ends.
+const UNSEEN: &str = "what was cut off at either end of files is not seen by this; without files it is";
+
+/// Bytes of a word that are shown.
+const MOST_SHOWN: usize = 1024;
 
 /// Entries that are read ahead of being checked.
 const AHEAD: usize = 256;
@@ -48,7 +54,9 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
         Verb::Verify { files } if files.is_empty() => verify_box(&context.administration()?).await,
         Verb::Verify { files } => {
             let report = tokio::task::spawn_blocking(move || verify(lines(files), None)).await;
-            told(&report.context("the files were not read")??)
+            told(&report.context("the files were not read")??)?;
+            remark(UNSEEN);
+            Ok(())
         }
     }
 }
@@ -62,7 +70,7 @@ async fn show(client: &Client, after: u64, raw: bool) -> anyhow::Result<()> {
 }
 
 fn shown(line: &str) -> String {
-    let Ok(entry) = Entry::parse(line) else { return format!("not as it was written: {}", printable(line)) };
+    let Ok(entry) = Entry::parse(line) else { return format!("not as it was written: {}", safe(line)) };
     let word = |value: serde_json::Result<serde_json::Value>| {
         value.ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
     };
@@ -70,18 +78,19 @@ fn shown(line: &str) -> String {
         (word(serde_json::to_value(entry.action)), word(serde_json::to_value(entry.outcome)));
     let from = entry.from.map_or_else(|| "-".to_owned(), |address| address.to_string());
     let words = [&entry.seq.to_string(), &entry.time, &entry.who, &from, &action, &entry.target, &outcome];
-    words.map(|word| printable(word)).join("  ").trim_end().to_owned()
+    words.map(|word| safe(word)).join("  ").trim_end().to_owned()
 }
 
-/// What a stranger made the box write must not move the cursor of whoever reads it.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+/// What a stranger made the box write must not move the cursor of whoever reads it, nor pass for another entry.
+fn safe(text: &str) -> String {
+    printable(text, MOST_SHOWN)
 }
 
 async fn verify_box(client: &Client) -> anyhow::Result<()> {
-    let (sender, receiver) = mpsc::channel(AHEAD);
-    let checking = tokio::task::spawn_blocking(move || verify(received(receiver), None));
     let mut lines = client.lines(&format!("{ENTRIES}0")).await?;
+    let ends = ends(&lines)?;
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    let checking = tokio::task::spawn_blocking(move || verify(received(receiver), Some(ends)));
     while let Some(line) = next(&mut lines).await {
         if sender.send(line).await.is_err() {
             break;
@@ -89,6 +98,17 @@ async fn verify_box(client: &Client) -> anyhow::Result<()> {
     }
     drop(sender);
     told(&checking.await.context("the entries were not checked")??)
+}
+
+/// Where the box says that its log begins and ends: it keeps that apart from the log.
+fn ends(lines: &Lines) -> anyhow::Result<AuditEnds> {
+    let end = |header| {
+        let position = lines.header(header).and_then(|text| text.parse().ok());
+        position.with_context(|| {
+            format!("the box does not say where its log ends: {header} is missing, or is no position")
+        })
+    };
+    Ok(AuditEnds { removed: end("x-audit-removed")?, last: end("x-audit-last")? })
 }
 
 async fn next(lines: &mut Lines) -> Option<Result<String, ClientError>> {
@@ -123,7 +143,6 @@ fn told(report: &Report) -> anyhow::Result<()> {
     let entries = format!("{} entries, {} to {}", report.entries, report.first, report.last.seq);
     anyhow::ensure!(report.is_whole(), "{entries}: the log is not what was written");
     say(&format!("{entries}, as they were written"));
-    remark("what was cut off at either end is not seen by this; the box itself looks for that at each start");
     Ok(())
 }
 
@@ -145,6 +164,6 @@ mod tests {
 
     #[test]
     fn what_is_no_entry_is_shown_as_such_and_cannot_move_the_cursor() {
-        assert_eq!(shown("a\u{1b}[2Jb"), "not as it was written: a\u{fffd}[2Jb");
+        assert_eq!(shown("a\u{1b}[2Jb\u{202e}"), "not as it was written: a\\u{1b}[2Jb\\u{202e}");
     }
 }

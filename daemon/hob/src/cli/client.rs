@@ -271,6 +271,11 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
+    /// A header of the answer, if it has it.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.response.headers().get(name)?.to_str().ok()
+    }
+
     /// The next line; `None` when the answer is over. An `error` line ends it as [`ClientError::Refused`].
     pub(crate) async fn next(&mut self) -> Result<Option<Value>, ClientError> {
         self.next_bytes().await?.map(|line| self.parse(&line)).transpose()

@@ -40,7 +40,8 @@ enum Verb {
 struct NewKey {
     /// What it is to be called, as in `laptop`.
     name: String,
-    /// What it may: infer, embed, models.read, models.write, metrics, admin. Without any: infer, embed and models.read.
+    /// What it may: infer, embed, models.read, models.write, metrics, admin. Without any: infer, embed and models.read. `metrics`
+    /// is for figures that are to come, and opens nothing yet.
     #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',')]
     scopes: Vec<Scope>,
     /// Only models of this name or pattern, as in `smollm2` or `team/*`.
