@@ -194,7 +194,10 @@ impl Access {
 
 /// A second lock behind the table of routes.
 fn allow(by: &Caller) -> Result<(), KeyError> {
-    if by.may(Scope::Admin) { Ok(()) } else { Err(KeyError::NotAllowed) }
+    if !by.may(Scope::Admin) {
+        return Err(KeyError::NotAllowed);
+    }
+    Ok(by.still()?)
 }
 
 #[cfg(test)]

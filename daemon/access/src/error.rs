@@ -8,6 +8,7 @@ use state::StateError;
 
 use crate::audit::AuditError;
 use crate::key::KeyId;
+use crate::life::Over;
 use crate::password::InvalidPasswordHash;
 use crate::person::{InvalidPersonName, PersonName};
 
@@ -51,6 +52,9 @@ pub enum KeyError {
     /// Only those who administer the box make and end keys.
     #[error("keys are managed by those who have the scope \"admin\"")]
     NotAllowed,
+    /// What was presented is over.
+    #[error(transparent)]
+    Over(#[from] Over),
     /// There is none with this name, or no longer.
     #[error("there is no key {0}")]
     Unknown(KeyId),
@@ -100,6 +104,9 @@ pub enum AccessError {
     /// A key in the state cannot be understood.
     #[error(transparent)]
     Keys(#[from] OpenKeysError),
+    /// What was presented is over.
+    #[error(transparent)]
+    Over(#[from] Over),
     /// The state cannot be read or written.
     #[error(transparent)]
     State(#[from] StateError),

@@ -14,6 +14,7 @@ use state::{Clock, PersonRow, SessionRow, State};
 use crate::audit::{Action, Audit, Event, Outcome};
 use crate::caller::Pass;
 use crate::claim::Claim;
+use crate::life::{Age, Life};
 use crate::password::{Hashing, PasswordHash};
 use crate::person::{Person, PersonName, Provision, SignedIn};
 use crate::policy::Limits;
@@ -104,14 +105,15 @@ impl People {
         Ok(SignedIn { person, caller, session: Some(secret) })
     }
 
-    fn caller(&self, person: &Person, live: &Live) -> Caller {
+    fn caller(&self, person: &Person, live: &Arc<Live>) -> Caller {
+        let age = Age::Session { live: Arc::clone(live), clock: self.clock.clone() };
         Caller::by(Pass {
             who: Who::Person(Arc::clone(&person.name.0)),
             scopes: Scopes::all(),
             name: Arc::clone(&person.name.0),
             account: self.accounts.of(person.owner, Limits::default()),
             policy: None,
-            end: live.end.clone(),
+            life: Life { end: live.end.clone(), age },
             session: Some(live.id().into()),
         })
     }
@@ -133,6 +135,7 @@ impl People {
         if !by.may(Scope::Admin) {
             return Err(PeopleError::NotAllowed);
         }
+        by.still().map_err(AccessError::from)?;
         if !self.sessions.list().iter().any(|session| session.id == id) {
             return Err(PeopleError::UnknownSession);
         }

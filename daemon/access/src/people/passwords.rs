@@ -170,6 +170,7 @@ impl People {
         let target = &known.person.name.0;
         let event = Event { who: &who, from: by.address(), action, target, outcome: Outcome::Done };
         let _changing = lock(&self.changing);
+        by.still()?;
         self.audit.around(&event, || {
             self.state.set_password(owner, hash.as_str(), session_kept)?;
             for known in self.known_mut().iter_mut().filter(|known| known.person.owner == owner) {

@@ -593,3 +593,23 @@ fn names_that_would_pass_for_others_are_none() {
     }
     assert!("Jörg Müller".parse::<PersonName>().is_ok());
 }
+
+#[test]
+fn a_session_that_is_over_changes_nothing_more_by_a_request_that_was_open_before() {
+    let hob = Hob::claimed();
+    let over = |error: &dyn std::fmt::Display| assert!(error.to_string().contains("ended"), "{error}");
+    let [one, other] = [hob.signed_in(), hob.signed_in()];
+    let (by, ended) = (hob.caller(&one), hob.caller(&other));
+    hob.access.sign_out(&ended).unwrap();
+    hob.pass(12 * HOUR);
+
+    for by in [&by, &ended] {
+        assert!(by.is_over());
+        let new = NewKey { name: "late".into(), policy: Policy::new(Scopes::all()), expires: None };
+        over(&hob.access.create_key(by, new).unwrap_err());
+        over(&hob.access.end_session(by, by.session().unwrap()).unwrap_err());
+        let changed = hob.access.change_password(by, &password(PASSWORD), &password("battery staple"));
+        over(&changed.unwrap_err());
+    }
+    assert!(hob.sign_in(PASSWORD, &lan(7)).is_ok());
+}

@@ -327,3 +327,37 @@ async fn what_was_used_is_told_by_day_and_key() {
     let wrong = rig.ask(&Caller::operator(), Method::GET, "/admin/api/usage?from=yesterday", None).await;
     assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
 }
+
+#[tokio::test]
+async fn a_key_that_is_revoked_while_the_body_is_on_its_way_does_nothing_and_is_told_by_each_family() {
+    let rig = Rig::new();
+    let asked = [
+        ("/admin/api/keys", json!({"name": "late", "scopes": ["admin"]})),
+        ("/api/copy", json!({"source": "a", "destination": "b"})),
+        ("/v1/embeddings", json!({"model": "a", "input": "b"})),
+        ("/v1/chat/completions", json!({"model": "a", "messages": []})),
+        ("/v1/messages", json!({"model": "a", "max_tokens": 1, "messages": []})),
+    ];
+    for (path, body) in asked {
+        let caller = rig.by_key(&rig.key(scopes(&Scope::ALL)));
+        let (sender, mut body_of) = (body.to_string(), request(Method::POST, path, Some(json!({}))));
+        let (revoking, revoked) = oneshot::channel::<()>();
+        let late = stream::once(async move {
+            revoked.await.unwrap();
+            Ok::<_, Infallible>(sender)
+        });
+        *body_of.body_mut() = Body::from_stream(late);
+        let asking = rig.send(&caller, Way::Lan, body_of);
+        let ending = async {
+            tokio::task::yield_now().await;
+            rig.revoke_all();
+            revoking.send(()).unwrap();
+        };
+        let (answer, ()) = tokio::join!(asking, ending);
+
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}: {}", answer.text);
+        assert!(answer.text.contains("ended"), "{path}: {}", answer.text);
+        assert!(answer.json()["error"].is_object() == path.starts_with("/v1/"), "{path}: {}", answer.text);
+        assert!(rig.access.keys().is_empty(), "{path}");
+    }
+}
