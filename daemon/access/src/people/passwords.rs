@@ -179,6 +179,7 @@ impl People {
             }
             Ok::<_, AccessError>(())
         })?;
+        self.throttle.forget(&target.to_lowercase());
         self.sessions.forget(|live| live.owner() == owner && Some(live.id()) != session_kept);
         Ok(())
     }

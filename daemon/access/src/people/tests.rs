@@ -613,3 +613,29 @@ fn a_session_that_is_over_changes_nothing_more_by_a_request_that_was_open_before
     }
     assert!(hob.sign_in(PASSWORD, &lan(7)).is_ok());
 }
+
+#[test]
+fn a_stranger_keeps_nobody_out_for_longer_than_half_a_minute_and_from_a_new_password_not_at_all() {
+    let hob = Hob::claimed();
+    let by = hob.caller(&hob.signed_in());
+    let attack = || {
+        // Ten minutes of somebody who takes each chance, from one network and then another.
+        for second in 0..600_u16 {
+            let _refused = hob.sign_in("wrong horse", &lan(100 + (second % 8) as u8));
+            hob.pass(1);
+        }
+        hob.sign_in("wrong horse", &lan(90)).unwrap_err();
+    };
+
+    attack();
+    let early = hob.sign_in(PASSWORD, &lan(200)).unwrap_err().retry_after().unwrap();
+    assert!(early <= Duration::from_secs(30), "{early:?}");
+    hob.access.reset_password(&Caller::operator(), &name("anna"), &password("battery staple")).unwrap();
+    assert!(hob.sign_in("battery staple", &lan(200)).is_ok());
+    assert!(by.is_over());
+
+    let by = hob.access.sign_in(&name("anna"), &password("battery staple"), &lan(201)).unwrap().caller;
+    attack();
+    hob.access.change_password(&by, &password("battery staple"), &password(PASSWORD)).unwrap();
+    assert!(hob.sign_in(PASSWORD, &lan(202)).is_ok());
+}
