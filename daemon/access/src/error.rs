@@ -155,7 +155,7 @@ pub enum ClaimError {
         "this box is claimed already: sign in, or give its owner another password with `hob claim --reset-password` on the box"
     )]
     Claimed,
-    /// Wrong codes were tried too often, by whomever. There is another code meanwhile.
+    /// Wrong codes were tried too often from there. There may be another code meanwhile.
     #[error("wrong codes were tried too often: try again in {} s, with the code that `hob status` shows then", seconds(*retry_after))]
     Paused {
         /// For how long none is taken.

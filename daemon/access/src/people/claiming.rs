@@ -33,7 +33,7 @@ impl People {
             }
             // Whoever the system lets in here may read the code as well.
             Way::AdminSocket => {}
-            Way::Loopback | Way::Lan => match self.claim.try_code(code.unwrap_or_default()) {
+            Way::Loopback | Way::Lan => match self.claim.try_code(code.unwrap_or_default(), address) {
                 Ok(()) => {}
                 Err(NotThis::Wrong) => return refused(ClaimError::WrongCode, "wrong code"),
                 Err(NotThis::Paused(retry_after)) => {

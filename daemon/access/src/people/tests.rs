@@ -202,8 +202,8 @@ fn a_code_cannot_be_guessed_by_many_at_once() {
         }
     });
 
-    assert_eq!(wrong.into_inner(), 5);
-    // The code from before is of no use, and the new one not yet.
+    assert_eq!(wrong.into_inner(), 16 * 5);
+    // The code from before is of no use, and the new one not yet, where wrong ones were typed.
     let claim = |code: &str| hob.access.claim(Some(code), &name("Anna"), &password(PASSWORD), &lan(7));
     assert!(matches!(hob.claim(), Err(ClaimError::Paused { .. })));
     hob.pass(60);
@@ -215,7 +215,7 @@ fn a_code_cannot_be_guessed_by_many_at_once() {
 fn the_operator_claims_without_a_code_even_while_strangers_try() {
     let hob = Hob::new();
     for _ in 0..5 {
-        assert!(hob.access.claim(None, &name("eve"), &password(PASSWORD), &lan(66)).is_err());
+        assert!(hob.access.claim(None, &name("eve"), &password(PASSWORD), &lan(7)).is_err());
     }
     assert!(matches!(hob.claim(), Err(ClaimError::Paused { .. })));
 
@@ -612,6 +612,17 @@ fn a_session_that_is_over_changes_nothing_more_by_a_request_that_was_open_before
         over(&changed.unwrap_err());
     }
     assert!(hob.sign_in(PASSWORD, &lan(7)).is_ok());
+}
+
+#[test]
+fn five_wrong_codes_of_a_stranger_keep_nobody_else_from_claiming() {
+    let hob = Hob::new();
+    let code = hob.access.setup_code().unwrap().reveal();
+    for _ in 0..6 {
+        hob.access.claim(Some("AAAA-AAAA"), &name("eve"), &password(PASSWORD), &lan(66)).unwrap_err();
+    }
+
+    assert!(hob.access.claim(Some(&code), &name("Anna"), &password(PASSWORD), &lan(7)).is_ok());
 }
 
 #[test]

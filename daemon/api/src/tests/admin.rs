@@ -77,7 +77,7 @@ async fn a_box_is_claimed_with_its_code_once_and_by_nothing_else() {
 }
 
 #[tokio::test]
-async fn who_tries_codes_is_told_to_wait_and_the_code_is_another_then() {
+async fn who_tries_codes_is_told_to_wait() {
     let rig = Rig::new();
     let code = rig.access.setup_code().unwrap().reveal();
     let mut statuses = Vec::new();
@@ -91,7 +91,6 @@ async fn who_tries_codes_is_told_to_wait_and_the_code_is_another_then() {
 
     assert_eq!(paused.status, StatusCode::TOO_MANY_REQUESTS);
     assert!(paused.header("retry-after").parse::<u64>().unwrap() > 0);
-    assert_ne!(rig.access.setup_code().unwrap().reveal(), code);
 }
 
 #[tokio::test]
