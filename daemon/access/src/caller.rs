@@ -55,8 +55,8 @@ pub(crate) struct Pass {
     pub(crate) account: Arc<Account>,
     /// Of keys.
     pub(crate) policy: Option<Arc<Policy>>,
-    /// How long the key or the session lasts.
-    pub(crate) life: Life,
+    /// How long the key or the session lasts, if it is one.
+    pub(crate) life: Option<Life>,
     /// The id of the session.
     pub(crate) session: Option<Arc<str>>,
 }
@@ -93,7 +93,7 @@ impl Caller {
 
     pub(crate) fn by(pass: Pass) -> Self {
         let Pass { who, scopes, name, account, policy, life, session } = pass;
-        Self { who, scopes, name, account: Some(account), policy, life: Some(life), session, address: None }
+        Self { who, scopes, name, account: Some(account), policy, life, session, address: None }
     }
 
     /// The same, whose requests are counted there.

@@ -14,8 +14,8 @@ impl Access {
         self.persons().setup_code()
     }
 
-    /// Makes the first person, who owns the box, and signs them in. At the admin socket no code is asked for. Blocks for as long
-    /// as hashing a password takes: some hundred milliseconds, more the first time.
+    /// Makes the first person, who owns the box, and signs them in if they come over TLS. At the admin socket no code is asked
+    /// for. Blocks for as long as hashing a password takes: some hundred milliseconds, more the first time.
     ///
     /// # Errors
     /// [`ClaimError`]; it is not claimed by this then.
@@ -29,7 +29,7 @@ impl Access {
         self.persons().claim(code, name, password, visitor)
     }
 
-    /// Signs somebody in. Blocks for as long as hashing a password takes.
+    /// Signs somebody in, over TLS alone. Blocks for as long as hashing a password takes.
     ///
     /// # Errors
     /// [`SignInError`].

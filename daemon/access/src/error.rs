@@ -176,8 +176,10 @@ pub enum ClaimError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignInError {
-    /// Not from there: somebody may listen.
-    #[error("people sign in over TLS, or on the box itself")]
+    /// Not from there: somebody may listen, or, on this machine, get the browser's cookie at another port.
+    #[error(
+        "people sign in at the box's https address on the network; on the box itself, `hob claim` and `hob key` do without"
+    )]
     WrongNetwork,
     /// There is nobody who could.
     #[error("this box is not claimed yet: claim it with the setup code that `hob status` on the box shows")]

@@ -142,7 +142,7 @@ impl Keys {
             name: Arc::clone(&key.label),
             account: Arc::clone(&key.account),
             policy: Some(Arc::clone(&key.policy)),
-            life: Life { end, age: Age::Key { expires: key.expires, time: self.time.clone() } },
+            life: Some(Life { end, age: Age::Key { expires: key.expires, time: self.time.clone() } }),
             session: None,
         }))
     }

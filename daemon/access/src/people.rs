@@ -105,16 +105,29 @@ impl People {
         Ok(SignedIn { person, caller, session: Some(secret) })
     }
 
+    /// Somebody who claimed the box where no sessions are taken: themselves for this once.
+    fn claimed_here(&self, person: Person) -> SignedIn {
+        let caller = self.pass(&person, None);
+        SignedIn { person, caller, session: None }
+    }
+
     fn caller(&self, person: &Person, live: &Arc<Live>) -> Caller {
-        let age = Age::Session { live: Arc::clone(live), clock: self.clock.clone() };
+        self.pass(person, Some(live))
+    }
+
+    fn pass(&self, person: &Person, live: Option<&Arc<Live>>) -> Caller {
+        let life = live.map(|live| Life {
+            end: live.end.clone(),
+            age: Age::Session { live: Arc::clone(live), clock: self.clock.clone() },
+        });
         Caller::by(Pass {
             who: Who::Person(Arc::clone(&person.name.0)),
             scopes: Scopes::all(),
             name: Arc::clone(&person.name.0),
             account: self.accounts.of(person.owner, Limits::default()),
             policy: None,
-            life: Life { end: live.end.clone(), age },
-            session: Some(live.id().into()),
+            life,
+            session: live.map(|live| live.id().into()),
         })
     }
 

@@ -650,3 +650,21 @@ fn a_stranger_keeps_nobody_out_for_longer_than_half_a_minute_and_from_a_new_pass
     hob.access.change_password(&by, &password("battery staple"), &password(PASSWORD)).unwrap();
     assert!(hob.sign_in(PASSWORD, &lan(202)).is_ok());
 }
+
+#[test]
+fn on_this_machine_nobody_signs_in_and_no_session_is_taken() {
+    let here = visitor(Way::Loopback, Some([127, 0, 0, 1].into()));
+    let hob = Hob::new();
+    let code = hob.access.setup_code().unwrap().reveal();
+
+    let claimed = hob.access.claim(Some(&code), &name("Anna"), &password(PASSWORD), &here).unwrap();
+
+    assert!(claimed.session.is_none() && hob.access.sessions().is_empty());
+    assert!(claimed.caller.may(Scope::Admin) && claimed.caller.name() == "Anna");
+    let refused = hob.sign_in(PASSWORD, &here).unwrap_err();
+    assert!(refused.to_string().contains("https") && refused.to_string().contains("hob claim"), "{refused}");
+    let session = hob.signed_in().session.unwrap();
+    let credential = Credential::Session(session.reveal());
+    let who = |origin| hob.access.identify(&Presented { origin, credential }).unwrap().who().clone();
+    assert_eq!((who(here.origin), who(lan(7).origin)), (Who::Local, Who::Person("Anna".into())));
+}
