@@ -28,37 +28,44 @@ fn printed(output: &Output) -> String {
     text(&output.stdout)
 }
 
+fn claim(hob: &Hob) {
+    printed(&hob.cli_saying(&["claim", "--name", "ada", "--password-file", "-"], PASSWORD));
+}
+
 fn claimed() -> Hob {
     let hob = Hob::start_empty(&[]);
-    printed(&hob.cli_saying(&["claim", "--name", "ada", "--password-file", "-"], PASSWORD));
+    claim(&hob);
     hob
 }
 
-/// Whether somebody signs in by this.
-fn signs_in(hob: &Hob, password: &str) -> bool {
-    let client = reqwest::blocking::Client::builder().no_proxy().build().unwrap();
-    let body = json!({"name": "ada", "password": password});
-    let answer = client.post(format!("{}/admin/api/login", hob.url)).json(&body).send().unwrap();
-    match answer.status().as_u16() {
-        200 => true,
-        401 => false,
-        other => panic!("{other}: {}", answer.text().unwrap()),
+/// Whether somebody signs in by this, on the network.
+fn signs_in(lan: &Lan, hob: &Hob, password: &str) -> bool {
+    let url = format!("{}/admin/api/login", hob.lan_url.as_deref().unwrap());
+    let body = json!({"name": "ada", "password": password}).to_string();
+    let mut curl = lan.command("curl");
+    curl.args(["--silent", "--insecure", "--write-out", "%{http_code}", "--output", "/dev/null"]);
+    let asked = curl.args(["--header", "content-type: application/json", "--data", &body, &url]).output();
+    match printed(&asked.unwrap()).as_str() {
+        "200" => true,
+        "401" => false,
+        other => panic!("{other}"),
     }
 }
 
 #[test]
 fn a_box_is_claimed_where_it_stands_without_a_code_and_once() {
-    let hob = Hob::start_empty(&[]);
+    let lan = Lan::new();
+    let hob = Hob::start_on(&lan, &[]);
     let before = printed(&hob.cli(&["status"]));
     assert!(before.contains("Setup code") && before.contains("Claimed"), "{before}");
 
-    printed(&hob.cli_saying(&["claim", "--name", "ada", "--password-file", "-"], PASSWORD));
+    claim(&hob);
 
     let after = printed(&hob.cli(&["status"]));
     assert!(!after.contains("Setup code"), "{after}");
     let again = refused(&hob.cli_saying(&["claim", "--name", "eve", "--password-file", "-"], OTHER));
     assert!(again.contains("somebody's already") && again.contains("--reset-password"), "{again}");
-    assert!(signs_in(&hob, PASSWORD) && !signs_in(&hob, OTHER));
+    assert!(signs_in(&lan, &hob, PASSWORD) && !signs_in(&lan, &hob, OTHER));
 }
 
 /// A terminal that shows what is typed, as the harness's does not.
@@ -73,7 +80,8 @@ fn echoing(hob: &Hob, args: &[&str]) -> Terminal {
 
 #[test]
 fn a_password_is_asked_for_twice_and_never_shown() {
-    let hob = Hob::start_empty(&[]);
+    let lan = Lan::new();
+    let hob = Hob::start_on(&lan, &[]);
     let no_terminal = refused(&hob.cli(&["claim"]));
     assert!(no_terminal.contains("--password-file"), "{no_terminal}");
 
@@ -91,16 +99,18 @@ fn a_password_is_asked_for_twice_and_never_shown() {
         terminal.enter(PASSWORD);
     }
     terminal.wait_for("the box is ada's now");
-    assert!(signs_in(&hob, PASSWORD));
+    assert!(signs_in(&lan, &hob, PASSWORD));
 }
 
 #[test]
 fn a_forgotten_password_is_replaced_at_the_box() {
-    let hob = claimed();
+    let lan = Lan::new();
+    let hob = Hob::start_on(&lan, &[]);
+    claim(&hob);
 
     printed(&hob.cli_saying(&["claim", "--reset-password", "--name", "ada", "--password-file", "-"], OTHER));
 
-    assert!(signs_in(&hob, OTHER) && !signs_in(&hob, PASSWORD));
+    assert!(signs_in(&lan, &hob, OTHER) && !signs_in(&lan, &hob, PASSWORD));
     let unknown = refused(
         &hob.cli_saying(&["claim", "--reset-password", "--name", "eve", "--password-file", "-"], OTHER),
     );

@@ -97,7 +97,8 @@ impl Access {
             // Programs that know only of other services insist on one, whatever it is.
             Credential::Key(text) if way == Way::Loopback && !is_hob_key(text) => unknown(),
             Credential::Key(text) => self.parts.keys.identify(text, address)?,
-            Credential::Session(text) if matches!(way, Way::Loopback | Way::Lan) => {
+            // A browser sends its cookie to whatever listens at any port of this machine, so that none of them is worth anything.
+            Credential::Session(text) if way == Way::Lan => {
                 self.parts.people.by_session(text).unwrap_or_else(unknown)
             }
             Credential::Session(_) => unknown(),
@@ -194,7 +195,10 @@ impl Access {
 
 /// A second lock behind the table of routes.
 fn allow(by: &Caller) -> Result<(), KeyError> {
-    if by.may(Scope::Admin) { Ok(()) } else { Err(KeyError::NotAllowed) }
+    if !by.may(Scope::Admin) {
+        return Err(KeyError::NotAllowed);
+    }
+    Ok(by.still()?)
 }
 
 #[cfg(test)]

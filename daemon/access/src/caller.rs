@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use protocol::{Owner, Priority};
-use tokio_util::sync::CancellationToken;
 
 use crate::key::KeyId;
+use crate::life::{Life, Over};
 use crate::policy::Policy;
 use crate::quota::{Exceeded, Standing, Usage};
 use crate::usage::{Account, Permit};
@@ -24,8 +24,8 @@ pub struct Caller {
     account: Option<Arc<Account>>,
     /// What limits them, if they came by a key.
     policy: Option<Arc<Policy>>,
-    /// Cancelled when what they presented is over.
-    end: Option<CancellationToken>,
+    /// How long what they presented lasts.
+    life: Option<Life>,
     /// The id of the session that they came by.
     session: Option<Arc<str>>,
     /// From where; `None` by a UNIX socket.
@@ -55,8 +55,8 @@ pub(crate) struct Pass {
     pub(crate) account: Arc<Account>,
     /// Of keys.
     pub(crate) policy: Option<Arc<Policy>>,
-    /// Cancelled when the key or the session is over.
-    pub(crate) end: CancellationToken,
+    /// How long the key or the session lasts, if it is one.
+    pub(crate) life: Option<Life>,
     /// The id of the session.
     pub(crate) session: Option<Arc<str>>,
 }
@@ -85,15 +85,15 @@ impl Caller {
             name: name.into(),
             account: None,
             policy: None,
-            end: None,
+            life: None,
             session: None,
             address: None,
         }
     }
 
     pub(crate) fn by(pass: Pass) -> Self {
-        let Pass { who, scopes, name, account, policy, end, session } = pass;
-        Self { who, scopes, name, account: Some(account), policy, end: Some(end), session, address: None }
+        let Pass { who, scopes, name, account, policy, life, session } = pass;
+        Self { who, scopes, name, account: Some(account), policy, life, session, address: None }
     }
 
     /// The same, whose requests are counted there.
@@ -201,9 +201,20 @@ impl Caller {
     /// Resolves when what was presented is over: the key was revoked, rotated or has expired, the session has ended. Never for
     /// those who presented nothing. An answer that still runs ends then. Ends by age are noticed by [`crate::Access::flush`].
     pub async fn ended(&self) {
-        match &self.end {
-            Some(end) => end.cancelled().await,
+        match &self.life {
+            Some(life) => life.end.cancelled().await,
             None => pending().await,
         }
+    }
+
+    /// Whether what was presented is over by now, also if nobody has noticed yet. Who asks was found out when a request's head
+    /// was read, and its body may take as long as it likes.
+    pub fn is_over(&self) -> bool {
+        self.life.as_ref().is_some_and(Life::is_over)
+    }
+
+    /// The same, where whoever is over does no more.
+    pub(crate) fn still(&self) -> Result<(), Over> {
+        if self.is_over() { Err(Over) } else { Ok(()) }
     }
 }

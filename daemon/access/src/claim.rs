@@ -1,21 +1,30 @@
 //! Whether the box is still to be claimed, by which code, and how often that may be tried. The code lies in a file that only the
-//! user can read, with how often it was tried, so that neither a restart nor anybody who tries can begin anew.
+//! user can read, with how often it was tried and from where, so that neither a restart nor anybody who tries can begin anew.
+//!
+//! Tries are counted by network, so that a stranger shuts out themselves alone. A code's 40 bits bear that: a thousand networks
+//! with five tries an hour each have one or two a second, and need ten thousand years for half of all codes.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use state::Clock;
 
-use crate::{SetupCode, lock};
+use crate::{SetupCode, lock, network_of};
 
-/// Wrong tries of one code.
+/// Wrong tries of one network between two pauses.
 const TRIES: u32 = 5;
-/// After the first code that was tried too often, and twice as long after each of the next.
+/// Wrong tries of one code, of all networks together: then there is another.
+const MOST_OF_CODE: u32 = 20;
+/// Networks that are told apart. All beyond them count as one.
+const MOST_NETWORKS: usize = 1024;
+/// After the first tries, and twice as long after each of the next.
 const FIRST_PAUSE: Duration = Duration::from_secs(60);
-/// So that nobody who keeps trying keeps the owner out for days; five tries an hour need millions of years.
+/// So that whoever mistyped often, or shares a network with somebody who does, is not kept out for days.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 /// The claim.
@@ -32,8 +41,14 @@ struct Open {
     code: SetupCode,
     /// Wrong tries of this code.
     wrong: u32,
-    /// Codes before it that were tried too often.
-    spent: u32,
+    /// Those of all codes, by network; without one, of all networks beyond those.
+    tries: HashMap<Option<IpAddr>, Tries>,
+}
+
+/// Of one network.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tries {
+    wrong: u32,
     /// By the clock that does not jump.
     paused_until: Duration,
 }
@@ -73,25 +88,26 @@ impl Claim {
         lock(&self.open).as_ref().map(|open| open.code.clone())
     }
 
-    /// Whether this is the code. A wrong one is counted before anybody is told.
-    pub(crate) fn try_code(&self, typed: &str) -> Result<(), NotThis> {
+    /// Whether this is the code, typed there. A wrong one is counted before anybody is told.
+    pub(crate) fn try_code(&self, typed: &str, from: Option<IpAddr>) -> Result<(), NotThis> {
         let mut slot = lock(&self.open);
         let open = slot.as_mut().ok_or(NotThis::Claimed)?;
         let now = self.clock.elapsed();
+        let network = open.network(from);
+        let tries = open.tries.get(&network).copied().unwrap_or_default();
         // The right one does not count either, or the pause would be none.
-        if now < open.paused_until {
-            return Err(NotThis::Paused(open.paused_until - now));
+        if now < tries.paused_until {
+            return Err(NotThis::Paused(tries.paused_until - now));
         }
         if SetupCode::typed(typed).is_some_and(|typed| typed.is(&open.code)) {
             return Ok(());
         }
+        open.tries.insert(network, Tries::of(tries.wrong.saturating_add(1), now));
         open.wrong += 1;
-        if open.wrong >= TRIES {
-            let spent = open.spent.saturating_add(1);
-            *open = Open { spent, paused_until: now + pause(spent), ..Open::new() };
+        if open.wrong >= MOST_OF_CODE {
+            *open = Open { tries: std::mem::take(&mut open.tries), ..Open::new() };
             tracing::warn!(
-                pause_seconds = pause(spent).as_secs(),
-                "the setup code was tried {TRIES} times in vain: there is a new one, which `hob status` shows"
+                "the setup code was tried {MOST_OF_CODE} times in vain: there is a new one, which `hob status` shows"
             );
         }
         if let Err(error) = self.write(open) {
@@ -121,14 +137,18 @@ impl Claim {
     }
 
     fn write(&self, open: &Open) -> io::Result<()> {
-        let text = format!("{}\nwrong {}\nspent {}\n", open.code.reveal(), open.wrong, open.spent);
+        let mut text = format!("{}\nwrong {}\n", open.code.reveal(), open.wrong);
+        for (network, tries) in &open.tries {
+            let network = network.map_or("others".into(), |network| network.to_string());
+            text += &format!("from {network} {}\n", tries.wrong);
+        }
         platform::durable::write_private(&self.path, text.as_bytes())
     }
 }
 
 impl Open {
     fn new() -> Self {
-        Self { code: SetupCode::generate(), wrong: 0, spent: 0, paused_until: Duration::ZERO }
+        Self { code: SetupCode::generate(), wrong: 0, tries: HashMap::new() }
     }
 
     /// A pause that had begun begins anew: nobody knows how long the box was off.
@@ -136,14 +156,36 @@ impl Open {
         let mut lines = text.lines();
         let code = SetupCode::typed(lines.next()?)?;
         let wrong = lines.next()?.strip_prefix("wrong ")?.parse().ok()?;
-        let spent = lines.next()?.strip_prefix("spent ")?.parse().ok()?;
-        let paused_until = if wrong == 0 && spent > 0 { now + pause(spent) } else { Duration::ZERO };
-        Some(Self { code, wrong, spent, paused_until })
+        let tries = lines.map(|line| {
+            let (network, wrong) = line.strip_prefix("from ")?.split_once(' ')?;
+            let network = if network == "others" { None } else { Some(network.parse().ok()?) };
+            Some((network, Tries::of(wrong.parse().ok()?, now)))
+        });
+        Some(Self { code, wrong, tries: tries.collect::<Option<_>>()? })
+    }
+
+    /// By what tries from there are counted.
+    fn network(&self, from: Option<IpAddr>) -> Option<IpAddr> {
+        let network = from.map(|from| match from.to_canonical().is_loopback() {
+            // This machine has millions of addresses.
+            true => Ipv4Addr::LOCALHOST.into(),
+            false => network_of(from),
+        });
+        let room = self.tries.len() < MOST_NETWORKS || self.tries.contains_key(&network);
+        network.filter(|_| room)
     }
 }
 
-fn pause(spent: u32) -> Duration {
-    FIRST_PAUSE.saturating_mul(1 << (spent - 1).min(16)).min(LONGEST_PAUSE)
+impl Tries {
+    fn of(wrong: u32, now: Duration) -> Self {
+        let rounds = wrong / TRIES;
+        let paused = rounds > 0 && wrong.is_multiple_of(TRIES);
+        Self { wrong, paused_until: if paused { now + pause(rounds) } else { Duration::ZERO } }
+    }
+}
+
+fn pause(rounds: u32) -> Duration {
+    FIRST_PAUSE.saturating_mul(1 << (rounds - 1).min(16)).min(LONGEST_PAUSE)
 }
 
 #[cfg(test)]
@@ -180,33 +222,70 @@ mod tests {
         claim.code().unwrap().reveal()
     }
 
-    fn wrong(claim: &Claim) -> NotThis {
+    fn wrong(claim: &Claim, from: Option<IpAddr>) -> NotThis {
         let code = code(claim);
         let other = if code.starts_with('A') { "B" } else { "A" };
-        claim.try_code(&format!("{other}{}", &code[1..])).unwrap_err()
+        claim.try_code(&format!("{other}{}", &code[1..]), from).unwrap_err()
+    }
+
+    fn at(last: u8) -> Option<IpAddr> {
+        Some([192, 168, 1, last].into())
     }
 
     #[test]
-    fn five_wrong_tries_make_a_new_code_and_a_pause_that_doubles() {
+    fn five_wrong_tries_make_a_pause_that_doubles_for_whoever_made_them() {
         let the_box = Box::new();
         let claim = the_box.claim();
         for pause in [60, 120, 240, 480, 960, 1920, 3600, 3600] {
-            let before = code(&claim);
             for _ in 0..5 {
-                assert_eq!(wrong(&claim), NotThis::Wrong);
+                assert_eq!(wrong(&claim, at(1)), NotThis::Wrong);
             }
-            let after = code(&claim);
+            let right = code(&claim);
 
-            assert_ne!(before, after);
+            assert_eq!(claim.try_code(&right, at(2)), Ok(()), "who typed nothing wrong waits for nobody");
             the_box.pass(pause - 1);
             assert_eq!(
-                claim.try_code(&after),
+                claim.try_code(&right, at(1)),
                 Err(NotThis::Paused(Duration::from_secs(1))),
                 "even the right one"
             );
             the_box.pass(1);
-            assert_eq!(claim.try_code(&after), Ok(()));
+            assert_eq!(claim.try_code(&right, at(1)), Ok(()));
         }
+    }
+
+    #[test]
+    fn a_code_is_another_after_twenty_wrong_tries_of_all_together() {
+        let the_box = Box::new();
+        let claim = the_box.claim();
+        let first = code(&claim);
+        for number in 0..19 {
+            assert_eq!(wrong(&claim, at(number)), NotThis::Wrong);
+        }
+        assert_eq!(code(&claim), first);
+        assert_eq!(wrong(&claim, at(19)), NotThis::Wrong);
+        assert_ne!(code(&claim), first);
+        assert_eq!(claim.try_code(&code(&claim), at(3)), Ok(()));
+    }
+
+    #[test]
+    fn however_many_networks_there_are_few_are_remembered_and_all_beyond_try_as_one() {
+        let the_box = Box::new();
+        let claim = the_box.claim();
+        let mut tried = 0;
+        for number in 0..MOST_NETWORKS as u32 + 100 {
+            let from = Some(IpAddr::from((0x0a00_0000 + number).to_be_bytes()));
+            tried += u32::from(wrong(&claim, from) == NotThis::Wrong);
+        }
+
+        assert_eq!(tried as usize, MOST_NETWORKS + 5);
+        assert!(lock(&claim.open).as_ref().unwrap().tries.len() <= MOST_NETWORKS + 1);
+        // This machine's own addresses are one network.
+        let claim = Box::new().claim();
+        for last in 0..5 {
+            wrong(&claim, Some([127, 0, 0, last].into()));
+        }
+        assert!(matches!(wrong(&claim, Some([127, 9, 9, 9].into())), NotThis::Paused(_)));
     }
 
     #[test]
@@ -219,7 +298,7 @@ mod tests {
             for _ in 0..16 {
                 scope.spawn(|| {
                     for _ in 0..50 {
-                        match claim.try_code("AAAA-AAAA") {
+                        match claim.try_code("AAAA-AAAA", at(1)) {
                             Err(NotThis::Wrong) => tried.fetch_add(1, Ordering::Relaxed),
                             Err(NotThis::Paused(_)) => paused.fetch_add(1, Ordering::Relaxed),
                             other => panic!("{other:?}"),
@@ -238,20 +317,23 @@ mod tests {
         let claim = the_box.claim();
         let first = code(&claim);
         for _ in 0..4 {
-            wrong(&claim);
+            wrong(&claim, at(1));
         }
 
         let claim = the_box.claim();
         assert_eq!(code(&claim), first);
-        wrong(&claim);
-        let second = code(&claim);
-        assert_ne!(second, first, "the fifth, over the restart");
+        assert_eq!(wrong(&claim, at(1)), NotThis::Wrong, "the fifth, over the restart");
         the_box.pass(59);
 
         let claim = the_box.claim();
-        assert_eq!(claim.try_code(&second), Err(NotThis::Paused(Duration::from_secs(60))));
+        assert_eq!(claim.try_code(&first, at(1)), Err(NotThis::Paused(Duration::from_secs(60))));
+        assert_eq!(claim.try_code(&first, at(2)), Ok(()));
         the_box.pass(60);
-        assert_eq!(claim.try_code(&second), Ok(()));
+        assert_eq!(claim.try_code(&first, at(1)), Ok(()));
+        for number in 2..17 {
+            wrong(&claim, at(number));
+        }
+        assert_ne!(code(&claim), first, "the twentieth, over the restart");
     }
 
     #[cfg(unix)]
@@ -269,13 +351,19 @@ mod tests {
 
         assert!(claim.code().is_none() && !file.exists());
         assert_eq!(claim.close(|| Ok::<_, ()>(8)), None);
-        assert_eq!(claim.try_code("AAAA-AAAA"), Err(NotThis::Claimed));
+        assert_eq!(claim.try_code("AAAA-AAAA", at(1)), Err(NotThis::Claimed));
     }
 
     #[test]
     fn a_file_that_is_no_code_is_replaced() {
         let the_box = Box::new();
-        for text in ["", "AAAA-AAAA\n", "0000-0000\nwrong 0\nspent 0\n", "AAAA-AAAA\nwrong x\nspent 0\n"] {
+        for text in [
+            "",
+            "AAAA-AAAA\n",
+            "0000-0000\nwrong 0\n",
+            "AAAA-AAAA\nwrong x\n",
+            "AAAA-AAAA\nwrong 0\nfrom x 1\n",
+        ] {
             fs::write(the_box.folder.path().join("setup-code"), text).unwrap();
             assert_ne!(code(&the_box.claim()), "AAAA-AAAA");
         }

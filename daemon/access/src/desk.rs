@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use crate::audit::{Action, AuditError, Entries, Event, Outcome};
+use crate::audit::{Action, AuditError, Entries, Event, Noted, Outcome};
 use crate::{
-    Access, Caller, ClaimError, Password, PeopleError, Person, PersonName, Session, SetupCode, SignInError,
-    SignedIn, Visitor,
+    Access, Caller, ClaimError, Password, PeopleError, Person, PersonName, Scope, Session, SetupCode,
+    SignInError, SignedIn, Visitor,
 };
 
 impl Access {
@@ -14,8 +14,8 @@ impl Access {
         self.persons().setup_code()
     }
 
-    /// Makes the first person, who owns the box, and signs them in. At the admin socket no code is asked for. Blocks for as long
-    /// as hashing a password takes: some hundred milliseconds, more the first time.
+    /// Makes the first person, who owns the box, and signs them in if they come over TLS. At the admin socket no code is asked
+    /// for. Blocks for as long as hashing a password takes: some hundred milliseconds, more the first time.
     ///
     /// # Errors
     /// [`ClaimError`]; it is not claimed by this then.
@@ -29,7 +29,7 @@ impl Access {
         self.persons().claim(code, name, password, visitor)
     }
 
-    /// Signs somebody in. Blocks for as long as hashing a password takes.
+    /// Signs somebody in, over TLS alone. Blocks for as long as hashing a password takes.
     ///
     /// # Errors
     /// [`SignInError`].
@@ -112,6 +112,27 @@ impl Access {
         outcome: Outcome,
     ) -> Result<(), AuditError> {
         self.audit().record(&Event { who: &by.audited(), from, action, target, outcome })
+    }
+
+    /// Writes in the audit log what somebody does to a model. Of those who do not administer the box some in an hour are written,
+    /// and the count of the rest: they could drive out all else. That something failed is to be told of what was written alone.
+    ///
+    /// # Errors
+    /// [`AuditError`]; it is not written then.
+    pub fn record_act(
+        &self,
+        by: &Caller,
+        action: Action,
+        target: &str,
+        outcome: Outcome,
+    ) -> Result<Noted, AuditError> {
+        let event = Event { who: &by.audited(), from: by.address(), action, target, outcome };
+        // That it failed belongs to what is written already.
+        if by.may(Scope::Admin) || outcome != Outcome::Done {
+            self.audit().record(&event).map(|()| Noted::Written)
+        } else {
+            self.audit().record_act(&event)
+        }
     }
 
     /// Writes in the audit log what the daemon did by itself: that it started, that it stops, that it issued a certificate.

@@ -8,6 +8,7 @@ use state::StateError;
 
 use crate::audit::AuditError;
 use crate::key::KeyId;
+use crate::life::Over;
 use crate::password::InvalidPasswordHash;
 use crate::person::{InvalidPersonName, PersonName};
 
@@ -51,6 +52,9 @@ pub enum KeyError {
     /// Only those who administer the box make and end keys.
     #[error("keys are managed by those who have the scope \"admin\"")]
     NotAllowed,
+    /// What was presented is over.
+    #[error(transparent)]
+    Over(#[from] Over),
     /// There is none with this name, or no longer.
     #[error("there is no key {0}")]
     Unknown(KeyId),
@@ -100,6 +104,9 @@ pub enum AccessError {
     /// A key in the state cannot be understood.
     #[error(transparent)]
     Keys(#[from] OpenKeysError),
+    /// What was presented is over.
+    #[error(transparent)]
+    Over(#[from] Over),
     /// The state cannot be read or written.
     #[error(transparent)]
     State(#[from] StateError),
@@ -148,7 +155,7 @@ pub enum ClaimError {
         "this box is claimed already: sign in, or give its owner another password with `hob claim --reset-password` on the box"
     )]
     Claimed,
-    /// Wrong codes were tried too often, by whomever. There is another code meanwhile.
+    /// Wrong codes were tried too often from there. There may be another code meanwhile.
     #[error("wrong codes were tried too often: try again in {} s, with the code that `hob status` shows then", seconds(*retry_after))]
     Paused {
         /// For how long none is taken.
@@ -169,8 +176,10 @@ pub enum ClaimError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignInError {
-    /// Not from there: somebody may listen.
-    #[error("people sign in over TLS, or on the box itself")]
+    /// Not from there: somebody may listen, or, on this machine, get the browser's cookie at another port.
+    #[error(
+        "people sign in at the box's https address on the network; on the box itself, `hob claim` and `hob key` do without"
+    )]
     WrongNetwork,
     /// There is nobody who could.
     #[error("this box is not claimed yet: claim it with the setup code that `hob status` on the box shows")]

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::audit::{Action, Audit, Event, Outcome};
 use crate::caller::{Pass, Who};
 use crate::key::{self, Hash, InvalidKey, KeyId, Secret};
+use crate::life::{Age, Life};
 use crate::policy::Policy;
 use crate::time::Time;
 use crate::usage::{Account, Accounts};
@@ -141,7 +142,7 @@ impl Keys {
             name: Arc::clone(&key.label),
             account: Arc::clone(&key.account),
             policy: Some(Arc::clone(&key.policy)),
-            end,
+            life: Some(Life { end, age: Age::Key { expires: key.expires, time: self.time.clone() } }),
             session: None,
         }))
     }
@@ -160,12 +161,19 @@ impl Keys {
             created,
             expires: new.expires,
         };
-        let _changing = lock(&self.changing);
+        let _changing = self.change(by)?;
         let owner = self.audited(by, Action::KeyMake, (id, &key.name), || Ok(self.state.add_key(&key)?))?;
         let live = Live::new(KeyRow { owner, key, last_used: None, revoked: None }, &self.accounts)?;
         let listed = live.listed();
         self.live_mut().insert(secret.hash(), Arc::new(live));
         Ok((listed, secret))
+    }
+
+    /// One change at a time, and none by a key that the one before has ended.
+    fn change(&self, by: &Caller) -> Result<MutexGuard<'_, ()>, KeyError> {
+        let changing = lock(&self.changing);
+        by.still()?;
+        Ok(changing)
     }
 
     /// Does what was written down first.
@@ -190,7 +198,7 @@ impl Keys {
     }
 
     pub(crate) fn revoke(&self, by: &Caller, id: KeyId) -> Result<(), KeyError> {
-        let _changing = lock(&self.changing);
+        let _changing = self.change(by)?;
         let (hash, key) = self.find(id)?;
         let now = self.time.now();
         self.audited(by, Action::KeyRevoke, (id, &key.name), || {
@@ -204,7 +212,7 @@ impl Keys {
 
     /// Gives a key another text. The old one is unknown from here on, and whoever came by it is ended.
     pub(crate) fn rotate(&self, by: &Caller, id: KeyId) -> Result<(Key, Secret), KeyError> {
-        let _changing = lock(&self.changing);
+        let _changing = self.change(by)?;
         let (hash, key) = self.find(id)?;
         let secret = Secret::generate();
         let shown = secret.shown();

@@ -14,6 +14,7 @@ use state::{Clock, PersonRow, SessionRow, State};
 use crate::audit::{Action, Audit, Event, Outcome};
 use crate::caller::Pass;
 use crate::claim::Claim;
+use crate::life::{Age, Life};
 use crate::password::{Hashing, PasswordHash};
 use crate::person::{Person, PersonName, Provision, SignedIn};
 use crate::policy::Limits;
@@ -104,15 +105,29 @@ impl People {
         Ok(SignedIn { person, caller, session: Some(secret) })
     }
 
-    fn caller(&self, person: &Person, live: &Live) -> Caller {
+    /// Somebody who claimed the box where no sessions are taken: themselves for this once.
+    fn claimed_here(&self, person: Person) -> SignedIn {
+        let caller = self.pass(&person, None);
+        SignedIn { person, caller, session: None }
+    }
+
+    fn caller(&self, person: &Person, live: &Arc<Live>) -> Caller {
+        self.pass(person, Some(live))
+    }
+
+    fn pass(&self, person: &Person, live: Option<&Arc<Live>>) -> Caller {
+        let life = live.map(|live| Life {
+            end: live.end.clone(),
+            age: Age::Session { live: Arc::clone(live), clock: self.clock.clone() },
+        });
         Caller::by(Pass {
             who: Who::Person(Arc::clone(&person.name.0)),
             scopes: Scopes::all(),
             name: Arc::clone(&person.name.0),
             account: self.accounts.of(person.owner, Limits::default()),
             policy: None,
-            end: live.end.clone(),
-            session: Some(live.id().into()),
+            life,
+            session: live.map(|live| live.id().into()),
         })
     }
 
@@ -133,6 +148,7 @@ impl People {
         if !by.may(Scope::Admin) {
             return Err(PeopleError::NotAllowed);
         }
+        by.still().map_err(AccessError::from)?;
         if !self.sessions.list().iter().any(|session| session.id == id) {
             return Err(PeopleError::UnknownSession);
         }

@@ -131,6 +131,10 @@ impl Live {
         now.since(seen) >= MOST_IDLE || now.since(self.made) >= MOST_AGE
     }
 
+    pub(crate) fn is_over_by(&self, clock: &Clock) -> bool {
+        self.is_over(Moment::of(clock))
+    }
+
     pub(crate) fn id(&self) -> &str {
         &self.row.id
     }

@@ -6,13 +6,13 @@ use std::convert::Infallible;
 
 use access::{
     Access, Caller, Scope, Who,
-    audit::{Action, Outcome},
+    audit::{Action, Noted, Outcome},
 };
 use axum::extract::FromRequestParts;
 use http::{Extensions, request::Parts};
 use protocol::{Embed, Generate, Rendered};
 use scheduler::{Answer, Embedding, Load};
-use store::{Digest, ModelName};
+use store::{Digest, ModelName, Store, StoreError};
 
 use crate::{Api, error::Error, quota::Place};
 
@@ -34,27 +34,45 @@ impl Api {
         tokio::task::spawn_blocking(move || work(&access, &caller)).await?.map_err(Into::into)
     }
 
-    /// Writes down what the caller does, or was refused. What cannot be written down is not done.
-    pub(crate) async fn audit(&self, action: Action, target: String, outcome: Outcome) -> Result<(), Error> {
-        self.on_access(move |access, by| access.record(by, by.address(), action, &target, outcome)).await
+    /// Writes down what the caller does to a model. What cannot be written down is not done.
+    pub(crate) async fn audit(
+        &self,
+        action: Action,
+        target: String,
+        outcome: Outcome,
+    ) -> Result<Noted, Error> {
+        self.on_access(move |access, by| access.record_act(by, action, &target, outcome)).await
     }
 
-    /// Does what is written down first. If it fails, that is written as well.
+    /// That a model is here, before anything is written down about it: or whoever asks for none fills the log. One that cannot be
+    /// read is here.
+    pub(crate) async fn present(&self, name: &ModelName) -> Result<(), Error> {
+        let name = name.clone();
+        let look = move |store: Store| match store.manifest(&name) {
+            Err(StoreError::UnknownModel(name)) => Err(StoreError::UnknownModel(name)),
+            _ => Ok(()),
+        };
+        self.on_store(look).await
+    }
+
+    /// Does what is written down first. If it fails, and stands there, that is written as well.
     pub(crate) async fn audited<T>(
         &self,
         action: Action,
         target: String,
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        match self.audit(action, target.clone(), Outcome::Done).await {
+        let noted = match self.audit(action, target.clone(), Outcome::Done).await {
             // On a full disk nothing can be written, and this is how it gets room again.
             Err(error) if action == Action::ModelRemove => {
-                tracing::error!(%error, "not in the audit log: {target} is removed")
+                tracing::error!(%error, "not in the audit log: {target} is removed");
+                Noted::Written
             }
-            written => written?,
-        }
+            noted => noted?,
+        };
         let done = work.await;
         if done.is_err()
+            && noted == Noted::Written
             && let Err(error) = self.audit(action, target, Outcome::Failed).await
         {
             tracing::error!(%error, "the audit log says that something was done which was not");

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use access::{
-    AccessError, ClaimError, Exceeded, KeyError, PeopleError, Scope, SignInError, audit::AuditError,
+    AccessError, ClaimError, Exceeded, KeyError, Over, PeopleError, Scope, SignInError, audit::AuditError,
 };
 use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
@@ -44,6 +44,8 @@ pub(crate) enum Error {
     /// A key for some models is to make one that is not among them.
     #[error("this key may not make a model named '{name}'; use a name that it may use")]
     ForeignName { name: String },
+    #[error(transparent)]
+    Over(#[from] Over),
     #[error(transparent)]
     Exceeded(#[from] Exceeded),
     #[error(transparent)]
@@ -257,7 +259,10 @@ impl Error {
             | Self::State(StateError::PreviousGone)
             | Self::Lacks { .. }
             | Self::Unable { .. } => StatusCode::BAD_REQUEST,
-            Self::Unauthorized { .. } | Self::Unclaimed => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized { .. }
+            | Self::Unclaimed
+            | Self::Over(_)
+            | Self::Access(AccessError::Over(_)) => StatusCode::UNAUTHORIZED,
             Self::LacksScope { .. } | Self::NotOperator | Self::Readable | Self::ForeignName { .. } => {
                 StatusCode::FORBIDDEN
             }
@@ -323,6 +328,7 @@ fn unauthorized(scope: Option<Scope>) -> String {
 fn key_status(error: &KeyError) -> StatusCode {
     match error {
         KeyError::NotAllowed => StatusCode::FORBIDDEN,
+        KeyError::Over(_) => StatusCode::UNAUTHORIZED,
         KeyError::Unknown(_) => StatusCode::NOT_FOUND,
         KeyError::Name | KeyError::NoScopes | KeyError::TooMany { .. } | KeyError::Past => {
             StatusCode::BAD_REQUEST
@@ -346,7 +352,7 @@ fn sign_in_status(error: &SignInError) -> StatusCode {
     match error {
         SignInError::WrongNetwork => StatusCode::FORBIDDEN,
         SignInError::Unclaimed => StatusCode::CONFLICT,
-        SignInError::Wrong => StatusCode::UNAUTHORIZED,
+        SignInError::Wrong | SignInError::Failed(AccessError::Over(_)) => StatusCode::UNAUTHORIZED,
         SignInError::Paused { .. } => StatusCode::TOO_MANY_REQUESTS,
         SignInError::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
         SignInError::NotSignedIn => StatusCode::BAD_REQUEST,
@@ -357,6 +363,7 @@ fn sign_in_status(error: &SignInError) -> StatusCode {
 fn people_status(error: &PeopleError) -> StatusCode {
     match error {
         PeopleError::NotAllowed => StatusCode::FORBIDDEN,
+        PeopleError::Failed(AccessError::Over(_)) => StatusCode::UNAUTHORIZED,
         PeopleError::UnknownPerson(_) | PeopleError::UnknownSession => StatusCode::NOT_FOUND,
         PeopleError::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,

@@ -215,6 +215,7 @@ pub fn router(api: Api) -> Router {
         .merge(description)
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn(body::judge))
         .layer(from_fn_with_state(api.clone(), scopes::enforce))
         .layer(from_fn(anthropic::tell_request))
         .with_state(api)

@@ -34,7 +34,7 @@ pub(crate) struct Rig {
     router: Router,
     /// Seconds since 1970.
     now: Arc<AtomicI64>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// Some day in 2026.
@@ -61,7 +61,7 @@ impl Rig {
         let scheduler = Scheduler::start(scheduler_config());
         let parts = Parts { store, registry, scheduler, state, access: access.clone(), identity: None };
         let api = Api::new(parts, config());
-        Self { router: crate::router(api.clone()), api, access, now, _folder: folder }
+        Self { router: crate::router(api.clone()), api, access, now, folder }
     }
 
     /// A key for these scopes, with whatever else its policy says.
@@ -81,6 +81,13 @@ impl Rig {
         for key in self.access.keys() {
             self.access.revoke_key(&Caller::operator(), key.id).unwrap();
         }
+    }
+
+    /// A model whose manifest cannot be read.
+    pub(crate) fn put_damaged_model(&self, name: &str) {
+        let folder = self.folder.path().join("models/manifests/registry.ollama.ai/library").join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("latest"), "damaged").unwrap();
     }
 
     pub(crate) fn pass(&self, time: Duration) {

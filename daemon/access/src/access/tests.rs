@@ -527,3 +527,50 @@ fn a_key_that_cannot_be_understood_lets_nobody_in() {
         "{error}"
     );
 }
+
+#[test]
+fn a_key_that_is_over_changes_nothing_more_by_a_request_that_was_open_before() {
+    let hob = Hob::new();
+    let admin = || Policy::new(Scopes::all());
+    let (key, secret) = hob.key(admin());
+    let (victim, _) = hob.key(infer());
+    let new = |expires| NewKey { name: "another".into(), policy: admin(), expires };
+    let refused = |by: &Caller| {
+        assert!(by.is_over());
+        assert!(matches!(hob.access.create_key(by, new(None)), Err(KeyError::Over(_))));
+        assert!(matches!(hob.access.revoke_key(by, victim.id), Err(KeyError::Over(_))));
+        assert!(matches!(hob.access.rotate_key(by, victim.id), Err(KeyError::Over(_))));
+        assert!(hob.access.end_session(by, "ses_x").unwrap_err().to_string().contains("ended"));
+    };
+
+    let by = hob.by(&secret).unwrap();
+    assert!(!by.is_over());
+    let (_, secret) = hob.access.rotate_key(&Caller::operator(), key.id).unwrap();
+    refused(&by);
+    let by = hob.by(&secret).unwrap();
+    hob.access.revoke_key(&Caller::operator(), key.id).unwrap();
+    refused(&by);
+    let (_, secret) = hob.access.create_key(&Caller::operator(), new(Some(NOW + 100))).unwrap();
+    let by = hob.by(&secret).unwrap();
+    hob.set_clock(NOW + 100);
+    refused(&by);
+}
+
+#[test]
+fn a_key_that_is_revoked_while_it_makes_another_has_made_it_before_or_not_at_all() {
+    let hob = Hob::new();
+    for _ in 0..20 {
+        let (key, secret) = hob.key(Policy::new(Scopes::all()));
+        let by = hob.by(&secret).unwrap();
+        std::thread::scope(|scope| {
+            let revoked = scope.spawn(|| {
+                hob.access.revoke_key(&Caller::operator(), key.id).unwrap();
+                hob.access.keys().len()
+            });
+            let _either =
+                hob.access.create_key(&by, NewKey { name: "late".into(), policy: infer(), expires: None });
+            let known = revoked.join().unwrap();
+            assert_eq!(hob.access.keys().len(), known, "one was made after the end");
+        });
+    }
+}

@@ -1,9 +1,10 @@
 //! The audit log: who did what to the box, and who tried. Lines of JSON, each bound to the one before by a hash, and each on the
 //! disk before what it tells of is done. Never what is asked of a model, never a key, a password or a code.
 //!
-//! `entry` knows a line, `log` the files, `read` what lies in them, `verify` what a whole chain is, `refusals` how much of what strangers do is written,
+//! `entry` knows a line, `log` the files, `read` what lies in them, `verify` what a whole chain is, `refusals` how much of what strangers do is written and `acts` of what callers do,
 //! `reserve` what room is kept for it.
 
+mod acts;
 mod entry;
 mod log;
 mod read;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use state::{Clock, State, StateError};
 
 use crate::lock;
+use acts::Acts;
 use refusals::{Refusals, Verdict};
 
 pub(crate) use entry::is_print;
@@ -61,6 +63,17 @@ struct Written {
     credentials: Refusals,
     /// Of requests, of which anybody can send many.
     requests: Refusals,
+    /// Of what callers do to models.
+    acts: Acts,
+}
+
+/// What became of something that was to be written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noted {
+    /// It is on the disk.
+    Written,
+    /// There was more of it than is written, and the count will be.
+    Counted,
 }
 
 /// Why something cannot be written down, or read.
@@ -97,7 +110,12 @@ impl Audit {
     pub fn open(state: State, clock: Clock, folder: &Path) -> Result<Self, AuditError> {
         let known = state.audit_ends()?;
         let (log, noticed) = log::Log::open(folder, known)?;
-        let written = Written { log, credentials: Refusals::default(), requests: Refusals::default() };
+        let written = Written {
+            log,
+            credentials: Refusals::default(),
+            requests: Refusals::default(),
+            acts: Acts::default(),
+        };
         let audit = Self { clock, state, written: Mutex::new(written) };
         for notice in noticed {
             let (action, target) = match &notice {
@@ -149,6 +167,20 @@ impl Audit {
         self.append(&mut written.log, event)
     }
 
+    /// Writes down what a caller does to models, of which some in an hour are written, and the rest is counted.
+    ///
+    /// # Errors
+    /// [`AuditError`]; it is not written then, and must not be done.
+    pub(crate) fn record_act(&self, event: &Event<'_>) -> Result<Noted, AuditError> {
+        let mut written = lock(&self.written);
+        self.write_left_out(&mut written, self.clock.elapsed())?;
+        if written.acts.admit(event.who, event.action) == Verdict::LeaveOut {
+            return Ok(Noted::Counted);
+        }
+        self.append(&mut written.log, event)?;
+        Ok(Noted::Written)
+    }
+
     /// Writes down how many refusals were left out in the minutes before; to be called now and then.
     ///
     /// # Errors
@@ -158,7 +190,13 @@ impl Audit {
     }
 
     fn write_left_out(&self, written: &mut Written, elapsed: Duration) -> Result<(), AuditError> {
-        let Written { log, credentials, requests } = written;
+        let Written { log, credentials, requests, acts } = written;
+        while let Some(more) = acts.left_out(elapsed) {
+            let target = format!("{} more in an hour", more.count);
+            let (who, action, outcome) = (&more.who, more.action, Outcome::Done);
+            self.append(log, &Event { who, from: None, action, target: &target, outcome })?;
+            acts.told(more);
+        }
         for (refusals, action) in [(credentials, Action::SignIn), (requests, Action::Request)] {
             let Some(left_out) = refusals.left_out(elapsed) else { continue };
             let target = left_out.to_string();

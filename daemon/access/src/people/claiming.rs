@@ -33,7 +33,7 @@ impl People {
             }
             // Whoever the system lets in here may read the code as well.
             Way::AdminSocket => {}
-            Way::Loopback | Way::Lan => match self.claim.try_code(code.unwrap_or_default()) {
+            Way::Loopback | Way::Lan => match self.claim.try_code(code.unwrap_or_default(), address) {
                 Ok(()) => {}
                 Err(NotThis::Wrong) => return refused(ClaimError::WrongCode, "wrong code"),
                 Err(NotThis::Paused(retry_after)) => {
@@ -75,7 +75,8 @@ impl People {
         let mut made = None;
         let row = self.audit.around(&event, || {
             let session = |owner| {
-                made = (!operator).then(|| self.sessions.make(owner, address, visitor.agent));
+                // Signed in is only who comes by a way where sessions are taken.
+                made = (way == Way::Lan).then(|| self.sessions.make(owner, address, visitor.agent));
                 made.as_ref().map(|(_, row)| row.clone())
             };
             self.state.claim(&name.0, hash.as_str(), session)?.ok_or(AccessError::AlreadyClaimed)
@@ -85,6 +86,9 @@ impl People {
         self.known_mut().push(known);
         self.claimed.store(true, Ordering::Release);
         tracing::info!("the box was claimed by {name}");
+        if way == Way::Loopback {
+            return Ok(self.claimed_here(person));
+        }
         self.signed_in(person, made)
     }
 }

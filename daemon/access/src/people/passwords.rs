@@ -23,7 +23,7 @@ impl People {
         // Some type their password where the name belongs.
         let target = known.as_ref().map_or("an unknown name", |known| &*known.person.name.0);
         let refused = |error: SignInError| self.refused(error, "nobody", address, (Action::SignIn, target));
-        if !matches!(way, Way::Loopback | Way::Lan) {
+        if way != Way::Lan {
             return refused(SignInError::WrongNetwork);
         }
         // A hash of nobody takes as long, and that there is nobody by this name is told by nothing.
@@ -170,6 +170,7 @@ impl People {
         let target = &known.person.name.0;
         let event = Event { who: &who, from: by.address(), action, target, outcome: Outcome::Done };
         let _changing = lock(&self.changing);
+        by.still()?;
         self.audit.around(&event, || {
             self.state.set_password(owner, hash.as_str(), session_kept)?;
             for known in self.known_mut().iter_mut().filter(|known| known.person.owner == owner) {
@@ -178,6 +179,7 @@ impl People {
             }
             Ok::<_, AccessError>(())
         })?;
+        self.throttle.forget(&target.to_lowercase());
         self.sessions.forget(|live| live.owner() == owner && Some(live.id()) != session_kept);
         Ok(())
     }

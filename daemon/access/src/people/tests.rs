@@ -202,8 +202,8 @@ fn a_code_cannot_be_guessed_by_many_at_once() {
         }
     });
 
-    assert_eq!(wrong.into_inner(), 5);
-    // The code from before is of no use, and the new one not yet.
+    assert_eq!(wrong.into_inner(), 16 * 5);
+    // The code from before is of no use, and the new one not yet, where wrong ones were typed.
     let claim = |code: &str| hob.access.claim(Some(code), &name("Anna"), &password(PASSWORD), &lan(7));
     assert!(matches!(hob.claim(), Err(ClaimError::Paused { .. })));
     hob.pass(60);
@@ -215,7 +215,7 @@ fn a_code_cannot_be_guessed_by_many_at_once() {
 fn the_operator_claims_without_a_code_even_while_strangers_try() {
     let hob = Hob::new();
     for _ in 0..5 {
-        assert!(hob.access.claim(None, &name("eve"), &password(PASSWORD), &lan(66)).is_err());
+        assert!(hob.access.claim(None, &name("eve"), &password(PASSWORD), &lan(7)).is_err());
     }
     assert!(matches!(hob.claim(), Err(ClaimError::Paused { .. })));
 
@@ -592,4 +592,79 @@ fn names_that_would_pass_for_others_are_none() {
         assert!(wrong.parse::<PersonName>().is_err(), "{wrong:?}");
     }
     assert!("Jörg Müller".parse::<PersonName>().is_ok());
+}
+
+#[test]
+fn a_session_that_is_over_changes_nothing_more_by_a_request_that_was_open_before() {
+    let hob = Hob::claimed();
+    let over = |error: &dyn std::fmt::Display| assert!(error.to_string().contains("ended"), "{error}");
+    let [one, other] = [hob.signed_in(), hob.signed_in()];
+    let (by, ended) = (hob.caller(&one), hob.caller(&other));
+    hob.access.sign_out(&ended).unwrap();
+    hob.pass(12 * HOUR);
+
+    for by in [&by, &ended] {
+        assert!(by.is_over());
+        let new = NewKey { name: "late".into(), policy: Policy::new(Scopes::all()), expires: None };
+        over(&hob.access.create_key(by, new).unwrap_err());
+        over(&hob.access.end_session(by, by.session().unwrap()).unwrap_err());
+        let changed = hob.access.change_password(by, &password(PASSWORD), &password("battery staple"));
+        over(&changed.unwrap_err());
+    }
+    assert!(hob.sign_in(PASSWORD, &lan(7)).is_ok());
+}
+
+#[test]
+fn five_wrong_codes_of_a_stranger_keep_nobody_else_from_claiming() {
+    let hob = Hob::new();
+    let code = hob.access.setup_code().unwrap().reveal();
+    for _ in 0..6 {
+        hob.access.claim(Some("AAAA-AAAA"), &name("eve"), &password(PASSWORD), &lan(66)).unwrap_err();
+    }
+
+    assert!(hob.access.claim(Some(&code), &name("Anna"), &password(PASSWORD), &lan(7)).is_ok());
+}
+
+#[test]
+fn a_stranger_keeps_nobody_out_for_longer_than_half_a_minute_and_from_a_new_password_not_at_all() {
+    let hob = Hob::claimed();
+    let by = hob.caller(&hob.signed_in());
+    let attack = || {
+        // Ten minutes of somebody who takes each chance, from one network and then another.
+        for second in 0..600_u16 {
+            let _refused = hob.sign_in("wrong horse", &lan(100 + (second % 8) as u8));
+            hob.pass(1);
+        }
+        hob.sign_in("wrong horse", &lan(90)).unwrap_err();
+    };
+
+    attack();
+    let early = hob.sign_in(PASSWORD, &lan(200)).unwrap_err().retry_after().unwrap();
+    assert!(early <= Duration::from_secs(30), "{early:?}");
+    hob.access.reset_password(&Caller::operator(), &name("anna"), &password("battery staple")).unwrap();
+    assert!(hob.sign_in("battery staple", &lan(200)).is_ok());
+    assert!(by.is_over());
+
+    let by = hob.access.sign_in(&name("anna"), &password("battery staple"), &lan(201)).unwrap().caller;
+    attack();
+    hob.access.change_password(&by, &password("battery staple"), &password(PASSWORD)).unwrap();
+    assert!(hob.sign_in(PASSWORD, &lan(202)).is_ok());
+}
+
+#[test]
+fn on_this_machine_nobody_signs_in_and_no_session_is_taken() {
+    let here = visitor(Way::Loopback, Some([127, 0, 0, 1].into()));
+    let hob = Hob::new();
+    let code = hob.access.setup_code().unwrap().reveal();
+
+    let claimed = hob.access.claim(Some(&code), &name("Anna"), &password(PASSWORD), &here).unwrap();
+
+    assert!(claimed.session.is_none() && hob.access.sessions().is_empty());
+    assert!(claimed.caller.may(Scope::Admin) && claimed.caller.name() == "Anna");
+    let refused = hob.sign_in(PASSWORD, &here).unwrap_err();
+    assert!(refused.to_string().contains("https") && refused.to_string().contains("hob claim"), "{refused}");
+    let session = hob.signed_in().session.unwrap();
+    let credential = Credential::Session(session.reveal());
+    let who = |origin| hob.access.identify(&Presented { origin, credential }).unwrap().who().clone();
+    assert_eq!((who(here.origin), who(lan(7).origin)), (Who::Local, Who::Person("Anna".into())));
 }

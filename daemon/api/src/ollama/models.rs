@@ -136,6 +136,7 @@ pub(super) async fn delete(api: Api, body: Body) -> Result<Response, Refusal> {
     let name =
         asked.parse::<ModelName>().map_err(|_| Invalid::of("model", format!("name {asked:?} is invalid")))?;
     api.visible(&name, &asked)?;
+    api.present(&name).await.map_err(|error| error.about_model(&asked))?;
     let target = name.to_string();
     let deleting = api.on_store(move |store| -> Result<(), StoreError> { store.delete(&name) });
     let deleted: Result<(), Error> = api.audited(Action::ModelRemove, target, deleting).await;

@@ -55,7 +55,9 @@ pub(super) async fn push(api: Api, body: Body) -> Result<Response, Refusal> {
     let missing = Invalid::of("model", "model is required").into();
     let request = Request::read(body, "PushRequest", missing).await?;
     api.visible(&request.name, &request.name.to_string())?;
-    api.audit(Action::ModelPush, request.name.to_string(), Outcome::Done).await?;
+    let asked = request.name.to_string();
+    api.present(&request.name).await.map_err(|error| error.about_model(&asked))?;
+    api.audit(Action::ModelPush, asked, Outcome::Done).await?;
     let transfer = api.registry.push(request.name.clone(), request.transport);
     Ok(request.answer(&api, transfer).await?)
 }
@@ -79,6 +81,7 @@ pub(super) async fn copy(api: Api, body: Body) -> Result<Response, Refusal> {
     };
     api.visible(&source, &asked).map_err(unknown)?;
     api.makeable(&destination)?;
+    api.present(&source).await.map_err(|error| unknown(error.about_model(&asked)))?;
     let target = format!("{source} to {destination}");
     let copying = api.on_store(move |store| store.copy(&source, &destination));
     let copied = api.audited(Action::ModelCopy, target, copying).await;

@@ -67,6 +67,7 @@ pub(super) async fn get(api: Api, Named(asked): Named) -> Result<Response, Refus
 pub(super) async fn delete(api: Api, Named(asked): Named) -> Result<Response, Refusal> {
     let name = asked.parse::<ModelName>().map_err(|_| Error::InvalidName)?;
     api.visible(&name, &asked)?;
+    api.present(&name).await.map_err(|error| error.about_model(&asked))?;
     let target = name.to_string();
     let deleting = api.on_store(move |store| store.delete(&name));
     let deleted = api.audited(Action::ModelRemove, target, deleting).await;

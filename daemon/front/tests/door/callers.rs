@@ -130,7 +130,7 @@ async fn pages_of_the_network_are_our_own_and_those_that_were_named() {
 }
 
 #[tokio::test]
-async fn a_session_is_its_browsers_by_tls_and_on_this_machine_until_it_ends() {
+async fn a_session_is_its_browsers_by_tls_until_it_ends() {
     let door = Door::lan(app(), Limits::default());
     let (name, password) =
         ("ada".parse::<PersonName>().unwrap(), "correct horse".parse::<Password>().unwrap());
