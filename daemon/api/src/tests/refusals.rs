@@ -38,7 +38,7 @@ async fn on_this_machine_who_presents_nothing_is_told_which_key_it_takes() {
     let told = rig.ask(&Caller::local(), Method::GET, "/admin/api/keys", None).await;
 
     assert_eq!(told.status, StatusCode::UNAUTHORIZED);
-    assert!(told.text.contains("hob key create --scope admin"), "{}", told.text);
+    assert!(told.text.contains("hob key create NAME --scope admin"), "{}", told.text);
 }
 
 #[tokio::test]

@@ -86,6 +86,7 @@ async fn bodies_that_are_held_have_a_limit_together_and_uploads_pass() {
 }
 
 #[tokio::test]
+#[expect(clippy::async_yields_async, reason = "the answers come when they are let")]
 async fn what_strangers_send_takes_no_place_of_those_who_are_known_and_is_never_unpacked() {
     let (answer, arrived) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let limits = Limits { held_bytes: LENGTH, stranger_bytes: 64 << 10, ..Limits::default() };

@@ -3,6 +3,7 @@
 mod credentials;
 mod door;
 mod environment;
+mod limits;
 mod ownership;
 mod raw;
 mod secret;
