@@ -36,7 +36,7 @@ pub enum Warning {
     #[error("the clock is not set; certificates are made for the date of this version until it is")]
     ClockNotSet,
     /// The owner's certificate is not taken.
-    #[error("the certificate in tls.cert is not taken: {0}; the one before is served on")]
+    #[error("the certificate in tls.cert is not taken: {0}; what was served before is served on")]
     OwnCertificate(OwnCertificateError),
     /// The owner's certificate that is served has expired.
     #[error("the certificate in tls.cert has expired; renew it")]

@@ -337,6 +337,9 @@ fn refusal(status: StatusCode, text: &str) -> String {
     match body.as_ref().and_then(|body| body["error"].as_str()) {
         Some(message) => message.to_owned(),
         None if text.trim().is_empty() => format!("hob answered {status}"),
+        None if text.trim_start().starts_with('<') => {
+            format!("{status}, and a page for people: something else than hob listens there")
+        }
         None => text.trim().to_owned(),
     }
 }
@@ -344,6 +347,13 @@ fn refusal(status: StatusCode, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_hob_is_told_from_one_that_refuses() {
+        let told = |text: &str| refusal(StatusCode::NOT_FOUND, text);
+        assert_eq!(told(r#"{"error":"no such model"}"#), "no such model");
+        assert!(told("<!DOCTYPE html><h1>It works!</h1>").contains("something else than hob"));
+    }
 
     #[test]
     fn a_key_is_not_sent_where_it_could_be_read_on_the_way() {
