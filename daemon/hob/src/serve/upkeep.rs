@@ -1,6 +1,7 @@
 //! What is looked after for as long as the daemon serves: certificates that follow the box's addresses and the owner's files, and
 //! figures that are written down now and then.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use access::Access;
@@ -26,16 +27,17 @@ impl Upkeep {
     pub(super) async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let mut reload = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
         let mut ticks = tokio::time::interval(EVERY);
-        let upkeep = std::sync::Arc::new(self);
-        while !stop.is_cancelled() {
+        let upkeep = Arc::new(self);
+        loop {
             tokio::select! {
                 _ = ticks.tick() => {}
                 _ = reload.recv() => tracing::info!("looking at the certificates again, as SIGHUP asks for"),
-                () = stop.cancelled() => {}
+                () = stop.cancelled() => break,
             }
-            let looking = std::sync::Arc::clone(&upkeep);
-            tokio::task::spawn_blocking(move || looking.look()).await?;
+            upkeep.clone().look_aside().await?;
         }
+        // What was used meanwhile is written down, also if it was looked when that was not all.
+        upkeep.clone().look_aside().await?;
         upkeep.record(Action::Stop);
         Ok(())
     }
@@ -45,6 +47,10 @@ impl Upkeep {
         if let Err(error) = self.access.record_own(action, env!("CARGO_PKG_VERSION"), Outcome::Done) {
             tracing::warn!(error = &error as &dyn std::error::Error, "the audit log cannot be written");
         }
+    }
+
+    async fn look_aside(self: Arc<Self>) -> anyhow::Result<()> {
+        Ok(tokio::task::spawn_blocking(move || self.look()).await?)
     }
 
     /// Blocks on the disk.
