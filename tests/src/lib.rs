@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::group::Group;
-use crate::lan::Lan;
+use crate::lan::{Lan, Machine};
 
 /// How long anything may take before a test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -146,6 +146,16 @@ impl Hob {
         Self::start_empty(&[&[("HOB_LAN", address.as_str())], environment].concat())
     }
 
+    /// A daemon on a machine of its own that serves its network, with nothing in its store. Its loopback is that machine's: it is
+    /// asked by [`Hob::there`], and by whoever is on the network.
+    pub fn start_at(machine: &Machine, environment: &[(&str, &str)]) -> Self {
+        let home = TempDir::new().unwrap();
+        let mut command = machine.command(executable().to_str().unwrap());
+        command.env_clear().env("HOME", home.path()).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        let address = format!("{}:11443", machine.address);
+        Self::start_as(command, home, &[&[("HOB_LAN", address.as_str())], environment].concat())
+    }
+
     /// A daemon that something else starts, which is given `serve` as its last argument.
     pub fn start_as(command: Command, home: TempDir, environment: &[(&str, &str)]) -> Self {
         Self::launch(command, home, owned(environment))
@@ -189,6 +199,26 @@ impl Hob {
         let file = self.home.path().join("input");
         std::fs::write(&file, input).unwrap();
         self.command().args(args).stdin(std::fs::File::open(file).unwrap()).output().unwrap()
+    }
+
+    /// `hob ARGS...` on the machine where this daemon is, as its owner.
+    pub fn there(&self, machine: &Machine, args: &[&str]) -> Output {
+        self.there_saying(machine, args, "")
+    }
+
+    /// The same, with something on its standard input.
+    pub fn there_saying(&self, machine: &Machine, args: &[&str], input: &str) -> Output {
+        let file = self.home.path().join("input");
+        std::fs::write(&file, input).unwrap();
+        self.command_on(machine).args(args).stdin(std::fs::File::open(file).unwrap()).output().unwrap()
+    }
+
+    /// The command line on the machine where this daemon is, to be given arguments.
+    pub fn command_on(&self, machine: &Machine) -> Command {
+        let mut command = machine.command(executable().to_str().unwrap());
+        command.env_clear().env("HOME", self.home.path()).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command.env("HOB_HOST", &self.url);
+        command
     }
 
     /// The command line, to be given arguments.

@@ -69,7 +69,8 @@ impl Caller {
 
     /// A program on this machine. It may what it may with Ollama, and administer nothing: who is on the loopback is not known.
     pub fn local() -> Self {
-        let scopes = Scope::ALL.into_iter().filter(|scope| *scope != Scope::Admin).collect();
+        let scopes =
+            Scope::ALL.into_iter().filter(|scope| !matches!(scope, Scope::Admin | Scope::Split)).collect();
         Self::unknown(Who::Local, "local", scopes)
     }
 

@@ -18,12 +18,22 @@ pub enum Scope {
     Metrics,
     /// People, keys, sessions, certificates, the audit log.
     Admin,
+    /// Lending a part of a model that runs on another box this one's memory and processor. Whoever may that is trusted as this box
+    /// is: what it sends is computed without a check. No key has it that was not made for it.
+    Split,
 }
 
 impl Scope {
     /// All there are.
-    pub const ALL: [Self; 6] =
-        [Self::Infer, Self::Embed, Self::ModelsRead, Self::ModelsWrite, Self::Metrics, Self::Admin];
+    pub const ALL: [Self; 7] = [
+        Self::Infer,
+        Self::Embed,
+        Self::ModelsRead,
+        Self::ModelsWrite,
+        Self::Metrics,
+        Self::Admin,
+        Self::Split,
+    ];
 
     /// As it is written in requests, on the command line and in the state.
     pub fn name(self) -> &'static str {
@@ -34,6 +44,7 @@ impl Scope {
             Self::ModelsWrite => "models.write",
             Self::Metrics => "metrics",
             Self::Admin => "admin",
+            Self::Split => "split",
         }
     }
 }
@@ -46,7 +57,7 @@ impl fmt::Display for Scope {
 
 /// A word that is no scope's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is no scope; there are infer, embed, models.read, models.write, metrics and admin")]
+#[error("\"{0}\" is no scope; there are infer, embed, models.read, models.write, metrics, admin and split")]
 pub struct UnknownScope(pub String);
 
 impl FromStr for Scope {

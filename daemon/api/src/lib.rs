@@ -50,7 +50,7 @@ use family::Family;
 pub use health::Health;
 use http::{Method, StatusCode, Uri, header::LOCATION};
 use identity::Identity;
-use registry::Registry;
+use registry::{Neighbourhood, Registry};
 use scheduler::Scheduler;
 use state::{State, StateError};
 use store::{Model, ModelName, Store, StoreError};
@@ -61,6 +61,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Api {
     store: Store,
     registry: Registry,
+    neighbourhood: Neighbourhood,
     scheduler: Scheduler,
     state: State,
     access: Access,
@@ -83,6 +84,8 @@ pub struct Parts {
     pub store: Store,
     /// Where more come from.
     pub registry: Registry,
+    /// The boxes that this one is paired with.
+    pub neighbourhood: Neighbourhood,
     /// The workers.
     pub scheduler: Scheduler,
     /// What is kept besides.
@@ -115,10 +118,11 @@ pub struct Config {
 impl Api {
     /// An API over these. What it does by itself, it does on behalf of whoever runs the box.
     pub fn new(parts: Parts, config: Config) -> Self {
-        let Parts { store, registry, scheduler, state, access, identity } = parts;
+        let Parts { store, registry, neighbourhood, scheduler, state, access, identity } = parts;
         Self {
             store,
             registry,
+            neighbourhood,
             scheduler,
             state,
             access,

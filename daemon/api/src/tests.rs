@@ -17,7 +17,8 @@ use axum::{
     response::Response,
 };
 use http::{HeaderMap, Method, Request, StatusCode, header::CONTENT_TYPE};
-use registry::Registry;
+use identity::pairing::Peers;
+use registry::{Neighbourhood, Registry};
 use scheduler::{KeepAlive, MemoryLimit, Scheduler, WorkerProgram};
 use serde_json::Value;
 use state::{Clock, State};
@@ -59,7 +60,11 @@ impl Rig {
         };
         let access = Access::open(state.clone(), access).unwrap();
         let scheduler = Scheduler::start(scheduler_config());
-        let parts = Parts { store, registry, scheduler, state, access: access.clone(), identity: None };
+        let peers = Peers::open(folder.path().join("peers")).unwrap();
+        let neighbourhood = Neighbourhood::new(peers, Arc::new(|_| Vec::new()));
+        let access_too = access.clone();
+        let parts =
+            Parts { store, registry, neighbourhood, scheduler, state, access: access_too, identity: None };
         let api = Api::new(parts, config());
         Self { router: crate::router(api.clone()), api, access, now, folder }
     }

@@ -168,7 +168,7 @@ impl Authority {
 
 /// What a box is called on its network.
 pub(crate) fn label(id: &DeviceId) -> String {
-    format!("hob-{}", id.label_letters())
+    id.label()
 }
 
 /// Whether all belongs together, bit by bit: a root that changed would be another box's. Returns the names that may be

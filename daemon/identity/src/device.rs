@@ -33,6 +33,11 @@ impl DeviceId {
             .to_lowercase()
     }
 
+    /// What a box with this ID is called on its network, before `.local`: `hob-mfzw`.
+    pub fn label(&self) -> String {
+        format!("hob-{}", self.label_letters())
+    }
+
     /// All digits, as numbers below 32, those that check included.
     fn characters(&self) -> Vec<u8> {
         let mut digits = Vec::with_capacity(CHARACTERS);

@@ -4,6 +4,7 @@
 mod address;
 mod boxes;
 mod introduction;
+mod peers;
 
 use std::io;
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 pub use address::{Address, InvalidAddress};
 pub use boxes::{AdminKey, BoxName, Boxes, InvalidBoxName, Paired};
 pub use introduction::{Introduction, introduce, trusting};
+pub use peers::Peers;
 
 use crate::{DeviceId, ExpectedId};
 

@@ -1,5 +1,5 @@
-//! The one constructor of HTTP clients that talk to strangers. It follows no redirect by itself, unpacks nothing, and
-//! resolves names by `hosts`.
+//! The one place that makes HTTP clients: for strangers, whose names are resolved by `hosts`, and for paired boxes, each of which
+//! is trusted by its own root alone. They follow no redirect by themselves, and unpack nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,9 +7,13 @@ use std::time::Duration;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Proxy, Url};
 
+use crate::peer::Seen;
 use crate::{Config, RegistryError};
 
 const CONNECT: Duration = Duration::from_secs(15);
+
+/// On a local network nothing is far.
+const PEER_CONNECT: Duration = Duration::from_secs(3);
 
 /// Silence after which a connection is given up.
 const STALL: Duration = Duration::from_secs(30);
@@ -46,4 +50,17 @@ pub(crate) fn client(config: &Config, silence: Silence) -> Result<Client, Regist
         builder = builder.proxy(Proxy::all(address).map_err(wrong)?);
     }
     Ok(builder.dns_resolver(Arc::new(hosts)).build()?)
+}
+
+/// For one paired box.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub(crate) fn peer_client(tls: rustls::ClientConfig, resolver: Seen) -> Result<Client, RegistryError> {
+    let builder = Client::builder()
+        .tls_backend_preconfigured(tls)
+        .https_only(true)
+        .redirect(Policy::none())
+        .referer(false)
+        .connect_timeout(PEER_CONNECT)
+        .no_proxy();
+    Ok(builder.dns_resolver(Arc::new(resolver)).build()?)
 }

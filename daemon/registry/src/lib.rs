@@ -10,6 +10,7 @@ mod error;
 mod hosts;
 mod http;
 mod pace;
+mod peer;
 mod progress;
 mod pull;
 mod push;
@@ -19,6 +20,7 @@ mod session;
 pub use auth::Credential;
 pub use error::RegistryError;
 pub use hosts::{Hosts, InvalidHost};
+pub use peer::{Neighbourhood, Peer, Whereabouts};
 pub use progress::{Progress, Transfer};
 
 use std::collections::HashMap;

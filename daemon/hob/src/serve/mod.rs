@@ -9,10 +9,11 @@ use std::time::Duration;
 use access::audit::Action;
 use access::{Access, Provision};
 use anyhow::Context as _;
+use identity::pairing::Peers;
 use identity::{Identity, Names, OwnCertificate};
 use platform::process::WorkerProgram;
 use platform::service::NotifyState;
-use registry::Registry;
+use registry::{Neighbourhood, Registry};
 use scheduler::Scheduler;
 use state::{Clock, State, StateError};
 use store::{ModelName, Store};
@@ -92,9 +93,13 @@ impl Hob {
                 false => front::Loopback::Local,
             },
         };
+        // Where they are is not known yet by anybody: they are asked where they were.
+        let neighbourhood =
+            Neighbourhood::new(Peers::open(settings.state_dir.join("peers"))?, Arc::new(|_| Vec::new()));
         let parts = api::Parts {
             store,
             registry,
+            neighbourhood,
             scheduler: scheduler.clone(),
             state,
             access: access.clone(),

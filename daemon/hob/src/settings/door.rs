@@ -79,7 +79,7 @@ impl DoorSettings {
             plaintext: plaintext(&raw.plaintext, &listen)?,
             listen,
             require_key: raw.loopback.require_key.unwrap_or(false),
-            lan: lan(raw.lan.as_deref())?,
+            lan: lan(raw.lan.open.as_deref())?,
             hosts: list(raw.hosts.as_deref()),
             origins,
             origins_left_out,

@@ -129,7 +129,8 @@ fn is_mistaken(name: &str) -> bool {
 fn key(name: &str) -> Option<String> {
     let rest = name.strip_prefix("HOB_")?;
     let ours = PLAIN.contains(&name) || rest.contains("__");
-    ours.then(|| rest.to_lowercase().replace("__", "."))
+    let key = rest.to_lowercase().replace("__", ".");
+    ours.then(|| if key == "lan" { "lan.open".into() } else { key })
 }
 
 #[cfg(test)]

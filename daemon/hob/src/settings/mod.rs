@@ -4,6 +4,7 @@ mod credentials;
 mod door;
 mod environment;
 mod limits;
+mod neighbours;
 mod ownership;
 mod raw;
 mod secret;
@@ -23,6 +24,7 @@ use store::ModelName;
 
 pub(crate) use self::door::DoorSettings;
 use self::environment::Environment;
+pub(crate) use self::neighbours::{Announce, NeighbourSettings};
 use self::ownership::absolute;
 pub(crate) use self::ownership::{AdminSettings, ClaimSettings, TlsSettings};
 use self::raw::Raw;
@@ -35,6 +37,7 @@ use self::values::{list, patience, ranged, size, time};
 pub(crate) struct Settings {
     /// Who comes in where.
     pub(crate) door: DoorSettings,
+    pub(crate) neighbours: NeighbourSettings,
     pub(crate) tls: TlsSettings,
     /// A claim without anybody at the box.
     pub(crate) claim: Option<ClaimSettings>,
@@ -138,6 +141,7 @@ impl Settings {
         let runtime_dir = ownership::runtime_dir(environment.runtime_directory.as_deref(), &state_dir);
         Ok(Self {
             door: DoorSettings::check(&raw, environment)?,
+            neighbours: NeighbourSettings::check(&raw.lan)?,
             admin: ownership::admin(&raw, &runtime_dir)?,
             tls: ownership::tls(raw.tls)?,
             claim: ownership::claim(raw.claim)?,

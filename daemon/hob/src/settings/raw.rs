@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use config::{Config, File, FileFormat};
+use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
 use serde::Deserialize;
 
 use super::environment::Environment;
@@ -15,7 +15,7 @@ pub(super) struct Raw {
     pub(super) host: Option<String>,
     pub(super) hosts: Option<String>,
     pub(super) origins: Option<String>,
-    pub(super) lan: Option<String>,
+    pub(super) lan: Lan,
     pub(super) key: Option<String>,
     pub(super) loopback: Loopback,
     pub(super) plaintext: Plaintext,
@@ -31,6 +31,19 @@ pub(super) struct Raw {
     pub(super) registry: Registry,
     pub(super) log: Log,
     pub(super) cli: Cli,
+}
+
+/// Beside this it may be what `open` says, alone: `lan = "on"`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Lan {
+    pub(super) open: Option<String>,
+    pub(super) announce: Option<String>,
+    pub(super) interfaces: Option<String>,
+    pub(super) skip: Option<String>,
+    pub(super) share: Option<bool>,
+    pub(super) route: Option<String>,
+    pub(super) split: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -172,13 +185,35 @@ pub(super) fn read(user: &Path, environment: &Environment) -> anyhow::Result<Raw
     }
     let mut builder = Config::builder();
     for path in files(user) {
-        builder = builder.add_source(File::from(path).format(FileFormat::Toml));
+        builder = builder.add_source(Layer(path));
     }
     for (key, value) in environment.aliases.iter().chain(&environment.own) {
         builder = builder.set_override(key, value.as_str()).with_context(|| format!("setting {key}"))?;
     }
     let layers = builder.build().context("the settings cannot be read")?;
     layers.try_deserialize().context("the settings make no sense")
+}
+
+/// One file.
+#[derive(Clone, Debug)]
+struct Layer(PathBuf);
+
+impl Source for Layer {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
+        let mut values = File::from(self.0.as_path()).format(FileFormat::Toml).collect()?;
+        // `lan = "on"` in one file and `[lan]` in the next are about one thing.
+        if let Some(lan) = values.get_mut("lan")
+            && !matches!(lan.kind, ValueKind::Table(_))
+        {
+            let open = Map::from_iter([("open".to_owned(), lan.clone())]);
+            *lan = Value::new(lan.origin().map(ToOwned::to_owned).as_ref(), ValueKind::Table(open));
+        }
+        Ok(values)
+    }
 }
 
 /// Files that are there, the later ones over the earlier.

@@ -1,0 +1,63 @@
+//! The boxes that this box is paired with, as its daemon knows them: in memory, and on the disk before they count.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::{BoxName, Boxes, Paired, PairingError};
+use crate::DeviceId;
+
+/// Those that this box is paired with. A clone is cheap, and is of the same.
+#[derive(Clone, Debug)]
+pub struct Peers {
+    boxes: Boxes,
+    known: Arc<RwLock<BTreeMap<BoxName, Paired>>>,
+}
+
+impl Peers {
+    /// Those that are written down in a folder, which need not be there.
+    ///
+    /// # Errors
+    /// If one cannot be read.
+    pub fn open(folder: PathBuf) -> Result<Self, PairingError> {
+        let boxes = Boxes::within(folder);
+        let known = boxes.list()?.into_iter().map(|paired| (paired.name().clone(), paired)).collect();
+        Ok(Self { boxes, known: Arc::new(RwLock::new(known)) })
+    }
+
+    /// All, by name. In memory.
+    pub fn list(&self) -> Vec<Paired> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// The one of this name. In memory.
+    pub fn named(&self, name: &BoxName) -> Option<Paired> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// The one with this ID. In memory.
+    pub fn by_id(&self, id: &DeviceId) -> Option<Paired> {
+        self.list().into_iter().find(|paired| paired.id() == *id)
+    }
+
+    /// Adds one, or what is new of it. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`PairingError::Changed`] if another box goes by that name; what the disk says.
+    pub fn keep(&self, paired: Paired) -> Result<(), PairingError> {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        self.boxes.save(&paired)?;
+        known.insert(paired.name().clone(), paired);
+        Ok(())
+    }
+
+    /// Forgets one. Blocks on the disk.
+    ///
+    /// # Errors
+    /// What the disk says; it is still known then.
+    pub fn forget(&self, name: &BoxName) -> Result<Option<Paired>, PairingError> {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        self.boxes.remove(name)?;
+        Ok(known.remove(name))
+    }
+}

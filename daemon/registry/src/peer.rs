@@ -1,0 +1,137 @@
+//! Boxes that this one is paired with, as HTTP is spoken with them: each is trusted by its own root and no other, is told our
+//! key for it and nobody else is, and is looked for where it is by now.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use identity::DeviceId;
+use identity::pairing::{BoxName, Paired, Peers, trusting};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::{Client, Method, RequestBuilder, Url};
+
+use crate::RegistryError;
+use crate::http;
+
+/// Where a box was seen last, by its ID; nowhere, if it was not.
+pub type Whereabouts = Arc<dyn Fn(&DeviceId) -> Vec<SocketAddr> + Send + Sync>;
+
+/// All boxes that this one is paired with. A clone is cheap, and is of the same.
+#[derive(Clone)]
+pub struct Neighbourhood {
+    peers: Peers,
+    whereabouts: Whereabouts,
+    /// Each keeps its connections.
+    clients: Arc<Mutex<HashMap<DeviceId, Client>>>,
+}
+
+impl fmt::Debug for Neighbourhood {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Neighbourhood").field(&self.peers).finish()
+    }
+}
+
+/// One of them.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    paired: Paired,
+    base: Url,
+    client: Client,
+}
+
+impl Neighbourhood {
+    /// Of these peers, which are looked for there.
+    pub fn new(peers: Peers, whereabouts: Whereabouts) -> Self {
+        Self { peers, whereabouts, clients: Arc::default() }
+    }
+
+    /// Whom it knows.
+    pub fn known(&self) -> &Peers {
+        &self.peers
+    }
+
+    /// All, by name. One whose root is damaged is left out.
+    pub fn peers(&self) -> Vec<Peer> {
+        self.peers.list().into_iter().filter_map(|paired| self.peer(paired).ok()).collect()
+    }
+
+    /// The one of this name.
+    pub fn named(&self, name: &BoxName) -> Option<Peer> {
+        self.peer(self.peers.named(name)?).ok()
+    }
+
+    fn peer(&self, paired: Paired) -> Result<Peer, RegistryError> {
+        let id = paired.id();
+        let seen = (self.whereabouts)(&id);
+        let port = seen.first().map_or(paired.address().port(), SocketAddr::port);
+        // Its certificates are for this name wherever it is.
+        let base = Url::parse(&format!("https://{}.local:{port}", id.label()));
+        let base = base.map_err(|_| RegistryError::Malformed("address"))?;
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let client = match clients.get(&id) {
+            Some(client) => client.clone(),
+            None => {
+                let config = trusting(paired.root()).map_err(|_| RegistryError::Malformed("root"))?;
+                let resolver =
+                    Seen { id, host: paired.address().host(), whereabouts: Arc::clone(&self.whereabouts) };
+                let client = http::peer_client(config, resolver)?;
+                clients.insert(id, client.clone());
+                client
+            }
+        };
+        Ok(Peer { paired, base, client })
+    }
+}
+
+impl Peer {
+    /// What it is called here.
+    pub fn name(&self) -> &BoxName {
+        self.paired.name()
+    }
+
+    /// Who it is.
+    pub fn id(&self) -> DeviceId {
+        self.paired.id()
+    }
+
+    /// A request to it, with our key for it. `path` begins with a slash and may have a query.
+    ///
+    /// # Errors
+    /// If that is no path.
+    pub fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, RegistryError> {
+        let url = self.base.join(path).ok().filter(|url| url.origin() == self.base.origin());
+        let mut request = self.client.request(method, url.ok_or(RegistryError::Malformed("path"))?);
+        if let Some(key) = self.paired.key() {
+            let bearer = HeaderValue::try_from(format!("Bearer {}", key.expose()));
+            let mut bearer = bearer.map_err(|_| RegistryError::Malformed("key"))?;
+            bearer.set_sensitive(true);
+            request = request.header(AUTHORIZATION, bearer);
+        }
+        Ok(request)
+    }
+}
+
+/// Where a peer is: where it was seen, else where it was when it was paired.
+pub(crate) struct Seen {
+    id: DeviceId,
+    host: String,
+    whereabouts: Whereabouts,
+}
+
+impl Resolve for Seen {
+    fn resolve(&self, _name: Name) -> Resolving {
+        let seen = (self.whereabouts)(&self.id);
+        let host = self.host.clone();
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = if seen.is_empty() {
+                tokio::net::lookup_host((host.as_str(), 0)).await?.collect()
+            } else {
+                // The port is the address's.
+                seen.into_iter().map(|socket| SocketAddr::new(socket.ip(), 0)).collect()
+            };
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
