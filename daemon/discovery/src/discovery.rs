@@ -72,7 +72,11 @@ impl Discovery {
     /// Where a box was seen last: whoever claims to be it, so more than one if somebody lies.
     pub fn where_is(&self, id: &DeviceId) -> Vec<SocketAddr> {
         let neighbours = self.neighbours.borrow();
-        neighbours.iter().filter(|neighbour| neighbour.claims_to_be(id)).flat_map(Neighbour::sockets).collect()
+        neighbours
+            .iter()
+            .filter(|neighbour| neighbour.claims_to_be(id))
+            .flat_map(Neighbour::sockets)
+            .collect()
     }
 
     /// What is wrong with it, for the box's owner.
