@@ -143,7 +143,9 @@ impl Hob {
     /// A daemon with nothing in its store that serves a network, too.
     pub fn start_on(lan: &Lan, environment: &[(&str, &str)]) -> Self {
         let address = format!("{}:0", lan.address);
-        Self::start_empty(&[&[("HOB_LAN", address.as_str())], environment].concat())
+        // The network of whoever runs the tests is not asked, nor told.
+        let own = [("HOB_LAN", address.as_str()), ("HOB_LAN__ANNOUNCE", "off")];
+        Self::start_empty(&[&own, environment].concat())
     }
 
     /// A daemon on a machine of its own that serves its network, with nothing in its store. Its loopback is that machine's: it is

@@ -27,19 +27,18 @@ pub struct Announcement {
 }
 
 impl Announcement {
-    /// One for each kind, by this name and at these addresses. Nothing of it tells of models, people or the machine.
+    /// One for each of [`KINDS`], by this name and at these addresses. Nothing of it tells of models, people or the machine.
     pub(crate) fn records(
         &self,
         label: &str,
         addresses: &[IpAddr],
         phase: Phase,
-    ) -> mdns_sd::Result<Vec<ServiceInfo>> {
+    ) -> mdns_sd::Result<[ServiceInfo; 2]> {
         let texts = self.texts(phase);
         let host = format!("{label}.local.");
-        KINDS
-            .iter()
-            .map(|kind| ServiceInfo::new(kind, label, &host, addresses, self.port(), &*texts))
-            .collect()
+        let of = |kind| ServiceInfo::new(kind, label, &host, addresses, self.port(), &*texts);
+        let [hob, ai_gateway] = KINDS;
+        Ok([of(hob)?, of(ai_gateway)?])
     }
 
     pub(crate) fn port(&self) -> u16 {

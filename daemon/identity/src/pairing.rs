@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 pub use address::{Address, InvalidAddress};
 pub use boxes::{AdminKey, BoxName, Boxes, InvalidBoxName, Paired};
-pub use introduction::{Introduction, introduce, trusting};
+pub use introduction::{Introduction, introduce, introduce_at, trusting};
 pub use peers::Peers;
 
 use crate::{DeviceId, ExpectedId};

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use mdns_sd::{DaemonEvent, RRType};
+use mdns_sd::{DaemonEvent, RRType, ServiceInfo};
 use tokio::time::{Instant, timeout};
 
 use super::{Ended, Lost, Session};
-use crate::announcement::{Announcement, KINDS};
+use crate::announcement::{Announcement, HOB, KINDS};
 use crate::interfaces::{Link, served};
 use crate::label::Label;
 
@@ -77,23 +77,36 @@ impl Session<'_> {
             self.said = Said::Nothing;
             return Ok(());
         }
-        for mut record in own.records(&label, &self.addresses, self.phase)? {
-            record.set_requires_probe(ask == Ask::Others);
-            self.mdns.register(record)?;
+        let [hob, ai_gateway] = own.records(&label, &self.addresses, self.phase)?;
+        self.register(hob, ask)?;
+        match ask {
+            // What is announced second goes without addresses, which were just told. Other boxes look for the first.
+            Ask::Others => self.said = Said::Asking(Instant::now()),
+            Ask::Nobody => self.register(ai_gateway, ask)?,
         }
-        if ask == Ask::Others {
-            self.said = Said::Asking(Instant::now());
+        Ok(())
+    }
+
+    fn register(&self, mut record: ServiceInfo, ask: Ask) -> mdns_sd::Result<()> {
+        record.set_requires_probe(ask == Ask::Others);
+        self.mdns.register(record)
+    }
+
+    /// The first kind is announced: now the second.
+    fn announced(&mut self) -> mdns_sd::Result<()> {
+        let Some(own) = &self.config.announce else { return Ok(()) };
+        if matches!(self.said, Said::Asking(_)) {
+            let [_, ai_gateway] = own.records(&self.label.of(&own.id), &self.addresses, self.phase)?;
+            self.register(ai_gateway, Ask::Others)?;
         }
+        self.said = Said::Everything;
+        self.outlets.trouble(self.label.trouble(&own.id));
         Ok(())
     }
 
     pub(super) fn learned(&mut self, news: DaemonEvent) -> Result<(), Ended> {
         match news {
-            DaemonEvent::Announce(..) => {
-                self.said = Said::Everything;
-                let id = self.config.announce.as_ref().map(|own| own.id);
-                self.outlets.trouble(id.and_then(|id| self.label.trouble(&id)));
-            }
+            DaemonEvent::Announce(name, _) if name.ends_with(HOB) => self.announced().map_err(Lost::from)?,
             // It is told at the next look, when it is known by which addresses.
             DaemonEvent::IpAdd(_) if self.said == Said::Everything => self.said = Said::NotEverywhere,
             DaemonEvent::NameChange(change) if matches!(change.rr_type, RRType::A | RRType::AAAA) => {

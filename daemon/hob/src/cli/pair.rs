@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use identity::ExpectedId;
-use identity::pairing::{Address, AdminKey, BoxName, Introduction, Paired, PairingError, introduce};
+use identity::pairing::{AdminKey, BoxName, Introduction, Paired, PairingError};
 
 use super::list::table;
-use super::{Context, ask, remark, say};
+use super::{Context, ask, neighbour, remark, say};
+use crate::serve::neighbours::rules;
 
 /// What `pair` takes.
 #[derive(Debug, clap::Args)]
@@ -68,9 +69,8 @@ pub(crate) async fn pair(
     name: Option<BoxName>,
     context: &Context,
 ) -> anyhow::Result<Paired> {
-    let address: Address = address.parse()?;
-    let shown = tokio::task::spawn_blocking(move || introduce(&address, PATIENCE)).await;
-    let shown = shown.context("the box was not asked")?.map_err(with_hint)?;
+    let rules = rules(&context.settings.neighbours);
+    let shown = neighbour::acquaint(address.parse()?, rules, PATIENCE).await.map_err(with_hint)?;
     confirm(&shown, id)?;
     let boxes = context.boxes();
     // One that is known keeps its name and its key: only its address is news.
@@ -98,7 +98,9 @@ pub(crate) async fn pair(
 /// What to do next, where the error does not say so.
 fn with_hint(error: PairingError) -> anyhow::Error {
     let hint = match &error {
-        PairingError::Unreachable { .. } => "see whether it is on, and whether lan is set there",
+        PairingError::Unreachable { .. } => {
+            "see whether it is on, and whether lan is set there; hob discover lists the boxes on this network"
+        }
         PairingError::Certificates { .. } => {
             "`hob cert` on the box lists the names and addresses that it can be paired by; its clock and this one must be right"
         }
