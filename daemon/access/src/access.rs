@@ -146,6 +146,11 @@ impl Access {
         self.parts.people.is_claimed()
     }
 
+    /// Returns once somebody does.
+    pub async fn claimed(&self) {
+        self.parts.people.claimed().await;
+    }
+
     /// Makes a key. Its text is told here, and never again.
     ///
     /// # Errors
