@@ -21,7 +21,7 @@ use crate::policy::Limits;
 use crate::sessions::{Live, Session, SessionSecret, Sessions};
 use crate::throttle::Throttle;
 use crate::usage::Accounts;
-use crate::{AccessError, Caller, PeopleError, Scope, Scopes, SetupCode, Who};
+use crate::{AccessError, Caller, OneTimeCode, PeopleError, Scope, Scopes, Who};
 
 /// Everybody who may sign in.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ impl People {
         self.claimed.wait().await;
     }
 
-    pub(crate) fn setup_code(&self) -> Option<SetupCode> {
+    pub(crate) fn setup_code(&self) -> Option<OneTimeCode> {
         self.claim.code()
     }
 

@@ -14,7 +14,7 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use super::{Address, PairingError};
+use super::{Address, PairingError, Root};
 use crate::certificate::parsed;
 use crate::{DeviceId, ExpectedId, serving};
 
@@ -74,6 +74,18 @@ pub fn introduce_at(
     Ok(Introduction { address: address.clone(), id: DeviceId::of(&root), root })
 }
 
+/// Whether the box with this root, and nobody who merely has its certificate, answers at a socket. It is asked by the name that its
+/// certificates always have, whatever its address. Blocks, `patience` long at most.
+///
+/// # Errors
+/// If it cannot be reached, or is another box.
+pub fn prove(root: &Root, place: SocketAddr, patience: Duration) -> Result<(), PairingError> {
+    let address = Address::named(&format!("{}.local", root.id().label()), place.port());
+    let address = address.ok_or_else(|| PairingError::NotHob { address: place.into() })?;
+    let config = trusting(root.der()).map_err(|_| PairingError::NotHob { address: place.into() })?;
+    handshake(&There { address: &address, places: &[place] }, config, Instant::now() + patience)
+}
+
 /// A box as it is called, and where it is connected to.
 struct There<'a> {
     address: &'a Address,
@@ -95,7 +107,7 @@ pub fn trusting(root: &CertificateDer<'static>) -> Result<ClientConfig, Error> {
 }
 
 /// Whether a certificate is its own issuer, and nothing of it was changed: a changed one would go by another ID.
-fn is_root(der: &CertificateDer<'static>) -> bool {
+pub(super) fn is_root(der: &CertificateDer<'static>) -> bool {
     parsed(der).is_some_and(|certificate| certificate.is_ca() && certificate.verify_signature(None).is_ok())
 }
 
