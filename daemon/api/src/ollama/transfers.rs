@@ -10,7 +10,8 @@ use axum::{
 use bytes::Bytes;
 use futures_util::stream;
 use http::StatusCode;
-use registry::{Progress, RegistryError, Transfer, Transport};
+use identity::pairing::{BoxName, InvalidBoxName};
+use registry::{Authority, Progress, RegistryError, Transfer, Transport};
 use store::ModelName;
 
 use super::{
@@ -18,7 +19,7 @@ use super::{
     models::asked,
     request::{Framing, framing},
     routes::object,
-    schema::{CopyRequest, TransferRequest},
+    schema::{CopyRequest, PullRequest, TransferRequest},
     wire::{Status, TransferLine},
 };
 use crate::{
@@ -29,9 +30,9 @@ use crate::{
     ndjson,
 };
 
-/// Brings a model from a registry, and tells how it goes. What fails once it is under way is told in the last line.
+/// Brings a model from a registry, or from a paired box, and tells how it goes. What fails once it is under way is told in the last line.
 #[utoipa::path(
-    post, path = "/api/pull", request_body = TransferRequest,
+    post, path = "/api/pull", request_body = PullRequest,
     responses((status = OK, description = "A line for each step, or the last one alone", content(
         (TransferLine = "application/x-ndjson"), (Status = "application/json"),
     )), Refusals)
@@ -39,8 +40,12 @@ use crate::{
 pub(super) async fn pull(api: Api, body: Body) -> Result<Response, Refusal> {
     let request = Request::read(body, "PullRequest", Error::InvalidName).await?;
     api.makeable(&request.name)?;
-    api.audit(Action::ModelPull, request.name.to_string(), Outcome::Done).await?;
-    let transfer = api.registry.pull(request.name.clone(), request.transport);
+    let (from, target) = match &request.from {
+        Some(peer) => (Authority::Peer(peer.clone()), format!("{} from {peer}", request.name)),
+        None => (Authority::Registry(request.transport), request.name.to_string()),
+    };
+    api.audit(Action::ModelPull, target, Outcome::Done).await?;
+    let transfer = api.registry.pull(request.name.clone(), from);
     Ok(request.answer(&api, transfer).await?)
 }
 
@@ -93,6 +98,8 @@ pub(super) async fn copy(api: Api, body: Body) -> Result<Response, Refusal> {
 struct Request {
     name: ModelName,
     transport: Transport,
+    /// The paired box whose manifest counts.
+    from: Option<BoxName>,
     framing: Framing,
 }
 
@@ -105,6 +112,12 @@ impl Request {
             transport: match fields.flag("insecure")? {
                 Some(true) => Transport::Plain,
                 _ => Transport::Secure,
+            },
+            from: match fields.text("from")?.filter(|from| !from.is_empty() && go_type == "PullRequest") {
+                Some(from) => Some(
+                    from.parse().map_err(|error: InvalidBoxName| Invalid::of("from", error.to_string()))?,
+                ),
+                None => None,
             },
             framing: framing(&mut fields)?,
         };
@@ -182,11 +195,12 @@ impl TrackedTransfer {
 pub(super) fn line(word: &Progress) -> Bytes {
     match word {
         Progress::Step(step) => ndjson::line(&Status { status: (*step).into() }),
-        Progress::Blob { verb, digest, total, completed } => ndjson::line(&TransferLine {
+        Progress::Blob { verb, digest, total, completed, from } => ndjson::line(&TransferLine {
             status: format!("{verb} {}", &digest.hex()[..12]),
             digest: digest.to_string(),
             total: *total,
             completed: *completed,
+            from: from.iter().map(ToString::to_string).collect(),
         }),
     }
 }

@@ -80,7 +80,6 @@ impl Hob {
         }
         let state = State::open(&settings.state_dir, clock.clone()).map_err(no_state)?;
         let access = access(settings, &state, clock)?;
-        let registry = Registry::new(store.clone(), registry_config(settings))?;
         let scheduler = Scheduler::start(scheduler_config(settings)?);
         let memory = platform::memory::available_bytes().unwrap_or(u64::MAX);
         let front = front::Config {
@@ -96,6 +95,7 @@ impl Hob {
         // Where they are is not known yet by anybody: they are asked where they were.
         let neighbourhood =
             Neighbourhood::new(Peers::open(settings.state_dir.join("peers"))?, Arc::new(|_| Vec::new()));
+        let registry = Registry::new(store.clone(), registry_config(settings))?.beside(neighbourhood.clone());
         let parts = api::Parts {
             store,
             registry,
