@@ -121,7 +121,8 @@ async fn pack(
     let model = weights.reader().map_err(Error::Weights)?;
     let mut say = |part: f32| {
         let completed = (f64::from(part) * total as f64) as u64;
-        let line = TransferLine { status: status.clone(), digest: NO_DIGEST.into(), total, completed, from: vec![] };
+        let line =
+            TransferLine { status: status.clone(), digest: NO_DIGEST.into(), total, completed, from: vec![] };
         // Not worth waiting for: the next one says more.
         let _late = sender.try_send(Ok(ndjson::line(&line)));
     };

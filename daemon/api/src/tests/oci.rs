@@ -160,6 +160,27 @@ async fn what_no_model_names_is_not_handed_out() {
 }
 
 #[tokio::test]
+async fn other_boxes_get_nothing_where_the_owner_does_not_share_and_people_still_do() {
+    let mut shelf = shelf();
+    let reads = scopes(&[Scope::ModelsRead]);
+    let of_a_box = Policy { peer: Some("a box".into()), ..reads.clone() };
+    let (other_box, person) =
+        (shelf.rig.by_key(&shelf.rig.key(of_a_box)), shelf.rig.by_key(&shelf.rig.key(reads)));
+    let path = format!("/v2/-/blobs/{}", shelf.shared);
+    assert_eq!(shelf.get(&other_box, &path).await.status, StatusCode::OK);
+
+    let config = crate::Config { share: false, ..shelf.rig.api.config.clone() };
+    shelf.rig.router = crate::router(crate::Api { config, ..shelf.rig.api.clone() });
+
+    for path in [path.as_str(), "/v2/_catalog", "/v2/open/manifests/1b", "/v2/open/tags/list"] {
+        let answer = shelf.get(&other_box, path).await;
+        refused(&answer, StatusCode::FORBIDDEN, "DENIED");
+        assert!(answer.text.contains("lan.share"), "{}", answer.text);
+        assert_eq!(shelf.get(&person, path).await.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
 async fn who_may_not_read_is_told_so_as_a_registry_tells_it() {
     let shelf = shelf();
     let infers = shelf.rig.by_key(&shelf.rig.key(scopes(&[Scope::Infer])));

@@ -133,7 +133,10 @@ async fn available(client: &Client, model: &str, insecure: bool) -> anyhow::Resu
     let shown = json!({"model": model});
     match client.post("/api/show", &shown).await {
         Err(error) if error.is_unknown_model() => {
-            let wanted = transfer::PullArguments { what: transfer::Arguments { model: model.to_owned(), insecure }, from: None };
+            let wanted = transfer::PullArguments {
+                what: transfer::Arguments { model: model.to_owned(), insecure },
+                from: None,
+            };
             tokio::select! {
                 pulled = transfer::pull(client, &wanted) => pulled.map_err(|error| not_here(error, model))?,
                 // Not left to the signal's default: a daemon of our own would stay behind.
