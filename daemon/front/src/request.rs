@@ -43,13 +43,7 @@ impl Door {
             (request.method().clone(), request.uri().path().to_owned(), request.version());
         let origin = Origin { way: self.way(&source, request.headers()), address: source.address };
         let family = Family::of(&path);
-        let asked = Asked {
-            family,
-            id: id.clone(),
-            arrival: Arc::clone(&arrival),
-            origin,
-            source,
-        };
+        let asked = Asked { family, id: id.clone(), arrival: Arc::clone(&arrival), origin, source };
         let request = request.map(|body| unread::Body::new(body, &rest));
         let mut response = Arc::clone(&self).answer(request, asked).await;
         // One that had something wrong with it is not waited for.

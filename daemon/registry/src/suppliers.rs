@@ -27,6 +27,9 @@ const QUESTIONS: usize = 8;
 /// One that failed is left alone for so long, and for longer each time.
 const REST: Duration = Duration::from_secs(2);
 
+/// How many times that at the longest.
+const LONGEST_REST: u32 = 8;
+
 /// All of one pull. Dropping it ends the asking.
 #[derive(Debug)]
 pub(crate) struct Suppliers {
@@ -201,15 +204,8 @@ impl Supplier {
     /// It did not send what it was asked for.
     pub(crate) fn failed(&self, error: &RegistryError) {
         let mut standing = self.standing();
-        let failures = match *standing {
-            Standing::Resting { failures, .. } => failures + 1,
-            Standing::Good | Standing::Out => 1,
-        };
-        tracing::debug!(peer = %self.name(), %error, failures, "a paired box failed in a pull");
-        *standing = match (*standing, error.is_transient()) {
-            (Standing::Out, _) | (_, false) => Standing::Out,
-            (_, true) => Standing::Resting { failures, until: Instant::now() + REST * failures.min(8) },
-        };
+        tracing::info!(peer = %self.name(), %error, "a paired box failed in a pull");
+        *standing = if error.is_transient() { standing.rested(Instant::now()) } else { Standing::Out };
     }
 
     /// What it sent was not what it had to be.
@@ -218,11 +214,7 @@ impl Supplier {
     }
 
     fn is_good(&self, now: Instant) -> bool {
-        match *self.standing() {
-            Standing::Good => true,
-            Standing::Resting { until, .. } => until <= now,
-            Standing::Out => false,
-        }
+        self.standing().is_good(now)
     }
 
     fn rests_until(&self) -> Option<Instant> {
@@ -245,11 +237,58 @@ impl Supplier {
     }
 }
 
+impl Standing {
+    fn is_good(self, now: Instant) -> bool {
+        match self {
+            Self::Good => true,
+            Self::Resting { until, .. } => until <= now,
+            Self::Out => false,
+        }
+    }
+
+    /// After one more failure that may have been chance.
+    fn rested(self, now: Instant) -> Self {
+        match self {
+            // All parts that come from it fail together, and count once.
+            Self::Resting { until, .. } if until > now => self,
+            Self::Resting { failures, .. } => {
+                let failures = failures + 1;
+                Self::Resting { failures, until: now + REST * failures.min(LONGEST_REST) }
+            }
+            Self::Good => Self::Resting { failures: 1, until: now + REST },
+            Self::Out => Self::Out,
+        }
+    }
+}
+
 /// A part that is coming from a box.
 pub(crate) struct Running(Arc<Supplier>);
 
 impl Drop for Running {
     fn drop(&mut self) {
         self.0.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_fails_again_and_again_rests_longer_and_who_lied_is_not_asked_again() {
+        let start = Instant::now();
+        let once = Standing::Good.rested(start);
+        assert!(!once.is_good(start) && once.is_good(start + REST));
+        // The other parts that broke off with the first.
+        assert!(once.rested(start).is_good(start + REST));
+
+        let again = once.rested(start + REST);
+        assert!(!again.is_good(start + REST * 2) && again.is_good(start + REST * 3));
+        let mut many = again;
+        for _ in 0..99 {
+            many = many.rested(start + REST * 1000);
+        }
+        assert!(many.is_good(start + REST * (1000 + LONGEST_REST)));
+        assert!(!Standing::Out.rested(start).is_good(start + REST * 1000));
     }
 }

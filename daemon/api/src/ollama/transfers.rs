@@ -27,6 +27,7 @@ use crate::{
     body::{self, COMMAND_BYTES},
     cut::Cut,
     error::{Error, Invalid},
+    go_json::Fields,
     ndjson,
 };
 
@@ -38,10 +39,15 @@ use crate::{
     )), Refusals)
 )]
 pub(super) async fn pull(api: Api, body: Body) -> Result<Response, Refusal> {
-    let request = Request::read(body, "PullRequest", Error::InvalidName).await?;
+    let mut fields = body::read(body, COMMAND_BYTES, "PullRequest").await?;
+    let peer = peer(&mut fields)?;
+    let request = Request::of(fields, Error::InvalidName)?;
     api.makeable(&request.name)?;
-    let (from, target) = match &request.from {
-        Some(peer) => (Authority::Peer(peer.clone()), format!("{} from {peer}", request.name)),
+    let (from, target) = match peer {
+        Some(peer) => {
+            let target = format!("{} from {peer}", request.name);
+            (Authority::Peer(peer), target)
+        }
         None => (Authority::Registry(request.transport), request.name.to_string()),
     };
     api.audit(Action::ModelPull, target, Outcome::Done).await?;
@@ -58,7 +64,7 @@ pub(super) async fn pull(api: Api, body: Body) -> Result<Response, Refusal> {
 )]
 pub(super) async fn push(api: Api, body: Body) -> Result<Response, Refusal> {
     let missing = Invalid::of("model", "model is required").into();
-    let request = Request::read(body, "PushRequest", missing).await?;
+    let request = Request::of(body::read(body, COMMAND_BYTES, "PushRequest").await?, missing)?;
     api.visible(&request.name, &request.name.to_string())?;
     let asked = request.name.to_string();
     api.present(&request.name).await.map_err(|error| error.about_model(&asked))?;
@@ -94,18 +100,22 @@ pub(super) async fn copy(api: Api, body: Body) -> Result<Response, Refusal> {
     Ok(StatusCode::OK.into_response())
 }
 
+/// The paired box whose manifest counts, if not the registry's.
+fn peer(fields: &mut Fields) -> Result<Option<BoxName>, Invalid> {
+    let name = fields.text("from")?.filter(|name| !name.is_empty());
+    let invalid = |error: InvalidBoxName| Invalid::of("from", error.to_string());
+    name.map(|name| name.parse().map_err(invalid)).transpose()
+}
+
 /// A body of pull or push, checked.
 struct Request {
     name: ModelName,
     transport: Transport,
-    /// The paired box whose manifest counts.
-    from: Option<BoxName>,
     framing: Framing,
 }
 
 impl Request {
-    async fn read(body: Body, go_type: &'static str, missing: Error) -> Result<Self, Error> {
-        let mut fields = body::read(body, COMMAND_BYTES, go_type).await?;
+    fn of(mut fields: Fields, missing: Error) -> Result<Self, Error> {
         let name = asked(&mut fields)?.ok_or(missing)?;
         let request = Self {
             name: name.parse().map_err(|_| Error::InvalidName)?,
@@ -113,13 +123,6 @@ impl Request {
                 Some(true) => Transport::Plain,
                 _ => Transport::Secure,
             },
-            from: match fields.text("from")?.filter(|from| !from.is_empty() && go_type == "PullRequest") {
-                Some(from) => Some(
-                    from.parse().map_err(|error: InvalidBoxName| Invalid::of("from", error.to_string()))?,
-                ),
-                None => None,
-            },
-            framing: framing(&mut fields)?,
         };
         // Taken by Ollama, and without effect there as well.
         for field in ["username", "password"] {
