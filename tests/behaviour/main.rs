@@ -25,4 +25,5 @@ mod queue;
 mod readme;
 mod registries;
 mod responses;
+mod sharing;
 mod slow_readers;

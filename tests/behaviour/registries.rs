@@ -4,8 +4,9 @@ use std::fs;
 use std::process::Output;
 
 use behaviour::docker_registry::DockerRegistry;
+use behaviour::lan::Lan;
 use behaviour::server::{Model, Reply, Server, digest};
-use behaviour::{Answer, Hob, float_model_file};
+use behaviour::{Answer, Hob, float_model_file, model_file};
 use serde_json::{Value, json};
 
 fn trusting(host: &str) -> Hob {
@@ -100,6 +101,25 @@ fn a_pull_that_fails_says_why_in_ollamas_words() {
     assert!(last(refused)["error"].as_str().unwrap().contains("registry.trusted"));
     let private = untrusted.post("/api/pull", &json!({"model": name}));
     assert!(last(private)["error"].as_str().unwrap().contains("private address"));
+}
+
+#[test]
+fn a_real_registry_reads_from_a_box_with_a_key_for_its_password() {
+    let lan = Lan::new();
+    let hob = Hob::start_on(&lan, &[]);
+    succeeded(&hob.cli_saying(&["claim", "--password-file", "-"], "a longer word than most"));
+    succeeded(&hob.create("smollm2", &model_file()));
+    let key = succeeded(&hob.cli(&["key", "create", "mirror", "--scope", "models.read"]));
+    let root = hob.home.path().join("root.pem");
+    fs::write(&root, succeeded(&hob.cli(&["trust", "export"]))).unwrap();
+
+    let mirror = DockerRegistry::mirroring(hob.lan_url.as_ref().unwrap(), &root, key.trim());
+
+    let taker = trusting(&mirror.host);
+    let name = format!("{}/library/smollm2", mirror.host);
+    succeeded(&taker.cli(&["rm", "smollm2"]));
+    succeeded(&taker.cli(&["pull", "--insecure", &name]));
+    assert_eq!(id(&taker, &name), id(&hob, "smollm2"));
 }
 
 #[test]

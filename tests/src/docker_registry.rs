@@ -1,6 +1,7 @@
 //! Debian's `docker-registry`, the reference of OCI's distribution protocol, on loopback.
 
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -18,19 +19,30 @@ pub struct DockerRegistry {
 
 impl DockerRegistry {
     /// Starts one and waits until it listens.
-    #[expect(clippy::disallowed_methods, reason = "tests start the real registry, and wait for its port")]
     pub fn start() -> Self {
+        Self::start_with("", "")
+    }
+
+    /// One that has what another has, which it knows by this root, and that knows it by this password.
+    pub fn mirroring(url: &str, root: &Path, password: &str) -> Self {
+        let proxy = format!("proxy: {{remoteurl: '{url}', username: anybody, password: '{password}'}}\n");
+        Self::start_with(&proxy, root.to_str().unwrap())
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "tests start the real registry, and wait for its port")]
+    fn start_with(more: &str, roots: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let host = format!("127.0.0.1:{}", free_port());
         let config = folder.path().join("config.yml");
         let blobs = folder.path().join("registry");
         let text = format!(
-            "version: 0.1\nlog: {{level: error}}\nhttp: {{addr: '{host}'}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\n",
+            "version: 0.1\nlog: {{level: error}}\nhttp: {{addr: '{host}'}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\n{more}",
             blobs.display()
         );
         std::fs::write(&config, text).unwrap();
         let started = Command::new(cache().join("tools/bin/docker-registry"))
             .args(["serve", config.to_str().unwrap()])
+            .env("SSL_CERT_FILE", roots)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();

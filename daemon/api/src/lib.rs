@@ -22,6 +22,7 @@ mod keep_alive;
 mod load;
 mod media;
 mod ndjson;
+mod oci;
 mod ollama;
 mod openai;
 mod openapi;
@@ -76,6 +77,8 @@ pub struct Api {
     stopping: CancellationToken,
     background: openai::Background,
     uploads: places::Places,
+    /// Of blobs, by others.
+    downloads: places::Places,
     config: Config,
     capabilities: ollama::Known,
 }
@@ -119,6 +122,8 @@ pub struct Config {
     pub split: bool,
     /// Compute threads of a worker; `None` is one for each core.
     pub threads: Option<u32>,
+    /// Whether other boxes may have this one's models.
+    pub share: bool,
 }
 
 impl Api {
@@ -140,6 +145,7 @@ impl Api {
             stopping: CancellationToken::new(),
             background: openai::Background::default(),
             uploads: upload::places(),
+            downloads: oci::places(),
             config,
             capabilities: ollama::Known::default(),
         }
@@ -220,6 +226,7 @@ pub fn router(api: Api) -> Router {
         )
         .merge(anthropic.layer(rated(Family::Anthropic)))
         .merge(admin::router())
+        .merge(oci::router())
         .merge(trust::router())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
@@ -246,6 +253,7 @@ async fn not_found(method: Method, uri: Uri) -> Response {
         }
         _ if anthropic::has(uri.path()) => anthropic::no_route(&method, &uri, StatusCode::NOT_FOUND),
         _ if uri.path().starts_with("/v1/") => openai::no_route(&method, &uri, StatusCode::NOT_FOUND),
+        _ if oci::has(uri.path()) => oci::no_route(StatusCode::NOT_FOUND),
         _ => (StatusCode::NOT_FOUND, "404 page not found").into_response(),
     }
 }
@@ -255,6 +263,7 @@ async fn method_not_allowed(method: Method, uri: Uri) -> Response {
     match uri.path() {
         path if anthropic::has(path) => anthropic::no_route(&method, &uri, status),
         path if path.starts_with("/v1/") => openai::no_route(&method, &uri, status),
+        path if oci::has(path) => oci::no_route(status),
         _ => (status, "405 method not allowed").into_response(),
     }
 }

@@ -3,6 +3,7 @@
 mod admin;
 mod limits;
 mod models;
+mod oci;
 mod refusals;
 mod trust;
 
@@ -199,5 +200,6 @@ fn config() -> Config {
         cache_types: protocol::CacheTypes::default(),
         split: false,
         threads: None,
+        share: true,
     }
 }

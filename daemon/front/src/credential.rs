@@ -2,8 +2,10 @@
 //! query is never looked at: it would stand in logs and histories.
 
 use access::{Credential, Way};
-use http::HeaderMap;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use http::header::{AUTHORIZATION, COOKIE, FORWARDED, HeaderName, VIA};
+use http::{HeaderMap, HeaderValue};
 
 /// A browser's session. By its prefix, browsers see to it that no other host and no plaintext sets it.
 const SESSION_COOKIE: &str = "__Host-hob";
@@ -30,6 +32,24 @@ pub(crate) fn of(headers: &HeaderMap) -> Credential<'_> {
 fn bearer(value: &str) -> Option<&str> {
     let (scheme, key) = value.trim_start().split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(key)
+}
+
+/// Clients of registries know a name and a password, and no key: with them a key is the password, whatever the name.
+pub(crate) fn take_password_for_key(headers: &mut HeaderMap) {
+    let presented = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(password);
+    let Some(mut bearer) = presented.and_then(|key| HeaderValue::try_from(format!("Bearer {key}")).ok())
+    else {
+        return;
+    };
+    bearer.set_sensitive(true);
+    headers.insert(AUTHORIZATION, bearer);
+}
+
+fn password(value: &str) -> Option<String> {
+    let (scheme, encoded) = value.trim_start().split_once(' ')?;
+    let decoded =
+        BASE64_STANDARD.decode(encoded.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+    Some(String::from_utf8(decoded).ok()?.split_once(':')?.1.to_owned())
 }
 
 /// Takes them off a request: nobody behind the door needs them, or could let them slip into a log.
@@ -74,6 +94,26 @@ mod tests {
             ("cookie", "hob=s"),
         ] {
             assert_eq!(key(&[nothing]), "None", "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn a_registrys_client_has_its_key_for_a_password() {
+        let key = |authorization: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(AUTHORIZATION, authorization.parse().unwrap());
+            take_password_for_key(&mut headers);
+            match of(&headers) {
+                Credential::Key(key) => key.to_owned(),
+                other => format!("{other:?}"),
+            }
+        };
+        assert_eq!(key(&format!("Basic {}", BASE64_STANDARD.encode("anybody:hob_1"))), "hob_1");
+        assert_eq!(key("Bearer hob_2"), "hob_2");
+        for nothing in
+            ["Basic", "Basic !", "Basic aG9i", &format!("Basic {}", BASE64_STANDARD.encode("a:b\n"))]
+        {
+            assert_eq!(key(nothing), "None", "{nothing}");
         }
     }
 

@@ -42,13 +42,8 @@ impl Door {
         let (method, path, version) =
             (request.method().clone(), request.uri().path().to_owned(), request.version());
         let origin = Origin { way: self.way(&source, request.headers()), address: source.address };
-        let asked = Asked {
-            family: Family::of(&path),
-            id: id.clone(),
-            arrival: Arc::clone(&arrival),
-            origin,
-            source,
-        };
+        let family = Family::of(&path);
+        let asked = Asked { family, id: id.clone(), arrival: Arc::clone(&arrival), origin, source };
         let request = request.map(|body| unread::Body::new(body, &rest));
         let mut response = Arc::clone(&self).answer(request, asked).await;
         // One that had something wrong with it is not waited for.
@@ -66,7 +61,7 @@ impl Door {
             status = status.as_u16(), elapsed = ?started.elapsed(), "request"
         );
         if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().entry(WWW_AUTHENTICATE).or_insert(BEARER);
+            response.headers_mut().entry(WWW_AUTHENTICATE).or_insert(challenge(family));
         }
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             let target = format!("{method} {path}");
@@ -113,6 +108,9 @@ impl Door {
 
     /// Finds out who asks.
     async fn identify(&self, mut request: Request<unread::Body>, asked: Asked) -> Response {
+        if asked.family == Family::Oci {
+            credential::take_password_for_key(request.headers_mut());
+        }
         let credential = credential::of(request.headers());
         let by_cookie = matches!(credential, Credential::Session(_));
         let changes = !request.method().is_safe();
@@ -186,7 +184,13 @@ fn bytes(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len()).sum()
 }
 
-const BEARER: HeaderValue = HeaderValue::from_static("Bearer");
+/// How to be known.
+fn challenge(family: Family) -> HeaderValue {
+    HeaderValue::from_static(match family {
+        Family::Oci => "Basic realm=\"hob\"",
+        Family::Anthropic | Family::OpenAi | Family::Ollama => "Bearer",
+    })
+}
 
 /// What a refusal is made of.
 #[derive(Clone)]

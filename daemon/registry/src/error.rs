@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use identity::pairing::BoxName;
 use reqwest::StatusCode;
-use store::{Digest, InvalidManifest, StoreError};
+use store::{Digest, InvalidManifest, ModelName, StoreError};
 
 /// What went wrong between us and a registry.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +80,43 @@ pub enum RegistryError {
         /// Why.
         source: reqwest::Error,
     },
+    /// No paired box goes by this name.
+    #[error(
+        "this box is paired with no box called {0}; `hob pair --list` shows those that it is paired with"
+    )]
+    UnknownPeer(BoxName),
+    /// A paired box has no such model.
+    #[error("it does not have {0}")]
+    PeerLacks(Box<ModelName>),
+    /// It was with a paired box that something went wrong.
+    #[error("{name}: {source}")]
+    Peer {
+        /// Which.
+        name: BoxName,
+        /// What.
+        source: Box<Self>,
+    },
+    /// A paired box has what the registry cannot be asked for. It was not asked to be believed.
+    #[error(
+        "the registry cannot be reached ({source}), but {peer} has {model}: `hob pull {model} --from {peer}` takes it as it is there"
+    )]
+    OnlyNearby {
+        /// What was wanted.
+        model: Box<ModelName>,
+        /// Who has it.
+        peer: BoxName,
+        /// Why the registry cannot be reached.
+        source: Box<Self>,
+    },
+    /// A paired box says nothing.
+    #[error("it does not answer in time")]
+    Stalled,
+    /// A paired box sent less than it was asked for.
+    #[error("it stopped in the middle")]
+    Cut,
+    /// Nobody is left who may be asked for it.
+    #[error("no paired box that is to be asked has blob {0}")]
+    NoSource(Digest),
     /// The disk, or what is on it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -109,8 +147,15 @@ impl RegistryError {
                 status.is_server_error()
                     || matches!(*status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
             }
+            Self::Stalled | Self::Cut => true,
+            Self::Peer { source, .. } => source.is_transient(),
             _ => false,
         }
+    }
+
+    /// Nobody answers there.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Transport(error) if !is_private(error) && (error.is_connect() || error.is_timeout()))
     }
 }
 

@@ -1,5 +1,5 @@
-//! Models from registries and to them: Ollama's, Hugging Face, any that speaks OCI's distribution protocol. Opens sockets
-//! to strangers, and builds no path: what arrives goes through `store`'s types, which check it.
+//! Models from registries and to them: Ollama's, Hugging Face, any that speaks OCI's distribution protocol; and from the boxes
+//! that this one is paired with. Opens sockets to strangers, and builds no path: what arrives goes through `store`'s types, which check it.
 //!
 //! Protocol: <https://github.com/opencontainers/distribution-spec/blob/main/spec.md>
 #![forbid(unsafe_code)]
@@ -7,15 +7,20 @@
 mod auth;
 mod download;
 mod error;
+mod fetch;
 mod hosts;
 mod http;
+mod ledger;
 mod pace;
+mod part_queue;
 mod peer;
 mod progress;
 mod pull;
 mod push;
+mod reads;
 mod retry;
 mod session;
+mod suppliers;
 
 pub use auth::Credential;
 pub use error::RegistryError;
@@ -26,6 +31,7 @@ pub use progress::{Progress, Transfer};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 
+use identity::pairing::BoxName;
 use store::{Digest, Store};
 use tokio::sync::Semaphore;
 
@@ -38,7 +44,8 @@ pub struct Config {
     pub credentials: HashMap<String, Credential>,
     /// A proxy for everything, as in `http://proxy:3128`.
     pub proxy: Option<String>,
-    /// Bytes a second that all downloads together may take; `None` is all there are.
+    /// Bytes a second that all downloads from registries together may take; `None` is all there are. What comes from a paired box
+    /// does not go over the line that this is about.
     pub bytes_per_second: Option<u64>,
     /// Told to registries.
     pub version: String,
@@ -51,6 +58,15 @@ pub enum Transport {
     Secure,
     /// Plain HTTP, to hosts that the operator trusts with it.
     Plain,
+}
+
+/// Who says what goes by a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Authority {
+    /// The registry that is in the name.
+    Registry(Transport),
+    /// The paired box of this name.
+    Peer(BoxName),
 }
 
 /// Pulls and pushes. A clone is cheap and shares downloads and limits.
@@ -67,6 +83,7 @@ pub struct Registry {
     turns: Arc<Semaphore>,
     /// Without the time limit on silence, which counts while we send.
     uploads: reqwest::Client,
+    neighbourhood: Option<Neighbourhood>,
 }
 
 /// Enough to fill a line, few enough for a registry not to mind.
@@ -87,6 +104,13 @@ impl Registry {
             connections: Arc::new(Semaphore::new(CONNECTIONS)),
             downloads: Arc::default(),
             config: Arc::new(config),
+            neighbourhood: None,
         })
+    }
+
+    /// The same, whose pulls ask these boxes first.
+    #[must_use]
+    pub fn beside(self, neighbourhood: Neighbourhood) -> Self {
+        Self { neighbourhood: Some(neighbourhood), ..self }
     }
 }

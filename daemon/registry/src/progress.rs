@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use identity::pairing::BoxName;
 use store::Digest;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -23,6 +24,8 @@ pub enum Progress {
         total: u64,
         /// Those that are done.
         completed: u64,
+        /// Paired boxes that some of it came from.
+        from: Vec<BoxName>,
     },
 }
 

@@ -1,46 +1,55 @@
-//! Pulling: the manifest, then what it names and is not here, then the manifest into the store.
+//! Pulling: the manifest, then what it names and is not here, then the manifest into the store. The manifest is the registry's,
+//! or that of the paired box that was named, and nobody else's; bytes of what it names may come from any paired box.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use identity::pairing::BoxName;
 use reqwest::header::{ACCEPT, HeaderValue};
 use reqwest::{Method, StatusCode};
-use store::{Digest, HeldBlob, Manifest, ModelName};
+use store::{BlobRef, Digest, HeldBlob, Manifest, ModelName};
 use tokio::task::spawn_blocking;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::download::{Download, held};
+use crate::download::{Download, Origin, held};
 use crate::progress::{ProgressSender, say};
 use crate::retry::Tries;
 use crate::session::{Request, Session, limited};
-use crate::{Progress, Registry, RegistryError, Transfer, Transport};
+use crate::suppliers::Suppliers;
+use crate::{Authority, Neighbourhood, Progress, Registry, RegistryError, Transfer};
 
 /// How often a download says how far it is.
 const TICK: Duration = Duration::from_millis(60);
 
+/// How long paired boxes get to say that they have a model, where the registry cannot be reached.
+const NEARBY: Duration = Duration::from_secs(1);
+
 impl Registry {
     /// Brings a model, or what is missing of it. The model of that name, if there is one, is replaced at the very end.
-    pub fn pull(&self, name: ModelName, transport: Transport) -> Transfer {
+    pub fn pull(&self, name: ModelName, from: Authority) -> Transfer {
         let registry = self.clone();
-        Transfer::start(move |words| async move { registry.bring(&name, transport, &words).await })
+        Transfer::start(move |words| async move { registry.bring(&name, from, &words).await })
     }
 
     async fn bring(
         &self,
         name: &ModelName,
-        transport: Transport,
+        from: Authority,
         words: &ProgressSender,
     ) -> Result<(), Arc<RegistryError>> {
         say(words, Progress::Step("pulling manifest")).await;
-        let session = Arc::new(self.session(name, transport)?);
-        let manifest = session.manifest(name.tag()).await?;
-        let (mut holding, downloads) = self.admit(&session, &manifest, name).await?;
+        let (manifest, holder) = self.manifest(name, from).await?;
+        let (mut holding, downloads) = self.admit(holder, &manifest, name).await?;
         for blob in manifest.blobs() {
             match downloads.iter().find(|download| download.digest == blob.digest) {
                 Some(download) => follow(download, words).await?,
                 None => {
                     let (digest, total) = (blob.digest, blob.size);
-                    say(words, Progress::Blob { verb: "pulling", digest, total, completed: total }).await;
+                    let here =
+                        Progress::Blob { verb: "pulling", digest, total, completed: total, from: vec![] };
+                    say(words, here).await;
                 }
             }
         }
@@ -59,10 +68,69 @@ impl Registry {
         Ok(())
     }
 
+    /// The manifest, by whoever's it is to say what goes by this name.
+    async fn manifest(&self, name: &ModelName, from: Authority) -> Result<(Manifest, Holder), RegistryError> {
+        match from {
+            Authority::Registry(transport) => {
+                let session = Arc::new(self.session(name, transport)?);
+                let manifest = self.manifest_of_registry(&session, name).await?;
+                Ok((manifest, Holder::Registry(session)))
+            }
+            Authority::Peer(named) => {
+                let peer = self.neighbourhood.as_ref().and_then(|all| all.named(&named));
+                let peer = peer.ok_or_else(|| RegistryError::UnknownPeer(named.clone()))?;
+                let manifest = peer.manifest(name).await;
+                let of = |source| RegistryError::Peer { name: named.clone(), source: Box::new(source) };
+                Ok((manifest.map_err(of)?, Holder::Peer(named)))
+            }
+        }
+    }
+
+    async fn manifest_of_registry(
+        &self,
+        session: &Session,
+        name: &ModelName,
+    ) -> Result<Manifest, RegistryError> {
+        let mut tries = Tries::default();
+        loop {
+            let error = match session.manifest(name.tag()).await {
+                Err(RegistryError::Refused { status: StatusCode::NOT_FOUND, .. }) => {
+                    return Err(RegistryError::UnknownModel);
+                }
+                Err(error) => error,
+                found => return found,
+            };
+            // What a name stands for is not taken from a neighbour by itself, but whoever asks may decide so.
+            if error.is_unreachable()
+                && let Some(peer) = self.who_has(name).await
+            {
+                let model = Box::new(name.clone());
+                return Err(RegistryError::OnlyNearby { model, peer, source: Box::new(error) });
+            }
+            tries.pause(error).await?;
+        }
+    }
+
+    /// A paired box that has a model of this name, if one says so soon.
+    async fn who_has(&self, name: &ModelName) -> Option<BoxName> {
+        let peers = self.neighbourhood.as_ref().map(Neighbourhood::peers).unwrap_or_default();
+        let mut asked: FuturesUnordered<_> =
+            peers.iter().map(async |peer| peer.has_model(name).await.then(|| peer.name().clone())).collect();
+        let first = async {
+            while let Some(answer) = asked.next().await {
+                if answer.is_some() {
+                    return answer;
+                }
+            }
+            None
+        };
+        timeout(NEARBY, first).await.ok().flatten()
+    }
+
     /// Holds what is here, and begins the download of the rest; all of it has its room before the first byte comes.
     async fn admit(
         &self,
-        session: &Arc<Session>,
+        holder: Holder,
         manifest: &Manifest,
         name: &ModelName,
     ) -> Result<(Vec<HeldBlob>, Vec<Arc<Download>>), RegistryError> {
@@ -77,11 +145,25 @@ impl Registry {
         let sizes: Vec<(Digest, u64)> = missing.iter().map(|blob| (blob.digest, blob.size)).collect();
         let store = self.store.clone();
         spawn_blocking(move || store.check_downloads(&sizes)).await??;
+        let origin = self.origin(holder, missing.iter().map(|blob| (*blob).clone()).collect());
         let mut downloads: Vec<Arc<Download>> = Vec::new();
         for blob in missing {
-            downloads.push(self.download(session, blob, name).await?);
+            downloads.push(self.download(&origin, blob, name).await?);
         }
         Ok((holding, downloads))
+    }
+
+    /// Begins to ask paired boxes for what is missing.
+    fn origin(&self, holder: Holder, missing: Vec<BlobRef>) -> Origin {
+        let peers = match &self.neighbourhood {
+            Some(neighbourhood) if !missing.is_empty() => neighbourhood.peers(),
+            _ => Vec::new(),
+        };
+        let (session, named) = match holder {
+            Holder::Registry(session) => (Some(session), None),
+            Holder::Peer(named) => (None, Some(named)),
+        };
+        Origin { session, suppliers: Arc::new(Suppliers::asked(peers, named.as_ref(), &missing)) }
     }
 
     /// A model of several files becomes one of one file.
@@ -118,6 +200,7 @@ async fn follow(download: &Download, words: &ProgressSender) -> Result<(), Arc<R
         digest: download.digest,
         total: download.total,
         completed: download.completed(),
+        from: download.from(),
     };
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -136,22 +219,15 @@ async fn follow(download: &Download, words: &ProgressSender) -> Result<(), Arc<R
     }
 }
 
+/// Who has the manifest, and so all that it names.
+enum Holder {
+    Registry(Arc<Session>),
+    Peer(BoxName),
+}
+
 impl Session {
     /// The manifest of this tag, checked.
-    pub(crate) async fn manifest(&self, tag: &str) -> Result<Manifest, RegistryError> {
-        let mut tries = Tries::default();
-        loop {
-            match self.manifest_once(tag).await {
-                Ok(manifest) => return Ok(manifest),
-                Err(RegistryError::Refused { status: StatusCode::NOT_FOUND, .. }) => {
-                    return Err(RegistryError::UnknownModel);
-                }
-                Err(error) => tries.pause(error).await?,
-            }
-        }
-    }
-
-    async fn manifest_once(&self, tag: &str) -> Result<Manifest, RegistryError> {
+    async fn manifest(&self, tag: &str) -> Result<Manifest, RegistryError> {
         let mut request = Request::new(Method::GET, self.url(&format!("manifests/{tag}")));
         for media_type in Manifest::MEDIA_TYPES {
             request.headers.append(ACCEPT, HeaderValue::from_static(media_type));

@@ -154,7 +154,7 @@ impl Upload<'_> {
 
     async fn tell(&self, completed: u64) {
         let (digest, total) = (self.blob.digest, self.blob.size);
-        say(self.words, Progress::Blob { verb: "pushing", digest, total, completed }).await;
+        say(self.words, Progress::Blob { verb: "pushing", digest, total, completed, from: vec![] }).await;
     }
 }
 

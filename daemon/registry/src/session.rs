@@ -217,7 +217,7 @@ pub(crate) async fn limited(mut response: Response, most: usize) -> Result<Optio
     Ok(Some(body.into()))
 }
 
-async fn refusal(response: Response) -> RegistryError {
+pub(crate) async fn refusal(response: Response) -> RegistryError {
     let status = response.status();
     let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     let retry_after = retry_after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use behaviour::server::{Asked, Model, Reply, Server};
-use registry::{Config, Credential, Progress, Registry, RegistryError, Transport};
+use registry::{Authority, Config, Credential, Progress, Registry, RegistryError, Transport};
 use store::{Depth, Digest, ModelName, Store, StoreError};
 use tempfile::TempDir;
 
@@ -36,7 +36,7 @@ fn name(server: &Server) -> ModelName {
 
 impl Bench {
     async fn pull(&self, server: &Server) -> Result<(), Arc<RegistryError>> {
-        let mut transfer = self.registry.pull(name(server), Transport::Plain);
+        let mut transfer = self.registry.pull(name(server), Authority::Registry(Transport::Plain));
         while let Some(word) = transfer.next().await {
             word?;
         }
@@ -84,7 +84,7 @@ async fn a_pull_that_was_ended_goes_on_where_it_was() {
     let hosts: registry::Hosts = server.host.parse().unwrap();
     let slow = Config { hosts, bytes_per_second: Some(20 * MIB as u64), ..Config::default() };
     let bench = bench(slow.clone());
-    let mut transfer = bench.registry.pull(name(&server), Transport::Plain);
+    let mut transfer = bench.registry.pull(name(&server), Authority::Registry(Transport::Plain));
     loop {
         if let Progress::Blob { completed, .. } = transfer.next().await.unwrap().unwrap()
             && completed > 10 * MIB as u64
@@ -96,7 +96,7 @@ async fn a_pull_that_was_ended_goes_on_where_it_was() {
 
     let again = Registry::new(bench.store.clone(), Config { bytes_per_second: None, ..slow }).unwrap();
     let before = server.bytes_asked();
-    let mut transfer = again.pull(name(&server), Transport::Plain);
+    let mut transfer = again.pull(name(&server), Authority::Registry(Transport::Plain));
     let mut first = None;
     while let Some(word) = transfer.next().await {
         if let Progress::Blob { completed, total, .. } = word.unwrap()
@@ -291,7 +291,7 @@ async fn the_inside_of_the_network_is_not_reached_unless_it_is_trusted() {
     for host in ["127.0.0.1", "localhost"] {
         let port = inside.host.rsplit_once(':').unwrap().1;
         let name = format!("{host}:{port}/library/model").parse().unwrap();
-        let mut transfer = bench.registry.pull(name, Transport::Secure);
+        let mut transfer = bench.registry.pull(name, Authority::Registry(Transport::Secure));
         let mut last = Ok(Progress::Step(""));
         while let Some(word) = transfer.next().await {
             last = word;

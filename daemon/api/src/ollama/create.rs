@@ -5,7 +5,7 @@ use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use futures_util::stream;
 use protocol::{InvalidQuantization, Message, Quantization};
-use registry::{Progress, Transport};
+use registry::{Authority, Progress, Transport};
 use serde_json::Value;
 use store::{Base, Digest, HeldBlob, ModelName, Recipe, Store, StoreError};
 use tokio::sync::mpsc;
@@ -121,7 +121,8 @@ async fn pack(
     let model = weights.reader().map_err(Error::Weights)?;
     let mut say = |part: f32| {
         let completed = (f64::from(part) * total as f64) as u64;
-        let line = TransferLine { status: status.clone(), digest: NO_DIGEST.into(), total, completed };
+        let line =
+            TransferLine { status: status.clone(), digest: NO_DIGEST.into(), total, completed, from: vec![] };
         // Not worth waiting for: the next one says more.
         let _late = sender.try_send(Ok(ndjson::line(&line)));
     };
@@ -144,7 +145,8 @@ async fn pull_missing(api: &Api, from: &ModelName, sender: &mpsc::Sender<Step>) 
         Err(Error::Store(StoreError::UnknownModel(_))) => {}
         other => return other.map(drop),
     }
-    let mut transfer = TrackedTransfer::of(api, api.registry.pull(from.clone(), Transport::Secure));
+    let mut transfer =
+        TrackedTransfer::of(api, api.registry.pull(from.clone(), Authority::Registry(Transport::Secure)));
     while let Some(word) = transfer.next().await {
         let word = word?;
         if word != Progress::Step("success") {

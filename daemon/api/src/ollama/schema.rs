@@ -171,7 +171,21 @@ pub(super) struct CopyRequest {
     destination: String,
 }
 
-/// Which model is to be brought, or to be sent.
+/// Which model is to be brought.
+#[derive(ToSchema)]
+pub(super) struct PullRequest {
+    model: Option<String>,
+    /// The older name of `model`.
+    name: Option<String>,
+    /// Whether plain HTTP is good enough.
+    insecure: Option<bool>,
+    /// A box that this one is paired with: what it has of that name is taken, and no registry is asked.
+    from: Option<String>,
+    #[schema(default = true)]
+    stream: Option<bool>,
+}
+
+/// Which model is to be sent.
 #[derive(ToSchema)]
 pub(super) struct TransferRequest {
     model: Option<String>,

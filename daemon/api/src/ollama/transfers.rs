@@ -10,7 +10,8 @@ use axum::{
 use bytes::Bytes;
 use futures_util::stream;
 use http::StatusCode;
-use registry::{Progress, RegistryError, Transfer, Transport};
+use identity::pairing::{BoxName, InvalidBoxName};
+use registry::{Authority, Progress, RegistryError, Transfer, Transport};
 use store::ModelName;
 
 use super::{
@@ -18,7 +19,7 @@ use super::{
     models::asked,
     request::{Framing, framing},
     routes::object,
-    schema::{CopyRequest, TransferRequest},
+    schema::{CopyRequest, PullRequest, TransferRequest},
     wire::{Status, TransferLine},
 };
 use crate::{
@@ -26,21 +27,31 @@ use crate::{
     body::{self, COMMAND_BYTES},
     cut::Cut,
     error::{Error, Invalid},
+    go_json::Fields,
     ndjson,
 };
 
-/// Brings a model from a registry, and tells how it goes. What fails once it is under way is told in the last line.
+/// Brings a model from a registry, or from a paired box, and tells how it goes. What fails once it is under way is told in the last line.
 #[utoipa::path(
-    post, path = "/api/pull", request_body = TransferRequest,
+    post, path = "/api/pull", request_body = PullRequest,
     responses((status = OK, description = "A line for each step, or the last one alone", content(
         (TransferLine = "application/x-ndjson"), (Status = "application/json"),
     )), Refusals)
 )]
 pub(super) async fn pull(api: Api, body: Body) -> Result<Response, Refusal> {
-    let request = Request::read(body, "PullRequest", Error::InvalidName).await?;
+    let mut fields = body::read(body, COMMAND_BYTES, "PullRequest").await?;
+    let peer = peer(&mut fields)?;
+    let request = Request::of(fields, Error::InvalidName)?;
     api.makeable(&request.name)?;
-    api.audit(Action::ModelPull, request.name.to_string(), Outcome::Done).await?;
-    let transfer = api.registry.pull(request.name.clone(), request.transport);
+    let (from, target) = match peer {
+        Some(peer) => {
+            let target = format!("{} from {peer}", request.name);
+            (Authority::Peer(peer), target)
+        }
+        None => (Authority::Registry(request.transport), request.name.to_string()),
+    };
+    api.audit(Action::ModelPull, target, Outcome::Done).await?;
+    let transfer = api.registry.pull(request.name.clone(), from);
     Ok(request.answer(&api, transfer).await?)
 }
 
@@ -53,7 +64,7 @@ pub(super) async fn pull(api: Api, body: Body) -> Result<Response, Refusal> {
 )]
 pub(super) async fn push(api: Api, body: Body) -> Result<Response, Refusal> {
     let missing = Invalid::of("model", "model is required").into();
-    let request = Request::read(body, "PushRequest", missing).await?;
+    let request = Request::of(body::read(body, COMMAND_BYTES, "PushRequest").await?, missing)?;
     api.visible(&request.name, &request.name.to_string())?;
     let asked = request.name.to_string();
     api.present(&request.name).await.map_err(|error| error.about_model(&asked))?;
@@ -89,6 +100,13 @@ pub(super) async fn copy(api: Api, body: Body) -> Result<Response, Refusal> {
     Ok(StatusCode::OK.into_response())
 }
 
+/// The paired box whose manifest counts, if not the registry's.
+fn peer(fields: &mut Fields) -> Result<Option<BoxName>, Invalid> {
+    let name = fields.text("from")?.filter(|name| !name.is_empty());
+    let invalid = |error: InvalidBoxName| Invalid::of("from", error.to_string());
+    name.map(|name| name.parse().map_err(invalid)).transpose()
+}
+
 /// A body of pull or push, checked.
 struct Request {
     name: ModelName,
@@ -97,8 +115,7 @@ struct Request {
 }
 
 impl Request {
-    async fn read(body: Body, go_type: &'static str, missing: Error) -> Result<Self, Error> {
-        let mut fields = body::read(body, COMMAND_BYTES, go_type).await?;
+    fn of(mut fields: Fields, missing: Error) -> Result<Self, Error> {
         let name = asked(&mut fields)?.ok_or(missing)?;
         let request = Self {
             name: name.parse().map_err(|_| Error::InvalidName)?,
@@ -106,7 +123,6 @@ impl Request {
                 Some(true) => Transport::Plain,
                 _ => Transport::Secure,
             },
-            framing: framing(&mut fields)?,
         };
         // Taken by Ollama, and without effect there as well.
         for field in ["username", "password"] {
@@ -182,11 +198,12 @@ impl TrackedTransfer {
 pub(super) fn line(word: &Progress) -> Bytes {
     match word {
         Progress::Step(step) => ndjson::line(&Status { status: (*step).into() }),
-        Progress::Blob { verb, digest, total, completed } => ndjson::line(&TransferLine {
+        Progress::Blob { verb, digest, total, completed, from } => ndjson::line(&TransferLine {
             status: format!("{verb} {}", &digest.hex()[..12]),
             digest: digest.to_string(),
             total: *total,
             completed: *completed,
+            from: from.iter().map(ToString::to_string).collect(),
         }),
     }
 }

@@ -229,6 +229,9 @@ pub(crate) struct TransferLine {
     pub(super) total: u64,
     #[serde(skip_serializing_if = "is_zero")]
     pub(super) completed: u64,
+    /// Paired boxes that some of it came from.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) from: Vec<String>,
 }
 
 fn is_none(count: &u32) -> bool {

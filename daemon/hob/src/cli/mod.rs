@@ -73,8 +73,8 @@ pub(crate) enum Command {
     Worker,
     /// Runs a model: answers a prompt, or opens a conversation.
     Run(run::Arguments),
-    /// Pulls a model from a registry.
-    Pull(transfer::Arguments),
+    /// Pulls a model from a registry, or from a box that this one is paired with.
+    Pull(transfer::PullArguments),
     /// Pushes a model to a registry.
     Push(transfer::Arguments),
     /// Creates a model from a Modelfile.
@@ -206,8 +206,8 @@ pub(crate) async fn run(command: Command, context: Context) -> anyhow::Result<()
             Some(name) => run::run(arguments, &context.on(&name)?).await,
             None => run::run(arguments, &context).await,
         },
-        Command::Pull(arguments) => transfer::follow(&context.client()?, "/api/pull", &arguments).await,
-        Command::Push(arguments) => transfer::follow(&context.client()?, "/api/push", &arguments).await,
+        Command::Pull(arguments) => transfer::pull(&context.client()?, &arguments).await,
+        Command::Push(arguments) => transfer::push(&context.client()?, &arguments).await,
         Command::Cp(arguments) => cp::run(&arguments, &context.client()?).await,
         Command::Create(arguments) => create::run(arguments, &context).await,
         Command::Show(arguments) => show::run(arguments, &context.client()?).await,

@@ -136,9 +136,12 @@ async fn available(client: &Client, model: &str, insecure: bool) -> anyhow::Resu
     let shown = json!({"model": model});
     match client.post("/api/show", &shown).await {
         Err(error) if error.is_unknown_model() => {
-            let wanted = transfer::Arguments { model: model.to_owned(), insecure };
+            let wanted = transfer::PullArguments {
+                what: transfer::Arguments { model: model.to_owned(), insecure },
+                from: None,
+            };
             tokio::select! {
-                pulled = transfer::follow(client, "/api/pull", &wanted) => pulled.map_err(|error| not_here(error, model))?,
+                pulled = transfer::pull(client, &wanted) => pulled.map_err(|error| not_here(error, model))?,
                 // Not left to the signal's default: a daemon of our own would stay behind.
                 _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted; what has arrived is gone on with next time"),
             }

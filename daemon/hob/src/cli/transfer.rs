@@ -7,6 +7,16 @@ use serde_json::{Value, json};
 
 use super::{client::Client, progress, remark};
 
+/// What `pull` takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PullArguments {
+    #[command(flatten)]
+    pub(crate) what: Arguments,
+    /// A box that the daemon is paired with: what it has of that name is taken, and no registry is asked.
+    #[arg(long, value_name = "NAME", conflicts_with = "insecure")]
+    pub(crate) from: Option<String>,
+}
+
 /// What `pull` and `push` take.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -17,11 +27,26 @@ pub(crate) struct Arguments {
     pub(crate) insecure: bool,
 }
 
+/// `hob pull`.
+pub(crate) async fn pull(client: &Client, arguments: &PullArguments) -> anyhow::Result<()> {
+    let PullArguments { what: Arguments { model, insecure }, from } = arguments;
+    let body = match from {
+        Some(from) => json!({"model": model, "from": from}),
+        None => json!({"model": model, "insecure": insecure}),
+    };
+    follow(client, "/api/pull", &body).await
+}
+
+/// `hob push`.
+pub(crate) async fn push(client: &Client, arguments: &Arguments) -> anyhow::Result<()> {
+    let Arguments { model, insecure } = arguments;
+    follow(client, "/api/push", &json!({"model": model, "insecure": insecure})).await
+}
+
 /// Has the daemon do it, showing how far it is until it is done. Ctrl-C ends it; what has arrived is gone on with next
 /// time.
-pub(crate) async fn follow(client: &Client, path: &str, arguments: &Arguments) -> anyhow::Result<()> {
-    let Arguments { model, insecure } = arguments;
-    let mut lines = client.stream(path, &json!({"model": model, "insecure": insecure})).await?;
+async fn follow(client: &Client, path: &str, body: &Value) -> anyhow::Result<()> {
+    let mut lines = client.stream(path, body).await?;
     let mut shown = Shown::default();
     while let Some(line) = lines.next().await? {
         shown.tell(&line);
@@ -57,6 +82,10 @@ impl Shown {
             bar
         });
         bar.set_position(completed);
+        if let Some(from) = line["from"].as_array() {
+            let names: Vec<&str> = from.iter().filter_map(Value::as_str).collect();
+            bar.set_message(format!("{status} from {}", names.join(", ")));
+        }
         if completed >= total && !bar.is_finished() {
             bar.finish();
         }

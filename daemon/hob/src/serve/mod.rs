@@ -83,7 +83,6 @@ impl Hob {
         }
         let state = State::open(&settings.state_dir, clock.clone()).map_err(no_state)?;
         let access = access(settings, &state, clock)?;
-        let registry = Registry::new(store.clone(), registry_config(settings))?;
         let scheduler = Scheduler::start(scheduler_config(settings)?);
         let memory = platform::memory::available_bytes().unwrap_or(u64::MAX);
         let front = front::Config {
@@ -99,6 +98,7 @@ impl Hob {
         let served = doors.served_by_tls();
         let discovery = neighbours::discovery(&settings.neighbours, identity.as_ref(), &access, served);
         let neighbourhood = neighbourhood(settings, discovery.clone())?;
+        let registry = Registry::new(store.clone(), registry_config(settings))?.beside(neighbourhood.clone());
         let parts = api::Parts {
             store,
             registry,
@@ -235,6 +235,7 @@ fn api_config(settings: &Settings) -> api::Config {
         cache_types: settings.cache_types,
         split: settings.neighbours.split,
         threads: settings.threads,
+        share: settings.neighbours.share,
     }
 }
 

@@ -11,6 +11,7 @@ pub use writer::PartWriter;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -248,6 +249,14 @@ impl Partial {
     /// Reads along with what arrives and hashes it. Blocks until all is there, or until [`Follower`]'s partial is gone.
     pub fn follower(&self) -> Follower {
         Follower { file: Arc::clone(&self.file), progress: Arc::clone(&self.progress), bytes: self.bytes }
+    }
+
+    /// What these of its bytes, which are there, hash to. Blocks on the disk.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn digest_of(&self, bytes: Range<u64>) -> std::io::Result<Digest> {
+        progress::hash(&self.file, bytes)
     }
 
     /// Forgets the download and what there is of it.

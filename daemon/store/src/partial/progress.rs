@@ -1,6 +1,7 @@
 //! How far a download is, as its writers and its hash share it.
 
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -37,6 +38,20 @@ impl Follower {
         }
         Ok(Some(hasher.finish()))
     }
+}
+
+/// What these bytes of a file hash to.
+pub(super) fn hash(file: &File, bytes: Range<u64>) -> std::io::Result<Digest> {
+    let mut hasher = Hasher::default();
+    let mut buffer = vec![0; 1 << 20];
+    let mut position = bytes.start;
+    while position < bytes.end {
+        let count = usize::try_from(bytes.end - position).map_or(buffer.len(), |left| left.min(buffer.len()));
+        file.read_exact_at(&mut buffer[..count], position)?;
+        hasher.update(&buffer[..count]);
+        position += count as u64;
+    }
+    Ok(hasher.finish())
 }
 
 #[derive(Debug)]
