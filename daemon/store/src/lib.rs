@@ -2,6 +2,7 @@
 //! it is. The only place that builds a path to a model. Opens no socket; what is in memory is the scheduler's.
 #![forbid(unsafe_code)]
 
+mod accept;
 mod blob;
 mod config;
 mod create;

@@ -6,6 +6,7 @@ mod errors;
 mod expiry;
 mod fit;
 mod keys;
+mod manifests;
 mod people;
 mod sessions;
 mod status;
@@ -16,7 +17,7 @@ mod usage;
 
 use axum::{
     Router,
-    routing::{delete, get, post},
+    routing::{delete, get, post, put},
 };
 
 use crate::Api;
@@ -27,6 +28,7 @@ pub(crate) fn router() -> Router<Api> {
         .route("/admin/api/models", get(activity::models))
         .route("/admin/api/fit", get(fit::fit))
         .route("/admin/api/store/blobs", post(store::add_blob))
+        .route("/admin/api/store/manifests", put(manifests::accept))
         .route("/admin/api/store/scrub", post(store::scrub))
         .route("/admin/api/store/prune", post(store::prune))
         .route("/admin/api/store/partials", get(store::partials))
