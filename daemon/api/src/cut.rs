@@ -23,7 +23,7 @@ impl Cut {
         }))
     }
 
-    #[cfg(test)]
+    /// For what nothing ends.
     pub(crate) fn never() -> Self {
         Self(Box::pin(std::future::pending()))
     }

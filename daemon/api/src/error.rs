@@ -94,6 +94,21 @@ pub(crate) enum Error {
     Registry(Arc<RegistryError>),
     #[error("blob \"{digest}\" not found")]
     UnknownBlob { digest: String },
+    #[error("invalid digest format")]
+    InvalidDigest,
+    /// A blob is asked for from beyond its last byte on.
+    #[error("the blob has {length} bytes and none beyond")]
+    BeyondEnd { length: u64 },
+    /// Each holds a file open, and some memory.
+    #[error("too many blobs are being read; wait for one of them to end")]
+    TooManyDownloads,
+    #[error("cannot open a blob: {0}")]
+    Blob(std::io::Error),
+    /// Another box asks for models of this one.
+    #[error(
+        "this box does not share its models with other boxes; its owner may change that by the setting lan.share"
+    )]
+    NotShared,
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("Response with id '{id}' not found.")]
@@ -252,6 +267,7 @@ impl Error {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::EmptyBody
+            | Self::InvalidDigest
             | Self::BodyCut
             | Self::Invalid(_)
             | Self::InvalidName
@@ -263,13 +279,16 @@ impl Error {
             | Self::Unclaimed
             | Self::Over(_)
             | Self::Access(AccessError::Over(_)) => StatusCode::UNAUTHORIZED,
-            Self::LacksScope { .. } | Self::NotOperator | Self::Readable | Self::ForeignName { .. } => {
-                StatusCode::FORBIDDEN
-            }
+            Self::LacksScope { .. }
+            | Self::NotOperator
+            | Self::NotShared
+            | Self::Readable
+            | Self::ForeignName { .. } => StatusCode::FORBIDDEN,
+            Self::BeyondEnd { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Exceeded(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooManyUploads => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyUploads | Self::TooManyDownloads => StatusCode::SERVICE_UNAVAILABLE,
             Self::UnknownModel { .. }
             | Self::UnknownKey { .. }
             | Self::UnknownResponse { .. }
@@ -287,6 +306,7 @@ impl Error {
             Self::PullManifest(_)
             | Self::Registry(_)
             | Self::Weights(_)
+            | Self::Blob(_)
             | Self::State(_)
             | Self::Access(_)
             | Self::Audit(_)

@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 
-use crate::{anthropic, error::Error, ollama, openai};
+use crate::{anthropic, error::Error, oci, ollama, openai};
 
 /// A family of clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub(crate) enum Family {
     Ollama,
     OpenAi,
     Anthropic,
+    /// Those of registries.
+    Oci,
 }
 
 impl Family {
@@ -21,6 +23,7 @@ impl Family {
             path if anthropic::has(path) => Self::Anthropic,
             path if path.starts_with("/v1/models") && anthropic::asks(headers) => Self::Anthropic,
             path if path.starts_with("/v1/") => Self::OpenAi,
+            path if oci::has(path) => Self::Oci,
             _ => Self::Ollama,
         }
     }
@@ -31,6 +34,7 @@ impl Family {
             Self::Ollama => ollama::Refusal::from(error).into_response(),
             Self::OpenAi => openai::Refusal::from(error).into_response(),
             Self::Anthropic => anthropic::Refusal::from(error).into_response(),
+            Self::Oci => oci::Refusal::from(error).into_response(),
         }
     }
 }

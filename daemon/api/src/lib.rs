@@ -22,6 +22,7 @@ mod keep_alive;
 mod load;
 mod media;
 mod ndjson;
+mod oci;
 mod ollama;
 mod openai;
 mod openapi;
@@ -74,6 +75,8 @@ pub struct Api {
     stopping: CancellationToken,
     background: openai::Background,
     uploads: places::Places,
+    /// Of blobs, by others.
+    downloads: places::Places,
     config: Config,
     capabilities: ollama::Known,
 }
@@ -113,6 +116,8 @@ pub struct Config {
     pub cache_types: protocol::CacheTypes,
     /// Compute threads of a worker; `None` is one for each core.
     pub threads: Option<u32>,
+    /// Whether other boxes may have this one's models.
+    pub share: bool,
 }
 
 impl Api {
@@ -133,6 +138,7 @@ impl Api {
             stopping: CancellationToken::new(),
             background: openai::Background::default(),
             uploads: upload::places(),
+            downloads: oci::places(),
             config,
             capabilities: ollama::Known::default(),
         }
@@ -213,6 +219,7 @@ pub fn router(api: Api) -> Router {
         )
         .merge(anthropic.layer(rated(Family::Anthropic)))
         .merge(admin::router())
+        .merge(oci::router())
         .merge(trust::router())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
@@ -239,6 +246,7 @@ async fn not_found(method: Method, uri: Uri) -> Response {
         }
         _ if anthropic::has(uri.path()) => anthropic::no_route(&method, &uri, StatusCode::NOT_FOUND),
         _ if uri.path().starts_with("/v1/") => openai::no_route(&method, &uri, StatusCode::NOT_FOUND),
+        _ if oci::has(uri.path()) => oci::no_route(StatusCode::NOT_FOUND),
         _ => (StatusCode::NOT_FOUND, "404 page not found").into_response(),
     }
 }
@@ -248,6 +256,7 @@ async fn method_not_allowed(method: Method, uri: Uri) -> Response {
     match uri.path() {
         path if anthropic::has(path) => anthropic::no_route(&method, &uri, status),
         path if path.starts_with("/v1/") => openai::no_route(&method, &uri, status),
+        path if oci::has(path) => oci::no_route(status),
         _ => (status, "405 method not allowed").into_response(),
     }
 }

@@ -70,10 +70,10 @@ enum Of {
 }
 
 impl Family {
-    /// Ollama's has no words for it.
+    /// Ollama's and that of registries have no words for it.
     fn put(self, headers: &mut HeaderMap, of: Of, room: Room, now: Timestamp) {
         let names = match (self, of) {
-            (Self::Ollama, _) => return,
+            (Self::Ollama | Self::Oci, _) => return,
             (Self::OpenAi, Of::Requests) => {
                 ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"]
             }
@@ -100,7 +100,7 @@ impl Family {
     /// As a length of time, or as a point in time.
     fn reset(self, full_in: Duration, now: Timestamp) -> HeaderValue {
         let text = match self {
-            Self::Ollama | Self::OpenAi => format!("{}s", full_in.as_secs_f64().ceil()),
+            Self::Ollama | Self::Oci | Self::OpenAi => format!("{}s", full_in.as_secs_f64().ceil()),
             Self::Anthropic => {
                 let then = now.checked_add(full_in).unwrap_or(now);
                 then.round(Unit::Second).unwrap_or(then).to_string()

@@ -84,6 +84,10 @@ const TABLE: &[(Method, &str, Need)] = &[
     // Anthropic's.
     (POST, "/v1/messages", Work(Infer)),
     (POST, "/v1/messages/count_tokens", Work(Infer)),
+    // Models, as a registry has them.
+    (GET, "/v2/", Somebody),
+    (GET, "/v2/_catalog", Need::Scope(ModelsRead)),
+    (GET, "/v2/{*path}", Need::Scope(ModelsRead)),
     // What there is.
     (GET, "/openapi.json", Somebody),
     (GET, "/openapi", Somebody),

@@ -3,6 +3,7 @@
 mod admin;
 mod limits;
 mod models;
+mod oci;
 mod refusals;
 mod trust;
 
@@ -189,5 +190,6 @@ fn config() -> Config {
         speculation: false,
         cache_types: protocol::CacheTypes::default(),
         threads: None,
+        share: true,
     }
 }

@@ -12,6 +12,8 @@ use tower_http::request_id::RequestId;
 pub(crate) enum Family {
     Anthropic,
     OpenAi,
+    /// The clients of registries.
+    Oci,
     /// Ollama's, and what has no family.
     Ollama,
 }
@@ -24,6 +26,8 @@ impl Family {
             Self::Anthropic
         } else if below("/v1") {
             Self::OpenAi
+        } else if below("/v2") {
+            Self::Oci
         } else {
             Self::Ollama
         }
@@ -42,10 +46,11 @@ pub(crate) fn refusal(family: Family, status: StatusCode, message: &str, id: &Re
             let code = (status == StatusCode::UNAUTHORIZED).then_some("invalid_api_key");
             json!({"error": {"message": message, "type": openai_type(status), "param": null, "code": code}})
         }
+        Family::Oci => json!({"errors": [{"code": oci_code(status), "message": message}]}),
         Family::Ollama => json!({"error": message}),
     };
     let kind = match family {
-        Family::Anthropic | Family::OpenAi => "application/json",
+        Family::Anthropic | Family::OpenAi | Family::Oci => "application/json",
         Family::Ollama => "application/json; charset=utf-8",
     };
     (status, [(CONTENT_TYPE, HeaderValue::from_static(kind))], body.to_string()).into_response()
@@ -71,6 +76,16 @@ fn openai_type(status: StatusCode) -> &'static str {
     }
 }
 
+fn oci_code(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::UNAUTHORIZED => "UNAUTHORIZED",
+        StatusCode::FORBIDDEN => "DENIED",
+        StatusCode::SERVICE_UNAVAILABLE => "TOOMANYREQUESTS",
+        status if status.is_client_error() => "UNSUPPORTED",
+        _ => "UNKNOWN",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,7 +107,9 @@ mod tests {
         assert_eq!(told("/v1/messages/count_tokens", StatusCode::FORBIDDEN).await, anthropic);
         assert_eq!(told("/v1/messagesque", StatusCode::BAD_REQUEST).await, openai);
         assert_eq!(told("/v1/models", StatusCode::BAD_REQUEST).await, openai);
-        for path in ["/api/chat", "/", "/v11", "/admin/api/fit"] {
+        let oci = r#"{"errors":[{"code":"DENIED","message":"no \"x\""}]}"#;
+        assert_eq!(told("/v2/a/manifests/latest", StatusCode::FORBIDDEN).await, oci);
+        for path in ["/api/chat", "/", "/v11", "/v22", "/admin/api/fit"] {
             assert_eq!(told(path, StatusCode::FORBIDDEN).await, r#"{"error":"no \"x\""}"#);
         }
     }

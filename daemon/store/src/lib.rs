@@ -13,6 +13,7 @@ mod manifest;
 mod model;
 pub mod modelfile;
 mod name;
+mod named;
 mod outline;
 mod partial;
 mod prune;

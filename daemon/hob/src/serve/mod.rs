@@ -215,6 +215,7 @@ fn api_config(settings: &Settings) -> api::Config {
         speculation: settings.speculation,
         cache_types: settings.cache_types,
         threads: settings.threads,
+        share: settings.neighbours.share,
     }
 }
 

@@ -1,0 +1,82 @@
+//! How this family says that a request failed: `{"errors": [{"code": …, "message": …}]}`.
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
+use serde_json::json;
+
+use crate::error::Error;
+
+/// A failure on its way to the client.
+pub(crate) struct Refusal {
+    code: &'static str,
+    error: Error,
+}
+
+impl Refusal {
+    /// What neither a model nor a digest is at fault for.
+    pub(super) fn of(code: &'static str, error: Error) -> Self {
+        Self { code, error }
+    }
+}
+
+impl<E: Into<Error>> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        let error = error.into();
+        Self { code: code(&error), error }
+    }
+}
+
+fn code(error: &Error) -> &'static str {
+    match error {
+        Error::InvalidName => "NAME_INVALID",
+        Error::InvalidDigest => "DIGEST_INVALID",
+        Error::UnknownModel { .. } => "MANIFEST_UNKNOWN",
+        Error::UnknownBlob { .. } => "BLOB_UNKNOWN",
+        other => of_status(other.status()),
+    }
+}
+
+fn of_status(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::UNAUTHORIZED => "UNAUTHORIZED",
+        StatusCode::FORBIDDEN => "DENIED",
+        StatusCode::NOT_FOUND => "NAME_UNKNOWN",
+        StatusCode::METHOD_NOT_ALLOWED => "UNSUPPORTED",
+        StatusCode::RANGE_NOT_SATISFIABLE => "RANGE_INVALID",
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => "TOOMANYREQUESTS",
+        _ => "UNKNOWN",
+    }
+}
+
+/// The clients of registries know a key as a password, whatever the name beside it.
+const BASIC: HeaderValue = HeaderValue::from_static("Basic realm=\"hob\"");
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = self.error.status();
+        tracing::debug!(%status, error = %self.error, "request refused");
+        let mut response = refusal(status, self.code, &self.error.message());
+        let headers = response.headers_mut();
+        self.error.tell(headers);
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, BASIC);
+        }
+        response
+    }
+}
+
+/// A path, or a method, that this family does not have.
+pub(crate) fn no_route(status: StatusCode) -> Response {
+    let message = match status {
+        StatusCode::METHOD_NOT_ALLOWED => "models are only read here; `hob push` and `hob create` write them",
+        _ => "there is nothing of that name",
+    };
+    refusal(status, of_status(status), message)
+}
+
+fn refusal(status: StatusCode, code: &str, message: &str) -> Response {
+    (status, Json(json!({"errors": [{"code": code, "message": message}]}))).into_response()
+}
