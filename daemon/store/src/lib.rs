@@ -24,7 +24,7 @@ mod split;
 pub use blob::{HeldBlob, IncomingBlob, WrittenBlob};
 pub use config::ModelConfig;
 pub use create::{Base, CreateStatus, Recipe};
-pub use digest::{Digest, InvalidDigest};
+pub use digest::{Digest, HashingReader, InvalidDigest};
 pub use error::StoreError;
 pub use manifest::{BlobRef, InvalidManifest, Manifest};
 pub use model::{Listed, Model};

@@ -15,6 +15,8 @@ mod open;
 mod part;
 mod secret_key;
 mod signature;
+#[cfg(test)]
+mod tests;
 
 pub use archive::{Archive, ArchiveWriter, archive_bytes};
 pub use contents::{BlobEntry, Contents, ModelEntry};

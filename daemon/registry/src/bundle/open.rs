@@ -68,10 +68,12 @@ impl<S: Source> Bundle<S> {
     /// # Errors
     /// [`BundleError`] says what is wrong with it.
     pub fn open(mut source: S, key: Option<&PublicKey>) -> Result<Self, BundleError> {
-        let bytes = match small(&mut source, Part::Contents, Contents::MAX_BYTES) {
-            Err(BundleError::Truncated) => return Err(BundleError::NotABundle(Part::Contents)),
-            other => other?.ok_or(BundleError::NotABundle(Part::Contents))?,
-        };
+        let none = || BundleError::NotABundle(Part::Contents);
+        source.upcoming().map_err(|error| match error {
+            BundleError::Truncated | BundleError::Damaged(_) => none(),
+            other => other,
+        })?;
+        let bytes = small(&mut source, Part::Contents, Contents::MAX_BYTES)?.ok_or_else(none)?;
         let signature = small(&mut source, Part::Signature, MAX_SIGNATURE_BYTES)?;
         let signed = signed(&bytes, signature, key)?;
         let contents = Contents::parse(bytes)?;

@@ -58,7 +58,9 @@ impl SealedKey {
             sealed.iter_mut().zip(stream.iter()).for_each(|(byte, pad)| *byte ^= pad);
         }
         let sum = Blake2b::<U32>::new().chain_update(ED).chain_update(&sealed[..72]).finalize();
-        if sum[..] != sealed[72..] {
+        // Minisign writes none where there is no password that could be wrong; rsign does.
+        let unsummed = !self.has_password() && sealed[72..].iter().all(|byte| *byte == 0);
+        if sum[..] != sealed[72..] && !unsummed {
             return Err(BundleError::WrongPassword);
         }
         let pair = Ed25519KeyPair::from_seed_and_public_key(&sealed[8..40], &sealed[40..72]);
@@ -120,5 +122,61 @@ impl SigningKey {
     /// Its public half, as `--key` takes it.
     pub fn public(&self) -> String {
         STANDARD.encode([ED, &self.id.0, self.pair.public_key().as_ref()].concat())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::PublicKey;
+
+    /// Made by minisign 0.11: `minisign -G -W`, and with the password `pw`.
+    const OPEN: &str = "untrusted comment: minisign encrypted secret key
+RWQAAEIyAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAUCO12qUhu8viLK3C4ngTljXqIhhy2xekPaGigRmF1PNPKvMrJ+hCROSV71YXK76nPDQKmQw23vDCBZ1COdsndTxHpcCEotjyAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    const SEALED: &str = "untrusted comment: minisign encrypted secret key
+RWRTY0IyeABEL0bHZjz519m+y6bdz+0Y0dkYjSQLz2yRCNr4Rh0AAAACAAAAAAAAAEAAAAAA/dO1YrmZvqo9TSCgGKnvX/ppfHHozXfAs4vZMqcPKphjyzasA5b1m3RtA/50OOhX5BGsOCcO/fg0ThIR30mTCV2XVbl80EfoMFooO/CMQEVwqZCQB+BBbkqL5dtHlrEMIBOq0t14/hE=";
+
+    #[test]
+    fn minisigns_keys_are_opened_and_sign_what_their_public_halves_check() {
+        let open = SealedKey::parse(OPEN).unwrap();
+        assert!(!open.has_password());
+        let key = open.open(None).unwrap();
+        assert_eq!(key.id().to_string(), "CBBB21A5DAB52350");
+        assert_eq!(key.public(), "RWRQI7XapSG7y+SV71YXK76nPDQKmQw23vDCBZ1COdsndTxHpcCEotjy");
+
+        let written = key.sign(b"a message", "of today\nand no more").to_string();
+
+        let read = Signature::parse(written.as_bytes()).unwrap();
+        let public: PublicKey = key.public().parse().unwrap();
+        assert_eq!(read.verify(&public, b"a message").unwrap(), "of today");
+        assert!(matches!(read.verify(&public, b"another message"), Err(BundleError::BadSignature)));
+    }
+
+    /// It takes a gibibyte and some seconds, as minisign wants it.
+    #[test]
+    fn a_sealed_key_takes_its_password_and_no_other() {
+        let sealed = SealedKey::parse(SEALED).unwrap();
+        assert!(sealed.has_password());
+        assert!(matches!(sealed.open(None), Err(BundleError::NoPassword)));
+        assert!(matches!(sealed.open(Some("PW")), Err(BundleError::WrongPassword)));
+        let key = sealed.open(Some("pw")).unwrap();
+        assert_eq!(key.public(), "RWSurcKTDG9YlYENzzS9ope+U6zlXjDhDuEPJco49MzGAUq8FZITaJ/U");
+    }
+
+    #[test]
+    fn what_is_no_secret_key_is_none() {
+        let short = &OPEN[..OPEN.len() - 8];
+        let unknown = OPEN.replace("RWQAAEIy", "RWQAAUIy");
+        let lines = OPEN.replace('\n', " ");
+        for text in ["", "untrusted comment: ", short, &unknown, &lines] {
+            assert!(matches!(SealedKey::parse(text), Err(BundleError::MalformedSecretKey)), "{text}");
+        }
+        // The two halves are no pair.
+        let changed = OPEN.replace("PDQKmQw23vDCBZ", "PDQKmQw23vDCBY");
+        assert!(matches!(SealedKey::parse(&changed).unwrap().open(None), Err(BundleError::WrongPassword)));
+        // As much work as no disk of keys asks for.
+        let dear = SEALED.replace("AAACAAAAAAAAAEAAAAAA", "AAACAAAAAAAA/EAAAAAA");
+        let dear = SealedKey::parse(&dear).unwrap();
+        assert!(matches!(dear.open(Some("pw")), Err(BundleError::TooDear)));
     }
 }

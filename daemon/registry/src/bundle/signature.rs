@@ -147,3 +147,63 @@ pub(super) fn part<const FROM: usize, const SIZE: usize>(bytes: &[u8; FROM], at:
     part.copy_from_slice(&bytes[at..at + SIZE]);
     part
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Made by minisign 0.11, of `a message` and a line's end.
+    const KEY: &str = "RWRQI7XapSG7y+SV71YXK76nPDQKmQw23vDCBZ1COdsndTxHpcCEotjy";
+    const SIGNATURE: &str = "untrusted comment: signature from minisign secret key
+RURQI7XapSG7y1kuJ+/31jet/M/7BGt672wHuLjbIG3hmZyJbM9hAIyFqq3VjezkgLSlx6r+0ru2+d0E2+51iCYibsWnRIEIMwc=
+trusted comment: a comment
+2NQMEF+8GfWAq2cLYg+Vt49rjg8625W8Uq7yVMzUiGLeoUsLze0NZxYZgs6a9gEMsPTvaXArhDvhlAFovcF4Cg==
+";
+    const LEGACY: &str = "untrusted comment: signature from minisign secret key
+RWRQI7XapSG7yyl6H0LvcPphDIhccMZn/tw4SE553U/VnA8ALL5nIdGdy8iHCQy6IDx+8EwMydphpH6JmCmfjnUquNWnPLVsUAQ=
+trusted comment: old
+IVACEkpBHEUUKFX9gWkvEr28c5EJy1latzVV5O06BEOWTzhhunOiDjI3NMywtqfGPPBMV2Ha+JTKdNYLiCRVBA==
+";
+
+    fn verify(signature: &str, message: &[u8]) -> Result<String, BundleError> {
+        let signature = Signature::parse(signature.as_bytes())?;
+        signature.verify(&KEY.parse()?, message).map(Into::into)
+    }
+
+    #[test]
+    fn minisigns_signatures_are_checked_with_their_comments() {
+        assert_eq!(verify(SIGNATURE, b"a message\n").unwrap(), "a comment");
+        let filed: PublicKey = format!("untrusted comment: a key\n{KEY}\n").parse().unwrap();
+        assert_eq!(filed, KEY.parse().unwrap());
+
+        assert!(matches!(verify(SIGNATURE, b"a message"), Err(BundleError::BadSignature)));
+        let comment = SIGNATURE.replace("a comment", "another comment");
+        assert!(matches!(verify(&comment, b"a message\n"), Err(BundleError::BadSignature)));
+        let other = SIGNATURE.replace("RURQI7Xa", "RURQI7Xb");
+        assert!(matches!(verify(&other, b"a message\n"), Err(BundleError::OtherKey { .. })));
+        let old = verify(LEGACY, b"a message\n").unwrap_err().to_string();
+        assert!(old.contains("made with -l"), "{old}");
+    }
+
+    #[test]
+    fn what_is_no_signature_is_refused_and_never_worse() {
+        for text in ["", "untrusted comment: \n\ntrusted comment: \n\n", &KEY.replace('W', "U")] {
+            assert!(Signature::parse(text.as_bytes()).is_err(), "{text}");
+        }
+        // Too short, where others would read beyond its end.
+        let short = SIGNATURE.replace("2NQMEF+8GfWAq2cLYg+Vt49rjg8625W8Uq7yVMzUiGLeoUsLze0NZxYZgs6a9gEM", "");
+        assert!(matches!(Signature::parse(short.as_bytes()), Err(BundleError::MalformedSignature(_))));
+        assert!(Signature::parse(&[0xff; 100]).is_err());
+        assert!("RWQ=".parse::<PublicKey>().is_err() && "".parse::<PublicKey>().is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_signature_that_was_changed_anywhere_is_no_word_of_the_keys(at in 54..SIGNATURE.len(), to in "[ -~\n]") {
+            let mut changed = SIGNATURE.to_owned();
+            changed.replace_range(at..=at, &to);
+            let verified = verify(&changed, b"a message\n");
+            proptest::prop_assert!(verified.is_err() || changed.trim_end() == SIGNATURE.trim_end(), "{changed}");
+        }
+    }
+}
