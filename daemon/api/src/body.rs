@@ -41,7 +41,8 @@ pub(crate) async fn typed<T: DeserializeOwned>(body: Body, limit_bytes: usize) -
     Ok(json::parse(&collect(body, limit_bytes).await?)?)
 }
 
-async fn collect(body: Body, limit_bytes: usize) -> Result<Bytes, Error> {
+/// What a body holds, as it is.
+pub(crate) async fn collect(body: Body, limit_bytes: usize) -> Result<Bytes, Error> {
     let bytes = to_bytes(body, limit_bytes).await.map_err(|error| {
         let mut causes = successors(error.source(), |&cause| cause.source());
         causes

@@ -471,6 +471,7 @@ fn store_status(error: &StoreError) -> StatusCode {
         | StoreError::NoAdapter(..)
         | StoreError::NoDraft(..)
         | StoreError::BadGguf(..)
+        | StoreError::InvalidManifest(..)
         | StoreError::Parameter(_) => StatusCode::BAD_REQUEST,
         StoreError::DiskFull { .. } => StatusCode::INSUFFICIENT_STORAGE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,

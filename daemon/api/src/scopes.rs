@@ -38,6 +38,7 @@ use Scope::{Admin, Embed, Infer, ModelsRead, ModelsWrite};
 const GET: Method = Method::GET;
 const HEAD: Method = Method::HEAD;
 const POST: Method = Method::POST;
+const PUT: Method = Method::PUT;
 const DELETE: Method = Method::DELETE;
 
 /// All routes. A HEAD that is not here needs what its GET does.
@@ -125,6 +126,7 @@ const TABLE: &[(Method, &str, Need)] = &[
     (GET, "/admin/api/models", Need::Scope(ModelsRead)),
     (GET, "/admin/api/fit", Need::Scope(ModelsRead)),
     (POST, "/admin/api/store/blobs", Need::Scope(ModelsWrite)),
+    (PUT, "/admin/api/store/manifests", Need::Scope(ModelsWrite)),
     (POST, "/admin/api/store/scrub", All(ModelsWrite)),
     (POST, "/admin/api/store/prune", All(ModelsWrite)),
     (GET, "/admin/api/store/partials", All(ModelsRead)),

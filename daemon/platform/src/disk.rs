@@ -17,6 +17,23 @@ fn available(disk: nix::sys::statvfs::Statvfs) -> u64 {
     u64::from(disk.blocks_available()).saturating_mul(u64::from(disk.fragment_size()))
 }
 
+/// How long a file may be on the disk that holds `path`, where that is known.
+///
+/// # Errors
+/// If the system does not say.
+pub fn longest_file(path: &Path) -> io::Result<u64> {
+    #[cfg(target_os = "linux")]
+    {
+        use nix::sys::statfs::{MSDOS_SUPER_MAGIC, statfs};
+        if statfs(path)?.filesystem_type() == MSDOS_SUPER_MAGIC {
+            return Ok(u64::from(u32::MAX));
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _anywhere = path;
+    Ok(u64::MAX)
+}
+
 /// Bytes of the disk that a file has; fewer than its length where it has holes.
 pub fn taken_bytes(metadata: &std::fs::Metadata) -> u64 {
     // Its unit is 512 bytes, whatever the filesystem's is.

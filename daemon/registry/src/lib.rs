@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod auth;
+pub mod bundle;
 mod download;
 mod error;
 mod fetch;

@@ -59,6 +59,33 @@ impl Hasher {
     }
 }
 
+/// Reads through to what it has, and knows what that hashes to.
+#[derive(Debug)]
+pub struct HashingReader<R> {
+    reader: R,
+    hasher: Hasher,
+}
+
+impl<R> HashingReader<R> {
+    /// Nothing was read yet.
+    pub fn new(reader: R) -> Self {
+        Self { reader, hasher: Hasher::default() }
+    }
+
+    /// Of all that was read.
+    pub fn digest(self) -> Digest {
+        self.hasher.finish()
+    }
+}
+
+impl<R: Read> Read for HashingReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        self.hasher.update(&buffer[..count]);
+        Ok(count)
+    }
+}
+
 impl FromStr for Digest {
     type Err = InvalidDigest;
 

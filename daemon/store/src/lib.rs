@@ -2,6 +2,7 @@
 //! it is. The only place that builds a path to a model. Opens no socket; what is in memory is the scheduler's.
 #![forbid(unsafe_code)]
 
+mod accept;
 mod blob;
 mod config;
 mod create;
@@ -23,7 +24,7 @@ mod split;
 pub use blob::{HeldBlob, IncomingBlob, WrittenBlob};
 pub use config::ModelConfig;
 pub use create::{Base, CreateStatus, Recipe};
-pub use digest::{Digest, InvalidDigest};
+pub use digest::{Digest, HashingReader, InvalidDigest};
 pub use error::StoreError;
 pub use manifest::{BlobRef, InvalidManifest, Manifest};
 pub use model::{Listed, Model};

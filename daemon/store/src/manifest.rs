@@ -73,6 +73,19 @@ pub enum InvalidManifest {
     /// A layer as large as no disk.
     #[error("blob {0} is said to have {1} bytes")]
     TooLarge(Digest, u64),
+    /// A blob is here, and not as long as the manifest says.
+    #[error("it says that blob {blob} has {said_bytes} bytes, and that has {bytes}")]
+    WrongSize {
+        /// Which.
+        blob: Digest,
+        /// As the manifest has it.
+        said_bytes: u64,
+        /// As it is.
+        bytes: u64,
+    },
+    /// Nothing that could be run.
+    #[error("it names no weights")]
+    NoWeights,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -108,7 +108,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::UnknownModel`], or [`StoreError::CorruptManifest`] if a part of it is missing or makes no sense.
     pub fn resolve(&self, name: &ModelName) -> Result<Model, StoreError> {
-        let stored = self.stored(name)?;
+        self.assemble(self.stored(name)?)
+    }
+
+    /// The model that a manifest makes of what is here.
+    pub(crate) fn assemble(&self, stored: Stored) -> Result<Model, StoreError> {
         let corrupt = |reason: &str| StoreError::CorruptManifest {
             name: Box::new(stored.name.clone()),
             reason: reason.into(),

@@ -7,6 +7,7 @@ mod expiry;
 mod fit;
 mod invitations;
 mod keys;
+mod manifests;
 mod pairing;
 mod peers;
 mod people;
@@ -19,7 +20,7 @@ mod usage;
 
 use axum::{
     Router,
-    routing::{delete, get, post},
+    routing::{delete, get, post, put},
 };
 
 use crate::Api;
@@ -30,6 +31,7 @@ pub(crate) fn router() -> Router<Api> {
         .route("/admin/api/models", get(activity::models))
         .route("/admin/api/fit", get(fit::fit))
         .route("/admin/api/store/blobs", post(store::add_blob))
+        .route("/admin/api/store/manifests", put(manifests::accept))
         .route("/admin/api/store/scrub", post(store::scrub))
         .route("/admin/api/store/prune", post(store::prune))
         .route("/admin/api/store/partials", get(store::partials))

@@ -193,3 +193,68 @@ async fn a_key_for_some_models_neither_sees_nor_touches_the_whole_store_unless_i
         }
     }
 }
+
+/// A manifest of a model, and its blobs; those that are `uploaded` are there.
+fn bundled(store: &Store, weights: &[u8], uploaded: usize) -> String {
+    let blobs: [&[u8]; 2] = [b"{}", weights];
+    for bytes in &blobs[..uploaded] {
+        let mut incoming = store.begin_blob(&Digest::of(bytes)).unwrap();
+        incoming.push(bytes).unwrap();
+        incoming.finish().unwrap();
+    }
+    let [config, weights] = blobs.map(|bytes| {
+        json!({"mediaType": "application/vnd.ollama.image.model", "digest": Digest::of(bytes), "size": bytes.len()})
+    });
+    json!({"schemaVersion": 2, "config": config, "layers": [weights]}).to_string()
+}
+
+async fn put(rig: &Rig, by: &Caller, name: &str, digest: Digest, manifest: &str) -> (StatusCode, String) {
+    let path = format!("/admin/api/store/manifests?name={name}&digest={digest}");
+    let request = Request::builder().method(Method::PUT).uri(path);
+    let request = request.body(axum::body::Body::from(manifest.to_owned())).unwrap();
+    let answer = rig.send(by, Way::Loopback, request).await;
+    (answer.status, answer.text)
+}
+
+#[tokio::test]
+async fn a_manifest_is_taken_for_what_is_here_and_is_a_model_and_may_be_made() {
+    let rig = Rig::new();
+    let (store, local) = (&rig.api.store, Caller::local());
+    let lacking = bundled(store, b"weights", 1);
+    let of = |manifest: &str| Digest::of(manifest.as_bytes());
+
+    let (status, text) = put(&rig, &local, "a", of(&lacking), &lacking).await;
+    assert!(status == StatusCode::BAD_REQUEST && text.contains("not found"), "{status} {text}");
+    let whole = bundled(store, b"weights", 2);
+    let (status, text) = put(&rig, &local, "a", of("else"), &whole).await;
+    assert!(status == StatusCode::BAD_REQUEST && text.contains("digest mismatch"), "{status} {text}");
+    let (status, text) = put(&rig, &local, "a", of(&whole), &whole).await;
+    assert!(status == StatusCode::BAD_REQUEST && text.contains("GGUF"), "{status} {text}");
+    let longer = whole.replace("\"size\":7", "\"size\":8");
+    let (status, text) = put(&rig, &local, "a", of(&longer), &longer).await;
+    assert!(
+        status == StatusCode::BAD_REQUEST && text.contains("has 8 bytes, and that has 7"),
+        "{status} {text}"
+    );
+    let none = whole.replace(".image.model", ".image.other");
+    let (status, text) = put(&rig, &local, "a", of(&none), &none).await;
+    assert!(status == StatusCode::BAD_REQUEST && text.contains("no weights"), "{status} {text}");
+    let (status, _) = put(&rig, &local, "../../a", of(&whole), &whole).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    let (status, _) = put(&rig, &local, "a", of("{}"), "{}").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+
+    let mine = with_key_for(&rig, "mine");
+    let (status, _) = put(&rig, &mine, "a", of(&whole), &whole).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    // Blobs of a model that it may not use are not there for it.
+    publish(store, "secret");
+    let secret = store.manifest(&"secret".parse().unwrap()).unwrap();
+    let text = String::from_utf8(secret.bytes().to_vec()).unwrap();
+    let (status, text) = put(&rig, &mine, "mine", secret.digest(), &text).await;
+    assert!(status == StatusCode::BAD_REQUEST && text.contains("not found"), "{status} {text}");
+    let reader = rig.by_key(&rig.key(super::scopes(&[Scope::ModelsRead])));
+    let (status, _) = put(&rig, &reader, "a", of(&whole), &whole).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert_eq!(store.list().unwrap().len(), 1, "nothing was made");
+}

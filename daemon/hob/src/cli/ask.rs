@@ -53,6 +53,20 @@ pub(crate) fn new_password(file: Option<&Path>) -> anyhow::Result<Secret> {
     Ok(first)
 }
 
+/// A password that there is already: typed once, or from a file.
+///
+/// # Errors
+/// If there is none to be had.
+pub(crate) fn password(question: &str, file: Option<&Path>) -> anyhow::Result<Secret> {
+    match file {
+        Some(file) => secret_from(file),
+        None if is_possible() => hidden(question),
+        None => anyhow::bail!(
+            "there is no terminal to ask for the password\nhint: --password-file FILE, or - for standard input"
+        ),
+    }
+}
+
 /// The first line of a file, or of standard input by `-`.
 ///
 /// # Errors

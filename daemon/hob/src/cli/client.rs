@@ -168,6 +168,28 @@ impl Client {
         Ok(added["digest"].as_str().unwrap_or_default().to_owned())
     }
 
+    /// Uploads one blob of `bytes` bytes, which hash to `digest`.
+    pub(crate) async fn upload_as(
+        &self,
+        digest: &str,
+        bytes: u64,
+        file: reqwest::Body,
+    ) -> Result<(), ClientError> {
+        let request = self.http.post(format!("{}/api/blobs/{digest}", self.base));
+        let request = request.header(reqwest::header::CONTENT_LENGTH, bytes).body(file);
+        self.checked(request).await.map(drop)
+    }
+
+    /// An answer whose bytes are read as they come.
+    pub(crate) async fn download(&self, path: &str) -> Result<reqwest::Response, ClientError> {
+        Ok(self.send(Method::GET, path, None).await?.response)
+    }
+
+    /// Puts bytes.
+    pub(crate) async fn put(&self, path: &str, bytes: Vec<u8>) -> Result<(), ClientError> {
+        self.checked(self.http.put(format!("{}{path}", self.base)).body(bytes)).await.map(drop)
+    }
+
     async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Lines, ClientError> {
         let mut request = self.http.request(method, format!("{}{path}", self.base));
         if let Some(body) = body {
@@ -323,7 +345,11 @@ impl Lines {
 
 fn refusal(status: StatusCode, text: &str) -> String {
     let body: Option<Value> = serde_json::from_str(text).ok();
-    match body.as_ref().and_then(|body| body["error"].as_str()) {
+    let said = body.as_ref().and_then(|body| {
+        // As most of it says it, and as a registry does.
+        body["error"].as_str().or_else(|| body["errors"][0]["message"].as_str())
+    });
+    match said {
         Some(message) => message.to_owned(),
         None if text.trim().is_empty() => format!("hob answered {status}"),
         None if text.trim_start().starts_with('<') => {

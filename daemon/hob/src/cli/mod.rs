@@ -13,7 +13,9 @@ mod destination;
 mod discover;
 mod doctor;
 mod embed;
+mod export;
 mod human;
+mod import;
 mod key;
 mod launch;
 mod line_editor;
@@ -77,6 +79,10 @@ pub(crate) enum Command {
     Pull(transfer::PullArguments),
     /// Pushes a model to a registry.
     Push(transfer::Arguments),
+    /// Writes models into a folder or a file, for boxes that no network joins.
+    Export(export::Arguments),
+    /// Brings models from such a folder or file.
+    Import(import::Arguments),
     /// Creates a model from a Modelfile.
     Create(create::Arguments),
     /// Shows what a model is made of.
@@ -208,6 +214,8 @@ pub(crate) async fn run(command: Command, context: Context) -> anyhow::Result<()
         },
         Command::Pull(arguments) => transfer::pull(&context.client()?, &arguments).await,
         Command::Push(arguments) => transfer::push(&context.client()?, &arguments).await,
+        Command::Export(arguments) => export::run(arguments, &context.client()?).await,
+        Command::Import(arguments) => import::run(arguments, &context.client()?).await,
         Command::Cp(arguments) => cp::run(&arguments, &context.client()?).await,
         Command::Create(arguments) => create::run(arguments, &context).await,
         Command::Show(arguments) => show::run(arguments, &context.client()?).await,
