@@ -16,6 +16,7 @@ mod pull;
 mod push;
 mod retry;
 mod session;
+pub mod tunnel;
 
 pub use auth::Credential;
 pub use error::RegistryError;

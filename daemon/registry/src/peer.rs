@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,7 +14,7 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, Url};
 
 use crate::RegistryError;
-use crate::http;
+use crate::http::{self, PeerClients};
 
 /// Where a box was seen last, by its ID; nowhere, if it was not.
 pub type Whereabouts = Arc<dyn Fn(&DeviceId) -> Vec<SocketAddr> + Send + Sync>;
@@ -24,7 +25,7 @@ pub struct Neighbourhood {
     peers: Peers,
     whereabouts: Whereabouts,
     /// Each keeps its connections.
-    clients: Arc<Mutex<HashMap<DeviceId, Client>>>,
+    clients: Arc<Mutex<HashMap<DeviceId, PeerClients>>>,
 }
 
 impl fmt::Debug for Neighbourhood {
@@ -38,7 +39,8 @@ impl fmt::Debug for Neighbourhood {
 pub struct Peer {
     paired: Paired,
     base: Url,
-    client: Client,
+    clients: PeerClients,
+    seen: Seen,
 }
 
 impl Neighbourhood {
@@ -70,18 +72,18 @@ impl Neighbourhood {
         let base = Url::parse(&format!("https://{}.local:{port}", id.label()));
         let base = base.map_err(|_| RegistryError::Malformed("address"))?;
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let client = match clients.get(&id) {
-            Some(client) => client.clone(),
+        let whereabouts = Arc::clone(&self.whereabouts);
+        let resolver = Seen { id, host: paired.address().host(), whereabouts };
+        let clients = match clients.get(&id) {
+            Some(clients) => clients.clone(),
             None => {
                 let config = trusting(paired.root()).map_err(|_| RegistryError::Malformed("root"))?;
-                let resolver =
-                    Seen { id, host: paired.address().host(), whereabouts: Arc::clone(&self.whereabouts) };
-                let client = http::peer_client(config, resolver)?;
-                clients.insert(id, client.clone());
-                client
+                let made = http::peer_clients(&config, &resolver)?;
+                clients.insert(id, made.clone());
+                made
             }
         };
-        Ok(Peer { paired, base, client })
+        Ok(Peer { paired, base, clients, seen: resolver })
     }
 }
 
@@ -101,8 +103,29 @@ impl Peer {
     /// # Errors
     /// If that is no path.
     pub fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, RegistryError> {
+        self.request_by(&self.clients.usual, method, path)
+    }
+
+    /// The same on a connection of its own, in HTTP/1.1.
+    pub(crate) fn request_alone(&self, method: Method, path: &str) -> Result<RequestBuilder, RegistryError> {
+        self.request_by(&self.clients.alone, method, path)
+    }
+
+    /// Where it is.
+    pub(crate) async fn address(&self) -> io::Result<SocketAddr> {
+        let port = self.base.port_or_known_default().unwrap_or_default();
+        let found = self.seen.find().await?.into_iter().next();
+        found.map(|found| SocketAddr::new(found.ip(), port)).ok_or(io::ErrorKind::NotFound.into())
+    }
+
+    fn request_by(
+        &self,
+        client: &Client,
+        method: Method,
+        path: &str,
+    ) -> Result<RequestBuilder, RegistryError> {
         let url = self.base.join(path).ok().filter(|url| url.origin() == self.base.origin());
-        let mut request = self.client.request(method, url.ok_or(RegistryError::Malformed("path"))?);
+        let mut request = client.request(method, url.ok_or(RegistryError::Malformed("path"))?);
         if let Some(key) = self.paired.key() {
             let bearer = HeaderValue::try_from(format!("Bearer {}", key.expose()));
             let mut bearer = bearer.map_err(|_| RegistryError::Malformed("key"))?;
@@ -114,24 +137,33 @@ impl Peer {
 }
 
 /// Where a peer is: where it was seen, else where it was when it was paired.
+#[derive(Clone)]
 pub(crate) struct Seen {
     id: DeviceId,
     host: String,
     whereabouts: Whereabouts,
 }
 
+impl Seen {
+    async fn find(&self) -> io::Result<Vec<SocketAddr>> {
+        let seen = (self.whereabouts)(&self.id);
+        if seen.is_empty() {
+            return Ok(tokio::net::lookup_host((self.host.as_str(), 0)).await?.collect());
+        }
+        // The port is the address's.
+        Ok(seen.into_iter().map(|socket| SocketAddr::new(socket.ip(), 0)).collect())
+    }
+}
+
+impl fmt::Debug for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Seen").field(&self.host).finish()
+    }
+}
+
 impl Resolve for Seen {
     fn resolve(&self, _name: Name) -> Resolving {
-        let seen = (self.whereabouts)(&self.id);
-        let host = self.host.clone();
-        Box::pin(async move {
-            let found: Vec<SocketAddr> = if seen.is_empty() {
-                tokio::net::lookup_host((host.as_str(), 0)).await?.collect()
-            } else {
-                // The port is the address's.
-                seen.into_iter().map(|socket| SocketAddr::new(socket.ip(), 0)).collect()
-            };
-            Ok(Box::new(found.into_iter()) as Addrs)
-        })
+        let seen = self.clone();
+        Box::pin(async move { Ok(Box::new(seen.find().await?.into_iter()) as Addrs) })
     }
 }
