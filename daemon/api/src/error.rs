@@ -355,6 +355,7 @@ fn generate_status(error: &GenerateError) -> StatusCode {
         GenerateError::NotFinite
         | GenerateError::Engine { .. }
         | GenerateError::WorkerDied
+        | GenerateError::LenderLost { .. }
         | GenerateError::WorkerStuck => StatusCode::INTERNAL_SERVER_ERROR,
         GenerateError::Revoked => StatusCode::UNAUTHORIZED,
         GenerateError::Stopping => StatusCode::SERVICE_UNAVAILABLE,

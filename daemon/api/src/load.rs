@@ -63,6 +63,7 @@ fn load_options(options: &OptionPatch, config: &Config) -> LoadOptions {
         gpu_blocks: options.num_gpu.and_then(|blocks| u32::try_from(blocks).ok()),
         mmap: options.use_mmap.unwrap_or(true),
         template: None,
+        remote: Vec::new(),
     }
 }
 

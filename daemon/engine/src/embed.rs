@@ -91,7 +91,7 @@ impl Loaded {
             // A daemon that is gone is noticed by the listener.
             let _unsent = outbox.send(&FromWorker::Loading(part));
         };
-        let model_options = ModelOptions { gpu_blocks: options.gpu_blocks, mmap: options.mmap };
+        let model_options = ModelOptions::here(options);
         let model = Arc::new(Model::load(files.model, model_options, progress).map_err(say)?);
         let pooling = header.pooling();
         if !model.has_decoder() || !(1..=WIDEST_VECTOR).contains(&model.vector_width(pooling)) {
@@ -161,6 +161,7 @@ impl Listener {
                 }
                 ToWorker::Load(_)
                 | ToWorker::Quantize(_)
+                | ToWorker::Lend(_)
                 | ToWorker::Media(..)
                 | ToWorker::Hold(_)
                 | ToWorker::Release(_) => Ok(()),

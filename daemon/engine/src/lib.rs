@@ -9,6 +9,7 @@ mod draft_model;
 mod embed;
 mod ggml;
 mod grammar;
+mod lend;
 mod listener;
 mod media;
 mod outbox;
@@ -26,5 +27,9 @@ mod threads;
 mod watchdog;
 mod worker;
 
+pub use lend::{Bound, lend};
 pub use threads::{Accounts, CpuTime};
 pub use worker::{Files, Measure, ServeError, System, serve};
+
+/// What two engines must have in common to share a model: the source of ggml, and for what it was compiled.
+pub const BUILD: &str = env!("HOB_ENGINE_BUILD");

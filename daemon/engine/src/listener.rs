@@ -68,7 +68,7 @@ impl Listener {
                     let reason = "this worker was started to generate".into();
                     self.refuse(request, GenerateError::Engine { reason })
                 }
-                ToWorker::Load(_) | ToWorker::Quantize(_) => Ok(()),
+                ToWorker::Load(_) | ToWorker::Quantize(_) | ToWorker::Lend(_) => Ok(()),
             };
             if heard.is_err() {
                 break;

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufReader, Seek, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -18,7 +19,9 @@ use protocol::{
 
 use crate::draft_model::DraftModel;
 use crate::embed;
-use crate::ggml::{self, Adapter, Context, ContextOptions, LoadError, Model, ModelOptions, Projector};
+use crate::ggml::{
+    self, Adapter, Context, ContextOptions, LoadError, Model, ModelOptions, Projector, Remote,
+};
 use crate::grammar::{Grammars, Specials};
 use crate::listener::Listener;
 use crate::outbox::Outbox;
@@ -57,6 +60,8 @@ pub struct Files {
     pub output: Option<File>,
     /// Where prefixes are kept that outlive the worker.
     pub prefixes: Option<File>,
+    /// Streams to other boxes that have a part of the model.
+    pub remote: Vec<OwnedFd>,
 }
 
 /// Tells how many bytes this process takes, if the system says so.
@@ -248,8 +253,9 @@ impl Loaded {
             // A daemon that is gone is noticed by the listener.
             let _unsent = outbox.send(&FromWorker::Loading(part));
         };
-        let model_options = ModelOptions { gpu_blocks: options.gpu_blocks, mmap: options.mmap };
-        let model = Arc::new(Model::load(files.model, model_options, progress).map_err(say)?);
+        let here = ModelOptions::here(options);
+        let there = ModelOptions { remote: remote(files.remote, &options.remote)?, ..here.clone() };
+        let model = Arc::new(Model::load(files.model, there, progress).map_err(say)?);
         if !model.has_decoder() {
             return Err("this model does not generate text".into());
         }
@@ -270,7 +276,7 @@ impl Loaded {
             .and_then(|context| context.with_adapters(adapters))
             .map_err(say)?;
         let draft = match files.draft.filter(|_| options.speculation && context.keeps_parts()) {
-            Some(file) => draft_model(file, model_options, context_options, &cancellations).map_err(say)?,
+            Some(file) => draft_model(file, here, context_options, &cancellations).map_err(say)?,
             None => None,
         };
         let has_chat_template = template.is_some() || model.has_chat_template();
@@ -294,6 +300,16 @@ impl Loaded {
         };
         Ok(Self { model, context, draft, projector, prompts, specials, cancellations, facts })
     }
+}
+
+/// Other boxes' devices, and how many layers each has.
+fn remote(streams: Vec<OwnedFd>, layers: &[u32]) -> Result<Vec<(Remote, u32)>, String> {
+    if streams.len() != layers.len() {
+        return Err("other boxes have a part of the model, and not all of them are reached".into());
+    }
+    let connect = |(stream, layers): (OwnedFd, &u32)| Some((Remote::connect(stream)?, *layers));
+    let devices = streams.into_iter().zip(layers).map(connect);
+    devices.collect::<Option<_>>().ok_or_else(|| "a box that lends itself has no device".into())
 }
 
 /// What turns files into what the model reads. The mark that stands for one is made up anew for each worker, so that nobody

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use http::Version;
+use hyper::server::conn::http1;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto;
 
@@ -32,6 +33,7 @@ pub(crate) enum Protocol {
 /// The protocols, within their limits.
 pub(crate) struct Protocols {
     http1: auto::Builder<TokioExecutor>,
+    upgrading: http1::Builder,
     http2: auto::Builder<TokioExecutor>,
     either: auto::Builder<TokioExecutor>,
 }
@@ -40,7 +42,13 @@ impl Protocols {
     /// With so many requests at once on one connection.
     pub(crate) fn within(limits: &Limits, streams: u32) -> Self {
         let either = builder(limits, streams);
-        Self { http1: either.clone().http1_only(), http2: either.clone().http2_only(), either }
+        let upgrading = upgrading(limits);
+        Self { http1: either.clone().http1_only(), upgrading, http2: either.clone().http2_only(), either }
+    }
+
+    /// HTTP/1.1, whose connection is somebody else's once it was upgraded.
+    pub(crate) fn upgrading(&self) -> &http1::Builder {
+        &self.upgrading
     }
 
     pub(crate) fn speak(&self, protocol: Protocol) -> &auto::Builder<TokioExecutor> {
@@ -73,6 +81,17 @@ fn builder(limits: &Limits, streams: u32) -> auto::Builder<TokioExecutor> {
         .max_send_buf_size(SEND_BYTES)
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_TIMEOUT);
+    builder
+}
+
+/// HTTP/1.1 that may become something else, which hyper-util has only together with HTTP/2.
+fn upgrading(limits: &Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .max_buf_size(limits.header_bytes.max(HYPER_LEAST_BYTES))
+        .max_headers(limits.headers);
     builder
 }
 

@@ -2,14 +2,22 @@
 //! is to end, or holds its place for nothing. What becomes of a request is `request`'s.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use access::{Access, Network, Way};
-use axum::Router;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use axum::body::Body;
+use axum::{BoxError, Router};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::rt::{Read, Write};
+use hyper::server::conn::http1;
+use hyper::service::{HttpService, Service, service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::{self, HttpServerConnExec};
 use identity::Identity;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
@@ -204,30 +212,87 @@ impl Door {
         });
         let (house, limits) = (&self.house, &self.house.limits);
         let protocols = if source.seat.is_some() { &house.far } else { &house.near };
-        let protocol = protocols.speak(protocol);
-        let mut connection = std::pin::pin!(protocol.serve_connection(TokioIo::new(stream), service));
-        let mut watch = Watch::begin();
-        let mut look = std::pin::pin!(tokio::time::sleep_until(watch.first_look(limits).into()));
-        let mut stopping = false;
-        loop {
-            tokio::select! {
-                ended = connection.as_mut() => {
-                    if let Err(error) = ended {
-                        tracing::debug!(error, "a connection ended");
-                    }
-                    return;
-                }
-                () = shutdown.cancelled(), if !stopping => {
-                    stopping = true;
-                    connection.as_mut().graceful_shutdown();
-                }
-                () = look.as_mut() => match watch.look(&conversation, limits) {
-                    Verdict::Stay(until) => look.as_mut().reset(until.into()),
-                    Verdict::Close => connection.as_mut().graceful_shutdown(),
-                    Verdict::Drop => return,
-                },
+        let stream = TokioIo::new(stream);
+        // Only what TLS protects becomes anything else than HTTP.
+        match protocol {
+            Protocol::Http1 => {
+                let connection = protocols.upgrading().serve_connection(stream, service).with_upgrades();
+                attend(pin!(connection), (&conversation, limits), shutdown).await;
+            }
+            Protocol::Http2 | Protocol::Either => {
+                let connection = protocols.speak(protocol).serve_connection(stream, service);
+                attend(pin!(connection), (&conversation, limits), shutdown).await;
             }
         }
+    }
+}
+
+/// Drives a connection until it ends, becomes something else, is to end, or holds its place for nothing.
+async fn attend(
+    mut connection: Pin<&mut (dyn Closing + Send + '_)>,
+    (conversation, limits): (&Conversation, &Limits),
+    shutdown: CancellationToken,
+) {
+    let mut watch = Watch::begin();
+    let mut look = std::pin::pin!(tokio::time::sleep_until(watch.first_look(limits).into()));
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            ended = poll_fn(|context| connection.as_mut().poll_end(context)) => {
+                if let Err(error) = ended {
+                    tracing::debug!(error, "a connection ended");
+                }
+                return;
+            }
+            () = shutdown.cancelled(), if !stopping => {
+                stopping = true;
+                connection.as_mut().close();
+            }
+            () = look.as_mut() => match watch.look(conversation, limits) {
+                Verdict::Stay(until) => look.as_mut().reset(until.into()),
+                Verdict::Close => connection.as_mut().close(),
+                Verdict::Drop => return,
+            },
+        }
+    }
+}
+
+/// A connection that can be told to end once what runs has.
+trait Closing {
+    fn poll_end(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), BoxError>>;
+
+    fn close(self: Pin<&mut Self>);
+}
+
+impl<I, S> Closing for http1::UpgradeableConnection<I, S>
+where
+    I: Read + Write + Unpin + Send + 'static,
+    S: HttpService<Incoming, ResBody = Body>,
+    S::Error: Into<BoxError>,
+{
+    fn poll_end(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.poll(context).map_err(Into::into)
+    }
+
+    fn close(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<I, S> Closing for auto::Connection<'_, I, S, TokioExecutor>
+where
+    I: Read + Write + Unpin + 'static,
+    S: Service<Request<Incoming>, Response = Response<Body>>,
+    S::Future: 'static,
+    S::Error: Into<BoxError>,
+    TokioExecutor: HttpServerConnExec<S::Future, Body>,
+{
+    fn poll_end(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.poll(context)
+    }
+
+    fn close(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use access::Access;
 use axum::Router;
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -200,8 +200,15 @@ impl Places {
 /// notice soon. Left to itself the system takes in megabytes.
 const SEND_BUFFER_BYTES: usize = 128 << 10;
 
+/// A client that said nothing for so long is asked whether it is there, and is gone after as long again.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
 fn tune(stream: &TcpStream) {
     // A token must not wait for the next one to fill a packet.
     let _slower = stream.set_nodelay(true);
-    let _later = SockRef::from(stream).set_send_buffer_size(SEND_BUFFER_BYTES);
+    let socket = SockRef::from(stream);
+    let _later = socket.set_send_buffer_size(SEND_BUFFER_BYTES);
+    // Whose power went says nothing, least of all that it is gone.
+    let gone = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 3).with_retries(3);
+    let _longer = socket.set_tcp_keepalive(&gone);
 }

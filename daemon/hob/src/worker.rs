@@ -1,4 +1,4 @@
-//! `hob worker`: one model, on what this process was born with. Reads no setting and no environment.
+//! `hob worker`: one model, or a part of one of another box, on what this process was born with. Reads no setting and no environment.
 
 use anyhow::Context as _;
 use platform::process::WorkerFiles;
@@ -11,8 +11,12 @@ pub(crate) fn run() -> anyhow::Result<()> {
     check_processor()?;
     let (socket, files) =
         platform::process::inherited().context("hob worker is started by hob serve alone")?;
-    let WorkerFiles { model, adapters, draft, projector, output, prefixes } = files;
-    let files = engine::Files { model, adapters, draft, projector, output, prefixes };
+    let WorkerFiles { model, adapters, draft, projector, output, prefixes, mut remote } = files;
+    let Some(model) = model else {
+        let stream = remote.pop().context("a worker has a model, or a stream to one")?;
+        return Ok(engine::lend(socket, stream, platform::memory::take_at_most)?);
+    };
+    let files = engine::Files { model, adapters, draft, projector, output, prefixes, remote };
     let accounts = || {
         let platform::cpu::CpuTime { ran, waited, unused } = platform::cpu::time()?;
         Some(engine::CpuTime { ran, waited, unused })

@@ -30,6 +30,23 @@ pub fn anonymous_bytes(process: u32) -> Option<u64> {
     kibibytes(&status, "RssAnon:")
 }
 
+/// Has this process take no more than so many bytes beyond those that it has; more than that it is not given. False where the
+/// system does not do so.
+pub fn take_at_most(bytes: u64) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        use nix::sys::resource::{Resource, setrlimit};
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let most = kibibytes(&status, "VmData:").map(|now| now.saturating_add(bytes));
+        most.is_some_and(|most| setrlimit(Resource::RLIMIT_DATA, most, most).is_ok())
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = bytes;
+        false
+    }
+}
+
 /// Bytes that this process takes: what is in RAM, and the whole of each file that it has mapped and shares, such as a
 /// model's weights. Of these the system may have dropped a part, which must come back before they can be computed with.
 /// `None` where the system does not say.

@@ -50,14 +50,19 @@ const OUTPUT_FD: i32 = 5;
 const PREFIXES_FD: i32 = 6;
 const DRAFT_FD: i32 = 7;
 const PROJECTOR_FD: i32 = 8;
+/// From here on, one beside the other, and no more than there is room for.
+const REMOTE_FD: i32 = 9;
 /// From here on, one beside the other.
-const ADAPTERS_FD: i32 = 9;
+const ADAPTERS_FD: i32 = REMOTE_FD + MOST_REMOTE as i32;
+
+/// Streams to other boxes that a worker may have.
+pub const MOST_REMOTE: usize = 8;
 
 /// What a worker may read, and what it may write, if anything.
 #[derive(Debug)]
 pub struct WorkerFiles {
-    /// The model.
-    pub model: File,
+    /// The model; one that is there for a model of another box has none.
+    pub model: Option<File>,
     /// What is laid over its weights.
     pub adapters: Vec<File>,
     /// A smaller model that guesses what the model will say.
@@ -68,6 +73,8 @@ pub struct WorkerFiles {
     pub output: Option<File>,
     /// Where prefixes are kept that outlive the worker.
     pub prefixes: Option<File>,
+    /// Streams to workers of other boxes; of more than [`MOST_REMOTE`], those are left out.
+    pub remote: Vec<OwnedFd>,
 }
 
 /// Starts a worker with a socket to it and its open files, an almost empty environment, and nothing else.
@@ -77,11 +84,13 @@ pub struct WorkerFiles {
 /// If the process cannot be made.
 pub fn spawn(worker: &WorkerProgram, files: WorkerFiles) -> io::Result<Worker> {
     let (ours, theirs) = UnixStream::pair()?;
-    let mut given = vec![(OwnedFd::from(theirs), SOCKET_FD), (files.model.into(), MODEL_FD)];
+    let mut given = vec![(OwnedFd::from(theirs), SOCKET_FD)];
+    given.extend(files.model.map(|model| (model.into(), MODEL_FD)));
     given.extend(files.output.map(|output| (output.into(), OUTPUT_FD)));
     given.extend(files.prefixes.map(|prefixes| (prefixes.into(), PREFIXES_FD)));
     given.extend(files.draft.map(|draft| (draft.into(), DRAFT_FD)));
     given.extend(files.projector.map(|projector| (projector.into(), PROJECTOR_FD)));
+    given.extend(files.remote.into_iter().zip(REMOTE_FD..ADAPTERS_FD));
     given.extend((ADAPTERS_FD..).zip(files.adapters).map(|(number, adapter)| (adapter.into(), number)));
     // Above the target numbers, so that no dup2 overwrites another's source.
     let above = given.iter().map(|(_, number)| number + 1).max().unwrap_or(0);
@@ -169,13 +178,15 @@ fn moved_above(number: i32, descriptor: OwnedFd) -> io::Result<OwnedFd> {
 pub fn inherited() -> io::Result<(UnixStream, WorkerFiles)> {
     // SAFETY: called once, and what is open at these numbers was put there for this process by `spawn`.
     let take = |number| unsafe { born_with(number) };
-    let (socket, model) = (take(SOCKET_FD)?, take(MODEL_FD)?);
+    let socket = take(SOCKET_FD)?;
+    let model = take(MODEL_FD).ok().map(File::from);
     let output = take(OUTPUT_FD).ok().map(File::from);
     let prefixes = take(PREFIXES_FD).ok().map(File::from);
     let draft = take(DRAFT_FD).ok().map(File::from);
     let projector = take(PROJECTOR_FD).ok().map(File::from);
+    let remote = (REMOTE_FD..ADAPTERS_FD).map_while(|number| take(number).ok()).collect();
     let adapters = (ADAPTERS_FD..).map_while(|number| take(number).ok().map(File::from)).collect();
-    Ok((socket.into(), WorkerFiles { model: model.into(), adapters, draft, projector, output, prefixes }))
+    Ok((socket.into(), WorkerFiles { model, adapters, draft, projector, output, prefixes, remote }))
 }
 
 /// What this process was given at a number; an error if it was not. What the daemon itself has open is closed by exec.
@@ -285,12 +296,13 @@ mod tests {
         let script = format!("test -e /dev/fd/{MODEL_FD} && test ! -e /proc/self/fd/{left}");
         let shell = WorkerProgram { program: "/bin/sh".into(), args: vec!["-c".into(), script] };
         let files = WorkerFiles {
-            model: file(),
+            model: Some(file()),
             adapters: Vec::new(),
             draft: None,
             projector: None,
             output: None,
             prefixes: None,
+            remote: Vec::new(),
         };
         let ended = spawn(&shell, files).unwrap().child.wait().await.unwrap();
         assert!(ended.success() && left > MODEL_FD, "{ended} {left}");

@@ -82,6 +82,14 @@ pub enum GenerateError {
          check hob server logs for details"
     )]
     WorkerDied,
+    /// Another box had a part of the model, and is gone. No worker says it.
+    #[error(
+        "{lender}, which lent itself for a part of the model, is gone; the next request loads the model anew"
+    )]
+    LenderLost {
+        /// What that box is called here.
+        lender: String,
+    },
     /// The worker computed without an end, and was ended.
     #[error("the model stopped responding and was ended; the next request loads it anew")]
     WorkerStuck,

@@ -26,6 +26,8 @@ pub enum ToWorker {
     Load(LoadOptions),
     /// In place of `Load`: pack the model file that was inherited into the other one, and end.
     Quantize(Quantization),
+    /// In place of `Load`: compute for whoever is at the other end of the stream that was inherited, until it ends.
+    Lend(Lending),
     /// A part of a file that belongs to the request that follows under this number; whether it is the file's last part.
     Media(RequestId, Vec<u8>, bool),
     /// Begin an answer.
@@ -57,6 +59,8 @@ pub enum FromWorker {
     Loaded(ModelFacts),
     /// All of it is packed; the worker ends.
     Quantized,
+    /// Ready to compute for another box.
+    Lending,
     /// The model cannot be loaded, or packed; the worker ends.
     LoadFailed {
         /// What ggml said.
@@ -105,6 +109,18 @@ pub struct LoadOptions {
     pub mmap: bool,
     /// The Modelfile's TEMPLATE as it was written; only the worker reads it.
     pub template: Option<String>,
+    /// How many of the last layers are on other boxes, one number for each stream to one that the worker was born with, in
+    /// their order. What makes the logits counts as the last layer.
+    pub remote: Vec<u32>,
+}
+
+/// How a worker lends this box.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lending {
+    /// Compute threads; `None` is one for each core.
+    pub threads: Option<u32>,
+    /// Bytes that it may take for it.
+    pub bytes: u64,
 }
 
 /// Where prefixes go that leave the KV cache.

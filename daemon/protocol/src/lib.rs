@@ -19,7 +19,9 @@ pub use conversation::{Message, Role, Think, ThinkLevel, Tool, ToolCall, ToolCho
 pub use embed::{Embed, Embedded, Inputs, Purpose, WIDEST_VECTOR};
 pub use error::{Ability, GenerateError};
 pub use event::{CallName, CallPart, Done, Event, FinishReason, Logprob, PromptRead, Said, TokenLogprob};
-pub use frame::{CacheOptions, FrameError, FromWorker, LoadOptions, ModelFacts, RequestId, Secret, ToWorker};
+pub use frame::{
+    CacheOptions, FrameError, FromWorker, Lending, LoadOptions, ModelFacts, RequestId, Secret, ToWorker,
+};
 pub use options::{InvalidOption, OptionPatch, Options};
 pub use priority::{Priority, UnknownPriority};
 pub use quantization::{InvalidQuantization, Quantization};

@@ -50,6 +50,9 @@ pub enum RegistryError {
     /// A challenge or a header that cannot be read.
     #[error("the registry sent a {0} that makes no sense")]
     Malformed(&'static str),
+    /// A box that was asked to lend itself does not: in its words.
+    #[error("{0}")]
+    Lender(String),
     /// The registry refused.
     #[error("the registry answered {status}{detail}")]
     Refused {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
-use reqwest::{Client, Proxy, Url};
+use reqwest::{Client, ClientBuilder, Proxy, Url};
 
 use crate::peer::Seen;
 use crate::{Config, RegistryError};
@@ -14,6 +14,9 @@ const CONNECT: Duration = Duration::from_secs(15);
 
 /// On a local network nothing is far.
 const PEER_CONNECT: Duration = Duration::from_secs(3);
+
+/// A box that said nothing for so long is asked whether it is there.
+const GONE: Duration = Duration::from_secs(15);
 
 /// Silence after which a connection is given up.
 const STALL: Duration = Duration::from_secs(30);
@@ -52,15 +55,32 @@ pub(crate) fn client(config: &Config, silence: Silence) -> Result<Client, Regist
     Ok(builder.dns_resolver(Arc::new(hosts)).build()?)
 }
 
+/// Of one paired box.
+#[derive(Clone, Debug)]
+pub(crate) struct PeerClients {
+    pub(crate) usual: Client,
+    /// For requests whose connection becomes something else, as HTTP/2's do not. It notices when the other end is gone.
+    pub(crate) alone: Client,
+}
+
 /// For one paired box.
+pub(crate) fn peer_clients(
+    tls: &rustls::ClientConfig,
+    resolver: &Seen,
+) -> Result<PeerClients, RegistryError> {
+    let alone = peer_client(tls, resolver).http1_only().pool_max_idle_per_host(0);
+    let alone = alone.tcp_keepalive(GONE).tcp_keepalive_interval(GONE / 3).tcp_keepalive_retries(3);
+    Ok(PeerClients { usual: peer_client(tls, resolver).build()?, alone: alone.build()? })
+}
+
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
-pub(crate) fn peer_client(tls: rustls::ClientConfig, resolver: Seen) -> Result<Client, RegistryError> {
-    let builder = Client::builder()
-        .tls_backend_preconfigured(tls)
+fn peer_client(tls: &rustls::ClientConfig, resolver: &Seen) -> ClientBuilder {
+    Client::builder()
+        .tls_backend_preconfigured(tls.clone())
         .https_only(true)
         .redirect(Policy::none())
         .referer(false)
         .connect_timeout(PEER_CONNECT)
-        .no_proxy();
-    Ok(builder.dns_resolver(Arc::new(resolver)).build()?)
+        .no_proxy()
+        .dns_resolver(Arc::new(resolver.clone()))
 }

@@ -22,6 +22,7 @@ mod reads;
 mod retry;
 mod session;
 mod suppliers;
+pub mod tunnel;
 
 pub use auth::Credential;
 pub use error::RegistryError;

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,7 +14,7 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, Url};
 
 use crate::RegistryError;
-use crate::http;
+use crate::http::{self, PeerClients};
 
 /// Where a box was seen last, by its ID; nowhere, if it was not.
 pub type Whereabouts = Arc<dyn Fn(&DeviceId) -> Vec<SocketAddr> + Send + Sync>;
@@ -24,7 +25,7 @@ pub struct Neighbourhood {
     peers: Peers,
     whereabouts: Whereabouts,
     /// Each keeps its connections.
-    clients: Arc<Mutex<HashMap<DeviceId, (Address, Client)>>>,
+    clients: Arc<Mutex<HashMap<DeviceId, (Address, PeerClients)>>>,
 }
 
 impl fmt::Debug for Neighbourhood {
@@ -38,7 +39,8 @@ impl fmt::Debug for Neighbourhood {
 pub struct Peer {
     paired: Paired,
     base: Url,
-    client: Client,
+    clients: PeerClients,
+    seen: Seen,
 }
 
 impl Neighbourhood {
@@ -67,9 +69,10 @@ impl Neighbourhood {
     /// # Errors
     /// If its root is damaged.
     pub fn newcomer(&self, paired: Paired) -> Result<Peer, RegistryError> {
-        let client = client(&paired, Arc::new(|_| Vec::new()))?;
+        let seen = resolver(&paired, Arc::new(|_| Vec::new()));
+        let clients = made(&paired, &seen)?;
         let base = base(&paired, paired.address().port())?;
-        Ok(Peer { paired: paired.with_key(None), base, client })
+        Ok(Peer { paired: paired.with_key(None), base, clients, seen })
     }
 
     fn peer(&self, paired: Paired) -> Result<Peer, RegistryError> {
@@ -78,16 +81,17 @@ impl Neighbourhood {
         let port = seen.first().map_or(paired.address().port(), SocketAddr::port);
         let base = base(&paired, port)?;
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let client = match clients.get(&id) {
+        let resolver = resolver(&paired, Arc::clone(&self.whereabouts));
+        let clients = match clients.get(&id) {
             // One that was paired again may be elsewhere by now.
-            Some((address, client)) if address == paired.address() => client.clone(),
+            Some((address, clients)) if address == paired.address() => clients.clone(),
             _ => {
-                let client = client(&paired, Arc::clone(&self.whereabouts))?;
-                clients.insert(id, (paired.address().clone(), client.clone()));
-                client
+                let made = made(&paired, &resolver)?;
+                clients.insert(id, (paired.address().clone(), made.clone()));
+                made
             }
         };
-        Ok(Peer { paired, base, client })
+        Ok(Peer { paired, base, clients, seen: resolver })
     }
 }
 
@@ -97,9 +101,13 @@ fn base(paired: &Paired, port: u16) -> Result<Url, RegistryError> {
     base.map_err(|_| RegistryError::Malformed("address"))
 }
 
-fn client(paired: &Paired, whereabouts: Whereabouts) -> Result<Client, RegistryError> {
+fn resolver(paired: &Paired, whereabouts: Whereabouts) -> Seen {
+    Seen { id: paired.id(), host: paired.address().host(), whereabouts }
+}
+
+fn made(paired: &Paired, resolver: &Seen) -> Result<PeerClients, RegistryError> {
     let config = trusting(paired.root()).map_err(|_| RegistryError::Malformed("root"))?;
-    http::peer_client(config, Seen { id: paired.id(), host: paired.address().host(), whereabouts })
+    http::peer_clients(&config, resolver)
 }
 
 impl Peer {
@@ -123,8 +131,29 @@ impl Peer {
     /// # Errors
     /// If that is no path.
     pub fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, RegistryError> {
+        self.request_by(&self.clients.usual, method, path)
+    }
+
+    /// The same on a connection of its own, in HTTP/1.1.
+    pub(crate) fn request_alone(&self, method: Method, path: &str) -> Result<RequestBuilder, RegistryError> {
+        self.request_by(&self.clients.alone, method, path)
+    }
+
+    /// Where it is by now.
+    pub(crate) async fn place(&self) -> io::Result<SocketAddr> {
+        let port = self.base.port_or_known_default().unwrap_or_default();
+        let found = self.seen.find().await?.into_iter().next();
+        found.map(|found| SocketAddr::new(found.ip(), port)).ok_or(io::ErrorKind::NotFound.into())
+    }
+
+    fn request_by(
+        &self,
+        client: &Client,
+        method: Method,
+        path: &str,
+    ) -> Result<RequestBuilder, RegistryError> {
         let url = self.base.join(path).ok().filter(|url| url.origin() == self.base.origin());
-        let mut request = self.client.request(method, url.ok_or(RegistryError::Malformed("path"))?);
+        let mut request = client.request(method, url.ok_or(RegistryError::Malformed("path"))?);
         if let Some(key) = self.paired.key() {
             let bearer = HeaderValue::try_from(format!("Bearer {}", key.expose()));
             let mut bearer = bearer.map_err(|_| RegistryError::Malformed("key"))?;
@@ -136,24 +165,33 @@ impl Peer {
 }
 
 /// Where a peer is: where it was seen, else where it was when it was paired.
+#[derive(Clone)]
 pub(crate) struct Seen {
     id: DeviceId,
     host: String,
     whereabouts: Whereabouts,
 }
 
+impl Seen {
+    async fn find(&self) -> io::Result<Vec<SocketAddr>> {
+        let seen = (self.whereabouts)(&self.id);
+        if seen.is_empty() {
+            return Ok(tokio::net::lookup_host((self.host.as_str(), 0)).await?.collect());
+        }
+        // The port is the address's.
+        Ok(seen.into_iter().map(|socket| SocketAddr::new(socket.ip(), 0)).collect())
+    }
+}
+
+impl fmt::Debug for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Seen").field(&self.host).finish()
+    }
+}
+
 impl Resolve for Seen {
     fn resolve(&self, _name: Name) -> Resolving {
-        let seen = (self.whereabouts)(&self.id);
-        let host = self.host.clone();
-        Box::pin(async move {
-            let found: Vec<SocketAddr> = if seen.is_empty() {
-                tokio::net::lookup_host((host.as_str(), 0)).await?.collect()
-            } else {
-                // The port is the address's.
-                seen.into_iter().map(|socket| SocketAddr::new(socket.ip(), 0)).collect()
-            };
-            Ok(Box::new(found.into_iter()) as Addrs)
-        })
+        let seen = self.clone();
+        Box::pin(async move { Ok(Box::new(seen.find().await?.into_iter()) as Addrs) })
     }
 }

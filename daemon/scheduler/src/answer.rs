@@ -74,7 +74,9 @@ impl Answer {
             let last = match event {
                 Event::Said(said) if said.is_empty() => continue,
                 Event::Said(said) => return Some(Event::Said(said)),
-                Event::Failed(GenerateError::WorkerDied) if self.may_resume() && self.resume().await => {
+                Event::Failed(GenerateError::WorkerDied | GenerateError::LenderLost { .. })
+                    if self.may_resume() && self.resume().await =>
+                {
                     continue;
                 }
                 Event::Done(done) if !self.resumed.is_empty() => Event::Done(self.as_a_whole(done)),

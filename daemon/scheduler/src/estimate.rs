@@ -1,8 +1,12 @@
 //! How much memory a model takes, from its header and from how it is loaded. Pure. An upper bound by a little: what a
 //! worker then reports takes its place.
 
+use std::collections::HashMap;
+
 use protocol::{CACHE_BLOCK, CacheType, CacheTypes, LoadOptions, Purpose};
 use store::gguf::{Header, Pooling, Value};
+
+use crate::spread::Logits;
 
 /// What of a model decides how much memory it takes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +33,16 @@ pub struct Shape {
     pub looks_ahead: bool,
     /// A vector is that of the last token; else an input is computed as a whole.
     pub pools_last: bool,
+    /// How many blocks it has, the bytes of all of them, and of the largest.
+    pub blocks: u64,
+    /// See above.
+    pub blocks_bytes: u64,
+    /// See above.
+    pub largest_block_bytes: u64,
+    /// Bytes of what makes the logits, and of these, those that are not read for anything else.
+    pub output_bytes: u64,
+    /// See above.
+    pub own_output_bytes: u64,
     /// Of a smaller model beside it, which guesses what it will say.
     pub draft: Option<Box<Self>>,
 }
@@ -72,6 +86,8 @@ impl Shape {
         let key = |name: &str| model.of_architecture(name).unwrap_or(0);
         let blocks = Blocks::of(model);
         let (k_numbers_per_token, v_numbers_per_token) = blocks.cache_numbers();
+        let (blocks_bytes, largest_block_bytes) = blocks.weights();
+        let (output_bytes, own_output_bytes) = output(model);
         let adapters_bytes: u64 = adapters.iter().map(Header::tensor_bytes).sum();
         Self {
             weights_bytes: model.tensor_bytes().saturating_add(adapters_bytes),
@@ -85,6 +101,11 @@ impl Shape {
             vocabulary: vocabulary(model),
             looks_ahead: !model.is_causal(),
             pools_last: model.is_causal() && matches!(model.pooling(), Pooling::Last | Pooling::Rank),
+            blocks: blocks.count,
+            blocks_bytes,
+            largest_block_bytes,
+            output_bytes,
+            own_output_bytes,
             draft: None,
         }
     }
@@ -132,11 +153,8 @@ impl Shape {
         let masks = self.masks.saturating_mul(total_tokens).saturating_mul(step_tokens * MASK_BYTES);
         let logits = self.vocabulary * NUMBER_BYTES;
         let own = Estimate {
-            weights_bytes: self.weights_bytes,
-            cache_bytes: self
-                .cache_bytes_per_token(options.cache_types)
-                .saturating_mul(total_tokens)
-                .saturating_add(self.state_bytes_per_sequence.saturating_mul(sequences)),
+            weights_bytes: self.weights_bytes.saturating_sub(self.weights_elsewhere(options)),
+            cache_bytes: self.of_blocks_here(self.cache_bytes(options), options),
             compute_bytes: masks
                 .saturating_add(step_tokens * self.numbers_per_token * NUMBER_BYTES)
                 .saturating_add(logits * (GUESSED_TOKENS + sequences)),
@@ -149,6 +167,34 @@ impl Shape {
         let plain = || LoadOptions { cache_types: CacheTypes::default(), ..options.clone() };
         let draft = self.draft.as_ref().map(|draft| draft.estimate(&plain()));
         draft.map_or(own, |draft| own.with_draft(&draft))
+    }
+
+    /// Of all blocks and sequences.
+    fn cache_bytes(&self, options: &LoadOptions) -> u64 {
+        let sequences = u64::from(options.sequences);
+        let context = u64::from(self.capped(options.context_tokens));
+        let total_tokens = context.saturating_mul(sequences).next_multiple_of(CONTEXT_STEP);
+        let states = self.state_bytes_per_sequence.saturating_mul(sequences);
+        self.cache_bytes_per_token(options.cache_types).saturating_mul(total_tokens).saturating_add(states)
+    }
+
+    /// What other boxes have of the weights; what makes the logits is there as well.
+    fn weights_elsewhere(&self, options: &LoadOptions) -> u64 {
+        let blocks = self.blocks_elsewhere(options);
+        let output = if blocks > 0 { self.own_output_bytes } else { 0 };
+        // All alike, and so too much by a little or too little by one; what is measured then takes its place.
+        (self.blocks_bytes / self.blocks.max(1)).saturating_mul(blocks).saturating_add(output)
+    }
+
+    /// What makes the logits counts as a layer, and is none of the blocks.
+    fn blocks_elsewhere(&self, options: &LoadOptions) -> u64 {
+        let layers: u64 = options.remote.iter().copied().map(u64::from).sum();
+        layers.saturating_sub(1).min(self.blocks)
+    }
+
+    fn of_blocks_here(&self, bytes: u64, options: &LoadOptions) -> u64 {
+        let elsewhere = self.blocks_elsewhere(options);
+        bytes.saturating_sub(bytes / self.blocks.max(1) * elsewhere)
     }
 
     /// In what a worker keeps K and V that was asked for these.
@@ -193,6 +239,29 @@ impl Estimate {
     }
 }
 
+/// What so many layers of a model take on a box that lends itself for them, at the most.
+pub(crate) fn of_part(shape: &Shape, options: &LoadOptions, layers: u32, logits: Logits) -> u64 {
+    let whole = shape.estimate(&LoadOptions { remote: Vec::new(), ..options.clone() });
+    let (blocks, output) = match logits {
+        Logits::Made => (u64::from(layers).saturating_sub(1), shape.output_bytes),
+        Logits::MadeElsewhere => (u64::from(layers), 0),
+    };
+    let cache = shape.cache_bytes(options).div_ceil(shape.blocks.max(1)).saturating_mul(blocks);
+    let weights = shape.largest_block_bytes.saturating_mul(blocks).saturating_add(output);
+    // A tensor that arrives is there twice, as a message and as itself.
+    let arriving = output.max(shape.largest_block_bytes);
+    [weights, cache, whole.compute_bytes, arriving, PROCESS_BYTES].into_iter().fold(0, u64::saturating_add)
+}
+
+/// Bytes of what makes the logits, and of those that are there for nothing else: a model may use its vocabulary for it.
+fn output(model: &Header) -> (u64, u64) {
+    let bytes = |name: &str| model.tensors.iter().find(|it| it.name == name).map(|tensor| tensor.bytes);
+    match bytes("output.weight") {
+        Some(own) => (own, own),
+        None => (bytes("token_embd.weight").unwrap_or(0), 0),
+    }
+}
+
 /// The blocks of a model: which look back by K and V, and which keep a state.
 struct Blocks<'a> {
     model: &'a Header,
@@ -205,6 +274,20 @@ impl<'a> Blocks<'a> {
     fn of(model: &'a Header) -> Self {
         let count = model.of_architecture("block_count").unwrap_or(0);
         Self { model, count, state: state(model) }
+    }
+
+    /// Bytes of all, and of the largest.
+    fn weights(&self) -> (u64, u64) {
+        let mut blocks = HashMap::<&str, u64>::new();
+        for tensor in &self.model.tensors {
+            if let Some((number, _)) = tensor.name.strip_prefix("blk.").and_then(|rest| rest.split_once('.'))
+            {
+                let bytes = blocks.entry(number).or_default();
+                *bytes = bytes.saturating_add(tensor.bytes);
+            }
+        }
+        let total = blocks.values().copied().fold(0, u64::saturating_add);
+        (total, blocks.values().copied().max().unwrap_or(0))
     }
 
     fn key(&self, name: &str) -> u64 {
@@ -339,6 +422,7 @@ mod tests {
         gpu_blocks: None,
         mmap: true,
         template: None,
+        remote: Vec::new(),
     };
 
     #[expect(clippy::disallowed_methods, reason = "tests find the model cache as the scripts do")]

@@ -13,11 +13,14 @@ mod estimate;
 mod fit;
 mod health;
 mod keep_alive;
+mod lend;
+mod lenders;
 mod link;
 mod plan;
 mod prefixes;
 mod quantize;
 mod run;
+mod spread;
 mod table;
 mod worker;
 mod world;
@@ -30,10 +33,13 @@ pub use error::{AskError, ScheduleError};
 pub use estimate::{Estimate, Shape};
 pub use fit::{Fit, Outcome};
 pub use keep_alive::{InvalidKeepAlive, KeepAlive};
+pub use lend::{LendError, Loan};
+pub use lenders::{Borrowed, Later, Lenders, Offer};
 pub use platform::process::WorkerProgram;
 pub use run::Scheduler;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use protocol::{LoadOptions, Purpose};
@@ -60,6 +66,8 @@ pub struct Config {
     pub cache_bytes: u64,
     /// The folder and the bytes for prefixes that outlive workers, if they are to be kept.
     pub cache_disk: Option<(PathBuf, u64)>,
+    /// Boxes that have a part of a model that does not fit here, if any are to.
+    pub lenders: Option<Arc<dyn Lenders>>,
 }
 
 /// A model that a request wants in memory, and how.

@@ -210,7 +210,8 @@ impl Link {
             FromWorker::Loading(_)
             | FromWorker::Loaded(_)
             | FromWorker::LoadFailed { .. }
-            | FromWorker::Quantized => return false,
+            | FromWorker::Quantized
+            | FromWorker::Lending => return false,
         }
         true
     }
@@ -285,6 +286,7 @@ impl Link {
             ToWorker::Embed(request, _) => self.fail(*request, GenerateError::InputTooLong),
             ToWorker::Load(_)
             | ToWorker::Quantize(_)
+            | ToWorker::Lend(_)
             | ToWorker::Media(..)
             | ToWorker::Hold(_)
             | ToWorker::Release(_)

@@ -22,12 +22,13 @@ impl Scheduler {
     ) -> Result<(), ScheduleError> {
         let failed = |reason| ScheduleError::Quantize { reason };
         let files = WorkerFiles {
-            model,
+            model: Some(model),
             adapters: Vec::new(),
             draft: None,
             projector: None,
             output: Some(output),
             prefixes: None,
+            remote: Vec::new(),
         };
         let connection = (self.shared.world.spawn)(files)
             .map_err(|error| failed(format!("a worker cannot be started: {error}")))?;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use platform::process::WorkerFiles;
-use protocol::{CacheOptions, Generate, LoadOptions, Purpose};
+use protocol::{CacheOptions, Generate, GenerateError, LoadOptions, Purpose};
 use store::ModelName;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 pub(crate) use self::turn::Turn;
 use self::turn::Waiting;
 use crate::health::Verdict;
+use crate::lenders::Part;
 use crate::link::Link;
 use crate::plan::{Place, Refusal, Room, Size, Step, longest_context, next_step_beside};
 use crate::prefixes::PrefixFiles;
@@ -43,9 +44,9 @@ pub(crate) struct Shared {
     /// Who reads a header. One at a time: a thousand requests that come at once for one model need it once.
     reading: tokio::sync::Mutex<()>,
     /// Something in the table changed.
-    changed: Notify,
-    tasks: TaskTracker,
-    closing: CancellationToken,
+    pub(crate) changed: Notify,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) closing: CancellationToken,
 }
 
 /// A right to use a loaded model. It stays in memory while one is held.
@@ -64,6 +65,8 @@ struct Visit {
     /// Where the load that it waits for leaves the reason why it failed.
     loading: Option<Arc<OnceLock<String>>>,
     waiting: Option<Waiting>,
+    /// What of it is to be on other boxes.
+    parts: Arc<[Part]>,
 }
 
 /// What one look at the table brought.
@@ -162,7 +165,7 @@ impl Scheduler {
         let started = Instant::now();
         self.shared.rested(&load).await?;
         load.options.cache = self.shared.cache_of(&load);
-        let mut visit = Visit { load: Arc::new(load), turn, shape: None, loading: None, waiting: None };
+        let mut visit = Visit::of(load, turn);
         loop {
             let mut changed = std::pin::pin!(self.shared.changed.notified());
             // From here on no change is missed, whatever happens before the await below.
@@ -174,7 +177,11 @@ impl Scheduler {
                 let model = Box::new(visit.load.name.clone());
                 return Err(ScheduleError::LoadFailed { model, reason: reason.clone() });
             }
-            match self.shared.look(&mut visit)? {
+            let looked = match self.shared.look(&mut visit) {
+                Err(ScheduleError::TooBig { .. }) if self.shared.spread(&mut visit).await => continue,
+                looked => looked?,
+            };
+            match looked {
                 Look::Leased(lease) => {
                     // A model that was there all along cost nothing.
                     let waited = if visit.loading.is_some() { started.elapsed() } else { Duration::ZERO };
@@ -216,12 +223,9 @@ impl Shared {
             match next_step_beside(place, &table.sizes(&visit.load, &shape), &room, reserved_bytes) {
                 Step::Replace => visit.replace(&mut table),
                 Step::Evict(index) => {
-                    tracing::info!(model = %names[index], "model unloaded to make room");
-                    table.remove(&names[index]);
+                    table.evict(names.get(index), "to make room");
                 }
-                Step::Load(size) => {
-                    visit.loading = Some(self.begin_load(&mut table, &visit.load, size, shape)?)
-                }
+                Step::Load(size) => visit.loading = Some(self.begin_load(&mut table, visit, size, shape)?),
                 Step::Use | Step::Wait => {
                     visit.note_load(&table);
                     return Ok(Look::Nothing);
@@ -281,10 +285,11 @@ impl Shared {
     fn begin_load(
         self: &Arc<Self>,
         table: &mut Table,
-        load: &Arc<Load>,
+        visit: &Visit,
         size: Size,
         shape: Arc<Shape>,
     ) -> Result<Arc<OnceLock<String>>, ScheduleError> {
+        let Visit { load, parts, .. } = visit;
         let files = world::open(load)?;
         if !size.whole || size.sequences < load.options.sequences {
             let (context, slots) = (size.context_tokens, size.sequences);
@@ -293,10 +298,11 @@ impl Shared {
         let failure = Arc::new(OnceLock::new());
         let id = table.enter(load, size, &failure);
         let (shared, load, failed) = (Arc::clone(self), Arc::clone(load), Arc::clone(&failure));
+        let parts = Arc::clone(parts);
         self.tasks.spawn(async move {
             let closing = shared.closing.clone();
             let outcome = tokio::select! {
-                outcome = shared.serve(id, &load, &shape, files) => outcome,
+                outcome = shared.serve(id, &load, (&shape, &parts), files) => outcome,
                 () = closing.cancelled() => Err("hob is shutting down".to_owned().into()),
             };
             if let Err(Failure { reason, crashed }) = outcome {
@@ -318,12 +324,13 @@ impl Shared {
         self: &Arc<Self>,
         id: u64,
         load: &Arc<Load>,
-        shape: &Shape,
+        (shape, parts): (&Shape, &[Part]),
         mut files: WorkerFiles,
     ) -> Result<(), Failure> {
         let begun = Instant::now();
         let gone = || "hob is shutting down".to_owned();
         let cache = self.prefixes_of(load, &mut files);
+        let lost = self.borrow(parts, &mut files).await?;
         let connection =
             (self.world.spawn)(files).map_err(|error| format!("a worker cannot be started: {error}"))?;
         let options = {
@@ -334,7 +341,11 @@ impl Shared {
             LoadOptions { cache, cache_types: shape.kept(options.cache_types), ..options }
         };
         let later_bytes = shape.estimate(&options).compute_bytes.saturating_add(options.cache.bytes);
-        let (serving, facts) = worker::load(connection, options, self.config.load_timeout).await?;
+        let loaded = worker::load(connection, options, self.config.load_timeout).await;
+        let (serving, facts) = loaded.map_err(|failure| match lost.one() {
+            Some(lender) => GenerateError::LenderLost { lender }.to_string().into(),
+            None => failure,
+        })?;
         tracing::info!(model = %load.name, context = facts.context_tokens, elapsed = ?begun.elapsed(), "model loaded");
         {
             let mut table = self.table();
@@ -361,7 +372,7 @@ impl Shared {
             }
         };
         // To its end even when the daemon is closing: the scheduler stops it by its link, and it reaps its process.
-        let serving = self.tasks.spawn(serving.run(self.config.stuck_after, note));
+        let serving = self.tasks.spawn(serving.run(self.config.stuck_after, lost, note));
         serving.await.map_err(|error| error.to_string().into())
     }
 
@@ -378,7 +389,8 @@ impl Shared {
     fn prefixes_of(&self, load: &Load, files: &mut WorkerFiles) -> CacheOptions {
         let mut cache = load.options.cache.clone();
         let generates = load.options.purpose == Purpose::Generate;
-        let Some(prefixes) = self.prefixes.as_ref().filter(|_| generates) else { return cache };
+        let here = load.options.remote.is_empty();
+        let Some(prefixes) = self.prefixes.as_ref().filter(|_| generates && here) else { return cache };
         let parts = std::iter::once(&load.weights).chain(&load.adapters);
         match prefixes.of_model(parts.map(PathBuf::as_path)) {
             Ok((file, bytes)) => {
@@ -414,8 +426,7 @@ impl Shared {
         loop {
             let (room, names) = self.room(table, None);
             let Some(index) = room.excess() else { return };
-            tracing::info!(model = %names[index], "model unloaded, as another took more than was thought");
-            table.remove(&names[index]);
+            table.evict(names.get(index), "as another took more than was thought");
         }
     }
 
@@ -457,6 +468,11 @@ impl Shared {
 }
 
 impl Visit {
+    fn of(load: Load, turn: Turn) -> Self {
+        let load = Arc::new(load);
+        Self { load, turn, shape: None, loading: None, waiting: None, parts: Arc::default() }
+    }
+
     /// Unloads what is in the model's place. What was said about how long it stays, still holds.
     fn replace(&mut self, table: &mut Table) {
         let kept = table.models.get(&self.load.name).and_then(|entry| entry.keep_alive);
@@ -507,9 +523,12 @@ impl Drop for Lease {
 /// How long a model that was just loaded stays at least, for the requests that wait for it.
 const GRACE: Duration = Duration::from_secs(10);
 
+mod elsewhere;
 mod turn;
 
 #[cfg(test)]
 mod random;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::a_load;

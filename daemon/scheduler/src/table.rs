@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use protocol::{LoadOptions, ModelFacts};
 use store::{Digest, ModelName};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::health::Health;
 use crate::link::Link;
@@ -26,6 +27,15 @@ pub(crate) struct Table {
     measured: HashMap<(Digest, LoadOptions), u64>,
     next_id: u64,
     pub(crate) health: Health,
+    /// What another box has of this one.
+    pub(crate) lent: Option<Lent>,
+}
+
+/// What another box has of this one, until its worker is no more.
+pub(crate) struct Lent {
+    id: u64,
+    taken: Taken,
+    stop: CancellationToken,
 }
 
 pub(crate) struct Entry {
@@ -118,7 +128,8 @@ impl Table {
         }
     }
 
-    /// What there is beside one model, and the names of what there is, in the same order; what leaves has none.
+    /// What there is beside one model, and the names of what there is, in the same order; what leaves has none, nor has what is
+    /// lent, which is idle, as it goes before any model here is refused its room, and comes last of those.
     pub(crate) fn beside(&self, name: Option<&ModelName>) -> (Vec<Standing>, Vec<ModelName>) {
         let mut others: Vec<&Entry> =
             self.models.values().filter(|entry| Some(&entry.load.name) != name).collect();
@@ -126,7 +137,14 @@ impl Table {
         let standing =
             others.iter().map(|entry| Standing { bytes: entry.taken.bytes, hold: self.hold(entry) });
         let leaving = self.leaving.values().map(|taken| Standing { bytes: taken.bytes, hold: Hold::Leaving });
-        (standing.chain(leaving).collect(), others.iter().map(|entry| entry.load.name.clone()).collect())
+        let lent = self.lent.iter().map(|lent| Standing {
+            bytes: lent.taken.bytes,
+            hold: if lent.stop.is_cancelled() { Hold::Leaving } else { Hold::Idle },
+        });
+        (
+            standing.chain(leaving).chain(lent).collect(),
+            others.iter().map(|entry| entry.load.name.clone()).collect(),
+        )
     }
 
     fn hold(&self, entry: &Entry) -> Hold {
@@ -174,7 +192,8 @@ impl Table {
     /// Our workers' processes.
     pub(crate) fn processes(&self) -> Vec<u32> {
         let loaded = self.models.values().map(|entry| entry.taken);
-        loaded.chain(self.leaving.values().copied()).filter_map(|taken| taken.process).collect()
+        let lent = self.lent.iter().map(|lent| lent.taken);
+        loaded.chain(self.leaving.values().copied()).chain(lent).filter_map(|taken| taken.process).collect()
     }
 
     pub(crate) fn shape(&self, digest: &Digest) -> Option<Arc<Shape>> {
@@ -200,7 +219,7 @@ impl Table {
     }
 
     /// What was measured, else what is estimated.
-    fn bytes(&self, load: &Load, shape: &Shape, options: &LoadOptions) -> u64 {
+    pub(crate) fn bytes(&self, load: &Load, shape: &Shape, options: &LoadOptions) -> u64 {
         let estimated = || shape.estimate(options).total_bytes();
         self.measured(load, options).unwrap_or_else(estimated)
     }
@@ -225,6 +244,40 @@ impl Table {
     /// When the next idle model goes.
     pub(crate) fn next_expiry(&self) -> Option<Instant> {
         self.models.values().filter(|entry| entry.is_idle()).filter_map(|entry| entry.expires).min()
+    }
+
+    /// Enters that so much is lent; its number.
+    pub(crate) fn lend(&mut self, bytes: u64, stop: CancellationToken) -> u64 {
+        let id = self.next();
+        self.lent = Some(Lent { id, taken: Taken { bytes, process: None }, stop });
+        id
+    }
+
+    /// The process that computes for whoever borrows.
+    pub(crate) fn lent_to(&mut self, id: u64, process: Option<u32>) {
+        if let Some(lent) = self.lent.as_mut().filter(|lent| lent.id == id) {
+            lent.taken.process = process;
+        }
+    }
+
+    /// What was lent is no more.
+    pub(crate) fn returned(&mut self, id: u64) {
+        self.lent.take_if(|lent| lent.id == id);
+    }
+
+    /// Takes out what is idle, by its place in [`Table::beside`]: a model, or what is lent.
+    pub(crate) fn evict(&mut self, name: Option<&ModelName>, why: &str) {
+        match (name, &self.lent) {
+            (Some(name), _) => {
+                tracing::info!(model = %name, "model unloaded {why}");
+                self.remove(name);
+            }
+            (None, Some(lent)) => {
+                tracing::info!("what was lent to another box is taken back {why}");
+                lent.stop.cancel();
+            }
+            (None, None) => {}
+        }
     }
 
     /// Takes a model out; what it takes is free once its process ended, see [`Table::ended`].

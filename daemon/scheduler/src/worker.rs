@@ -9,13 +9,14 @@ use platform::process::WorkerFiles;
 use protocol::{
     FrameError, FromWorker, GenerateError, LoadOptions, ModelFacts, Quantization, ToWorker, frame,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::process::Child;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
+use crate::lenders::Lost;
 use crate::link::Link;
 
 /// A worker that was started: a socket, and the process at its other end. Tests have none.
@@ -106,6 +107,51 @@ pub(crate) async fn quantize(
     }
 }
 
+/// A worker that computes for another box.
+pub(crate) struct Lender {
+    /// Nothing more is said on it: its end is that of the process.
+    socket: UnixStream,
+    process: Option<Child>,
+}
+
+/// Has the worker lend this box, and waits until it does.
+pub(crate) async fn lend(
+    connection: Connection,
+    lending: &ToWorker,
+    patience: Duration,
+) -> Result<Lender, String> {
+    let gone = |error: io::Error| format!("the worker's socket failed: {error}");
+    connection.socket.set_nonblocking(true).map_err(gone)?;
+    let mut socket = BufReader::new(UnixStream::from_std(connection.socket).map_err(gone)?);
+    let lending = frame::encode(lending).map_err(|error| error.to_string())?;
+    socket.write_all(&lending).await.map_err(gone)?;
+    let news = tokio::time::timeout(patience, read(&mut socket)).await;
+    match news.map_err(|_| format!("the worker said nothing for {patience:?}"))? {
+        Ok(Some(FromWorker::Lending)) => {
+            Ok(Lender { socket: socket.into_inner(), process: connection.process })
+        }
+        Ok(Some(FromWorker::LoadFailed { reason })) => Err(reason),
+        Ok(Some(_)) => Err("the worker answered something else".into()),
+        Ok(None) | Err(_) => Err(last_words(connection.process).await),
+    }
+}
+
+impl Lender {
+    /// Comes when it has nobody to compute for any more, or died over it.
+    pub(crate) async fn ended(&mut self) {
+        // It says no more: whatever comes is its end.
+        let _end = self.socket.read_u8().await;
+    }
+
+    /// Ends it, and waits until it has.
+    pub(crate) async fn kill(self) {
+        if let Some(mut process) = self.process {
+            // Already dead is as good.
+            let _killed = process.kill().await;
+        }
+    }
+}
+
 async fn last_words(process: Option<Child>) -> String {
     let Some(mut process) = process else { return "the worker hung up".into() };
     match tokio::time::timeout(Duration::from_secs(5), process.wait()).await {
@@ -120,7 +166,7 @@ const FAREWELL: Duration = Duration::from_secs(3);
 impl Serving {
     /// Carries frames both ways until the worker ends or is stopped. Then `note` is told how, and what still waits is
     /// failed, in this order: whoever asks again finds it noted.
-    pub(crate) async fn run(mut self, stuck_after: Duration, note: impl FnOnce(&Ended)) {
+    pub(crate) async fn run(mut self, stuck_after: Duration, lost: Lost, note: impl FnOnce(&Ended)) {
         let mut ended = self.carry(stuck_after).await;
         let Self { link, reader, writer, mut process, .. } = self;
         drop((reader, writer));
@@ -129,10 +175,14 @@ impl Serving {
         {
             *how = format!("its process ended: {status}");
         }
+        if let (Ended::Died(_), Some(lender)) = (&ended, lost.one()) {
+            ended = Ended::Lost { lender };
+        }
         note(&ended);
-        link.fail_all(match ended {
-            Ended::Stuck => &GenerateError::WorkerStuck,
-            Ended::Died(_) | Ended::Stopped => &GenerateError::WorkerDied,
+        link.fail_all(&match &ended {
+            Ended::Stuck => GenerateError::WorkerStuck,
+            Ended::Lost { lender } => GenerateError::LenderLost { lender: lender.clone() },
+            Ended::Died(_) | Ended::Stopped => GenerateError::WorkerDied,
         });
         if ended == Ended::Stopped {
             farewell(&mut process).await;
@@ -194,13 +244,15 @@ pub(crate) enum Ended {
     Died(String),
     /// It had to be killed.
     Stuck,
+    /// A box that had a part of its model is gone, without which it cannot be.
+    Lost { lender: String },
 }
 
 impl Ended {
     /// What happened, if that was a crash.
     pub(crate) fn crash(&self) -> Option<&str> {
         match self {
-            Self::Stopped => None,
+            Self::Stopped | Self::Lost { .. } => None,
             Self::Died(how) => Some(how),
             Self::Stuck => Some("its process did not respond any more"),
         }
@@ -227,7 +279,7 @@ async fn heard(
     }
 }
 
-async fn read(socket: &mut BufReader<OwnedReadHalf>) -> Result<Option<FromWorker>, FrameError> {
+async fn read(socket: &mut (impl AsyncRead + Unpin)) -> Result<Option<FromWorker>, FrameError> {
     let mut prefix = [0; 4];
     match socket.read_exact(&mut prefix).await {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),

@@ -42,8 +42,8 @@ pub(crate) fn open(load: &Load) -> Result<WorkerFiles, ScheduleError> {
     let adapters = load.adapters.iter().map(|path| open_one(path)).collect::<Result<_, _>>()?;
     let draft = load.draft.as_deref().map(open_one).transpose()?;
     let projector = load.projector.as_deref().map(open_one).transpose()?;
-    let model = open_one(&load.weights)?;
-    Ok(WorkerFiles { model, adapters, draft, projector, output: None, prefixes: None })
+    let model = Some(open_one(&load.weights)?);
+    Ok(WorkerFiles { model, adapters, draft, projector, output: None, prefixes: None, remote: Vec::new() })
 }
 
 fn open_one(path: &Path) -> Result<File, ScheduleError> {

@@ -10,6 +10,7 @@ pub(crate) mod log;
 mod model;
 mod projector;
 mod quantize;
+mod remote;
 mod sampler;
 mod vocab;
 
@@ -20,6 +21,7 @@ pub(crate) use encoder::{Encoder, EncoderOptions, Progress};
 pub(crate) use model::{LoadError, Model, ModelOptions};
 pub(crate) use projector::{Chunk, MediaChunk, Projector};
 pub(crate) use quantize::quantize;
+pub(crate) use remote::{Remote, lend};
 pub(crate) use sampler::{Likelihoods, Sampler};
 pub(crate) use vocab::{Edges, PairEdges};
 

@@ -6,15 +6,25 @@ use std::os::fd::IntoRawFd;
 use std::ptr::NonNull;
 
 use llama_cpp_sys_2 as sys;
+use protocol::LoadOptions;
 
-use super::log;
+use super::{Remote, log};
 
 /// How the weights come into memory.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ModelOptions {
     /// Blocks on GPUs; `None` is all that fit.
     pub(crate) gpu_blocks: Option<u32>,
     pub(crate) mmap: bool,
+    /// Devices of other boxes, and how many of the last layers each has; the last of all makes the logits.
+    pub(crate) remote: Vec<(Remote, u32)>,
+}
+
+impl ModelOptions {
+    /// All of it on this box.
+    pub(crate) fn here(options: &LoadOptions) -> Self {
+        Self { gpu_blocks: options.gpu_blocks, mmap: options.mmap, remote: Vec::new() }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -48,9 +58,20 @@ impl Model {
         params.n_gpu_layers =
             options.gpu_blocks.map_or(-1, |blocks| i32::try_from(blocks).unwrap_or(i32::MAX));
         params.load_mode = if options.mmap { sys::LLAMA_LOAD_MODE_MMAP } else { sys::LLAMA_LOAD_MODE_NONE };
+        // Both lists are read to a null, and to as many as there may be.
+        let mut devices: Vec<_> = options.remote.iter().map(|(device, _)| device.raw()).collect();
+        devices.push(std::ptr::null_mut());
+        // SAFETY: a number.
+        let mut shares = vec![0.0; unsafe { sys::llama_max_devices() }.max(devices.len())];
+        if !options.remote.is_empty() {
+            let layers = options.remote.iter().map(|(_, layers)| *layers);
+            params.n_gpu_layers = i32::try_from(layers.clone().sum::<u32>()).unwrap_or(i32::MAX);
+            shares.iter_mut().zip(layers).for_each(|(share, layers)| *share = layers as f32);
+            (params.devices, params.tensor_split) = (devices.as_mut_ptr(), shares.as_ptr());
+        }
         params.progress_callback = Some(forward_progress);
         params.progress_callback_user_data = (&raw mut callback).cast();
-        // SAFETY: the stream is open for reading, and the callback outlives the call, the only time it is used.
+        // SAFETY: the stream is open for reading, and the callback and the lists outlive the call, the only time they are used.
         let raw = unsafe { sys::llama_model_load_from_file_ptr(stream.raw().cast(), params) };
         match NonNull::new(raw) {
             Some(raw) => Ok(Self { raw }),

@@ -200,7 +200,15 @@ pub(crate) fn open_model(name: &str) -> File {
 
 pub(crate) fn files() -> engine::Files {
     let model = open_model("SmolLM2-135M-Instruct.Q4_1.gguf");
-    engine::Files { model, adapters: Vec::new(), draft: None, projector: None, output: None, prefixes: None }
+    engine::Files {
+        model,
+        adapters: Vec::new(),
+        draft: None,
+        projector: None,
+        output: None,
+        prefixes: None,
+        remote: Vec::new(),
+    }
 }
 
 pub(crate) fn options(context_tokens: u32, sequences: u32, template: Option<String>) -> LoadOptions {
@@ -217,6 +225,7 @@ pub(crate) fn options(context_tokens: u32, sequences: u32, template: Option<Stri
         gpu_blocks: None,
         mmap: true,
         template,
+        remote: Vec::new(),
     }
 }
 

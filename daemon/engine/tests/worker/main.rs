@@ -9,6 +9,7 @@ mod memories;
 mod pace;
 mod prompts;
 mod sampling;
+mod split;
 mod tools;
 mod vectors;
 

@@ -17,6 +17,7 @@ const WANTED: LoadOptions = LoadOptions {
     gpu_blocks: None,
     mmap: true,
     template: None,
+    remote: Vec::new(),
 };
 
 /// 10 bytes of weights, and one for each 1024 tokens.

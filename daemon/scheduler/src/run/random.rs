@@ -138,6 +138,7 @@ async fn work(theirs: Socket, model: usize, workers: Arc<Workers>) -> io::Result
             }
             ToWorker::Cancel(RequestId(_))
             | ToWorker::Quantize(_)
+            | ToWorker::Lend(_)
             | ToWorker::Resume(..)
             | ToWorker::Media(..)
             | ToWorker::Render(..)
@@ -184,7 +185,7 @@ async fn pass(time: Duration) {
 fn scheduler(workers: &Arc<Workers>) -> Scheduler {
     let living = Arc::clone(workers);
     let spawn = move |files: WorkerFiles| {
-        let model = usize::try_from(files.model.metadata()?.len()).unwrap();
+        let model = usize::try_from(files.model.as_ref().unwrap().metadata()?.len()).unwrap();
         let (socket, theirs) = Socket::pair()?;
         tokio::spawn(work(theirs, model, Arc::clone(&living)));
         Ok(Connection { socket, process: None })
@@ -206,6 +207,7 @@ fn scheduler(workers: &Arc<Workers>) -> Scheduler {
         stuck_after: PATIENCE,
         cache_bytes: 0,
         cache_disk: None,
+        lenders: None,
     };
     Scheduler::in_world(config, world)
 }
@@ -232,6 +234,7 @@ fn load(folder: &TempDir, arrival: &Arrival) -> Load {
             gpu_blocks: None,
             mmap: true,
             template: None,
+            remote: Vec::new(),
         },
         least_context: arrival.context_tokens.unwrap_or(512),
         keep_alive: arrival.keep_alive,

@@ -45,11 +45,12 @@ fn scheduler(max_queue: usize) -> (Scheduler, Receiver<UnixStream>) {
         stuck_after: STUCK_AFTER,
         cache_bytes: 0,
         cache_disk: None,
+        lenders: None,
     };
     (Scheduler::in_world(config, world), workers)
 }
 
-fn a_load(name: &str) -> Load {
+pub(crate) fn a_load(name: &str) -> Load {
     Load {
         name: name.parse().unwrap(),
         digest: Digest::of(name.as_bytes()),
@@ -70,6 +71,7 @@ fn a_load(name: &str) -> Load {
             gpu_blocks: None,
             mmap: true,
             template: None,
+            remote: Vec::new(),
         },
         least_context: 64,
         keep_alive: None,
