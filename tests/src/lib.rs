@@ -4,6 +4,7 @@
 pub mod docker_registry;
 pub mod group;
 pub mod lan;
+pub mod mdns;
 pub mod server;
 
 use std::io::{BufRead, BufReader};
@@ -223,6 +224,12 @@ impl Hob {
         command
     }
 
+    /// The daemon still answers, on its machine.
+    pub fn assert_serves(&self, machine: &Machine) {
+        let answer = machine.command("curl").args(["-sS", "--max-time", "120", &self.url]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&answer.stdout), "Ollama is running", "{answer:?}");
+    }
+
     /// The command line, to be given arguments.
     pub fn command(&self) -> Command {
         let mut command = command(self.home.path());
@@ -311,7 +318,10 @@ impl Hob {
         let text = self.log.text.lock().unwrap();
         let lacks = |text: &mut String| text.matches(words).count() < times;
         let (text, waited) = self.log.grew.wait_timeout_while(text, PATIENCE, lacks).unwrap();
-        let text = (*text).clone();
+        let said = (*text).clone();
+        // Or nobody could show it afterwards.
+        drop(text);
+        let text = said;
         assert!(!waited.timed_out(), "{words:?} is not there {times} times: {text}");
     }
 

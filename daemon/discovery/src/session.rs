@@ -31,9 +31,10 @@ const EVERY: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(15);
 /// For how long a box goes by another name than its own, until it looks whether that is free.
 const SUBSTITUTED: Duration = Duration::from_secs(15 * 60);
-/// Records that mdns-sd may keep of others, who decide how many they send: some ten megabytes.
-const MOST_RECORDS: i64 = 16 * 1024;
-/// Times at which it means to look at them again: as many bytes.
+/// Records that mdns-sd may keep of others, who decide how many they send: some megabytes, and each is
+/// compared with all others.
+const MOST_RECORDS: i64 = 8 * 1024;
+/// Times at which it means to look at them again, which are small.
 const MOST_TIMERS: i64 = 1024 * 1024;
 
 /// Why it ended.
@@ -148,6 +149,8 @@ impl<'a> Session<'a> {
                 () = stop.cancelled() => Err(Ended::Stopped),
                 event = self.found.recv_async() => match event {
                     Ok(event) => Ok(self.heard(event)),
+                    // It hangs up on who does not keep up with what is found.
+                    Err(_) if !self.news.is_disconnected() => Err(Lost::Flooded.into()),
                     Err(_) => Err(Lost::Gone.into()),
                 },
                 news = self.news.recv_async() => match news {
