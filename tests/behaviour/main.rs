@@ -21,6 +21,7 @@ mod http;
 mod launch;
 mod memory;
 mod models;
+mod pairing;
 mod power_cut;
 mod queue;
 mod readme;
