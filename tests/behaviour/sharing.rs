@@ -92,7 +92,7 @@ fn assert_same(taker: &Hob, machine: &Machine, giver: &Hob) {
 #[track_caller]
 fn assert_whole(hob: &Hob, machine: &Machine) {
     assert!(!blobs(hob).is_empty());
-    succeeded(&hob.there(machine, &["doctor", "--deep"]));
+    succeeded(&hob.there(machine, &["doctor", "--store", "--deep"]));
 }
 
 fn trusting(name: &str) -> (&'static str, &str) {
