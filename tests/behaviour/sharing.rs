@@ -92,7 +92,7 @@ fn assert_same(taker: &Hob, machine: &Machine, giver: &Hob) {
 #[track_caller]
 fn assert_whole(hob: &Hob, machine: &Machine) {
     assert!(!blobs(hob).is_empty());
-    succeeded(&hob.there(machine, &["doctor", "--deep"]));
+    succeeded(&hob.there(machine, &["doctor", "--store", "--deep"]));
 }
 
 fn trusting(name: &str) -> (&'static str, &str) {
@@ -428,6 +428,8 @@ fn a_box_that_says_it_is_another_hears_nothing_and_gives_nothing() {
     let mut of_giver: Value = serde_json::from_str(&known("anna", &giver, &elsewhere).text).unwrap();
     of_giver["address"] = json!(format!("{}:11443", there.address));
     let anna = Known { name: "anna", text: of_giver.to_string() };
+    // Or it says where it really is.
+    elsewhere.unplug();
     let taker = taker(&here, &[&anna], &[trusting(&name)]);
 
     let said = Pull::begin(&taker, &here, &json!({"model": name, "insecure": true})).end();

@@ -123,6 +123,7 @@ impl Request {
                 Some(true) => Transport::Plain,
                 _ => Transport::Secure,
             },
+            framing: framing(&mut fields)?,
         };
         // Taken by Ollama, and without effect there as well.
         for field in ["username", "password"] {
