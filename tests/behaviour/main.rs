@@ -6,6 +6,7 @@ mod anthropic;
 mod attacks;
 mod bad_input;
 mod browsers;
+mod bundles;
 mod certificates;
 mod claim_keys;
 mod clients;
