@@ -30,6 +30,7 @@ mod places;
 mod quota;
 mod rate;
 mod scopes;
+mod split;
 mod sse;
 mod strays;
 #[cfg(test)]
@@ -113,6 +114,8 @@ pub struct Config {
     pub cache_types: protocol::CacheTypes,
     /// Compute threads of a worker; `None` is one for each core.
     pub threads: Option<u32>,
+    /// The engine, if paired boxes may have their models computed by it.
+    pub lends: Option<String>,
 }
 
 impl Api {
@@ -214,6 +217,7 @@ pub fn router(api: Api) -> Router {
         .merge(anthropic.layer(rated(Family::Anthropic)))
         .merge(admin::router())
         .merge(trust::router())
+        .merge(split::router())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .merge(description)

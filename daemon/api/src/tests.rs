@@ -177,6 +177,7 @@ fn scheduler_config() -> scheduler::Config {
         stuck_after: Duration::from_secs(9),
         cache_bytes: 0,
         cache_disk: None,
+        lenders: None,
     }
 }
 
@@ -189,5 +190,6 @@ fn config() -> Config {
         speculation: false,
         cache_types: protocol::CacheTypes::default(),
         threads: None,
+        lends: None,
     }
 }
