@@ -31,6 +31,7 @@ mod places;
 mod quota;
 mod rate;
 mod scopes;
+mod split;
 mod sse;
 mod strays;
 #[cfg(test)]
@@ -118,12 +119,12 @@ pub struct Config {
     pub speculation: bool,
     /// In what a KV cache is kept.
     pub cache_types: protocol::CacheTypes,
-    /// Whether paired boxes may lend each other a part of a model.
-    pub split: bool,
     /// Compute threads of a worker; `None` is one for each core.
     pub threads: Option<u32>,
     /// Whether other boxes may have this one's models.
     pub share: bool,
+    /// The engine, if paired boxes may have their models computed by it.
+    pub lends: Option<String>,
 }
 
 impl Api {
@@ -228,6 +229,7 @@ pub fn router(api: Api) -> Router {
         .merge(admin::router())
         .merge(oci::router())
         .merge(trust::router())
+        .merge(split::router())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .merge(description)

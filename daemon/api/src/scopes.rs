@@ -33,7 +33,7 @@ pub(crate) enum Need {
 }
 
 use Need::{All, Anyone, Near, Operator, Private, Somebody, Work};
-use Scope::{Admin, Embed, Infer, ModelsRead, ModelsWrite};
+use Scope::{Admin, Embed, Infer, ModelsRead, ModelsWrite, Split};
 
 const GET: Method = Method::GET;
 const HEAD: Method = Method::HEAD;
@@ -122,6 +122,9 @@ const TABLE: &[(Method, &str, Need)] = &[
     (POST, "/admin/api/reset-password", Operator),
     (GET, "/admin/api/audit", Need::Scope(Admin)),
     (GET, "/admin/api/status", Need::Scope(Admin)),
+    // Between boxes.
+    (GET, "/peer/split", All(Split)),
+    (POST, "/peer/split", All(Split)),
     // Hob's own, of models.
     (GET, "/admin/api/models", Need::Scope(ModelsRead)),
     (GET, "/admin/api/fit", Need::Scope(ModelsRead)),

@@ -187,6 +187,7 @@ fn scheduler_config() -> scheduler::Config {
         stuck_after: Duration::from_secs(9),
         cache_bytes: 0,
         cache_disk: None,
+        lenders: None,
     }
 }
 
@@ -198,8 +199,8 @@ fn config() -> Config {
         max_step_ms: 200,
         speculation: false,
         cache_types: protocol::CacheTypes::default(),
-        split: false,
         threads: None,
         share: true,
+        lends: None,
     }
 }

@@ -111,8 +111,8 @@ const BUFFER_BYTES: usize = 256 << 10;
 /// Carries bytes both ways until either end ends.
 pub async fn carry(ours: Socket, theirs: impl AsyncRead + AsyncWrite) -> End {
     let adopted = ours.set_nonblocking(true).and_then(|()| UnixStream::from_std(ours));
-    let Ok(ours) = adopted else { return End::Ours };
-    let (mut from_us, mut to_us) = ours.into_split();
+    let Ok(mut ours) = adopted else { return End::Ours };
+    let (mut from_us, mut to_us) = ours.split();
     let (mut from_them, mut to_them) = tokio::io::split(theirs);
     tokio::select! {
         broken = pump(&mut from_us, &mut to_them) => match broken {

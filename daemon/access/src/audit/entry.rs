@@ -65,6 +65,9 @@ pub enum Action {
     /// A certificate was issued, or taken over from the owner's files.
     #[serde(rename = "certificate")]
     Certificate,
+    /// The box was lent to another one for a part of a model.
+    #[serde(rename = "lend")]
+    Lend,
     /// A model was made.
     #[serde(rename = "model.make")]
     ModelMake,

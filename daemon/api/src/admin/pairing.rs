@@ -230,7 +230,7 @@ async fn keep(
     };
     let made = match ours.filter(|_| one_way.is_none()) {
         Some(Ours { secret, .. }) => {
-            let granted = granted(told, api.config.split);
+            let granted = granted(told, api.config.lends.is_some());
             let name = format!("box {label}");
             Some(
                 api.on_access(move |access, by| access.create_peer_key(by, (name, id), granted, secret))

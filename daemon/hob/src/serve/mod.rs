@@ -1,6 +1,7 @@
 //! `hob serve`: reads the settings, builds the parts, runs them until it is told to stop.
 
 mod doors;
+mod lenders;
 pub(crate) mod neighbours;
 mod upkeep;
 
@@ -16,13 +17,14 @@ use identity::{DeviceId, Identity, Names, OwnCertificate};
 use platform::process::WorkerProgram;
 use platform::service::NotifyState;
 use registry::{Neighbourhood, Registry};
-use scheduler::Scheduler;
+use scheduler::{Lenders, Scheduler};
 use state::{Clock, State, StateError};
 use store::{ModelName, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use self::doors::{Doors, Handed};
+use self::lenders::Neighbours;
 use self::upkeep::Upkeep;
 use crate::settings::Settings;
 use crate::telemetry;
@@ -83,7 +85,6 @@ impl Hob {
         }
         let state = State::open(&settings.state_dir, clock.clone()).map_err(no_state)?;
         let access = access(settings, &state, clock)?;
-        let scheduler = Scheduler::start(scheduler_config(settings)?);
         let memory = platform::memory::available_bytes().unwrap_or(u64::MAX);
         let front = front::Config {
             access: access.clone(),
@@ -99,6 +100,7 @@ impl Hob {
         let discovery = neighbours::discovery(&settings.neighbours, identity.as_ref(), &access, served);
         let neighbourhood = neighbourhood(settings, discovery.clone())?;
         let registry = Registry::new(store.clone(), registry_config(settings))?.beside(neighbourhood.clone());
+        let scheduler = Scheduler::start(scheduler_config(settings, &neighbourhood)?);
         let parts = api::Parts {
             store,
             registry,
@@ -233,13 +235,14 @@ fn api_config(settings: &Settings) -> api::Config {
         max_step_ms: settings.max_step_ms,
         speculation: settings.speculation,
         cache_types: settings.cache_types,
-        split: settings.neighbours.split,
         threads: settings.threads,
         share: settings.neighbours.share,
+        lends: settings.neighbours.split.then(|| engine::BUILD.into()),
     }
 }
 
-fn scheduler_config(settings: &Settings) -> anyhow::Result<scheduler::Config> {
+fn scheduler_config(settings: &Settings, neighbourhood: &Neighbourhood) -> anyhow::Result<scheduler::Config> {
+    let lenders = || Arc::new(Neighbours(neighbourhood.clone())) as Arc<dyn Lenders>;
     Ok(scheduler::Config {
         worker: WorkerProgram::this_executable().context("cannot tell where this program lies")?,
         max_loaded: settings.max_loaded,
@@ -250,6 +253,7 @@ fn scheduler_config(settings: &Settings) -> anyhow::Result<scheduler::Config> {
         stuck_after: settings.stuck_after,
         cache_bytes: settings.cache_ram,
         cache_disk: settings.cache_disk.clone(),
+        lenders: settings.neighbours.split.then(lenders),
     })
 }
 
