@@ -13,7 +13,7 @@ use rustls_pki_types::pem::PemObject as _;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Address, Introduction, PairingError, introduce};
+use super::{Address, Introduction, PairingError, Root, introduce};
 use crate::{DeviceId, pem};
 
 /// What a user calls a box: letters, digits, dots and dashes.
@@ -89,6 +89,11 @@ impl Paired {
     /// A box that was found to be the right one.
     pub fn new(name: BoxName, introduction: &Introduction) -> Self {
         Self { name, address: introduction.address.clone(), root: introduction.root.clone(), key: None }
+    }
+
+    /// A box that is known by its root, which was told by somebody who may say so, and has been proven there.
+    pub fn by_root(name: BoxName, address: Address, root: &Root) -> Self {
+        Self { name, address, root: root.der().clone(), key: None }
     }
 
     /// What the user calls it.
