@@ -15,6 +15,11 @@ const CONNECT: Duration = Duration::from_secs(15);
 /// On a local network nothing is far.
 const PEER_CONNECT: Duration = Duration::from_secs(3);
 
+/// After so long without a byte it is asked whether the other machine is still there, and then as often until it is given up: one
+/// whose cable was pulled does not say so, and an answer may be silent for long.
+const PEER_ASKED_AFTER: Duration = Duration::from_secs(5);
+const PEER_ASKED_TIMES: u32 = 2;
+
 /// Silence after which a connection is given up.
 const STALL: Duration = Duration::from_secs(30);
 
@@ -61,6 +66,9 @@ pub(crate) fn peer_client(tls: rustls::ClientConfig, resolver: Seen) -> Result<C
         .redirect(Policy::none())
         .referer(false)
         .connect_timeout(PEER_CONNECT)
+        .tcp_keepalive(PEER_ASKED_AFTER)
+        .tcp_keepalive_interval(PEER_ASKED_AFTER)
+        .tcp_keepalive_retries(PEER_ASKED_TIMES)
         .no_proxy();
     Ok(builder.dns_resolver(Arc::new(resolver)).build()?)
 }

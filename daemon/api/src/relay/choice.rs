@@ -31,7 +31,8 @@ const ROOM_TURNS: u32 = 4;
 impl Standing {
     /// About how many answers end before a new one begins.
     pub(super) fn turns(self) -> u32 {
-        let queue = |sequences: u32, load: u32| (load + 1).saturating_sub(sequences).div_ceil(sequences.max(1));
+        let queue =
+            |sequences: u32, load: u32| (load + 1).saturating_sub(sequences).div_ceil(sequences.max(1));
         match self {
             Self::Loaded { sequences, load } => queue(sequences, load),
             Self::Loading { sequences, load } => 1 + queue(sequences, load),
@@ -145,7 +146,8 @@ mod tests {
     #[test]
     fn this_box_answers_unless_another_does_so_sooner() {
         let busy = Loaded { sequences: 4, load: 4 };
-        let passes = |here, there| !order(here, &[Other { id: "b", standing: there }], &affinity(0)).is_empty();
+        let passes =
+            |here, there| !order(here, &[Other { id: "b", standing: there }], &affinity(0)).is_empty();
 
         assert!(!passes(Some(IDLE), IDLE), "what costs the same costs nothing here");
         assert!(!passes(Some(busy), busy) && !passes(Some(Room), Room) && !passes(Some(Full), Full));
@@ -160,8 +162,11 @@ mod tests {
     #[test]
     fn the_others_are_asked_in_the_order_in_which_they_would_begin() {
         let standing = [Full, Loaded { sequences: 1, load: 1 }, Room, IDLE];
-        let others: Vec<_> =
-            standing.into_iter().zip(["a", "b", "c", "d"]).map(|(standing, id)| Other { id, standing }).collect();
+        let others: Vec<_> = standing
+            .into_iter()
+            .zip(["a", "b", "c", "d"])
+            .map(|(standing, id)| Other { id, standing })
+            .collect();
 
         assert_eq!(order(None, &others, &affinity(0)), [3, 1, 2, 0]);
         assert_eq!(order(Some(Room), &others, &affinity(0)), [3, 1]);
@@ -224,7 +229,8 @@ mod tests {
 
     #[test]
     fn models_owners_and_beginnings_are_told_apart() {
-        let of = |model, owner, beginning: &[u8]| Affinity::of(model, owner, blake3::hash(beginning).as_bytes());
+        let of =
+            |model, owner, beginning: &[u8]| Affinity::of(model, owner, blake3::hash(beginning).as_bytes());
         assert_ne!(of("m", "o", b"a"), of("m", "o", b"b"));
         assert_ne!(of("m", "o", b"a"), of("m", "p", b"a"));
         assert_ne!(of("mo", "", b"a"), of("m", "o", b"a"));

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer as _, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::route::{Pieces, Route};
 
@@ -89,7 +89,7 @@ impl<'de> Visitor<'de> for Top<'_> {
                 "model" if reading.model.is_none() => reading.model = Some(map.next_value()?),
                 // Readers do not agree on which of two it is, nor on whether case matters.
                 other if other.eq_ignore_ascii_case("model") => {
-                    return Err(serde::de::Error::custom("it names two models"));
+                    return Err(A::Error::custom("it names two models"));
                 }
                 "stream" => reading.stream = map.next_value()?,
                 "store" => reading.store = map.next_value()?,
@@ -97,8 +97,10 @@ impl<'de> Visitor<'de> for Top<'_> {
                 "previous_response_id" | "conversation" => {
                     reading.stateful |= map.next_value::<Option<IgnoredAny>>()?.is_some();
                 }
-                "messages" | "input" | "prompt" | "system" | "instructions" | "suffix" | "query" | "documents"
-                | "content" | "tokens" | "tools" => map.next_value_seed(Text { reading, tells_role: false }).map(drop)?,
+                "messages" | "input" | "prompt" | "system" | "instructions" | "suffix" | "query"
+                | "documents" | "content" | "tokens" | "tools" => {
+                    map.next_value_seed(Text { reading, tells_role: false }).map(drop)?
+                }
                 _ => map.next_value::<IgnoredAny>().map(drop)?,
             }
         }
@@ -138,7 +140,7 @@ impl<'de> Visitor<'de> for Text<'_> {
         f.write_str("anything")
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Said, E> {
+    fn visit_str<E: Error>(self, text: &str) -> Result<Said, E> {
         if self.tells_role {
             return Ok(if text == "user" { Said::ByUser } else { Said::ByOthers });
         }
@@ -173,25 +175,25 @@ impl<'de> Visitor<'de> for Text<'_> {
         Ok(by)
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Said, E> {
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Said, E> {
         // A token.
         self.reading.text(&(number as i32).to_le_bytes());
         Ok(Said::ByOthers)
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Said, E> {
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Said, E> {
         self.visit_i64(number.cast_signed())
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Said, E> {
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Said, E> {
         Ok(Said::ByOthers)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Said, E> {
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Said, E> {
         Ok(Said::ByOthers)
     }
 
-    fn visit_unit<E>(self) -> Result<Said, E> {
+    fn visit_unit<E: Error>(self) -> Result<Said, E> {
         Ok(Said::ByOthers)
     }
 }
@@ -212,7 +214,7 @@ mod tests {
 
     #[test]
     fn each_family_has_its_own_word_for_pieces() {
-        let streams = |path, body| at(path, body).unwrap().streams;
+        let streams = |path: &str, body: &str| at(path, body).unwrap().streams;
         let said = r#"{"model": "m", "messages": [{"role": "user", "content": "a"}]"#;
         assert!(streams("/api/chat", &format!("{said}}}")));
         assert!(!streams("/api/chat", &format!(r#"{said}, "stream": false}}"#)));
@@ -248,7 +250,9 @@ mod tests {
     fn what_is_kept_stays_where_it_is_kept() {
         let of = |more: &str| at("/v1/responses", &format!(r#"{{"model": "m", "input": "a"{more}}}"#));
         assert_eq!(of(""), None, "it is kept unless the client says otherwise");
-        assert!(of(r#", "store": false"#).is_some() && of(r#", "store": false, "background": false"#).is_some());
+        assert!(
+            of(r#", "store": false"#).is_some() && of(r#", "store": false, "background": false"#).is_some()
+        );
         assert_eq!(of(r#", "store": false, "background": true"#), None);
         assert_eq!(of(r#", "store": false, "previous_response_id": "resp_1""#), None);
         assert!(of(r#", "store": false, "previous_response_id": null"#).is_some());
@@ -258,20 +262,23 @@ mod tests {
     fn a_conversation_that_goes_on_begins_as_it_did_and_another_does_not() {
         let said = |role: &str, content: &str| json!({"role": role, "content": content});
         let first = chat(&json!([said("system", "s"), said("user", "a")]));
-        let on = chat(&json!([said("system", "s"), said("user", "a"), said("assistant", "b"), said("user", "c")]));
+        let on =
+            chat(&json!([said("system", "s"), said("user", "a"), said("assistant", "b"), said("user", "c")]));
         let another = chat(&json!([said("system", "s"), said("user", "b")]));
 
         assert_eq!(first.beginning, on.beginning);
         assert_ne!(first.beginning, another.beginning);
         assert_eq!((first.text_bytes, on.text_bytes), (2, 4));
         // As OpenAI and Anthropic have it.
-        let parts = json!([said("system", "s"), {"role": "user", "content": [{"type": "text", "text": "a"}]}]);
+        let parts =
+            json!([said("system", "s"), {"role": "user", "content": [{"type": "text", "text": "a"}]}]);
         assert_eq!(chat(&parts).beginning, chat(&parts).beginning);
     }
 
     #[test]
     fn a_prompt_that_is_appended_to_begins_as_it_did_and_pictures_are_no_text() {
-        let prompt = |text: &str| at("/api/generate", &json!({"model": "m", "prompt": text}).to_string()).unwrap();
+        let prompt =
+            |text: &str| at("/api/generate", &json!({"model": "m", "prompt": text}).to_string()).unwrap();
         let long = "x".repeat(BEGINNING);
         assert_eq!(prompt(&long).beginning, prompt(&format!("{long} and on")).beginning);
         assert_ne!(prompt("a").beginning, prompt("b").beginning);

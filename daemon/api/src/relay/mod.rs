@@ -103,7 +103,8 @@ pub(crate) async fn pass(
     let request = Request::from_parts(parts, Body::from(bytes.clone()));
     let Some(glance) = Glance::at(&bytes, route) else { return next.run(request).await };
     let Some(plan) = relay.plan(&api, &glance).await else { return next.run(request).await };
-    Search::new(api, family, relay, plan, &glance, (request, bytes)).run(next).await
+    let search = Search::new(api, family, relay, plan, &glance, (&request, route, bytes));
+    search.run(request, next).await
 }
 
 /// Not that of a caller who may have so much context, or so long an answer: only their own box knows of that.
@@ -197,9 +198,15 @@ impl Relay {
     ) -> Vec<Candidate> {
         let heard = self.reports.of(&api.neighbourhood, patience).await;
         let found = heard.into_iter().filter_map(|heard| {
-            let model = heard.report.model(name).filter(|model| digest.is_none_or(|own| own == model.digest))?;
+            let model =
+                heard.report.model(name).filter(|model| digest.is_none_or(|own| own == model.digest))?;
             let standing = model.standing?.and(heard.sent);
-            Some(Candidate { id: heard.peer.id().to_string(), peer: heard.peer, standing, digest: model.digest })
+            Some(Candidate {
+                id: heard.peer.id().to_string(),
+                peer: heard.peer,
+                standing,
+                digest: model.digest,
+            })
         });
         found.collect()
     }
