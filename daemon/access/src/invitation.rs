@@ -162,6 +162,24 @@ impl Access {
         Ok(made)
     }
 
+    /// Makes the key of a box that this one goes to be paired with, of a text that it was told already: its name and its whole ID,
+    /// and what it may. Those that it had are ended.
+    ///
+    /// # Errors
+    /// [`KeyError`]; none was made then, or one that it had before is not ended.
+    pub fn create_peer_key(
+        &self,
+        by: &Caller,
+        (name, peer): (String, String),
+        scopes: Scopes,
+        secret: Secret,
+    ) -> Result<Key, KeyError> {
+        let policy = Policy { peer: Some(peer.clone()), ..Policy::new(scopes) };
+        let (key, _) = self.create_key_of(by, NewKey { name, policy, expires: None }, secret)?;
+        self.revoke_keys_of(by, &peer, Some(&key))?;
+        Ok(key)
+    }
+
     /// Ends the keys that a paired box has here, by its whole ID.
     ///
     /// # Errors

@@ -123,6 +123,8 @@ pub struct Config {
     pub speculation: bool,
     /// In what a KV cache is kept.
     pub cache_types: protocol::CacheTypes,
+    /// Whether paired boxes may lend each other a part of a model.
+    pub split: bool,
     /// Compute threads of a worker; `None` is one for each core.
     pub threads: Option<u32>,
 }

@@ -198,6 +198,7 @@ fn config() -> Config {
         max_step_ms: 200,
         speculation: false,
         cache_types: protocol::CacheTypes::default(),
+        split: false,
         threads: None,
     }
 }

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use identity::DeviceId;
-use identity::pairing::{BoxName, Paired, Peers, trusting};
+use identity::pairing::{Address, BoxName, Paired, Peers, trusting};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, Url};
@@ -24,7 +24,7 @@ pub struct Neighbourhood {
     peers: Peers,
     whereabouts: Whereabouts,
     /// Each keeps its connections.
-    clients: Arc<Mutex<HashMap<DeviceId, Client>>>,
+    clients: Arc<Mutex<HashMap<DeviceId, (Address, Client)>>>,
 }
 
 impl fmt::Debug for Neighbourhood {
@@ -62,27 +62,44 @@ impl Neighbourhood {
         self.peer(self.peers.named(name)?).ok()
     }
 
+    /// A box that has shown who it is and is no peer yet. It is asked where that was, and told no key.
+    ///
+    /// # Errors
+    /// If its root is damaged.
+    pub fn newcomer(&self, paired: Paired) -> Result<Peer, RegistryError> {
+        let client = client(&paired, Arc::new(|_| Vec::new()))?;
+        let base = base(&paired, paired.address().port())?;
+        Ok(Peer { paired: paired.with_key(None), base, client })
+    }
+
     fn peer(&self, paired: Paired) -> Result<Peer, RegistryError> {
         let id = paired.id();
         let seen = (self.whereabouts)(&id);
         let port = seen.first().map_or(paired.address().port(), SocketAddr::port);
-        // Its certificates are for this name wherever it is.
-        let base = Url::parse(&format!("https://{}.local:{port}", id.label()));
-        let base = base.map_err(|_| RegistryError::Malformed("address"))?;
+        let base = base(&paired, port)?;
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let client = match clients.get(&id) {
-            Some(client) => client.clone(),
-            None => {
-                let config = trusting(paired.root()).map_err(|_| RegistryError::Malformed("root"))?;
-                let resolver =
-                    Seen { id, host: paired.address().host(), whereabouts: Arc::clone(&self.whereabouts) };
-                let client = http::peer_client(config, resolver)?;
-                clients.insert(id, client.clone());
+            // One that was paired again may be elsewhere by now.
+            Some((address, client)) if address == paired.address() => client.clone(),
+            _ => {
+                let client = client(&paired, Arc::clone(&self.whereabouts))?;
+                clients.insert(id, (paired.address().clone(), client.clone()));
                 client
             }
         };
         Ok(Peer { paired, base, client })
     }
+}
+
+/// Its certificates are for this name wherever it is.
+fn base(paired: &Paired, port: u16) -> Result<Url, RegistryError> {
+    let base = Url::parse(&format!("https://{}.local:{port}", paired.id().label()));
+    base.map_err(|_| RegistryError::Malformed("address"))
+}
+
+fn client(paired: &Paired, whereabouts: Whereabouts) -> Result<Client, RegistryError> {
+    let config = trusting(paired.root()).map_err(|_| RegistryError::Malformed("root"))?;
+    http::peer_client(config, Seen { id: paired.id(), host: paired.address().host(), whereabouts })
 }
 
 impl Peer {
@@ -94,6 +111,11 @@ impl Peer {
     /// Who it is.
     pub fn id(&self) -> DeviceId {
         self.paired.id()
+    }
+
+    /// Where it was when it was paired.
+    pub fn address(&self) -> &Address {
+        self.paired.address()
     }
 
     /// A request to it, with our key for it. `path` begins with a slash and may have a query.

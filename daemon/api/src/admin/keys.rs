@@ -156,7 +156,7 @@ impl Wanted {
     }
 }
 
-fn all<T, E: std::fmt::Display>(
+pub(super) fn all<T, E: std::fmt::Display>(
     texts: &[String],
     field: &str,
     parse: impl Fn(&str) -> Result<T, E>,

@@ -244,6 +244,7 @@ fn api_config(settings: &Settings) -> api::Config {
         max_step_ms: settings.max_step_ms,
         speculation: settings.speculation,
         cache_types: settings.cache_types,
+        split: settings.neighbours.split,
         threads: settings.threads,
     }
 }

@@ -32,6 +32,11 @@ impl BoxName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// One like it, as `hob-abcd-2`; `None` if that is too long.
+    pub(super) fn numbered(&self, number: usize) -> Option<Self> {
+        format!("{self}-{number}").parse().ok()
+    }
 }
 
 impl FromStr for BoxName {
@@ -130,6 +135,12 @@ impl Paired {
     #[must_use]
     pub fn with_key(self, key: Option<AdminKey>) -> Self {
         Self { key, ..self }
+    }
+
+    /// Called otherwise.
+    #[must_use]
+    pub fn named(self, name: BoxName) -> Self {
+        Self { name, ..self }
     }
 
     /// Reached elsewhere.

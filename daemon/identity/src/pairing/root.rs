@@ -64,7 +64,7 @@ mod tests {
         let identity = place.open().unwrap();
         let root = pem::certificate(identity.root_der());
         let parsed: Root = root.parse().unwrap();
-        assert_eq!((parsed.id(), parsed.pem()), (identity.id(), root.clone()));
+        assert_eq!((parsed.id(), parsed.pem()), (*identity.id(), root.clone()));
         assert_eq!(root.trim_end().parse(), Ok(parsed));
 
         let served = place.asked_for(&identity, "hob.local");
