@@ -20,6 +20,7 @@ mod http;
 mod launch;
 mod memory;
 mod models;
+mod neighbours_answer;
 mod power_cut;
 mod queue;
 mod readme;

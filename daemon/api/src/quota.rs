@@ -149,11 +149,6 @@ impl Tally {
         self.used.completion_tokens += count;
     }
 
-    /// Notes a part of one that comes as a whole.
-    pub(crate) fn passed(&mut self, bytes: usize) {
-        self.used.completion_tokens += bytes.div_ceil(BYTES_OF_A_TOKEN) as u64;
-    }
-
     /// Notes what the other box says that it took, which is exact.
     pub(crate) fn told(&mut self, usage: Usage) {
         (self.used, self.guess) = (usage, 0);

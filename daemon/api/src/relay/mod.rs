@@ -18,6 +18,7 @@ mod told;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::{
     Router,
@@ -170,9 +171,11 @@ impl Relay {
             None => glance.model.parse().ok()?,
         };
         api.visible(&name, &glance.model).ok()?;
-        let patience = if here.is_some() { reports::BRIEFLY } else { reports::NOTHING_ELSE };
         let digest = here.as_ref().map(|(_, digest, _)| *digest);
-        let candidates = self.candidates(api, &name, digest, patience).await;
+        let mut candidates = self.candidates(api, &name, digest, reports::BRIEFLY).await;
+        if candidates.is_empty() && here.is_none() {
+            candidates = self.candidates(api, &name, digest, reports::NOTHING_ELSE).await;
+        }
         let affinity =
             Affinity::of(&name.fully_qualified(), &self.alias(api.caller.owner()), &glance.beginning);
         let standing = here.map(|(_, _, standing)| standing);
@@ -194,7 +197,7 @@ impl Relay {
         api: &Api,
         name: &ModelName,
         digest: Option<Digest>,
-        patience: std::time::Duration,
+        patience: Duration,
     ) -> Vec<Candidate> {
         let heard = self.reports.of(&api.neighbourhood, patience).await;
         let found = heard.into_iter().filter_map(|heard| {

@@ -43,10 +43,7 @@ impl Passed {
 
     /// What of it can be sent: whole pieces, so that what is said last stands by itself.
     fn take(&mut self, data: Bytes) -> Bytes {
-        let Some(voice) = self.voice else {
-            self.tally.passed(data.len());
-            return data;
-        };
+        let Some(voice) = self.voice else { return data };
         self.partial.extend_from_slice(&data);
         let end = voice.last_end(&self.partial);
         let whole = self.partial.split_to(end).freeze();

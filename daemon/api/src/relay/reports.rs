@@ -20,9 +20,9 @@ use super::told::{Report, Told};
 #[derive(Default)]
 pub(super) struct Reports(Mutex<HashMap<DeviceId, Entry>>);
 
-/// How a request that could be answered here waits for others' word.
+/// How long a request waits for others' word.
 pub(super) const BRIEFLY: Duration = Duration::from_millis(300);
-/// The same of one that cannot.
+/// The same of one that nobody could answer then.
 pub(super) const NOTHING_ELSE: Duration = Duration::from_secs(3);
 
 /// For so long nobody is asked again.
