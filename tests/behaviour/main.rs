@@ -22,6 +22,7 @@ mod http;
 mod launch;
 mod memory;
 mod models;
+mod neighbours_answer;
 mod pairing;
 mod power_cut;
 mod queue;

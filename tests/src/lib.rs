@@ -142,6 +142,20 @@ impl Hob {
         Self::launch(command, home, Vec::new()).with_model()
     }
 
+    /// The same, on a network.
+    pub fn start_scripted_on(lan: &Lan, environment: &[(&str, &str)]) -> Self {
+        let home = TempDir::new().unwrap();
+        let command = clean_command(&built("scripted-hob"), home.path());
+        let address = format!("{}:0", lan.address);
+        Self::launch(command, home, owned(&[&[("HOB_LAN", address.as_str())], environment].concat()))
+            .with_model()
+    }
+
+    /// The same, on a machine of its own, with nothing in its store.
+    pub fn start_scripted_at(machine: &Machine, environment: &[(&str, &str)]) -> Self {
+        Self::start_program_at("scripted-hob", machine, environment)
+    }
+
     /// A daemon with nothing in its store that serves a network, too.
     pub fn start_on(lan: &Lan, environment: &[(&str, &str)]) -> Self {
         let address = format!("{}:0", lan.address);
@@ -153,8 +167,12 @@ impl Hob {
     /// A daemon on a machine of its own that serves its network, with nothing in its store. Its loopback is that machine's: it is
     /// asked by [`Hob::there`], and by whoever is on the network.
     pub fn start_at(machine: &Machine, environment: &[(&str, &str)]) -> Self {
+        Self::start_program_at("hob", machine, environment)
+    }
+
+    fn start_program_at(program: &str, machine: &Machine, environment: &[(&str, &str)]) -> Self {
         let home = TempDir::new().unwrap();
-        let mut command = machine.command(executable().to_str().unwrap());
+        let mut command = machine.command(built(program).to_str().unwrap());
         command.env_clear().env("HOME", home.path()).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         let address = format!("{}:11443", machine.address);
         Self::start_as(command, home, &[&[("HOB_LAN", address.as_str())], environment].concat())

@@ -51,8 +51,12 @@ impl Running {
         Ok(running)
     }
 
-    /// The same, but for no longer than [`HEADERS_WITHIN`]: what fails later is an event.
+    /// The same, but for no longer than [`HEADERS_WITHIN`]: what fails later is an event. A box that passed the request on waits
+    /// itself, and may ask another as long as nothing was said.
     pub(crate) async fn begin_soon(api: &Api, load: Load, generate: Generate) -> Result<Self, Error> {
+        if api.hop.is_some() {
+            return Self::begin(api, load, generate).await;
+        }
         let mut running = Self::starting(api, load, generate, Tally::of(api));
         match tokio::time::timeout(HEADERS_WITHIN, future::poll_fn(|context| running.begun(context))).await {
             Ok(begun) => begun.map(|()| running),
@@ -71,6 +75,9 @@ impl Running {
         let starting = |(generate, tally)| Self::starting(api, load.clone(), generate, tally);
         let mut all: Vec<Self> = each.zip(tallies).map(starting).collect();
         let begun = future::poll_fn(|context| any_begun(&mut all, context));
+        if api.hop.is_some() {
+            return begun.await.map(|()| all);
+        }
         match tokio::time::timeout(HEADERS_WITHIN, begun).await {
             Ok(begun) => begun.map(|()| all),
             Err(_) => Ok(all),

@@ -41,9 +41,18 @@ pub(crate) async fn typed<T: DeserializeOwned>(body: Body, limit_bytes: usize) -
     Ok(json::parse(&collect(body, limit_bytes).await?)?)
 }
 
-/// What a body holds, as it is.
+/// What a body holds, as it is; something must.
 pub(crate) async fn collect(body: Body, limit_bytes: usize) -> Result<Bytes, Error> {
-    let bytes = to_bytes(body, limit_bytes).await.map_err(|error| {
+    let bytes = whole(body, limit_bytes).await?;
+    match bytes.is_empty() {
+        true => Err(Error::EmptyBody),
+        false => Ok(bytes),
+    }
+}
+
+/// All of a body, which may be nothing.
+pub(crate) async fn whole(body: Body, limit_bytes: usize) -> Result<Bytes, Error> {
+    to_bytes(body, limit_bytes).await.map_err(|error| {
         let mut causes = successors(error.source(), |&cause| cause.source());
         causes
             .find_map(|cause| {
@@ -51,11 +60,7 @@ pub(crate) async fn collect(body: Body, limit_bytes: usize) -> Result<Bytes, Err
                 over.or_else(|| cause.is::<LengthLimitError>().then_some(Error::BodyTooLarge))
             })
             .unwrap_or(Error::BodyCut)
-    })?;
-    match bytes.is_empty() {
-        true => Err(Error::EmptyBody),
-        false => Ok(bytes),
-    }
+    })
 }
 
 /// Sees to it that no body comes to its end whose sender's key or session was over before: what may be done was settled by the

@@ -14,7 +14,7 @@ use protocol::{Embed, Generate, Rendered};
 use scheduler::{Answer, Embedding, Load};
 use store::{Digest, ModelName, Store, StoreError};
 
-use crate::{Api, error::Error, quota::Place};
+use crate::{Api, error::Error, quota::Place, relay::Hop};
 
 impl FromRequestParts<Self> for Api {
     type Rejection = Infallible;
@@ -84,7 +84,8 @@ impl Api {
     pub(crate) fn for_caller(&self, extensions: &Extensions) -> Self {
         let caller = extensions.get::<Caller>().cloned().unwrap_or_else(Caller::nobody);
         let place = extensions.get::<Place>().cloned();
-        Self { caller, _place: place, ..self.clone() }
+        let hop = extensions.get::<Hop>().cloned();
+        Self { caller, _place: place, hop, ..self.clone() }
     }
 
     /// What somebody is told who presented nothing where something is needed.

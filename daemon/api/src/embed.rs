@@ -12,6 +12,7 @@ use crate::{
     cut::Cut,
     error::{Error, Invalid},
     load::load,
+    quota::Counter,
 };
 
 /// What a request wants a model to do.
@@ -111,7 +112,7 @@ impl Api {
             why = Cut::of(self) => return Err(why.into()),
             embedded = embedding.finish() => embedded?,
         };
-        self.caller.count(Usage { prompt_tokens: embedded.prompt_tokens.into(), completion_tokens: 0 });
+        Counter::of(self).count(Usage { prompt_tokens: embedded.prompt_tokens.into(), completion_tokens: 0 });
         Ok(Made {
             vectors: embedded.vectors,
             prompt_tokens: embedded.prompt_tokens,

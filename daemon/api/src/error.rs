@@ -3,8 +3,8 @@
 use std::{error::Error as _, sync::Arc, time::Duration};
 
 use access::{
-    AccessError, ClaimError, Exceeded, InvitationError, KeyError, Over, PeopleError, Scope, SignInError,
-    audit::AuditError,
+    AccessError, ClaimError, Exceeded, InvitationError, KeyError, OnBehalfError, Over, PeopleError, Scope,
+    SignInError, audit::AuditError,
 };
 use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
@@ -147,6 +147,13 @@ pub(crate) enum Error {
     Lacks { model: String, ability: Ability },
     #[error("cannot open the weights: {0}")]
     Weights(std::io::Error),
+    /// Another box, to which the request was passed.
+    #[error("the box that was answering is gone, and its answer ends here")]
+    AnswererGone,
+    #[error("model '{asked}' is not here, and the paired box that has it does not answer; try again soon")]
+    NobodyAnswers { asked: String },
+    #[error(transparent)]
+    OnBehalf(#[from] OnBehalfError),
     #[error("a part of the server failed; its log says more")]
     Task(#[from] tokio::task::JoinError),
 }
@@ -307,7 +314,11 @@ impl Error {
             Self::Exceeded(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooManyUploads | Self::TooManyDownloads => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyUploads | Self::TooManyDownloads | Self::NobodyAnswers { .. } => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::AnswererGone => StatusCode::BAD_GATEWAY,
+            Self::OnBehalf(error) => on_behalf_status(error),
             Self::UnknownModel { .. }
             | Self::UnknownKey { .. }
             | Self::UnknownPeer { .. }
@@ -368,6 +379,14 @@ fn unauthorized(scope: Option<Scope>) -> String {
     format!(
         "this needs a key{with}: send it as `Authorization: Bearer hob_...` or as `x-api-key`; `hob key create NAME{how}` on the box makes one"
     )
+}
+
+fn on_behalf_status(error: &OnBehalfError) -> StatusCode {
+    match error {
+        OnBehalfError::NotAPeer => StatusCode::FORBIDDEN,
+        OnBehalfError::Name => StatusCode::BAD_REQUEST,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
 }
 
 fn key_status(error: &KeyError) -> StatusCode {

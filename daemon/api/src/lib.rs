@@ -30,6 +30,7 @@ mod options;
 mod places;
 mod quota;
 mod rate;
+mod relay;
 mod scopes;
 mod split;
 mod sse;
@@ -54,6 +55,7 @@ pub use health::Health;
 use http::{Method, StatusCode, Uri, header::LOCATION};
 use identity::Identity;
 use registry::{Neighbourhood, Registry};
+pub use relay::Relay;
 use scheduler::Scheduler;
 use state::{State, StateError};
 use store::{Model, ModelName, Store, StoreError};
@@ -66,6 +68,8 @@ pub struct Api {
     registry: Registry,
     neighbourhood: Neighbourhood,
     discovery: Option<Discovery>,
+    /// If requests may be passed to paired boxes.
+    relay: Option<Relay>,
     scheduler: Scheduler,
     state: State,
     access: Access,
@@ -74,6 +78,8 @@ pub struct Api {
     caller: Caller,
     /// Held for as long as something is done on behalf of the caller.
     _place: Option<quota::Place>,
+    /// If a paired box passed the request on.
+    hop: Option<relay::Hop>,
     /// Cancelled when no answer is waited for any more.
     stopping: CancellationToken,
     background: openai::Background,
@@ -94,6 +100,8 @@ pub struct Parts {
     pub neighbourhood: Neighbourhood,
     /// Who else is on the network, if that is looked for.
     pub discovery: Option<Discovery>,
+    /// What it takes to pass requests to paired boxes, if that may be done.
+    pub relay: Option<Relay>,
     /// The workers.
     pub scheduler: Scheduler,
     /// What is kept besides.
@@ -130,12 +138,14 @@ pub struct Config {
 impl Api {
     /// An API over these. What it does by itself, it does on behalf of whoever runs the box.
     pub fn new(parts: Parts, config: Config) -> Self {
-        let Parts { store, registry, neighbourhood, discovery, scheduler, state, access, identity } = parts;
+        let Parts { store, registry, neighbourhood, discovery, relay, scheduler, state, access, identity } =
+            parts;
         Self {
             store,
             registry,
             neighbourhood,
             discovery,
+            relay,
             scheduler,
             state,
             access,
@@ -143,6 +153,7 @@ impl Api {
             health: Health::default(),
             caller: Caller::operator(),
             _place: None,
+            hop: None,
             stopping: CancellationToken::new(),
             background: openai::Background::default(),
             uploads: upload::places(),
@@ -181,7 +192,10 @@ impl Api {
         let found = self.on_store(move |store| store.resolve(&name)).await;
         let model = found.map_err(|error| error.about_model(asked))?;
         self.visible(&model.name, asked)?;
-        Ok(model)
+        match self.hop.as_ref().is_none_or(|hop| hop.means(model.digest)) {
+            true => Ok(model),
+            false => Err(Error::UnknownModel { asked: asked.into() }),
+        }
     }
 
     /// Runs what blocks on the disk where blocking is allowed.
@@ -216,18 +230,21 @@ pub fn router(api: Api) -> Router {
         ("Anthropic", of_anthropic),
     ];
     let rated = |family: Family| from_fn_with_state((api.clone(), family), rate::tell);
+    let passed = |family: Family| from_fn_with_state((api.clone(), family), relay::pass);
     let description = openapi::router(&api.config.version, families);
     Router::new()
-        .merge(ollama)
+        .merge(ollama.layer(passed(Family::Ollama)))
         .merge(
             openai
                 .merge(responses)
+                .layer(passed(Family::OpenAi))
                 .layer(rated(Family::OpenAi))
                 .layer(from_fn_with_state(api.clone(), anthropic::where_asked)),
         )
-        .merge(anthropic.layer(rated(Family::Anthropic)))
+        .merge(anthropic.layer(passed(Family::Anthropic)).layer(rated(Family::Anthropic)))
         .merge(admin::router())
         .merge(oci::router())
+        .merge(relay::router())
         .merge(trust::router())
         .merge(split::router())
         .route("/healthz", get(health::healthz))

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use protocol::{Done, PromptRead, Said};
 
-use crate::{Api, error::Error, family::Family, rate};
+use crate::{Api, error::Error, family::Family, rate, relay::Hop};
 
 /// A request's place among those that its caller may have at once. It is given back with the last clone.
 #[derive(Clone)]
@@ -61,9 +61,30 @@ impl http_body::Body for Held {
     }
 }
 
+/// Where what is done for a request counts.
+#[derive(Clone)]
+pub(crate) struct Counter {
+    caller: Caller,
+    /// It counts as well where the request was passed on, if it was.
+    hop: Option<Hop>,
+}
+
+impl Counter {
+    pub(crate) fn of(api: &Api) -> Self {
+        Self { caller: api.caller.clone(), hop: api.hop.clone() }
+    }
+
+    pub(crate) fn count(&self, usage: Usage) {
+        self.caller.count(usage);
+        if let Some(hop) = &self.hop {
+            hop.count(usage);
+        }
+    }
+}
+
 /// What an answer took so far. It counts when the answer ends, however it does.
 pub(crate) struct Tally {
-    caller: Caller,
+    counter: Counter,
     prompt: Prompt,
     used: Usage,
     /// What the prompt counts for where it is read, and nothing ever tells how long it was.
@@ -94,7 +115,7 @@ impl Tally {
     }
 
     fn with(api: &Api, prompt: Prompt) -> Self {
-        Self { caller: api.caller.clone(), prompt, used: Usage::default(), guess: 0 }
+        Self { counter: Counter::of(api), prompt, used: Usage::default(), guess: 0 }
     }
 
     /// Notes that a worker has it: who goes away before the first piece has had the prompt read all the same.
@@ -123,6 +144,16 @@ impl Tally {
         self.used.completion_tokens = done.generated_tokens.into();
     }
 
+    /// Notes pieces of an answer that another box gives: each is a token at least.
+    pub(crate) fn pieces(&mut self, count: u64) {
+        self.used.completion_tokens += count;
+    }
+
+    /// Notes what the other box says that it took, which is exact.
+    pub(crate) fn told(&mut self, usage: Usage) {
+        (self.used, self.guess) = (usage, 0);
+    }
+
     fn read(&mut self, tokens: u32) {
         if self.prompt == Prompt::Counted && tokens > 0 {
             self.used.prompt_tokens = tokens.into();
@@ -136,7 +167,7 @@ impl Drop for Tally {
             self.used.prompt_tokens = self.guess;
         }
         if self.used != Usage::default() {
-            self.caller.count(self.used);
+            self.counter.count(self.used);
         }
     }
 }

@@ -100,6 +100,8 @@ const TABLE: &[(Method, &str, Need)] = &[
     (GET, "/trust/root.crt", Private),
     (GET, "/trust/root.pem", Private),
     (GET, "/trust/root.mobileconfig", Private),
+    // What paired boxes ask.
+    (GET, "/peer/models", Need::Scope(Infer)),
     // Who may do what.
     (POST, "/claim", Private),
     (POST, "/pair", Private),

@@ -64,12 +64,13 @@ impl Rig {
         let peers = Peers::open(folder.path().join("peers")).unwrap();
         let neighbourhood = Neighbourhood::new(peers, Arc::new(|_| Vec::new()));
         let access_too = access.clone();
-        let (discovery, identity) = (None, None);
+        let (discovery, relay, identity) = (None, None, None);
         let parts = Parts {
             store,
             registry,
             neighbourhood,
             discovery,
+            relay,
             scheduler,
             state,
             access: access_too,

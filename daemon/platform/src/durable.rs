@@ -131,6 +131,25 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     staged.keep(path).map(drop)
 }
 
+/// A secret of this machine's, which stays the same. It is made if it is not there, or is none.
+///
+/// # Errors
+/// If it can be neither read nor made.
+pub fn secret(path: &Path) -> io::Result<[u8; 32]> {
+    match fs::read(path) {
+        Ok(bytes) => {
+            if let Ok(secret) = bytes.try_into() {
+                return Ok(secret);
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let secret: [u8; 32] = rand::random();
+    write_private(path, &secret)?;
+    Ok(secret)
+}
+
 /// Makes a folder that nobody but the user can look into, with those that it lies in, if need be.
 ///
 /// # Errors

@@ -15,8 +15,10 @@ const CONNECT: Duration = Duration::from_secs(15);
 /// On a local network nothing is far.
 const PEER_CONNECT: Duration = Duration::from_secs(3);
 
-/// A box that said nothing for so long is asked whether it is there.
-const GONE: Duration = Duration::from_secs(15);
+/// After so long without a byte it is asked whether the other machine is still there, and then as often until it is given up: one
+/// whose cable was pulled does not say so, and an answer may be silent for long.
+const PEER_ASKED_AFTER: Duration = Duration::from_secs(5);
+const PEER_ASKED_TIMES: u32 = 2;
 
 /// Silence after which a connection is given up.
 const STALL: Duration = Duration::from_secs(30);
@@ -59,7 +61,7 @@ pub(crate) fn client(config: &Config, silence: Silence) -> Result<Client, Regist
 #[derive(Clone, Debug)]
 pub(crate) struct PeerClients {
     pub(crate) usual: Client,
-    /// For requests whose connection becomes something else, as HTTP/2's do not. It notices when the other end is gone.
+    /// For requests whose connection becomes something else, as HTTP/2's do not.
     pub(crate) alone: Client,
 }
 
@@ -69,7 +71,6 @@ pub(crate) fn peer_clients(
     resolver: &Seen,
 ) -> Result<PeerClients, RegistryError> {
     let alone = peer_client(tls, resolver).http1_only().pool_max_idle_per_host(0);
-    let alone = alone.tcp_keepalive(GONE).tcp_keepalive_interval(GONE / 3).tcp_keepalive_retries(3);
     Ok(PeerClients { usual: peer_client(tls, resolver).build()?, alone: alone.build()? })
 }
 
@@ -81,6 +82,9 @@ fn peer_client(tls: &rustls::ClientConfig, resolver: &Seen) -> ClientBuilder {
         .redirect(Policy::none())
         .referer(false)
         .connect_timeout(PEER_CONNECT)
+        .tcp_keepalive(PEER_ASKED_AFTER)
+        .tcp_keepalive_interval(PEER_ASKED_AFTER)
+        .tcp_keepalive_retries(PEER_ASKED_TIMES)
         .no_proxy()
         .dns_resolver(Arc::new(resolver.clone()))
 }

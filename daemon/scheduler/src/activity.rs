@@ -21,6 +21,8 @@ pub struct Activity {
     pub running: usize,
     /// Of these, answers that are held until their readers have caught up.
     pub held: usize,
+    /// Requests that it answers at once; none, if it is not in memory.
+    pub sequences: u32,
     /// Requests that wait for it.
     pub waiting: usize,
     /// How long the first of them has waited.
@@ -72,7 +74,7 @@ impl Scheduler {
         }
         for (name, entry) in &table.models {
             let activity = of(&mut models, name);
-            activity.running = entry.leases;
+            (activity.running, activity.sequences) = (entry.leases, entry.size.sequences);
             (activity.state, activity.held) = match &entry.phase {
                 Phase::Loading(_) => (State::Loading, 0),
                 Phase::Ready { link, .. } => (State::Loaded, link.held()),
@@ -93,6 +95,7 @@ fn of<'a>(models: &'a mut BTreeMap<ModelName, Activity>, name: &ModelName) -> &'
         state: State::default(),
         running: 0,
         held: 0,
+        sequences: 0,
         waiting: 0,
         longest_wait: None,
     })

@@ -2,11 +2,12 @@
 //! seals. A worker is handed its file open; what is in it, only the worker knows.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use platform::durable;
 use protocol::Secret;
 use store::Digest;
 
@@ -21,13 +22,11 @@ pub(crate) struct PrefixFiles {
 /// One model takes no more than this part of the room.
 const SHARES: u64 = 4;
 
-const SECRET_BYTES: usize = 32;
-
 impl PrefixFiles {
     /// Files of `most_bytes` together. The folder and the secret are made if they are not there.
     pub(crate) fn open(folder: &Path, most_bytes: u64) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        let secret = secret(&folder.join("secret"))?;
+        let secret = Secret(durable::secret(&folder.join("secret"))?.to_vec());
         Ok(Self { folder: folder.to_path_buf(), most_bytes, secret })
     }
 
@@ -74,22 +73,6 @@ impl PrefixFiles {
 }
 
 const SUFFIX: &str = ".prefixes";
-
-/// The secret of this box; a new one makes all files worthless, and no more than that.
-fn secret(path: &Path) -> io::Result<Secret> {
-    let mut bytes = Vec::new();
-    match File::open(path) {
-        Ok(mut file) => file.read_to_end(&mut bytes).map(drop)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    if bytes.len() != SECRET_BYTES {
-        bytes = rand::random::<[u8; SECRET_BYTES]>().to_vec();
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-        file.write_all(&bytes)?;
-    }
-    Ok(Secret(bytes))
-}
 
 #[cfg(test)]
 mod tests {

@@ -101,10 +101,12 @@ impl Hob {
         let neighbourhood = neighbourhood(settings, discovery.clone())?;
         let registry = Registry::new(store.clone(), registry_config(settings))?.beside(neighbourhood.clone());
         let scheduler = Scheduler::start(scheduler_config(settings, &neighbourhood)?);
+        let relay = relay(settings)?;
         let parts = api::Parts {
             store,
             registry,
             neighbourhood,
+            relay,
             discovery: discovery.clone(),
             scheduler: scheduler.clone(),
             state,
@@ -192,6 +194,15 @@ impl Hob {
         stopped.cancel();
         upkeep.await?
     }
+}
+
+/// Requests are passed to paired boxes only where the owner wants that.
+fn relay(settings: &Settings) -> anyhow::Result<Option<api::Relay>> {
+    let secret = || {
+        let path = settings.state_dir.join("aliases.secret");
+        platform::durable::secret(&path).with_context(|| format!("cannot read or make {}", path.display()))
+    };
+    settings.neighbours.route.then(|| secret().map(api::Relay::new)).transpose()
 }
 
 /// Who the box is.
