@@ -90,6 +90,14 @@ impl Discovery {
         all.take(MOST_PLACES).collect()
     }
 
+    /// Where boxes of this name are, as `hob-abcd.local`: for systems that do not look up such names.
+    pub fn places_of(&self, host: &str) -> Vec<SocketAddr> {
+        let label = host.strip_suffix(".local").unwrap_or(host);
+        let neighbours = self.neighbours.borrow();
+        let called = neighbours.iter().filter(|neighbour| neighbour.label == label);
+        called.flat_map(Neighbour::sockets).take(MOST_PLACES).collect()
+    }
+
     /// What is wrong with it, for the box's owner.
     pub fn trouble(&self) -> Option<String> {
         self.trouble.borrow().clone()

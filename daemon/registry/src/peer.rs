@@ -64,12 +64,13 @@ impl Neighbourhood {
         self.peer(self.peers.named(name)?).ok()
     }
 
-    /// A box that has shown who it is and is no peer yet. It is asked where that was, and told no key.
+    /// A box that has shown who it is and is no peer yet. It is asked where that was, and told no key. `places` are where it was found,
+    /// if its name is not to be looked up.
     ///
     /// # Errors
     /// If its root is damaged.
-    pub fn newcomer(&self, paired: Paired) -> Result<Peer, RegistryError> {
-        let seen = resolver(&paired, Arc::new(|_| Vec::new()));
+    pub fn newcomer(&self, paired: Paired, places: Vec<SocketAddr>) -> Result<Peer, RegistryError> {
+        let seen = resolver(&paired, Arc::new(move |_| places.clone()));
         let clients = made(&paired, &seen)?;
         let base = base(&paired, paired.address().port())?;
         Ok(Peer { paired: paired.with_key(None), base, clients, seen })

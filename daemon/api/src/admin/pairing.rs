@@ -11,7 +11,7 @@ use axum::{
 };
 use http::{Method, StatusCode, header::CACHE_CONTROL};
 use identity::ExpectedId;
-use identity::pairing::{Address, AdminKey, BoxName, Introduction, Paired, PairingError, introduce};
+use identity::pairing::{Address, AdminKey, BoxName, Introduction, Paired, PairingError, introduce, introduce_at};
 use registry::{Peer, RegistryError};
 use serde::{Deserialize, Serialize};
 
@@ -71,8 +71,8 @@ pub(super) async fn pair(api: Api, Typed(wanted): Typed<Wanted>) -> Result<Respo
         .transpose()
         .map_err(|error: identity::pairing::InvalidBoxName| Invalid::of("name", error.to_string()))?;
     confirmed(&api, confirm).await?;
-    let shown =
-        tokio::task::spawn_blocking(move || introduce(&address, INTRODUCTION)).await?.map_err(Error::from)?;
+    let places = places(&api, &address);
+    let shown = introduction(address, places.clone()).await?;
     shown.must_be(&id).map_err(Error::from)?;
     let ours = Ours::of(&api);
     may_be_kept(&api, &shown, name.as_ref())?;
@@ -81,7 +81,7 @@ pub(super) async fn pair(api: Api, Typed(wanted): Typed<Wanted>) -> Result<Respo
     let paired = Paired::new(called, &shown);
     let told = redeem(
         &api,
-        &paired,
+        (&paired, places),
         &Redeem {
             code: &code,
             name: own_name(&api),
@@ -100,6 +100,22 @@ pub(super) async fn pair(api: Api, Typed(wanted): Typed<Wanted>) -> Result<Respo
         one_way,
     };
     Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Json(made)).into_response())
+}
+
+/// Where it is by what is heard on the network, which knows names that the system may not; the port is the address's.
+fn places(api: &Api, address: &Address) -> Vec<SocketAddr> {
+    let heard = api.discovery.as_ref().map(|discovery| discovery.places_of(&address.host()));
+    let heard = heard.into_iter().flatten();
+    heard.map(|place| SocketAddr::new(place.ip(), address.port())).collect()
+}
+
+/// Finds out who is there.
+async fn introduction(address: Address, places: Vec<SocketAddr>) -> Result<Introduction, Error> {
+    let ask = move || match places.is_empty() {
+        true => introduce(&address, INTRODUCTION),
+        false => introduce_at(&address, &places, INTRODUCTION),
+    };
+    Ok(tokio::task::spawn_blocking(ask).await??)
 }
 
 /// Before anything is said that is good only once.
@@ -179,14 +195,18 @@ struct Told {
 }
 
 /// Brings the code.
-async fn redeem(api: &Api, paired: &Paired, body: &Redeem<'_>) -> Result<Told, Error> {
+async fn redeem(
+    api: &Api,
+    (paired, places): (&Paired, Vec<SocketAddr>),
+    body: &Redeem<'_>,
+) -> Result<Told, Error> {
     let label = paired.id().label();
     let failed = |error: RegistryError| Error::NotRedeemed {
         label: label.clone(),
         status: None,
         reason: error.to_string(),
     };
-    let peer = api.neighbourhood.newcomer(paired.clone()).map_err(failed)?;
+    let peer = api.neighbourhood.newcomer(paired.clone(), places).map_err(failed)?;
     let (status, body) = exchange(&peer, body).await.map_err(failed)?;
     if status.is_success() {
         let told: Option<Told> = serde_json::from_slice(&body).ok();
