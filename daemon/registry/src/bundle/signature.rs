@@ -81,9 +81,9 @@ impl Signature {
         let mut lines = text.lines();
         let mut line = || lines.next().ok_or(malformed(""));
         let untrusted = line()?;
-        let signature = STANDARD.decode(line()?.trim()).map_err(|_| malformed(""))?;
+        let signature = STANDARD.decode(line()?).map_err(|_| malformed(""))?;
         let comment = line()?.strip_prefix(TRUSTED).ok_or(malformed(""))?;
-        let comment_signature = STANDARD.decode(line()?.trim()).map_err(|_| malformed(""))?;
+        let comment_signature = STANDARD.decode(line()?).map_err(|_| malformed(""))?;
         let signature = <[u8; 74]>::try_from(signature).map_err(|_| malformed(""))?;
         if signature.starts_with(ED) {
             return Err(malformed(" of today: it was made with -l"));

@@ -155,9 +155,9 @@ fn only_ordinary_files_with_the_names_of_parts_are_read() {
         (EntryType::GNULongLink, "a long name"),
         (EntryType::XHeader, "a pax header"),
         (EntryType::XGlobalHeader, "a pax header"),
-        (EntryType::Fifo, "a device or a pipe"),
-        (EntryType::Char, "a device or a pipe"),
-        (EntryType::Block, "a device or a pipe"),
+        (EntryType::Fifo, "no file, but a device or a pipe"),
+        (EntryType::Char, "no file, but a device or a pipe"),
+        (EntryType::Block, "no file, but a device or a pipe"),
         (EntryType::Continuous, "nothing that is known"),
         (EntryType::new(b'V'), "nothing that is known"),
     ] {
