@@ -229,8 +229,8 @@ fn a_box_that_gets_another_address_is_found_there() {
     let (_street, here, there, _hob) = street_with(&EVERYWHERE);
     one_box(&there);
 
-    here.ip(&["addr", "add", "10.129.0.77/24", "dev", "lan0"]);
     here.ip(&["addr", "del", &format!("{}/24", here.address), "dev", "lan0"]);
+    here.ip(&["addr", "add", "10.129.0.77/24", "dev", "lan0"]);
 
     let moved = serde_json::json!(["10.129.0.77"]);
     listed_until(&there, "the box at its new address", |found| {

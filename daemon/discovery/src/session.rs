@@ -10,7 +10,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use mdns_sd::{
-    DaemonEvent, IfKind, IfPredicate, Metrics, Receiver, ServiceDaemon, ServiceEvent, TryRecvError,
+    DaemonEvent, HostnameResolutionEvent, IfKind, IfPredicate, Metrics, Receiver, ServiceDaemon,
+    ServiceEvent, TryRecvError,
 };
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -102,6 +103,10 @@ pub(crate) struct Session<'a> {
     allowed: Arc<RwLock<BTreeSet<String>>>,
     /// Where the box is announced.
     addresses: Vec<IpAddr>,
+    /// Where it was announced at any time.
+    ours: BTreeSet<IpAddr>,
+    /// Who answers to its name, where that is its own.
+    namesakes: Option<Receiver<HostnameResolutionEvent>>,
     phase: Phase,
     said: Said,
     began: Instant,
@@ -123,6 +128,10 @@ impl<'a> Session<'a> {
         mdns.disable_interface(IfKind::All)?;
         mdns.enable_interface(IfKind::Predicate(may_use))?;
         mdns.set_ip_check_interval(EVERY.as_secs() as u32)?;
+        // mdns-sd hears that somebody has a name only at the beginning, and only where that is the first thing they say.
+        let own = config.announce.as_ref().filter(|_| label == Label::Own);
+        let host = own.map(|own| format!("{}.local.", label.of(&own.id)));
+        let namesakes = host.map(|host| mdns.resolve_hostname(&host, None)).transpose()?;
         Ok(Self {
             config,
             label,
@@ -133,6 +142,8 @@ impl<'a> Session<'a> {
             mdns,
             allowed,
             addresses: Vec::new(),
+            ours: BTreeSet::new(),
+            namesakes,
             phase: Phase::Setup,
             said: Said::Nothing,
             began: Instant::now(),
@@ -148,7 +159,10 @@ impl<'a> Session<'a> {
             let step: Result<(), Ended> = tokio::select! {
                 () = stop.cancelled() => Err(Ended::Stopped),
                 event = self.found.recv_async() => match event {
-                    Ok(event) => Ok(self.heard(event)),
+                    Ok(event) => {
+                        self.heard(event);
+                        Ok(())
+                    }
                     // It hangs up on who does not keep up with what is found.
                     Err(_) if !self.news.is_disconnected() => Err(Lost::Flooded.into()),
                     Err(_) => Err(Lost::Gone.into()),
@@ -157,6 +171,7 @@ impl<'a> Session<'a> {
                     Ok(news) => self.learned(news),
                     Err(_) => Err(Lost::Gone.into()),
                 },
+                event = heard_of(self.namesakes.as_ref()) => self.heard_namesake(&event),
                 changed = phase.changed() => match changed {
                     Ok(()) => {
                         self.phase = *phase.borrow_and_update();
@@ -237,5 +252,17 @@ impl<'a> Session<'a> {
             Err(TryRecvError::Empty) => Err(Lost::Stuck),
             Err(TryRecvError::Disconnected) => Err(Lost::Gone),
         }
+    }
+}
+
+/// What is heard of those; nothing, for ever, where nobody listens.
+async fn heard_of(namesakes: Option<&Receiver<HostnameResolutionEvent>>) -> HostnameResolutionEvent {
+    let heard = match namesakes {
+        Some(namesakes) => namesakes.recv_async().await.ok(),
+        None => None,
+    };
+    match heard {
+        Some(event) => event,
+        None => std::future::pending().await,
     }
 }

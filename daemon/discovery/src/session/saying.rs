@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mdns_sd::{DaemonEvent, RRType, ServiceInfo};
+use mdns_sd::{DaemonEvent, HostnameResolutionEvent, RRType, ServiceInfo};
 use tokio::time::{Instant, timeout};
 
 use super::{Ended, Lost, Session};
@@ -44,6 +44,7 @@ impl Session<'_> {
         if others || addresses != self.addresses || self.said == Said::NotEverywhere {
             tracing::debug!(?addresses, "the box is announced at these addresses");
             self.addresses = addresses;
+            self.ours.extend(&self.addresses);
             return Ok(self.say(Ask::Others)?);
         }
         if matches!(self.said, Said::Asking(since) if since.elapsed() > USUAL) {
@@ -110,9 +111,8 @@ impl Session<'_> {
             // It is told at the next look, when it is known by which addresses.
             DaemonEvent::IpAdd(_) if self.said == Said::Everything => self.said = Said::NotEverywhere,
             DaemonEvent::NameChange(change) if matches!(change.rr_type, RRType::A | RRType::AAAA) => {
-                if self.label == Label::Own {
-                    return Err(Ended::Taken);
-                }
+                // There is no third name: mdns-sd goes on by one of its own.
+                return if self.label == Label::Own { Err(Ended::Taken) } else { Ok(()) };
             }
             DaemonEvent::NameChange(change) => {
                 tracing::info!(
@@ -123,6 +123,18 @@ impl Session<'_> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Who answers to the name of this box with an address that it never had, has that name as well.
+    pub(super) fn heard_namesake(&self, event: &HostnameResolutionEvent) -> Result<(), Ended> {
+        match event {
+            HostnameResolutionEvent::AddressesFound(_, found)
+                if found.iter().any(|address| !self.ours.contains(&address.to_ip_addr())) =>
+            {
+                Err(Ended::Taken)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// That the box goes, or changes its name.
