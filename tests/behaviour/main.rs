@@ -12,6 +12,7 @@ mod clients;
 mod command_line;
 mod conformance;
 mod console;
+mod discovery;
 mod doors;
 mod embeddings;
 mod faults;

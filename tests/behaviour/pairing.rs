@@ -63,6 +63,9 @@ fn two_boxes_that_are_paired_know_each_other_until_one_forgets() {
         assert!(listed.contains(&other.label()) && listed.contains("online"), "{listed}");
         assert!(names_of_keys(one).contains(&format!("box {}", other.label())), "{:?}", keys(one));
     }
+    // By the name that it has on the network, where nobody is told it by the system.
+    let by_name = guest.cli(&["pair", &host.label(), "--code", &host.invite(USUAL), "--id", &host.id()]);
+    assert!(by_name.status.success(), "{by_name:?}");
     // The person got a key as well, which is kept for them.
     assert!(guest.say(&["--host", &host.label(), "list"]).contains("smollm2"));
     let again = refused(&guest.redeem(host, &code));
