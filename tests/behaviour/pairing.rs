@@ -48,7 +48,7 @@ impl Laptop<'_> {
 fn two_boxes_that_are_paired_know_each_other_until_one_forgets() {
     let boxes = Boxes::claimed(2, &[]);
     let (host, guest) = (&boxes[0], &boxes[1]);
-    assert!(host.hob.create("smollm2", &model_file()).status.success());
+    host.create("smollm2", &model_file());
     let invited = host.cli(&["pair", "--invite"]);
     let code = String::from_utf8(invited.stdout.clone()).unwrap().trim_end().to_owned();
     let told = String::from_utf8_lossy(&invited.stderr).into_owned();
@@ -63,6 +63,9 @@ fn two_boxes_that_are_paired_know_each_other_until_one_forgets() {
         assert!(listed.contains(&other.label()) && listed.contains("online"), "{listed}");
         assert!(names_of_keys(one).contains(&format!("box {}", other.label())), "{:?}", keys(one));
     }
+    // By the name that it has on the network, where nobody is told it by the system.
+    let by_name = guest.cli(&["pair", &host.label(), "--code", &host.invite(USUAL), "--id", &host.id()]);
+    assert!(by_name.status.success(), "{by_name:?}");
     // The person got a key as well, which is kept for them.
     assert!(guest.say(&["--host", &host.label(), "list"]).contains("smollm2"));
     let again = refused(&guest.redeem(host, &code));
@@ -109,7 +112,7 @@ fn a_box_that_is_paired_again_has_one_key_and_one_name() {
 #[test]
 fn a_laptop_without_a_daemon_is_paired_by_a_code_and_keeps_its_key() {
     let mut boxes = Boxes::claimed(1, &[]);
-    assert!(boxes[0].hob.create("smollm2", &model_file()).status.success());
+    boxes[0].create("smollm2", &model_file());
     let (code, id, address) = (boxes[0].invite(USUAL), boxes[0].id(), boxes[0].address());
     let mut laptop = Laptop { street: &mut boxes.street, home: TempDir::new().unwrap() };
 

@@ -2,6 +2,7 @@
 //! pair them, by the command line.
 
 use std::ops::Index;
+use std::path::Path;
 use std::process::Output;
 
 use serde_json::Value;
@@ -53,6 +54,13 @@ impl House {
     /// The same, which has to succeed; what it printed.
     pub fn say(&self, args: &[&str]) -> String {
         printed(&self.cli(args))
+    }
+
+    /// `hob create NAME` from a GGUF file.
+    pub fn create(&self, name: &str, gguf: &Path) {
+        let modelfile = self.hob.home.path().join("Modelfile");
+        std::fs::write(&modelfile, format!("FROM {}\n", gguf.display())).unwrap();
+        self.say(&["create", name, "-f", modelfile.to_str().unwrap()]);
     }
 
     /// What the box says of itself.

@@ -64,8 +64,8 @@ impl Neighbourhood {
         self.peer(self.peers.named(name)?).ok()
     }
 
-    /// A box that has shown who it is and is no peer yet. It is asked where that was, and told no key. `places` are where it was found,
-    /// if its name is not to be looked up.
+    /// A box that has shown who it is and is no peer yet. It is asked where that was: at these places, or where its address leads if
+    /// there are none. It is told no key.
     ///
     /// # Errors
     /// If its root is damaged.

@@ -1,7 +1,9 @@
 //! `POST /admin/api/peers`: this box goes to another one that has invited it. It finds out who is there, holds that against the ID
 //! that a person compared, and only then says anything; what it is told, it keeps. The other end of that is `invitations`'.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
+use std::str::FromStr;
 use std::time::Duration;
 
 use access::{Scope, Scopes, Secret, audit::printable};
@@ -11,7 +13,9 @@ use axum::{
 };
 use http::{Method, StatusCode, header::CACHE_CONTROL};
 use identity::ExpectedId;
-use identity::pairing::{Address, AdminKey, BoxName, Introduction, Paired, PairingError, introduce, introduce_at};
+use identity::pairing::{
+    Address, AdminKey, BoxName, Introduction, Paired, PairingError, introduce, introduce_at,
+};
 use registry::{Peer, RegistryError};
 use serde::{Deserialize, Serialize};
 
@@ -59,37 +63,21 @@ struct Made {
 }
 
 /// `POST /admin/api/peers`.
-pub(super) async fn pair(api: Api, Typed(wanted): Typed<Wanted>) -> Result<Response, Refusal> {
-    let Wanted { address, id, code, name, person, confirm } = wanted;
-    let address: Address = address
-        .parse()
-        .map_err(|error: identity::pairing::InvalidAddress| Invalid::of("address", error.to_string()))?;
-    let id: ExpectedId =
-        id.parse().map_err(|error: identity::InvalidDeviceId| Invalid::of("id", error.to_string()))?;
-    let name: Option<BoxName> = name
-        .map(|name| name.parse())
-        .transpose()
-        .map_err(|error: identity::pairing::InvalidBoxName| Invalid::of("name", error.to_string()))?;
-    confirmed(&api, confirm).await?;
-    let places = places(&api, &address);
-    let shown = introduction(address, places.clone()).await?;
+pub(super) async fn pair(api: Api, Typed(mut wanted): Typed<Wanted>) -> Result<Response, Refusal> {
+    let password = wanted.confirm.take();
+    let Asked { address, id, code, name, person } = wanted.checked()?;
+    confirmed(&api, password).await?;
+    let places = seen(&api, &address);
+    let shown = introduced(address, places.clone()).await?;
     shown.must_be(&id).map_err(Error::from)?;
-    let ours = Ours::of(&api);
     may_be_kept(&api, &shown, name.as_ref())?;
     let naming = if name.is_some() { peers::Naming::Given } else { peers::Naming::Free };
     let called = name.map_or_else(|| shown.id.label().parse(), Ok).map_err(|_| Error::NoNetwork)?;
-    let paired = Paired::new(called, &shown);
-    let told = redeem(
-        &api,
-        (&paired, places),
-        &Redeem {
-            code: &code,
-            name: own_name(&api),
-            person: person.as_deref(),
-            of_box: OfBox::of(ours.as_ref()),
-        },
-    )
-    .await?;
+    let (paired, ours) = (Paired::new(called, &shown), Ours::of(&api));
+    let own_name = api.identity.as_ref().map_or("hob", |identity| identity.label());
+    let of_box = OfBox::of(ours.as_ref());
+    let body = Redeem { code: &code, name: own_name, person: person.as_deref(), of_box };
+    let told = redeem(&api, (&paired, places), &body).await?;
     let (kept, one_way) = keep(&api, paired, naming, (ours, &told)).await?;
     let made = Made {
         name: kept.to_string(),
@@ -102,20 +90,45 @@ pub(super) async fn pair(api: Api, Typed(wanted): Typed<Wanted>) -> Result<Respo
     Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Json(made)).into_response())
 }
 
-/// Where it is by what is heard on the network, which knows names that the system may not; the port is the address's.
-fn places(api: &Api, address: &Address) -> Vec<SocketAddr> {
+/// The same, read.
+struct Asked {
+    address: Address,
+    id: ExpectedId,
+    code: String,
+    name: Option<BoxName>,
+    person: Option<String>,
+}
+
+impl Wanted {
+    fn checked(self) -> Result<Asked, Invalid> {
+        let Self { address, id, code, name, person, confirm: _ } = self;
+        Ok(Asked {
+            address: parsed("address", &address)?,
+            id: parsed("id", &id)?,
+            code,
+            name: name.map(|name| parsed("name", &name)).transpose()?,
+            person,
+        })
+    }
+}
+
+fn parsed<T: FromStr<Err: Display>>(field: &str, text: &str) -> Result<T, Invalid> {
+    text.parse().map_err(|error: T::Err| Invalid::of(field, error.to_string()))
+}
+
+/// Where a box is by its name on the network: many systems do not look such up.
+fn seen(api: &Api, address: &Address) -> Vec<SocketAddr> {
     let heard = api.discovery.as_ref().map(|discovery| discovery.places_of(&address.host()));
     let heard = heard.into_iter().flatten();
     heard.map(|place| SocketAddr::new(place.ip(), address.port())).collect()
 }
 
-/// Finds out who is there.
-async fn introduction(address: Address, places: Vec<SocketAddr>) -> Result<Introduction, Error> {
-    let ask = move || match places.is_empty() {
+async fn introduced(address: Address, places: Vec<SocketAddr>) -> Result<Introduction, Error> {
+    let introduced = tokio::task::spawn_blocking(move || match places.is_empty() {
         true => introduce(&address, INTRODUCTION),
         false => introduce_at(&address, &places, INTRODUCTION),
-    };
-    Ok(tokio::task::spawn_blocking(ask).await??)
+    });
+    Ok(introduced.await??)
 }
 
 /// Before anything is said that is good only once.
@@ -148,10 +161,6 @@ impl Ours {
         let port = api.health.addresses().into_iter().find_map(serves)?.port();
         Some(Self { root: identity.root_pem().to_owned(), port, secret: Secret::generate() })
     }
-}
-
-fn own_name(api: &Api) -> &str {
-    api.identity.as_ref().map_or("hob", |identity| identity.label())
 }
 
 /// What is said, once.

@@ -80,9 +80,10 @@ pub fn introduce_at(
 /// # Errors
 /// If it cannot be reached, or is another box.
 pub fn prove(root: &Root, place: SocketAddr, patience: Duration) -> Result<(), PairingError> {
-    let address = Address::named(&format!("{}.local", root.id().label()), place.port());
-    let address = address.ok_or_else(|| PairingError::NotHob { address: place.into() })?;
-    let config = trusting(root.der()).map_err(|_| PairingError::NotHob { address: place.into() })?;
+    let not_hob = || PairingError::NotHob { address: place.into() };
+    let address =
+        Address::named(&format!("{}.local", root.id().label()), place.port()).ok_or_else(not_hob)?;
+    let config = trusting(root.der()).map_err(|_| not_hob())?;
     handshake(&There { address: &address, places: &[place] }, config, Instant::now() + patience)
 }
 
