@@ -67,7 +67,13 @@ class Behaviour(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_):
-        requests.write(f"{self.command} {self.path} {self.headers.get('Range', '')}\n")
+        pass
+
+    def parse_request(self):
+        understood = super().parse_request()
+        if understood:
+            requests.write(f"{self.command} {self.path} {self.headers.get('Range', '')}\n")
+        return understood
 
     def do_HEAD(self):
         if manner == "slow" and "/blobs/" in self.path:
