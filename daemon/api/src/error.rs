@@ -99,6 +99,8 @@ pub(crate) enum Error {
     InvalidName,
     #[error("model '{asked}' not found")]
     UnknownModel { asked: String },
+    #[error("there is no model {asked}")]
+    UnknownRepository { asked: String },
     #[error("model \"{asked}\" not found, try pulling it first")]
     NothingToEmbed { asked: String },
     /// The model was made for something else.
@@ -309,6 +311,7 @@ impl Error {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooManyUploads | Self::TooManyDownloads => StatusCode::SERVICE_UNAVAILABLE,
             Self::UnknownModel { .. }
+            | Self::UnknownRepository { .. }
             | Self::UnknownKey { .. }
             | Self::UnknownPeer { .. }
             | Self::UnknownResponse { .. }

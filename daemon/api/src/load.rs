@@ -81,6 +81,7 @@ mod tests {
             cache_types: protocol::CacheTypes::default(),
             threads: Some(3),
             share: true,
+            split: false,
         };
         let options =
             OptionPatch { num_ctx: Some(64), num_thread: Some(0), num_gpu: Some(-1), ..Default::default() };
