@@ -116,7 +116,7 @@ class Behaviour(http.server.BaseHTTPRequestHandler):
         # What is left of the answer never comes.
         self.say(status, body[:300_000], headers, len(body))
         if manner == "stalls":
-            time.sleep(60)
+            time.sleep(600)
         self.close_connection = True
 
     def say(self, status, body, headers={}, claimed=None):
