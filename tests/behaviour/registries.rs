@@ -6,7 +6,7 @@ use std::process::Output;
 use behaviour::docker_registry::DockerRegistry;
 use behaviour::lan::Lan;
 use behaviour::server::{Model, Reply, Server, digest};
-use behaviour::{Answer, Hob, float_model_file, model_file};
+use behaviour::{Answer, Hob, float_model_file};
 use serde_json::{Value, json};
 
 fn trusting(host: &str) -> Hob {
@@ -104,22 +104,34 @@ fn a_pull_that_fails_says_why_in_ollamas_words() {
 }
 
 #[test]
-fn a_real_registry_reads_from_a_box_with_a_key_for_its_password() {
-    let lan = Lan::new();
-    let hob = Hob::start_on(&lan, &[]);
-    succeeded(&hob.cli_saying(&["claim", "--password-file", "-"], "a longer word than most"));
-    succeeded(&hob.create("smollm2", &model_file()));
-    let key = succeeded(&hob.cli(&["key", "create", "mirror", "--scope", "models.read"]));
-    let root = hob.home.path().join("root.pem");
-    fs::write(&root, succeeded(&hob.cli(&["trust", "export"]))).unwrap();
-
-    let mirror = DockerRegistry::mirroring(hob.lan_url.as_ref().unwrap(), &root, key.trim());
-
+fn a_real_registry_reads_from_a_box_as_from_another_registry() {
+    let hob = Hob::start();
+    let mirror = DockerRegistry::mirroring(&hob.url);
     let taker = trusting(&mirror.host);
     let name = format!("{}/library/smollm2", mirror.host);
     succeeded(&taker.cli(&["rm", "smollm2"]));
+
     succeeded(&taker.cli(&["pull", "--insecure", &name]));
+
     assert_eq!(id(&taker, &name), id(&hob, "smollm2"));
+}
+
+#[test]
+fn a_client_of_registries_shows_a_key_as_a_password() {
+    let lan = Lan::new();
+    let hob = Hob::start_on(&lan, &[]);
+    succeeded(&hob.cli_saying(&["claim", "--password-file", "-"], "a longer word than most"));
+    let key = succeeded(&hob.cli(&["key", "create", "mirror", "--scope", "models.read"]));
+    let status = |user: &str| {
+        let mut curl = lan.command("curl");
+        let url = format!("{}/v2/_catalog", hob.lan_url.as_ref().unwrap());
+        // Whose box it is, is not what is asked here.
+        succeeded(&curl.args(["-sk", "-w", "%{http_code}", "-u", user, &url]).output().unwrap())
+    };
+
+    assert_eq!(status(&format!("anybody:{}", key.trim())), "{\"repositories\":[]}200");
+    let refused = status("anybody:hob_wrong");
+    assert!(refused.ends_with("401") && refused.contains("\"code\":\"UNAUTHORIZED\""), "{refused}");
 }
 
 #[test]

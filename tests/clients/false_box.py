@@ -67,7 +67,13 @@ class Behaviour(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_):
-        requests.write(f"{self.command} {self.path} {self.headers.get('Range', '')}\n")
+        pass
+
+    def parse_request(self):
+        understood = super().parse_request()
+        if understood:
+            requests.write(f"{self.command} {self.path} {self.headers.get('Range', '')}\n")
+        return understood
 
     def do_HEAD(self):
         if manner == "slow" and "/blobs/" in self.path:
@@ -110,7 +116,7 @@ class Behaviour(http.server.BaseHTTPRequestHandler):
         # What is left of the answer never comes.
         self.say(status, body[:300_000], headers, len(body))
         if manner == "stalls":
-            time.sleep(60)
+            time.sleep(600)
         self.close_connection = True
 
     def say(self, status, body, headers={}, claimed=None):

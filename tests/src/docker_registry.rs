@@ -1,7 +1,6 @@
 //! Debian's `docker-registry`, the reference of OCI's distribution protocol, on loopback.
 
 use std::net::TcpStream;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -20,17 +19,16 @@ pub struct DockerRegistry {
 impl DockerRegistry {
     /// Starts one and waits until it listens.
     pub fn start() -> Self {
-        Self::start_with("", "")
+        Self::start_with("")
     }
 
-    /// One that has what another has, which it knows by this root, and that knows it by this password.
-    pub fn mirroring(url: &str, root: &Path, password: &str) -> Self {
-        let proxy = format!("proxy: {{remoteurl: '{url}', username: anybody, password: '{password}'}}\n");
-        Self::start_with(&proxy, root.to_str().unwrap())
+    /// One that has what another has.
+    pub fn mirroring(url: &str) -> Self {
+        Self::start_with(&format!("proxy: {{remoteurl: '{url}'}}\n"))
     }
 
     #[expect(clippy::disallowed_methods, reason = "tests start the real registry, and wait for its port")]
-    fn start_with(more: &str, roots: &str) -> Self {
+    fn start_with(more: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let host = format!("127.0.0.1:{}", free_port());
         let config = folder.path().join("config.yml");
@@ -42,7 +40,6 @@ impl DockerRegistry {
         std::fs::write(&config, text).unwrap();
         let started = Command::new(cache().join("tools/bin/docker-registry"))
             .args(["serve", config.to_str().unwrap()])
-            .env("SSL_CERT_FILE", roots)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();

@@ -99,6 +99,8 @@ pub(crate) enum Error {
     InvalidName,
     #[error("model '{asked}' not found")]
     UnknownModel { asked: String },
+    #[error("there is no model {asked}")]
+    UnknownRepository { asked: String },
     #[error("model \"{asked}\" not found, try pulling it first")]
     NothingToEmbed { asked: String },
     /// The model was made for something else.
@@ -320,6 +322,7 @@ impl Error {
             Self::AnswererGone => StatusCode::BAD_GATEWAY,
             Self::OnBehalf(error) => on_behalf_status(error),
             Self::UnknownModel { .. }
+            | Self::UnknownRepository { .. }
             | Self::UnknownKey { .. }
             | Self::UnknownPeer { .. }
             | Self::UnknownResponse { .. }

@@ -183,8 +183,8 @@ impl Fetch {
             let before = left.position;
             let source = self.source(among)?;
             let outcome = match &source {
-                Source::Registry(session) => self.from_registry(session, &mut left).await,
-                Source::Peer(supplier) => self.from_peer(supplier, &mut left).await,
+                Source::Registry(session) => self.part_of_registry(session, &mut left).await,
+                Source::Peer(supplier) => self.part_of_peer(supplier, &mut left).await,
             };
             if left.position > before {
                 tries.succeeded();
@@ -220,7 +220,7 @@ impl Fetch {
         matches!(among, Among::All) && self.good().is_some()
     }
 
-    async fn from_peer(
+    async fn part_of_peer(
         &self,
         supplier: &Arc<Supplier>,
         left: &mut Remaining<'_>,
@@ -255,7 +255,11 @@ impl Fetch {
         if left.position < left.end { Err(RegistryError::Cut) } else { Ok(()) }
     }
 
-    async fn from_registry(&self, session: &Session, left: &mut Remaining<'_>) -> Result<(), RegistryError> {
+    async fn part_of_registry(
+        &self,
+        session: &Session,
+        left: &mut Remaining<'_>,
+    ) -> Result<(), RegistryError> {
         let mut response = self.request(session, left.position..left.end, left.part.size).await?;
         // A connection that breaks is an error, after what came before is on its way to the disk.
         while let Some(piece) = response.chunk().await? {

@@ -10,22 +10,11 @@ use serde_json::json;
 use crate::error::Error;
 
 /// A failure on its way to the client.
-pub(crate) struct Refusal {
-    code: &'static str,
-    error: Error,
-}
-
-impl Refusal {
-    /// What neither a model nor a digest is at fault for.
-    pub(super) fn of(code: &'static str, error: Error) -> Self {
-        Self { code, error }
-    }
-}
+pub(crate) struct Refusal(Error);
 
 impl<E: Into<Error>> From<E> for Refusal {
     fn from(error: E) -> Self {
-        let error = error.into();
-        Self { code: code(&error), error }
+        Self(error.into())
     }
 }
 
@@ -56,11 +45,11 @@ const BASIC: HeaderValue = HeaderValue::from_static("Basic realm=\"hob\"");
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let status = self.error.status();
-        tracing::debug!(%status, error = %self.error, "request refused");
-        let mut response = refusal(status, self.code, &self.error.message());
+        let status = self.0.status();
+        tracing::debug!(%status, error = %self.0, "request refused");
+        let mut response = refusal(status, code(&self.0), &self.0.message());
         let headers = response.headers_mut();
-        self.error.tell(headers);
+        self.0.tell(headers);
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, BASIC);
         }

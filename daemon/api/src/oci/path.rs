@@ -3,7 +3,6 @@
 use access::Caller;
 use store::{Digest, ModelName};
 
-use super::errors::Refusal;
 use crate::error::Error;
 
 /// What is wanted.
@@ -42,7 +41,7 @@ pub(super) enum Holder {
 const ANY: &str = "-";
 
 impl Wanted {
-    pub(super) fn parse(path: &str) -> Result<Self, Refusal> {
+    pub(super) fn parse(path: &str) -> Result<Self, Error> {
         if let Some(repository) = path.strip_suffix("/tags/list") {
             return Ok(Self::Tags(Repository::parse(repository)?));
         }
@@ -54,7 +53,7 @@ impl Wanted {
                 Ok(Self::Manifest(repository, reference))
             }
             Some(((holder, "blobs"), text)) => Ok(Self::Blob(Holder::parse(holder)?, digest(text)?)),
-            _ => Err(Refusal::of("NAME_UNKNOWN", Error::UnknownModel { asked: path.into() })),
+            _ => Err(Error::UnknownRepository { asked: path.into() }),
         }
     }
 }

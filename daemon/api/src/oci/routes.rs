@@ -84,7 +84,7 @@ async fn read(
             let held = blob(&api, holder, digest).await?;
             match told(&headers, digest) {
                 Some(known) => Ok(known),
-                None => send(&api, held, &method, &headers),
+                None => Ok(send(&api, held, &method, &headers)?),
             }
         }
     }
@@ -99,7 +99,7 @@ async fn tags(api: &Api, repository: Repository, page: &Page) -> Result<Response
     let (asked, caller) = (repository.asked.clone(), api.caller.clone());
     let names = visible(api, move |name| repository.shows(name, &caller)).await?;
     if names.is_empty() {
-        return Err(Refusal::of("NAME_UNKNOWN", Error::UnknownModel { asked }));
+        return Err(Error::UnknownRepository { asked }.into());
     }
     let place = format!("/v2/{asked}/tags/list");
     let (tags, next) = page.of(names.iter().map(|name| name.tag().to_owned()), &place);
@@ -199,7 +199,7 @@ fn named(digest: Digest) -> HeaderMap {
 }
 
 /// What is wanted of a blob.
-fn send(api: &Api, held: HeldBlob, method: &Method, headers: &HeaderMap) -> Result<Response, Refusal> {
+fn send(api: &Api, held: HeldBlob, method: &Method, headers: &HeaderMap) -> Result<Response, Error> {
     let (digest, length) = (held.digest(), held.bytes());
     let wanted = range::Wanted::of(headers, length, &etag(digest));
     let mut answer = named(digest);
