@@ -4,6 +4,7 @@
 pub mod docker_registry;
 pub mod group;
 pub mod lan;
+pub mod pairs;
 pub mod server;
 
 use std::io::{BufRead, BufReader};

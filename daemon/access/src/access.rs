@@ -8,7 +8,9 @@ use protocol::Owner;
 use state::{Clock, State};
 
 use crate::audit::Audit;
+use crate::invitation::Invitations;
 use crate::keys::Keys;
+use crate::on_behalf::Behalves;
 use crate::people::People;
 use crate::person::Provision;
 use crate::policy::Limits;
@@ -50,6 +52,8 @@ struct Parts {
     local: Arc<Account>,
     keys: Keys,
     people: People,
+    invitations: Invitations,
+    behalves: Behalves,
     audit: Arc<Audit>,
 }
 
@@ -69,7 +73,9 @@ impl Access {
         let local = accounts.of(Owner::default(), Limits::default());
         let claim = (config.runtime_dir.as_path(), config.provision.as_ref());
         let people = People::open(&state, &config.clock, &audit, &accounts, claim)?;
-        Ok(Self { parts: Arc::new(Parts { state, time, accounts, local, keys, people, audit }) })
+        let (invitations, behalves) = (Invitations::new(config.clock), Behalves::default());
+        let parts = Parts { state, time, accounts, local, keys, people, invitations, behalves, audit };
+        Ok(Self { parts: Arc::new(parts) })
     }
 
     /// Who asks. In memory, and in microseconds, as it is asked of every request.
@@ -110,6 +116,22 @@ impl Access {
         &self.parts.people
     }
 
+    pub(crate) fn state(&self) -> &State {
+        &self.parts.state
+    }
+
+    pub(crate) fn all_keys(&self) -> &Keys {
+        &self.parts.keys
+    }
+
+    pub(crate) fn invitations(&self) -> &Invitations {
+        &self.parts.invitations
+    }
+
+    pub(crate) fn behalves(&self) -> &Behalves {
+        &self.parts.behalves
+    }
+
     pub(crate) fn audit(&self) -> &Audit {
         &self.parts.audit
     }
@@ -124,13 +146,26 @@ impl Access {
         self.parts.people.is_claimed()
     }
 
+    /// Returns once somebody does.
+    pub async fn claimed(&self) {
+        self.parts.people.claimed().await;
+    }
+
     /// Makes a key. Its text is told here, and never again.
     ///
     /// # Errors
     /// [`KeyError`]; none was made then.
     pub fn create_key(&self, by: &Caller, new: NewKey) -> Result<(Key, Secret), KeyError> {
+        self.create_key_of(by, new, Secret::generate())
+    }
+
+    /// The same, of a text that somebody was told already.
+    ///
+    /// # Errors
+    /// [`KeyError`]; none was made then, and the text is that of no key.
+    pub fn create_key_of(&self, by: &Caller, new: NewKey, secret: Secret) -> Result<(Key, Secret), KeyError> {
         allow(by)?;
-        self.parts.keys.create(by, new)
+        self.parts.keys.create(by, new, &secret)
     }
 
     /// All keys that were not revoked, in the order in which they were made. In memory.

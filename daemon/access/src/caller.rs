@@ -30,6 +30,8 @@ pub struct Caller {
     session: Option<Arc<str>>,
     /// From where; `None` by a UNIX socket.
     address: Option<IpAddr>,
+    /// Whose it is that they ask for, if it is not their own.
+    behalf: Option<Owner>,
 }
 
 /// Whom a caller turned out to be.
@@ -89,17 +91,23 @@ impl Caller {
             life: None,
             session: None,
             address: None,
+            behalf: None,
         }
     }
 
     pub(crate) fn by(pass: Pass) -> Self {
         let Pass { who, scopes, name, account, policy, life, session } = pass;
-        Self { who, scopes, name, account: Some(account), policy, life, session, address: None }
+        Self { who, scopes, name, account: Some(account), policy, life, session, address: None, behalf: None }
     }
 
     /// The same, whose requests are counted there.
     pub(crate) fn counted(self, account: &Arc<Account>) -> Self {
         Self { account: Some(Arc::clone(account)), ..self }
+    }
+
+    /// The same, with the same account and limits, but on behalf of somebody of theirs.
+    pub(crate) fn on_behalf_of(self, owner: Owner) -> Self {
+        Self { behalf: Some(owner), ..self }
     }
 
     /// The same, from there.
@@ -133,6 +141,11 @@ impl Caller {
         self.session.as_ref()
     }
 
+    /// The whole ID of the paired box that they are, if they are one.
+    pub fn peer(&self) -> Option<&str> {
+        self.policy.as_ref()?.peer.as_deref()
+    }
+
     /// What the audit log calls them. What they chose as a name passes for nobody else.
     pub(crate) fn audited(&self) -> String {
         match &self.who {
@@ -161,7 +174,12 @@ impl Caller {
 
     /// Whose answers are kept apart from those of others, in the state and in the caches of workers.
     pub fn owner(&self) -> Owner {
-        self.account.as_ref().map_or_else(Owner::default, |account| account.owner)
+        self.behalf.or_else(|| self.account_owner()).unwrap_or_default()
+    }
+
+    /// Whose account it is that what they use is counted in.
+    pub(crate) fn account_owner(&self) -> Option<Owner> {
+        Some(self.account.as_ref()?.owner)
     }
 
     /// How urgent what they ask for is.

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use state::Clock;
 
-use crate::{SetupCode, lock, network_of};
+use crate::{OneTimeCode, lock, network_of};
 
 /// Wrong tries of one network between two pauses.
 const TRIES: u32 = 5;
@@ -38,7 +38,7 @@ pub(crate) struct Claim {
 
 #[derive(Debug)]
 struct Open {
-    code: SetupCode,
+    code: OneTimeCode,
     /// Wrong tries of this code.
     wrong: u32,
     /// Those of all codes, by network; without one, of all networks beyond those.
@@ -84,7 +84,7 @@ impl Claim {
     }
 
     /// The code, to be shown on the console.
-    pub(crate) fn code(&self) -> Option<SetupCode> {
+    pub(crate) fn code(&self) -> Option<OneTimeCode> {
         lock(&self.open).as_ref().map(|open| open.code.clone())
     }
 
@@ -99,7 +99,7 @@ impl Claim {
         if now < tries.paused_until {
             return Err(NotThis::Paused(tries.paused_until - now));
         }
-        if SetupCode::typed(typed).is_some_and(|typed| typed.is(&open.code)) {
+        if OneTimeCode::typed(typed).is_some_and(|typed| typed.is(&open.code)) {
             return Ok(());
         }
         open.tries.insert(network, Tries::of(tries.wrong.saturating_add(1), now));
@@ -148,13 +148,13 @@ impl Claim {
 
 impl Open {
     fn new() -> Self {
-        Self { code: SetupCode::generate(), wrong: 0, tries: HashMap::new() }
+        Self { code: OneTimeCode::generate(), wrong: 0, tries: HashMap::new() }
     }
 
     /// A pause that had begun begins anew: nobody knows how long the box was off.
     fn read(text: &str, now: Duration) -> Option<Self> {
         let mut lines = text.lines();
-        let code = SetupCode::typed(lines.next()?)?;
+        let code = OneTimeCode::typed(lines.next()?)?;
         let wrong = lines.next()?.strip_prefix("wrong ")?.parse().ok()?;
         let tries = lines.map(|line| {
             let (network, wrong) = line.strip_prefix("from ")?.split_once(' ')?;

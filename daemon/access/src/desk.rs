@@ -4,13 +4,13 @@ use std::net::IpAddr;
 
 use crate::audit::{Action, AuditError, Entries, Event, Noted, Outcome};
 use crate::{
-    Access, Caller, ClaimError, Password, PeopleError, Person, PersonName, Scope, Session, SetupCode,
+    Access, Caller, ClaimError, OneTimeCode, Password, PeopleError, Person, PersonName, Scope, Session,
     SignInError, SignedIn, Visitor,
 };
 
 impl Access {
     /// The code by which the box is claimed, to be shown to whoever may see its console; `None` once it is.
-    pub fn setup_code(&self) -> Option<SetupCode> {
+    pub fn setup_code(&self) -> Option<OneTimeCode> {
         self.persons().setup_code()
     }
 

@@ -38,6 +38,50 @@ pub enum Denied {
     WrongNetwork,
 }
 
+/// Why somebody is not invited, or does not get what an invitation is for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvitationError {
+    /// Only those who administer the box invite.
+    #[error("boxes are invited by those who have the scope \"admin\"")]
+    NotAllowed,
+    /// Nobody owns the box yet, and the network gets nothing from it.
+    #[error(
+        "this box is not claimed yet, and serves nobody on the network until it is: claim it first with `hob claim`"
+    )]
+    Unclaimed,
+    /// What it is to be for.
+    #[error("an invitation is for infer, embed, models.read and split, and for one of them at least")]
+    Scopes,
+    /// Not from there: somebody may listen.
+    #[error("an invitation is taken over TLS, on the network")]
+    WrongNetwork,
+    /// It is not the code.
+    #[error(
+        "this is not the code of the invitation; `hob pair --invite` on the box that invites shows it, once"
+    )]
+    WrongCode,
+    /// Nobody is invited, or no longer.
+    #[error(
+        "nobody is invited: `hob pair --invite` on the box that is to be paired makes an invitation, for ten minutes and once"
+    )]
+    None,
+    /// Wrong codes were tried too often from there.
+    #[error(
+        "wrong codes were tried too often from here: this invitation is of no use here any more; ask for another one"
+    )]
+    Spent {
+        /// When this one ends.
+        retry_after: Duration,
+    },
+    /// What was presented is over.
+    #[error(transparent)]
+    Over(#[from] Over),
+    /// It cannot be written down. Nothing was changed.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+}
+
 impl Denied {
     /// Whether another key would help, which is a 401, or another place, which is a 403.
     pub fn is_for_the_place(self) -> bool {
@@ -64,6 +108,9 @@ pub enum KeyError {
     /// It would be of no use.
     #[error("a key needs a scope: infer, embed, models.read, models.write, metrics or admin")]
     NoScopes,
+    /// A box is to administer this one, or to change its models.
+    #[error("the key of a paired box may have infer, embed, models.read and split, and nothing else")]
+    NotForPeers,
     /// It would take too long to check.
     #[error("a key names {most} models and {most} networks at most")]
     TooMany {
@@ -205,6 +252,31 @@ pub enum SignInError {
     /// It could not be done.
     #[error(transparent)]
     Failed(#[from] AccessError),
+}
+
+impl InvitationError {
+    /// When to try again, if that helps.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Spent { retry_after } => Some(*retry_after),
+            _ => None,
+        }
+    }
+}
+
+/// Why nobody can be spoken for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OnBehalfError {
+    /// It is no box that asks, and speaks for nobody else.
+    #[error("only a paired box asks on behalf of others")]
+    NotAPeer,
+    /// Whom it speaks for.
+    #[error("whom a box asks for is named by 1 to 64 visible ASCII characters")]
+    Name,
+    /// The state cannot be read or written.
+    #[error(transparent)]
+    State(#[from] StateError),
 }
 
 /// What cannot be done with people and sessions.

@@ -23,8 +23,8 @@ const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 pub struct Secret(String);
 
 impl Secret {
-    /// A new one.
-    pub(crate) fn generate() -> Self {
+    /// A new one. It is that of no key before one is made of it.
+    pub fn generate() -> Self {
         let random = Alphanumeric.sample_string(&mut rand::rng(), RANDOM);
         let check = checksum(&random);
         Self(format!("{PREFIX}{random}{}", std::str::from_utf8(&check).unwrap_or_default()))
@@ -65,6 +65,11 @@ pub(crate) enum InvalidKey {
 /// Whether a text means to be a key of Hob's, and not of another service that the same program knows.
 pub fn is_hob_key(text: &str) -> bool {
     text.starts_with(PREFIX)
+}
+
+/// Whether a text looks like a key of Hob's, and was copied right. Whether any box knows it is another matter.
+pub fn is_whole_key(text: &str) -> bool {
+    parse(text).is_ok()
 }
 
 /// The hash of a presented key, if it is one by its looks. That can be told without knowing any, so it tells nothing of them.

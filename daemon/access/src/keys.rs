@@ -138,7 +138,7 @@ impl Keys {
         key.last_used.store(now, Ordering::Relaxed);
         Ok(Caller::by(Pass {
             who: Who::Key(key.id),
-            scopes: key.policy.scopes,
+            scopes: key.policy.granted(),
             name: Arc::clone(&key.label),
             account: Arc::clone(&key.account),
             policy: Some(Arc::clone(&key.policy)),
@@ -147,10 +147,15 @@ impl Keys {
         }))
     }
 
-    pub(crate) fn create(&self, by: &Caller, new: NewKey) -> Result<(Key, Secret), KeyError> {
+    pub(crate) fn create(
+        &self,
+        by: &Caller,
+        new: NewKey,
+        secret: &Secret,
+    ) -> Result<(Key, Secret), KeyError> {
         let created = self.time.now();
         new.check(created)?;
-        let (id, secret) = (KeyId::generate(), Secret::generate());
+        let id = KeyId::generate();
         let policy = serde_json::to_string(&new.policy).map_err(KeyError::Policy)?;
         let key = NewKeyRow {
             id: id.to_string(),
@@ -166,7 +171,7 @@ impl Keys {
         let live = Live::new(KeyRow { owner, key, last_used: None, revoked: None }, &self.accounts)?;
         let listed = live.listed();
         self.live_mut().insert(secret.hash(), Arc::new(live));
-        Ok((listed, secret))
+        Ok((listed, secret.clone()))
     }
 
     /// One change at a time, and none by a key that the one before has ended.
@@ -283,6 +288,9 @@ impl NewKey {
         }
         if self.policy.scopes == crate::Scopes::NONE {
             return Err(KeyError::NoScopes);
+        }
+        if self.policy.scopes != self.policy.granted() {
+            return Err(KeyError::NotForPeers);
         }
         if self.policy.models.len().max(self.policy.networks.len()) > MOST_ENTRIES {
             return Err(KeyError::TooMany { most: MOST_ENTRIES });

@@ -6,12 +6,15 @@ mod access;
 pub mod audit;
 mod caller;
 mod claim;
+mod code;
 mod desk;
 mod error;
+mod invitation;
 mod key;
 mod keys;
 mod life;
 mod network;
+mod on_behalf;
 mod password;
 mod people;
 mod person;
@@ -20,15 +23,19 @@ mod presented;
 mod quota;
 mod scope;
 mod sessions;
-mod setup_code;
 mod throttle;
 mod time;
 mod usage;
 
 pub use access::{Access, Config};
 pub use caller::{Caller, Who};
-pub use error::{AccessError, ClaimError, Denied, KeyError, OpenKeysError, PeopleError, SignInError};
-pub use key::{InvalidKeyId, KeyId, Secret, is_hob_key};
+pub use code::OneTimeCode;
+pub use error::{
+    AccessError, ClaimError, Denied, InvitationError, KeyError, OnBehalfError, OpenKeysError, PeopleError,
+    SignInError,
+};
+pub use invitation::{Invitation, Invited};
+pub use key::{InvalidKeyId, KeyId, Secret, is_hob_key, is_whole_key};
 pub use keys::{Key, NewKey};
 pub use life::Over;
 pub use network::network_of;
@@ -39,7 +46,6 @@ pub use presented::{Credential, Origin, Presented, Way};
 pub use quota::{Exceeded, Left, Limit, Standing, Usage};
 pub use scope::{Scope, Scopes, UnknownScope};
 pub use sessions::{Session, SessionSecret};
-pub use setup_code::SetupCode;
 pub use usage::{DayUsage, Permit};
 
 /// Whoever panicked with it held left it whole: each change of what is behind these locks is one.

@@ -5,11 +5,11 @@ mod claiming;
 mod passwords;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use protocol::Owner;
 use state::{Clock, PersonRow, SessionRow, State};
+use tokio::sync::SetOnce;
 
 use crate::audit::{Action, Audit, Event, Outcome};
 use crate::caller::Pass;
@@ -21,7 +21,7 @@ use crate::policy::Limits;
 use crate::sessions::{Live, Session, SessionSecret, Sessions};
 use crate::throttle::Throttle;
 use crate::usage::Accounts;
-use crate::{AccessError, Caller, PeopleError, Scope, Scopes, SetupCode, Who};
+use crate::{AccessError, Caller, OneTimeCode, PeopleError, Scope, Scopes, Who};
 
 /// Everybody who may sign in.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(crate) struct People {
     accounts: Arc<Accounts>,
     claim: Claim,
     /// Beside the claim, which waits for the disk.
-    claimed: AtomicBool,
+    claimed: SetOnce<()>,
     hashing: Hashing,
     throttle: Throttle,
     sessions: Sessions,
@@ -74,7 +74,7 @@ impl People {
             audit: Arc::clone(audit),
             accounts: Arc::clone(accounts),
             claim,
-            claimed: claimed.into(),
+            claimed: SetOnce::new_with(claimed.then_some(())),
             hashing: Hashing::default(),
             throttle: Throttle::default(),
             sessions: Sessions::open(state.clone(), clock.clone())?,
@@ -85,10 +85,15 @@ impl People {
 
     /// Whether anybody owns this box.
     pub(crate) fn is_claimed(&self) -> bool {
-        self.claimed.load(Ordering::Acquire)
+        self.claimed.initialized()
     }
 
-    pub(crate) fn setup_code(&self) -> Option<SetupCode> {
+    /// Returns once somebody does.
+    pub(crate) async fn claimed(&self) {
+        self.claimed.wait().await;
+    }
+
+    pub(crate) fn setup_code(&self) -> Option<OneTimeCode> {
         self.claim.code()
     }
 

@@ -38,12 +38,24 @@ pub struct Policy {
     /// Where it is taken from; anywhere, if it names none.
     #[serde(default)]
     pub networks: Vec<Network>,
+    /// The whole ID of the paired box that it was made for, which has proven who it is. Such a key may only some things, whatever
+    /// its scopes say, and asks on behalf of people of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
 }
+
+/// What a box may at another at most: neither its models nor who may do what are its to change.
+const OF_PEERS: [Scope; 4] = [Scope::Infer, Scope::Embed, Scope::ModelsRead, Scope::Split];
 
 impl Policy {
     /// For these scopes, and without limits.
     pub fn new(scopes: Scopes) -> Self {
         Self { scopes, ..Self::default() }
+    }
+
+    /// What it may.
+    pub(crate) fn granted(&self) -> Scopes {
+        if self.peer.is_some() { self.scopes.within(Scopes::of_peers()) } else { self.scopes }
     }
 
     /// Whether it may use a model, by its fully qualified name.
@@ -55,6 +67,13 @@ impl Policy {
     pub(crate) fn allows_address(&self, address: Option<IpAddr>) -> bool {
         self.networks.is_empty()
             || address.is_some_and(|address| self.networks.iter().any(|network| network.contains(address)))
+    }
+}
+
+impl Scopes {
+    /// What a paired box may have of another at most.
+    pub fn of_peers() -> Self {
+        OF_PEERS.into_iter().collect()
     }
 }
 

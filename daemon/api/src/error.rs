@@ -1,14 +1,16 @@
 //! Why a request was not answered, in no family's shape, and with which status. The shapes are the families'.
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error as _, sync::Arc, time::Duration};
 
 use access::{
-    AccessError, ClaimError, Exceeded, KeyError, Over, PeopleError, Scope, SignInError, audit::AuditError,
+    AccessError, ClaimError, Exceeded, InvitationError, KeyError, Over, PeopleError, Scope, SignInError,
+    audit::AuditError,
 };
 use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{RETRY_AFTER, WWW_AUTHENTICATE},
 };
+use identity::pairing::PairingError;
 use protocol::{Ability, GenerateError, InvalidOption};
 use registry::RegistryError;
 use scheduler::{AskError, ScheduleError};
@@ -62,6 +64,22 @@ pub(crate) enum Error {
     SignIn(#[from] SignInError),
     #[error(transparent)]
     People(#[from] PeopleError),
+    #[error(transparent)]
+    Invitation(#[from] InvitationError),
+    /// Nobody could ask it.
+    #[error(
+        "this box does not serve the network, where others would ask it: set `lan = \"on\"` and start it again"
+    )]
+    NoNetwork,
+    #[error("this is the box itself, which needs nobody to be paired with")]
+    Itself,
+    #[error("{}", chain(.0))]
+    Pairing(#[from] PairingError),
+    /// Another box that was to be paired said no, or nothing that makes sense.
+    #[error("{label} says: {reason}")]
+    NotRedeemed { label: String, status: Option<StatusCode>, reason: String },
+    #[error("there is no paired box '{name}'")]
+    UnknownPeer { name: String },
     /// Somebody is signed in, and what they typed again is not their password.
     #[error("this is not your password")]
     Unconfirmed,
@@ -237,6 +255,7 @@ impl Error {
             Self::Exceeded(exceeded) => Some(exceeded.retry_after),
             Self::Claim(error) => error.retry_after(),
             Self::SignIn(error) => error.retry_after(),
+            Self::Invitation(error) => error.retry_after(),
             Self::People(PeopleError::Busy { retry_after }) => Some(*retry_after),
             error if error.status() == StatusCode::SERVICE_UNAVAILABLE => Some(Duration::from_secs(1)),
             _ => None,
@@ -272,6 +291,7 @@ impl Error {
             Self::TooManyUploads => StatusCode::SERVICE_UNAVAILABLE,
             Self::UnknownModel { .. }
             | Self::UnknownKey { .. }
+            | Self::UnknownPeer { .. }
             | Self::UnknownResponse { .. }
             | Self::UnknownBlob { .. }
             | Self::NothingToCopy { .. }
@@ -281,6 +301,10 @@ impl Error {
             Self::Claim(error) => claim_status(error),
             Self::SignIn(error) => sign_in_status(error),
             Self::People(error) => people_status(error),
+            Self::Invitation(error) => invitation_status(error),
+            Self::Pairing(error) => pairing_status(error),
+            Self::NoNetwork | Self::Itself => StatusCode::CONFLICT,
+            Self::NotRedeemed { status, .. } => redemption_status(*status),
             Self::Store(error) => store_status(error),
             Self::Schedule(error) => schedule_status(error),
             Self::Generate(error) => generate_status(error),
@@ -369,6 +393,43 @@ fn people_status(error: &PeopleError) -> StatusCode {
         PeopleError::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
+}
+
+fn invitation_status(error: &InvitationError) -> StatusCode {
+    match error {
+        InvitationError::NotAllowed | InvitationError::WrongNetwork => StatusCode::FORBIDDEN,
+        InvitationError::Unclaimed | InvitationError::None => StatusCode::CONFLICT,
+        InvitationError::Scopes => StatusCode::BAD_REQUEST,
+        InvitationError::WrongCode | InvitationError::Over(_) => StatusCode::UNAUTHORIZED,
+        InvitationError::Spent { .. } => StatusCode::TOO_MANY_REQUESTS,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn pairing_status(error: &PairingError) -> StatusCode {
+    match error {
+        PairingError::Unreachable { .. }
+        | PairingError::NotHob { .. }
+        | PairingError::Certificates { .. }
+        | PairingError::Tls { .. } => StatusCode::BAD_GATEWAY,
+        PairingError::Another { .. } | PairingError::Changed { .. } => StatusCode::CONFLICT,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// What another box says of a code, as this one says it: its 401 is about the code, and not about who asks here.
+fn redemption_status(theirs: Option<StatusCode>) -> StatusCode {
+    match theirs {
+        Some(StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST) => StatusCode::BAD_REQUEST,
+        Some(status @ (StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS)) => status,
+        _ => StatusCode::BAD_GATEWAY,
+    }
+}
+
+/// All that is known of why.
+fn chain(error: &PairingError) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
 }
 
 fn schedule_status(error: &ScheduleError) -> StatusCode {

@@ -46,6 +46,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use discovery::Discovery;
 use error::Error;
 use family::Family;
 pub use health::Health;
@@ -63,6 +64,7 @@ pub struct Api {
     store: Store,
     registry: Registry,
     neighbourhood: Neighbourhood,
+    discovery: Option<Discovery>,
     scheduler: Scheduler,
     state: State,
     access: Access,
@@ -87,6 +89,8 @@ pub struct Parts {
     pub registry: Registry,
     /// The boxes that this one is paired with.
     pub neighbourhood: Neighbourhood,
+    /// Who else is on the network, if that is looked for.
+    pub discovery: Option<Discovery>,
     /// The workers.
     pub scheduler: Scheduler,
     /// What is kept besides.
@@ -121,11 +125,12 @@ pub struct Config {
 impl Api {
     /// An API over these. What it does by itself, it does on behalf of whoever runs the box.
     pub fn new(parts: Parts, config: Config) -> Self {
-        let Parts { store, registry, neighbourhood, scheduler, state, access, identity } = parts;
+        let Parts { store, registry, neighbourhood, discovery, scheduler, state, access, identity } = parts;
         Self {
             store,
             registry,
             neighbourhood,
+            discovery,
             scheduler,
             state,
             access,

@@ -97,6 +97,12 @@ const TABLE: &[(Method, &str, Need)] = &[
     (GET, "/trust/root.mobileconfig", Private),
     // Who may do what.
     (POST, "/claim", Private),
+    (POST, "/pair", Private),
+    (POST, "/admin/api/invitations", Need::Scope(Admin)),
+    (DELETE, "/admin/api/invitations", Need::Scope(Admin)),
+    (GET, "/admin/api/peers", Need::Scope(Admin)),
+    (POST, "/admin/api/peers", Need::Scope(Admin)),
+    (DELETE, "/admin/api/peers/{name}", Need::Scope(Admin)),
     (POST, "/admin/api/login", Private),
     (POST, "/admin/api/logout", Somebody),
     (GET, "/admin/api/me", Somebody),

@@ -63,8 +63,17 @@ impl Rig {
         let peers = Peers::open(folder.path().join("peers")).unwrap();
         let neighbourhood = Neighbourhood::new(peers, Arc::new(|_| Vec::new()));
         let access_too = access.clone();
-        let parts =
-            Parts { store, registry, neighbourhood, scheduler, state, access: access_too, identity: None };
+        let (discovery, identity) = (None, None);
+        let parts = Parts {
+            store,
+            registry,
+            neighbourhood,
+            discovery,
+            scheduler,
+            state,
+            access: access_too,
+            identity,
+        };
         let api = Api::new(parts, config());
         Self { router: crate::router(api.clone()), api, access, now, folder }
     }

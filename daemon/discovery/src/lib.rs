@@ -2,6 +2,10 @@
 //! tells where to ask, and never whom to trust.
 #![forbid(unsafe_code)]
 
+mod discovery;
+mod interfaces;
 mod neighbour;
 
+pub use discovery::{Announcement, Config, Discovery};
+pub use interfaces::{Link, Links, Rules};
 pub use neighbour::{Neighbour, Phase};

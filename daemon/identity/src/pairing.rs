@@ -5,14 +5,16 @@ mod address;
 mod boxes;
 mod introduction;
 mod peers;
+mod root;
 
 use std::io;
 use std::path::PathBuf;
 
 pub use address::{Address, InvalidAddress};
 pub use boxes::{AdminKey, BoxName, Boxes, InvalidBoxName, Paired};
-pub use introduction::{Introduction, introduce, trusting};
+pub use introduction::{Introduction, introduce, prove, trusting};
 pub use peers::Peers;
+pub use root::{InvalidRoot, Root};
 
 use crate::{DeviceId, ExpectedId};
 

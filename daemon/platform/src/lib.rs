@@ -7,6 +7,7 @@ pub mod directories;
 pub mod disk;
 pub mod durable;
 mod group;
+pub mod interfaces;
 pub mod memory;
 pub mod network;
 pub mod process;

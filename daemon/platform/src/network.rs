@@ -48,13 +48,13 @@ pub fn hostname() -> String {
     nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default()
 }
 
-fn leads_outside(interface: &str) -> bool {
+pub(crate) fn leads_outside(interface: &str) -> bool {
     !INWARD.iter().any(|inward| interface.starts_with(inward))
 }
 
 /// Addresses of IPv6 that are soon replaced by others, for privacy, or are not to be used any more. None where the system does not
 /// say.
-fn passing() -> Vec<IpAddr> {
+pub(crate) fn passing() -> Vec<IpAddr> {
     parse_passing(&std::fs::read_to_string("/proc/net/if_inet6").unwrap_or_default())
 }
 

@@ -10,6 +10,11 @@ pub fn group(name: &str) -> io::Result<Option<u32>> {
     Ok(nix::unistd::Group::from_name(name)?.map(|group| group.gid.as_raw()))
 }
 
+/// What the user is called who runs this program; `None` where the system has no name for them.
+pub fn own_name() -> Option<String> {
+    Some(nix::unistd::User::from_uid(nix::unistd::getuid()).ok()??.name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

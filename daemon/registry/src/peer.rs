@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use identity::DeviceId;
-use identity::pairing::{BoxName, Paired, Peers, trusting};
+use identity::pairing::{Address, BoxName, Paired, Peers, trusting};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, Url};
@@ -25,7 +25,7 @@ pub struct Neighbourhood {
     peers: Peers,
     whereabouts: Whereabouts,
     /// Each keeps its connections.
-    clients: Arc<Mutex<HashMap<DeviceId, PeerClients>>>,
+    clients: Arc<Mutex<HashMap<DeviceId, (Address, PeerClients)>>>,
 }
 
 impl fmt::Debug for Neighbourhood {
@@ -64,27 +64,46 @@ impl Neighbourhood {
         self.peer(self.peers.named(name)?).ok()
     }
 
+    /// A box that has shown who it is and is no peer yet. It is asked where that was, and told no key.
+    ///
+    /// # Errors
+    /// If its root is damaged.
+    pub fn newcomer(&self, paired: Paired) -> Result<Peer, RegistryError> {
+        let seen = Seen::of(&paired, Arc::new(|_| Vec::new()));
+        let clients = of_peer(&paired, &seen)?;
+        let base = base(&paired, paired.address().port())?;
+        Ok(Peer { paired: paired.with_key(None), base, clients, seen })
+    }
+
     fn peer(&self, paired: Paired) -> Result<Peer, RegistryError> {
         let id = paired.id();
-        let seen = (self.whereabouts)(&id);
-        let port = seen.first().map_or(paired.address().port(), SocketAddr::port);
-        // Its certificates are for this name wherever it is.
-        let base = Url::parse(&format!("https://{}.local:{port}", id.label()));
-        let base = base.map_err(|_| RegistryError::Malformed("address"))?;
+        let found = (self.whereabouts)(&id);
+        let port = found.first().map_or(paired.address().port(), SocketAddr::port);
+        let base = base(&paired, port)?;
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let whereabouts = Arc::clone(&self.whereabouts);
-        let resolver = Seen { id, host: paired.address().host(), whereabouts };
+        let seen = Seen::of(&paired, Arc::clone(&self.whereabouts));
         let clients = match clients.get(&id) {
-            Some(clients) => clients.clone(),
-            None => {
-                let config = trusting(paired.root()).map_err(|_| RegistryError::Malformed("root"))?;
-                let made = http::peer_clients(&config, &resolver)?;
-                clients.insert(id, made.clone());
+            // One that was paired again may be elsewhere by now.
+            Some((address, clients)) if address == paired.address() => clients.clone(),
+            _ => {
+                let made = of_peer(&paired, &seen)?;
+                clients.insert(id, (paired.address().clone(), made.clone()));
                 made
             }
         };
-        Ok(Peer { paired, base, clients, seen: resolver })
+        Ok(Peer { paired, base, clients, seen })
     }
+}
+
+/// Its certificates are for this name wherever it is.
+fn base(paired: &Paired, port: u16) -> Result<Url, RegistryError> {
+    let base = Url::parse(&format!("https://{}.local:{port}", paired.id().label()));
+    base.map_err(|_| RegistryError::Malformed("address"))
+}
+
+fn of_peer(paired: &Paired, seen: &Seen) -> Result<PeerClients, RegistryError> {
+    let config = trusting(paired.root()).map_err(|_| RegistryError::Malformed("root"))?;
+    http::peer_clients(&config, seen)
 }
 
 impl Peer {
@@ -96,6 +115,11 @@ impl Peer {
     /// Who it is.
     pub fn id(&self) -> DeviceId {
         self.paired.id()
+    }
+
+    /// Where it was when it was paired.
+    pub fn address(&self) -> &Address {
+        self.paired.address()
     }
 
     /// A request to it, with our key for it. `path` begins with a slash and may have a query.
@@ -111,8 +135,8 @@ impl Peer {
         self.request_by(&self.clients.alone, method, path)
     }
 
-    /// Where it is.
-    pub(crate) async fn address(&self) -> io::Result<SocketAddr> {
+    /// Where it is by now.
+    pub(crate) async fn whereabouts(&self) -> io::Result<SocketAddr> {
         let port = self.base.port_or_known_default().unwrap_or_default();
         let found = self.seen.find().await?.into_iter().next();
         found.map(|found| SocketAddr::new(found.ip(), port)).ok_or(io::ErrorKind::NotFound.into())
@@ -145,6 +169,10 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    fn of(paired: &Paired, whereabouts: Whereabouts) -> Self {
+        Self { id: paired.id(), host: paired.address().host(), whereabouts }
+    }
+
     async fn find(&self) -> io::Result<Vec<SocketAddr>> {
         let seen = (self.whereabouts)(&self.id);
         if seen.is_empty() {

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod behalves;
 mod clock;
 mod database;
 mod error;

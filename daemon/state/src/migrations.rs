@@ -7,8 +7,12 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::StateError;
 
 /// Step `n` makes format `n + 1` of format `n`. A step that was released is never changed.
-const STEPS: &[&str] =
-    &[include_str!("migrations/1.sql"), include_str!("migrations/2.sql"), include_str!("migrations/3.sql")];
+const STEPS: &[&str] = &[
+    include_str!("migrations/1.sql"),
+    include_str!("migrations/2.sql"),
+    include_str!("migrations/3.sql"),
+    include_str!("migrations/4.sql"),
+];
 
 /// Brings the file to the latest format, step by step, each as a whole or not at all.
 pub(crate) fn run(connection: &mut Connection, path: &Path) -> Result<(), StateError> {

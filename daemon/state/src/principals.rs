@@ -11,6 +11,8 @@ use crate::StateError;
 pub(crate) enum PrincipalKind {
     Key,
     Person,
+    /// Somebody for whom a paired box asks.
+    Behalf,
 }
 
 impl PrincipalKind {
@@ -18,6 +20,7 @@ impl PrincipalKind {
         match self {
             Self::Key => "key",
             Self::Person => "person",
+            Self::Behalf => "peer",
         }
     }
 }

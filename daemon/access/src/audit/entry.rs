@@ -47,6 +47,21 @@ pub enum Action {
     /// A key was ended.
     #[serde(rename = "key.revoke")]
     KeyRevoke,
+    /// Somebody was invited to pair a box.
+    #[serde(rename = "invitation.make")]
+    InvitationMake,
+    /// An invitation was taken back.
+    #[serde(rename = "invitation.withdraw")]
+    InvitationWithdraw,
+    /// Somebody came by an invitation, or tried to.
+    #[serde(rename = "invitation.redeem")]
+    InvitationRedeem,
+    /// A box is a peer of this one from then on.
+    #[serde(rename = "peer.keep")]
+    PeerKeep,
+    /// A box was a peer of this one until then.
+    #[serde(rename = "peer.forget")]
+    PeerForget,
     /// A certificate was issued, or taken over from the owner's files.
     #[serde(rename = "certificate")]
     Certificate,

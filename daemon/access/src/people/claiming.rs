@@ -1,8 +1,6 @@
 //! How the box comes to be somebody's: by the code that its console shows, at its admin socket, or before it is first switched
 //! on. Which code it is, and how often one may try, is `claim`'s.
 
-use std::sync::atomic::Ordering;
-
 use state::{PersonRow, State};
 
 use super::{Known, People};
@@ -84,7 +82,8 @@ impl People {
         let known = Known::read(row)?;
         let person = known.person.clone();
         self.known_mut().push(known);
-        self.claimed.store(true, Ordering::Release);
+        // Whoever comes second was turned away above.
+        let _first = self.claimed.set(());
         tracing::info!("the box was claimed by {name}");
         if way == Way::Loopback {
             return Ok(self.claimed_here(person));

@@ -149,13 +149,14 @@ impl Wanted {
                 most_output: max_output,
                 priority: priority.as_deref().map(urgency).transpose()?.unwrap_or_default(),
                 networks: all(&networks, "networks", |text| text.parse::<Network>())?,
+                peer: None,
             },
             expires: expires.as_deref().map(|text| expiry::parse(text, now)).transpose()?,
         })
     }
 }
 
-fn all<T, E: std::fmt::Display>(
+pub(super) fn all<T, E: std::fmt::Display>(
     texts: &[String],
     field: &str,
     parse: impl Fn(&str) -> Result<T, E>,
@@ -191,7 +192,8 @@ fn urgency(text: &str) -> Result<Priority, Invalid> {
 impl From<Key> for Described {
     fn from(key: Key) -> Self {
         let Key { id, name, shown, owner: _, policy, created, expires, last_used } = key;
-        let Policy { scopes, models, limits, most_context, most_output, priority, networks } = &*policy;
+        let Policy { scopes, models, limits, most_context, most_output, priority, networks, peer: _ } =
+            &*policy;
         Self {
             id: id.to_string(),
             name,

@@ -5,7 +5,10 @@ mod audit;
 mod errors;
 mod expiry;
 mod fit;
+mod invitations;
 mod keys;
+mod pairing;
+mod peers;
 mod people;
 mod sessions;
 mod status;
@@ -21,7 +24,7 @@ use axum::{
 
 use crate::Api;
 
-/// Everything under `/admin/api`, and `/claim`.
+/// Everything under `/admin/api`, `/claim` and `/pair`.
 pub(crate) fn router() -> Router<Api> {
     Router::new()
         .route("/admin/api/models", get(activity::models))
@@ -35,6 +38,10 @@ pub(crate) fn router() -> Router<Api> {
         .route("/admin/api/keys/{id}", delete(keys::revoke))
         .route("/admin/api/keys/{id}/rotate", post(keys::rotate))
         .route("/claim", post(people::claim))
+        .route("/pair", post(invitations::redeem))
+        .route("/admin/api/invitations", post(invitations::make).delete(invitations::withdraw))
+        .route("/admin/api/peers", get(peers::list).post(pairing::pair))
+        .route("/admin/api/peers/{name}", delete(peers::forget))
         .route("/admin/api/login", post(people::sign_in))
         .route("/admin/api/logout", post(people::sign_out))
         .route("/admin/api/me", get(people::me))

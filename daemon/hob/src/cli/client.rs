@@ -189,10 +189,10 @@ impl Client {
         let text = response.text().await.unwrap_or_default();
         let mut message = refusal(status, &text);
         // What was refused then is what it sent, and not that it is not known.
-        let is_known_otherwise = path == "/claim";
+        let is_known_otherwise = path == "/claim" || path == "/pair";
         if status == StatusCode::UNAUTHORIZED && !self.has_key && !is_known_otherwise {
             message.push_str(
-                "\nhint: a key is sent from HOB_KEY; whoever claims a box has one from then on, and hob pair --key-file keeps one",
+                "\nhint: a key is sent from HOB_KEY; whoever claims a box has one from then on, and hob pair --code gets one",
             );
         }
         Err(ClientError::Refused { status, message })

@@ -24,7 +24,11 @@ enum Verb {
     Create(Box<NewKey>),
     /// Lists the keys.
     #[command(visible_alias = "ls")]
-    List,
+    List {
+        /// As the daemon tells them, for programs.
+        #[arg(long)]
+        json: bool,
+    },
     /// Ends a key, and what is being answered to it.
     #[command(visible_alias = "rm")]
     Revoke {
@@ -87,8 +91,9 @@ const KEYS: &str = "/admin/api/keys";
 pub(crate) async fn run(arguments: Arguments, client: &Client) -> anyhow::Result<()> {
     match arguments.verb {
         Verb::Create(wanted) => show_once(&client.post(KEYS, &body(&wanted)).await?),
-        Verb::List => {
-            say(&keys_table(&listed(client).await?, Timestamp::now()));
+        Verb::List { json } => {
+            let keys = listed(client).await?;
+            say(&if json { Value::Array(keys).to_string() } else { keys_table(&keys, Timestamp::now()) });
             Ok(())
         }
         Verb::Revoke { key } => {

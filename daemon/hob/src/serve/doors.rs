@@ -200,6 +200,12 @@ impl Doors {
         self.shut.push((what, reason));
     }
 
+    /// Where others on the network are served by TLS.
+    pub(super) fn served_by_tls(&self) -> Vec<SocketAddr> {
+        let tls = self.listeners.iter().filter(|listener| listener.to_string().starts_with("https://"));
+        tls.filter_map(Listener::address).collect()
+    }
+
     /// Where clients are to ask, as a browser takes it: of a listener that has every address, at each that others reach.
     pub(super) fn addresses(&self) -> Vec<String> {
         let lan = platform::network::lan_addresses().unwrap_or_default();

@@ -2,6 +2,7 @@
 
 mod doors;
 mod lenders;
+pub(crate) mod neighbours;
 mod upkeep;
 
 use std::sync::Arc;
@@ -10,8 +11,9 @@ use std::time::Duration;
 use access::audit::Action;
 use access::{Access, Provision};
 use anyhow::Context as _;
+use discovery::Discovery;
 use identity::pairing::Peers;
-use identity::{Identity, Names, OwnCertificate};
+use identity::{DeviceId, Identity, Names, OwnCertificate};
 use platform::process::WorkerProgram;
 use platform::service::NotifyState;
 use registry::{Neighbourhood, Registry};
@@ -64,6 +66,7 @@ struct Hob {
     app: axum::Router,
     api: api::Api,
     upkeep: Upkeep,
+    discovery: Option<Discovery>,
     /// Models that are loaded at start.
     preload: Vec<ModelName>,
     scheduler: Scheduler,
@@ -94,14 +97,15 @@ impl Hob {
                 false => front::Loopback::Local,
             },
         };
-        // Where they are is not known yet by anybody: they are asked where they were.
-        let neighbourhood =
-            Neighbourhood::new(Peers::open(settings.state_dir.join("peers"))?, Arc::new(|_| Vec::new()));
+        let served = doors.served_by_tls();
+        let discovery = neighbours::discovery(&settings.neighbours, identity.as_ref(), &access, served);
+        let neighbourhood = neighbourhood(settings, discovery.clone())?;
         let scheduler = Scheduler::start(scheduler_config(settings, &neighbourhood)?);
         let parts = api::Parts {
             store,
             registry,
             neighbourhood,
+            discovery: discovery.clone(),
             scheduler: scheduler.clone(),
             state,
             access: access.clone(),
@@ -109,9 +113,9 @@ impl Hob {
         };
         let api = api::Api::new(parts, api_config(settings));
         let app = api::router(api.clone());
-        let upkeep = Upkeep { access, identity, health: api.health() };
+        let upkeep = Upkeep { access, identity, discovery: discovery.clone(), health: api.health() };
         let (preload, drain) = (settings.preload.clone(), settings.door.drain);
-        Ok(Self { doors, front, app, api, upkeep, preload, scheduler, drain })
+        Ok(Self { doors, front, app, api, upkeep, discovery, preload, scheduler, drain })
     }
 
     fn announce(&mut self) {
@@ -156,6 +160,9 @@ impl Hob {
         let (api, preload) = (self.api.clone(), self.preload);
         tokio::spawn(async move { api.preload(&preload).await });
         self.upkeep.record(Action::Start);
+        if let Some(discovery) = self.discovery.clone() {
+            tokio::spawn(neighbours::follow(discovery, self.upkeep.access.clone()));
+        }
         let upkeep = tokio::spawn(self.upkeep.run(stopped.clone()));
         let mut serving =
             tokio::spawn(front::serve(self.doors.listeners, self.app, self.front, stop.clone()));
@@ -163,6 +170,10 @@ impl Hob {
         tracing::info!("stopping; running answers get {} seconds", self.drain.as_secs());
         tell_systemd(&[NotifyState::Stopping]);
         self.api.health().stops();
+        // While those who come are still let in, and before they find nobody there.
+        if let Some(discovery) = self.discovery {
+            discovery.stop().await;
+        }
         stop.cancel();
         let ended = async {
             // Nothing more can be asked for once it returns.
@@ -191,6 +202,14 @@ fn identity(settings: &Settings, clock: Clock) -> anyhow::Result<Identity> {
     let build_date = env!("HOB_BUILT").parse().context("this build does not know its date")?;
     let config = identity::Config { names, now: Arc::new(move || clock.now()), build_date, own };
     Ok(Identity::open(&settings.state_dir.join("tls"), config)?)
+}
+
+/// The boxes that this one is paired with, each where it was seen last; where it was, if nobody looks for it.
+fn neighbourhood(settings: &Settings, discovery: Option<Discovery>) -> anyhow::Result<Neighbourhood> {
+    let peers = Peers::open(settings.state_dir.join("peers"))?;
+    let whereabouts =
+        move |id: &DeviceId| discovery.as_ref().map_or_else(Vec::new, |found| found.where_is(id));
+    Ok(Neighbourhood::new(peers, Arc::new(whereabouts)))
 }
 
 /// Who may do what.

@@ -8,6 +8,7 @@ use access::Access;
 use access::audit::{Action, Outcome};
 use anyhow::Context as _;
 use api::Health;
+use discovery::Discovery;
 use identity::{Identity, Refreshed};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,7 @@ const EVERY: Duration = Duration::from_secs(5);
 pub(super) struct Upkeep {
     pub(super) access: Access,
     pub(super) identity: Option<Identity>,
+    pub(super) discovery: Option<Discovery>,
     pub(super) health: Health,
 }
 
@@ -58,6 +60,9 @@ impl Upkeep {
         self.report("state", self.access.flush().map_err(|error| error.to_string()));
         if let Some(identity) = &self.identity {
             self.report("certificate", self.refresh(identity));
+        }
+        if let Some(discovery) = &self.discovery {
+            self.report("discovery", discovery.trouble().map_or(Ok(()), Err));
         }
     }
 

@@ -1,7 +1,7 @@
 //! Where a box is reached, as people write it. Pure.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use rustls_pki_types::ServerName;
@@ -37,9 +37,20 @@ impl Address {
         format!("https://{self}")
     }
 
+    /// That of a name; `None` if it is none.
+    pub(super) fn named(name: &str, port: u16) -> Option<Self> {
+        Some(Self { name: ServerName::try_from(name.to_owned()).ok()?, port })
+    }
+
     /// What certificates have to be for.
     pub(super) fn name(&self) -> &ServerName<'static> {
         &self.name
+    }
+}
+
+impl From<SocketAddr> for Address {
+    fn from(place: SocketAddr) -> Self {
+        Self { name: place.ip().into(), port: place.port() }
     }
 }
 

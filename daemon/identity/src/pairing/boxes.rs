@@ -13,7 +13,7 @@ use rustls_pki_types::pem::PemObject as _;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Address, Introduction, PairingError, introduce};
+use super::{Address, Introduction, PairingError, Root, introduce};
 use crate::{DeviceId, pem};
 
 /// What a user calls a box: letters, digits, dots and dashes.
@@ -31,6 +31,11 @@ impl BoxName {
     /// As it is written.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// One like it, as `hob-abcd-2`; `None` if that is too long.
+    pub(super) fn numbered(&self, number: usize) -> Option<Self> {
+        format!("{self}-{number}").parse().ok()
     }
 }
 
@@ -91,6 +96,11 @@ impl Paired {
         Self { name, address: introduction.address.clone(), root: introduction.root.clone(), key: None }
     }
 
+    /// A box that is known by its root, which was told by somebody who may say so, and has been proven there.
+    pub fn by_root(name: BoxName, address: Address, root: &Root) -> Self {
+        Self { name, address, root: root.der().clone(), key: None }
+    }
+
     /// What the user calls it.
     pub fn name(&self) -> &BoxName {
         &self.name
@@ -125,6 +135,12 @@ impl Paired {
     #[must_use]
     pub fn with_key(self, key: Option<AdminKey>) -> Self {
         Self { key, ..self }
+    }
+
+    /// Called otherwise.
+    #[must_use]
+    pub fn named(self, name: BoxName) -> Self {
+        Self { name, ..self }
     }
 
     /// Reached elsewhere.

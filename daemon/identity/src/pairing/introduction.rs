@@ -2,7 +2,7 @@
 //! that connection: it ends in its handshake. What it showed is then held to the rules for everybody, over a second one.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use super::{Address, PairingError};
+use super::{Address, PairingError, Root};
 use crate::certificate::parsed;
 use crate::{DeviceId, ExpectedId, serving};
 
@@ -59,6 +59,22 @@ pub fn introduce(address: &Address, patience: Duration) -> Result<Introduction, 
     Ok(Introduction { address: address.clone(), id: DeviceId::of(&root), root })
 }
 
+/// Whether the box with this root, and nobody who merely has its certificate, answers at a socket. It is asked by the name that its
+/// certificates always have, whatever its address. Blocks, `patience` long at most.
+///
+/// # Errors
+/// If it cannot be reached, or is another box.
+pub fn prove(root: &Root, place: SocketAddr, patience: Duration) -> Result<(), PairingError> {
+    let address = Address::named(&format!("{}.local", root.id().label()), place.port());
+    let address = address.ok_or_else(|| PairingError::NotHob { address: place.into() })?;
+    let config = trusting(root.der()).map_err(|_| PairingError::NotHob { address: place.into() })?;
+    let until = Instant::now() + patience;
+    let unreachable = |source| PairingError::Unreachable { address: place.into(), source };
+    let stream =
+        left(until).and_then(|left| TcpStream::connect_timeout(&place, left)).map_err(unreachable)?;
+    speak(&address, config, Limited { stream, until })
+}
+
 /// What TLS is spoken by with a box whose root this is: by the rules for everybody, and no other root.
 ///
 /// # Errors
@@ -74,7 +90,7 @@ pub fn trusting(root: &CertificateDer<'static>) -> Result<ClientConfig, Error> {
 }
 
 /// Whether a certificate is its own issuer, and nothing of it was changed: a changed one would go by another ID.
-fn is_root(der: &CertificateDer<'static>) -> bool {
+pub(super) fn is_root(der: &CertificateDer<'static>) -> bool {
     parsed(der).is_some_and(|certificate| certificate.is_ca() && certificate.verify_signature(None).is_ok())
 }
 
@@ -152,7 +168,10 @@ fn schemes() -> Vec<SignatureScheme> {
 /// Speaks TLS until there is nothing left to verify, and ends it.
 fn handshake(address: &Address, config: ClientConfig, until: Instant) -> Result<(), PairingError> {
     let unreachable = |source| PairingError::Unreachable { address: address.clone(), source };
-    let mut stream = connect(address, until).map_err(unreachable)?;
+    speak(address, config, connect(address, until).map_err(unreachable)?)
+}
+
+fn speak(address: &Address, config: ClientConfig, mut stream: Limited) -> Result<(), PairingError> {
     let session = ClientConnection::new(Arc::new(config), address.name().clone());
     let mut session = session.map_err(|source| tls(address, source))?;
     while session.is_handshaking() {

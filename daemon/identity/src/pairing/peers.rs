@@ -40,14 +40,40 @@ impl Peers {
         self.list().into_iter().find(|paired| paired.id() == *id)
     }
 
-    /// Adds one, or what is new of it. Blocks on the disk.
+    /// Adds one, or what is new of it; a name that it had before is nobody's then. Blocks on the disk.
     ///
     /// # Errors
     /// [`PairingError::Changed`] if another box goes by that name; what the disk says.
     pub fn keep(&self, paired: Paired) -> Result<(), PairingError> {
+        self.keep_in(&mut self.known.write().unwrap_or_else(PoisonError::into_inner), paired)
+    }
+
+    /// The same of one that nobody here has named: by the name that it has here already, else by its own, or the first like it that
+    /// is no other box's. Which that is.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn keep_by_a_free_name(&self, paired: Paired) -> Result<BoxName, PairingError> {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let id = paired.id();
+        let before = known.values().find(|other| other.id() == id).map(|other| other.name().clone());
+        let own = paired.name().clone();
+        let like = (2_usize..).map_while(|number| own.numbered(number));
+        let mut names = std::iter::once(own.clone()).chain(like);
+        let name = before.or_else(|| names.find(|name| !known.contains_key(name))).unwrap_or(own);
+        self.keep_in(&mut known, paired.named(name.clone()))?;
+        Ok(name)
+    }
+
+    fn keep_in(&self, known: &mut BTreeMap<BoxName, Paired>, paired: Paired) -> Result<(), PairingError> {
         self.boxes.save(&paired)?;
-        known.insert(paired.name().clone(), paired);
+        let (name, id) = (paired.name().clone(), paired.id());
+        known.insert(name.clone(), paired);
+        let others = known.values().filter(|other| other.id() == id && *other.name() != name);
+        for other in others.map(|other| other.name().clone()).collect::<Vec<_>>() {
+            self.boxes.remove(&other)?;
+            known.remove(&other);
+        }
         Ok(())
     }
 

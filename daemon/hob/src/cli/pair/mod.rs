@@ -1,21 +1,28 @@
-//! `hob pair`: a box elsewhere becomes known to this user. It is asked who it is, a person compares that with what its console
-//! shows, and only then anything else is said to it.
+//! `hob pair`: a box elsewhere becomes known to this user, and to this machine's own box. It is asked who it is, a person compares
+//! that with what its console shows, and only then anything else is said to it.
 
+mod code;
+mod invitation;
+mod known;
+
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use access::Scope;
 use anyhow::Context as _;
 use identity::ExpectedId;
 use identity::pairing::{Address, AdminKey, BoxName, Introduction, Paired, PairingError, introduce};
 
-use super::list::table;
+use super::client::Client;
+use super::destination::Destination;
 use super::{Context, ask, remark, say};
 
 /// What `pair` takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Where the box is, as in hob-abcd.local or 192.168.1.5; the port is 11443 unless it is named.
-    #[arg(value_name = "BOX", required_unless_present_any = ["list", "remove"])]
+    #[arg(value_name = "BOX", required_unless_present_any = ["list", "remove", "invite", "withdraw"])]
     address: Option<String>,
     /// The ID that the console of the box shows, whole or its short form. Without it, the ID is shown and you are asked.
     #[arg(long, value_name = "ID", requires = "address")]
@@ -23,13 +30,27 @@ pub(crate) struct Arguments {
     /// What the box is to be called here; else the first part of its name.
     #[arg(long, value_name = "NAME", requires = "address")]
     name: Option<BoxName>,
+    /// The code of an invitation, which `hob pair --invite` on the box prints. You, and this machine's own box if you administer
+    /// it, get keys for that.
+    #[arg(long, value_name = "CODE", requires = "address", conflicts_with = "key_file")]
+    code: Option<String>,
     /// A file with the key by which this user is known to the box, or - for standard input.
     #[arg(long, value_name = "FILE", requires = "address")]
     key_file: Option<PathBuf>,
-    /// Lists the boxes that are paired.
+    /// Invites a box, or somebody's laptop: prints a code that is good once, for ten minutes.
+    #[arg(long, conflicts_with = "address")]
+    invite: bool,
+    /// What whoever is invited may: infer, embed, models.read, split. Without any: the first three. `split` is for boxes that
+    /// compute parts of each other's models, and trusts them as much as this one.
+    #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',', requires = "invite")]
+    scopes: Vec<Scope>,
+    /// Takes an invitation back.
+    #[arg(long, exclusive = true)]
+    withdraw: bool,
+    /// Lists the boxes that are paired, with you and with this machine's box.
     #[arg(long, exclusive = true)]
     list: bool,
-    /// Forgets a box, and the key for it.
+    /// Forgets a box and the keys for it, and ends its key here.
     #[arg(long, value_name = "NAME", exclusive = true)]
     remove: Option<String>,
 }
@@ -39,14 +60,30 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<()> {
     if arguments.list {
-        return list(context);
+        return known::list(context).await;
     }
     if let Some(name) = arguments.remove {
-        return remove(&name, context);
+        return known::remove(&name, context).await;
+    }
+    if arguments.invite {
+        return invitation::make(&arguments.scopes, &context.administration()?).await;
+    }
+    if arguments.withdraw {
+        return invitation::withdraw(&context.administration()?).await;
     }
     let address =
         arguments.address.context("which box?\nhint: hob pair BOX, as in hob pair hob-abcd.local")?;
+    if let Some(code) = arguments.code {
+        let met = meet(&address, arguments.id.as_ref(), arguments.name, context).await?;
+        return code::redeem(&code, met, context).await;
+    }
     let key = arguments.key_file.as_deref().map(ask::secret_from).transpose()?;
+    let is_key = key.as_ref().is_none_or(|key| access::is_whole_key(key.reveal()));
+    anyhow::ensure!(
+        is_key,
+        "what is in that file is no key, or was not copied whole\nhint: a key begins with hob_; hob key create NAME on the box makes \
+         one"
+    );
     let paired = pair(&address, arguments.id.as_ref(), arguments.name, context).await?;
     if let Some(key) = key {
         let key = AdminKey::new(key.reveal().to_owned());
@@ -54,7 +91,10 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
     }
     let name = paired.name();
     say(&format!("paired '{name}' ({}) at {}", paired.id().short(), paired.address()));
-    remark(&format!("hint: hob --host {name} list; hob --host {name} claim CODE makes it yours"));
+    remark(&format!(
+        "hint: hob --host {name} list; hob --host {name} claim CODE makes it yours; hob pair --invite there prints what to pair with \
+         it by --code"
+    ));
     Ok(())
 }
 
@@ -68,31 +108,60 @@ pub(crate) async fn pair(
     name: Option<BoxName>,
     context: &Context,
 ) -> anyhow::Result<Paired> {
+    let Met { paired, .. } = meet(address, id, name, context).await?;
+    context.boxes().save(&paired)?;
+    Ok(paired)
+}
+
+/// A box that is the right one, by the name that it is to have. Nothing was said to it, and nothing written down.
+struct Met {
+    paired: Paired,
+    shown: Introduction,
+}
+
+async fn meet(
+    address: &str,
+    id: Option<&ExpectedId>,
+    name: Option<BoxName>,
+    context: &Context,
+) -> anyhow::Result<Met> {
     let address: Address = address.parse()?;
     let shown = tokio::task::spawn_blocking(move || introduce(&address, PATIENCE)).await;
     let shown = shown.context("the box was not asked")?.map_err(with_hint)?;
     confirm(&shown, id)?;
-    let boxes = context.boxes();
     // One that is known keeps its name and its key: only its address is news.
+    let boxes = context.boxes().list()?;
     let known = boxes
-        .list()?
-        .into_iter()
+        .iter()
         .find(|known| known.id() == shown.id && name.as_ref().is_none_or(|name| known.name() == name));
-    let name = match (name, &known) {
+    let name = match (name, known) {
         (Some(name), _) => name,
         (None, Some(known)) => known.name().clone(),
         (None, None) => usual_name(&shown).parse()?,
     };
-    let key = known.and_then(|known| known.key().cloned());
-    let paired = Paired::new(name, &shown).with_key(key);
-    boxes.save(&paired).with_context(|| {
-        format!(
+    if let Some(other) = boxes.iter().find(|other| *other.name() == name && other.id() != shown.id) {
+        let changed = PairingError::Changed { name: name.clone(), expected: other.id(), found: shown.id };
+        return Err(anyhow::Error::from(changed).context(format!(
             "another box goes by the name '{name}'\nhint: --name NAME calls this one something else; hob pair --remove {name} \
-             forgets that one",
-            name = paired.name()
-        )
-    })?;
-    Ok(paired)
+             forgets that one"
+        )));
+    }
+    let key = known.and_then(|known| known.key().cloned());
+    Ok(Met { paired: Paired::new(name, &shown).with_key(key), shown })
+}
+
+/// The daemon of this machine, if this user administers it.
+fn own_box(context: &Context) -> anyhow::Result<Option<Client>> {
+    Ok(match context.administered()? {
+        destination @ Destination::Socket(_) => {
+            let Destination::Socket(path) = &destination else { return Ok(None) };
+            match UnixStream::connect(path) {
+                Ok(_) => Some(Client::new(destination, None)?),
+                Err(_) => None,
+            }
+        }
+        _ => None,
+    })
 }
 
 /// What to do next, where the error does not say so.
@@ -129,28 +198,9 @@ fn confirm(shown: &Introduction, expected: Option<&ExpectedId>) -> anyhow::Resul
 fn usual_name(shown: &Introduction) -> String {
     let host = shown.address.host();
     match host.parse::<std::net::IpAddr>() {
-        Ok(_) => format!("hob-{}", shown.id.label_letters()),
+        Ok(_) => shown.id.label(),
         Err(_) => host.split('.').next().unwrap_or_default().to_owned(),
     }
-}
-
-fn list(context: &Context) -> anyhow::Result<()> {
-    let mut rows = vec![["NAME", "ID", "ADDRESS", "KEY"].map(str::to_owned).to_vec()];
-    for paired in context.boxes().list()? {
-        let key = if paired.key().is_some() { "yes" } else { "no" };
-        let name = paired.name().to_string();
-        rows.push(vec![name, paired.id().short(), paired.address().to_string(), key.to_owned()]);
-    }
-    say(&table(&rows));
-    Ok(())
-}
-
-fn remove(name: &str, context: &Context) -> anyhow::Result<()> {
-    let hint = "hint: hob pair --list shows those that are paired";
-    let parsed: BoxName = name.parse().with_context(|| format!("no box is called '{name}'\n{hint}"))?;
-    anyhow::ensure!(context.boxes().remove(&parsed)?, "no box is called '{name}'\n{hint}");
-    say(&format!("forgot '{name}'"));
-    Ok(())
 }
 
 #[cfg(test)]
@@ -166,12 +216,25 @@ mod tests {
     }
 
     #[test]
-    fn a_box_is_named_unless_it_is_about_those_that_are_known() {
+    fn a_box_is_named_unless_it_is_about_those_that_are_known_or_are_to_come() {
         let parse = |line: &str| Line::try_parse_from(line.split_whitespace()).map(|line| line.arguments);
         assert_eq!(parse("pair box.local --name attic").unwrap().address.as_deref(), Some("box.local"));
         assert!(parse("pair --list").unwrap().list);
         assert_eq!(parse("pair --remove attic").unwrap().remove.as_deref(), Some("attic"));
-        for line in ["pair", "pair box --list", "pair --key-file k", "pair box --id nonsense"] {
+        assert_eq!(parse("pair box --code ABCD-EFGH").unwrap().code.as_deref(), Some("ABCD-EFGH"));
+        let invited = parse("pair --invite --scope infer,embed --scope split").unwrap();
+        assert_eq!(invited.scopes, [Scope::Infer, Scope::Embed, Scope::Split]);
+        for line in [
+            "pair",
+            "pair box --list",
+            "pair --key-file k",
+            "pair box --id nonsense",
+            "pair --code ABCD-EFGH",
+            "pair box --scope infer",
+            "pair box --invite",
+            "pair box --code A --key-file k",
+            "pair --invite --scope everything",
+        ] {
             assert!(parse(line).is_err(), "{line}");
         }
     }

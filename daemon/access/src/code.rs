@@ -1,17 +1,18 @@
-//! The setup code: what whoever sees the box's console can prove that by. Its text only; how often it may be tried is `claim`'s.
+//! Codes that people read in one place and type in another: the setup code, which proves that somebody sees the box's console, and
+//! that of an invitation. Their text only; how often one may be tried is `claim`'s and `invitation`'s.
 
 use std::fmt;
 
-/// Eight letters and digits: 40 bits. Told to whoever may see the console, and to nobody else.
+/// Eight letters and digits: 40 bits. Told to whoever is to type it, and to nobody else.
 #[derive(Clone)]
-pub struct SetupCode([u8; LENGTH]);
+pub struct OneTimeCode([u8; LENGTH]);
 
 const LENGTH: usize = 8;
 
 /// No I, O, 0 or 1, which are read as each other.
 const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
-impl SetupCode {
+impl OneTimeCode {
     pub(crate) fn generate() -> Self {
         let random: [u8; LENGTH] = rand::random();
         // 256 is a multiple of 32, so all are as likely.
@@ -43,9 +44,9 @@ impl SetupCode {
 }
 
 /// Not the code: it would stand in a log.
-impl fmt::Debug for SetupCode {
+impl fmt::Debug for OneTimeCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SetupCode")
+        f.write_str("OneTimeCode")
     }
 }
 
@@ -55,7 +56,7 @@ mod tests {
 
     #[test]
     fn a_code_is_read_however_it_is_typed() {
-        let code = SetupCode::generate();
+        let code = OneTimeCode::generate();
         let shown = code.reveal();
         assert_eq!((shown.len(), &shown[4..5]), (9, "-"));
 
@@ -65,18 +66,18 @@ mod tests {
             shown.replace('-', " "),
             format!(" {}\n", shown.replace('-', "")),
         ] {
-            assert!(SetupCode::typed(&typed).unwrap().is(&code), "{typed}");
+            assert!(OneTimeCode::typed(&typed).unwrap().is(&code), "{typed}");
         }
         for other in ["", "ABCD-EFG", "ABCD-EFGHJ", "ABCD-EFG0", "ABCD-EFGÄ"] {
-            assert!(SetupCode::typed(other).is_none(), "{other}");
+            assert!(OneTimeCode::typed(other).is_none(), "{other}");
         }
-        assert!(!SetupCode::generate().is(&code));
-        assert_eq!(format!("{code:?}"), "SetupCode");
+        assert!(!OneTimeCode::generate().is(&code));
+        assert_eq!(format!("{code:?}"), "OneTimeCode");
     }
 
     #[test]
     fn all_letters_come_up() {
-        let mut seen: Vec<u8> = (0..200).flat_map(|_| SetupCode::generate().0).collect();
+        let mut seen: Vec<u8> = (0..200).flat_map(|_| OneTimeCode::generate().0).collect();
         seen.sort_unstable();
         seen.dedup();
         let mut alphabet = *ALPHABET;

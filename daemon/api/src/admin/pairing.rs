@@ -1,0 +1,256 @@
+//! `POST /admin/api/peers`: this box goes to another one that has invited it. It finds out who is there, holds that against the ID
+//! that a person compared, and only then says anything; what it is told, it keeps. The other end of that is `invitations`'.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use access::{Scope, Scopes, Secret, audit::printable};
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::{Method, StatusCode, header::CACHE_CONTROL};
+use identity::ExpectedId;
+use identity::pairing::{Address, AdminKey, BoxName, Introduction, Paired, PairingError, introduce};
+use registry::{Peer, RegistryError};
+use serde::{Deserialize, Serialize};
+
+use super::{errors::Refusal, peers, people::confirmed, typed::Typed};
+use crate::{
+    Api,
+    error::{Error, Invalid},
+};
+
+/// How long a box may take to say who it is.
+const INTRODUCTION: Duration = Duration::from_secs(10);
+/// How long it may take to make keys and to find us.
+const REDEMPTION: Duration = Duration::from_secs(30);
+/// Bytes of what it answers.
+const MOST_BYTES: usize = 16 << 10;
+
+/// Which box, by which code.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    address: String,
+    /// What a person has compared; whole or short.
+    id: String,
+    code: String,
+    /// What it is to be called here.
+    name: Option<String>,
+    /// Somebody who wants a key of their own there, as alice@laptop.
+    person: Option<String>,
+    confirm: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Made {
+    name: String,
+    id: String,
+    address: String,
+    /// What each may at the other.
+    scopes: Vec<String>,
+    /// The person's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    /// Why the other does not ask this one, if it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    one_way: Option<String>,
+}
+
+/// `POST /admin/api/peers`.
+pub(super) async fn pair(api: Api, Typed(wanted): Typed<Wanted>) -> Result<Response, Refusal> {
+    let Wanted { address, id, code, name, person, confirm } = wanted;
+    let address: Address = address
+        .parse()
+        .map_err(|error: identity::pairing::InvalidAddress| Invalid::of("address", error.to_string()))?;
+    let id: ExpectedId =
+        id.parse().map_err(|error: identity::InvalidDeviceId| Invalid::of("id", error.to_string()))?;
+    let name: Option<BoxName> = name
+        .map(|name| name.parse())
+        .transpose()
+        .map_err(|error: identity::pairing::InvalidBoxName| Invalid::of("name", error.to_string()))?;
+    confirmed(&api, confirm).await?;
+    let shown =
+        tokio::task::spawn_blocking(move || introduce(&address, INTRODUCTION)).await?.map_err(Error::from)?;
+    shown.must_be(&id).map_err(Error::from)?;
+    let ours = Ours::of(&api);
+    may_be_kept(&api, &shown, name.as_ref())?;
+    let naming = if name.is_some() { peers::Naming::Given } else { peers::Naming::Free };
+    let called = name.map_or_else(|| shown.id.label().parse(), Ok).map_err(|_| Error::NoNetwork)?;
+    let paired = Paired::new(called, &shown);
+    let told = redeem(
+        &api,
+        &paired,
+        &Redeem {
+            code: &code,
+            name: own_name(&api),
+            person: person.as_deref(),
+            of_box: OfBox::of(ours.as_ref()),
+        },
+    )
+    .await?;
+    let (kept, one_way) = keep(&api, paired, naming, (ours, &told)).await?;
+    let made = Made {
+        name: kept.to_string(),
+        id: shown.id.to_string(),
+        address: shown.address.to_string(),
+        scopes: told.scopes,
+        key: told.key,
+        one_way,
+    };
+    Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Json(made)).into_response())
+}
+
+/// Before anything is said that is good only once.
+fn may_be_kept(api: &Api, shown: &Introduction, name: Option<&BoxName>) -> Result<(), Error> {
+    if api.identity.as_ref().is_some_and(|identity| *identity.id() == shown.id) {
+        return Err(Error::Itself);
+    }
+    match name.and_then(|name| api.neighbourhood.known().named(name)) {
+        Some(other) if other.id() != shown.id => {
+            let (name, expected, found) = (other.name().clone(), other.id(), shown.id);
+            Err(PairingError::Changed { name, expected, found }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How this box is asked, and the key that the other is to have here once it has told us its own.
+struct Ours {
+    root: String,
+    port: u16,
+    secret: Secret,
+}
+
+impl Ours {
+    /// `None` of a box that does not serve the network, or nobody there yet.
+    fn of(api: &Api) -> Option<Self> {
+        // One that nobody owns serves nobody.
+        let identity = api.identity.as_ref().filter(|_| api.access.is_claimed())?;
+        let serves = |url: String| url.strip_prefix("https://")?.parse::<SocketAddr>().ok();
+        let port = api.health.addresses().into_iter().find_map(serves)?.port();
+        Some(Self { root: identity.root_pem().to_owned(), port, secret: Secret::generate() })
+    }
+}
+
+fn own_name(api: &Api) -> &str {
+    api.identity.as_ref().map_or("hob", |identity| identity.label())
+}
+
+/// What is said, once.
+#[derive(Serialize)]
+struct Redeem<'a> {
+    code: &'a str,
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    person: Option<&'a str>,
+    #[serde(rename = "box")]
+    of_box: OfBox<'a>,
+}
+
+#[derive(Serialize)]
+struct OfBox<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+}
+
+impl<'a> OfBox<'a> {
+    fn of(ours: Option<&'a Ours>) -> Self {
+        Self {
+            root: ours.map(|ours| ours.root.as_str()),
+            port: ours.map(|ours| ours.port),
+            key: ours.map(|ours| ours.secret.reveal()),
+        }
+    }
+}
+
+/// What is told then. A box of a later version may tell more.
+#[derive(Deserialize)]
+struct Told {
+    scopes: Vec<String>,
+    box_key: Option<String>,
+    key: Option<String>,
+    one_way: Option<String>,
+}
+
+/// Brings the code.
+async fn redeem(api: &Api, paired: &Paired, body: &Redeem<'_>) -> Result<Told, Error> {
+    let label = paired.id().label();
+    let failed = |error: RegistryError| Error::NotRedeemed {
+        label: label.clone(),
+        status: None,
+        reason: error.to_string(),
+    };
+    let peer = api.neighbourhood.newcomer(paired.clone()).map_err(failed)?;
+    let (status, body) = exchange(&peer, body).await.map_err(failed)?;
+    if status.is_success() {
+        let told: Option<Told> = serde_json::from_slice(&body).ok();
+        // One that makes no sense is not kept.
+        let makes_sense = |told: &Told| {
+            [&told.box_key, &told.key].into_iter().flatten().all(|key| access::is_whole_key(key))
+        };
+        return told.filter(makes_sense).ok_or_else(|| failed(RegistryError::Malformed("answer")));
+    }
+    let said: Option<serde_json::Value> = serde_json::from_slice(&body).ok();
+    let reason = said.as_ref().and_then(|said| said["error"].as_str()).unwrap_or(status.as_str());
+    Err(Error::NotRedeemed { label, status: Some(status), reason: printable(reason, 300) })
+}
+
+async fn exchange(peer: &Peer, body: &Redeem<'_>) -> Result<(StatusCode, Vec<u8>), RegistryError> {
+    let request = peer.request(Method::POST, "/pair")?.json(body).timeout(REDEMPTION);
+    let mut response = request.send().await?;
+    let mut read = Vec::new();
+    while let Some(bytes) = response.chunk().await? {
+        if read.len() + bytes.len() > MOST_BYTES {
+            return Err(RegistryError::Malformed("answer"));
+        }
+        read.extend_from_slice(&bytes);
+    }
+    Ok((response.status(), read))
+}
+
+/// Gives the other box its key here, if it has us as a peer, and keeps it as one. Nothing of it is left if that fails.
+async fn keep(
+    api: &Api,
+    paired: Paired,
+    naming: peers::Naming,
+    (ours, told): (Option<Ours>, &Told),
+) -> Result<(BoxName, Option<String>), Error> {
+    let (label, id) = (paired.id().label(), paired.id().to_string());
+    let not = |reason: &str| Error::NotRedeemed { label: label.clone(), status: None, reason: reason.into() };
+    let box_key = told.box_key.clone().ok_or_else(|| not("it gave this box no key"))?;
+    let one_way = match (&ours, &told.one_way) {
+        (None, _) => Some("this box does not serve the network, or is not claimed yet".to_owned()),
+        (Some(_), reason) => reason.as_ref().map(|reason| printable(reason, 300)),
+    };
+    let made = match ours.filter(|_| one_way.is_none()) {
+        Some(Ours { secret, .. }) => {
+            let granted = granted(told, api.config.lends.is_some());
+            let name = format!("box {label}");
+            Some(
+                api.on_access(move |access, by| access.create_peer_key(by, (name, id), granted, secret))
+                    .await?,
+            )
+        }
+        None => None,
+    };
+    let kept = peers::keep(api, paired.with_key(Some(AdminKey::new(box_key))), naming).await;
+    if kept.is_err()
+        && let Some(key) = made
+    {
+        api.on_access(move |access, by| access.revoke_key(by, key.id)).await?;
+    }
+    Ok((kept?, one_way))
+}
+
+/// What it may here: what we may there, and nothing that a box may not have of another.
+fn granted(told: &Told, split: bool) -> Scopes {
+    let named = told.scopes.iter().filter_map(|scope| scope.parse::<Scope>().ok());
+    let granted: Scopes = named.filter(|scope| split || *scope != Scope::Split).collect();
+    granted.within(Scopes::of_peers())
+}
