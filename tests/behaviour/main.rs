@@ -31,3 +31,4 @@ mod registries;
 mod responses;
 mod sharing;
 mod slow_readers;
+mod split;

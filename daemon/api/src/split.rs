@@ -1,6 +1,7 @@
 //! `/peer/split`: this box lent to a paired one, for a part of a model that does not fit there. The connection becomes a stream
 //! to a worker of this box's; what goes by is ggml's, and is looked at by nobody here.
 
+use access::audit::{Action, Outcome};
 use axum::{
     Json, Router,
     extract::Request,
@@ -16,8 +17,6 @@ use hyper_util::rt::TokioIo;
 use registry::tunnel::{self, BYTES, ENGINE, Lendable, PROTOCOL, SPLIT};
 use scheduler::{LendError, Loan};
 use serde_json::json;
-
-use access::audit::Action;
 
 use crate::{Api, cut::Cut, error::Error};
 
@@ -88,9 +87,10 @@ async fn lend(api: Api, mut request: Request) -> Result<Response, Refused> {
         PROTOCOL => request.extensions_mut().remove::<OnUpgrade>().ok_or(Refused::NoUpgrade)?,
         _ => return Err(Refused::NoUpgrade),
     };
-    let lending = async { Ok(api.scheduler.lend(bytes, api.config.threads).await) };
-    let loan =
-        api.audited(Action::Lend, format!("{bytes} bytes"), lending).await.map_err(Refused::Audit)??;
+    let loan = api.scheduler.lend(bytes, api.config.threads).await?;
+    // Nothing went by yet; what cannot be written down is not done.
+    let noted = api.audit(Action::Lend, format!("{bytes} bytes"), Outcome::Done).await;
+    noted.map_err(Refused::Audit)?;
     let cut = Cut::of(&api);
     // It outlives the request: it ends with the connection, the loan, the caller's key or the daemon.
     tokio::spawn(carry(upgrade, loan, cut));

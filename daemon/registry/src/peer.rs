@@ -70,29 +70,29 @@ impl Neighbourhood {
     /// # Errors
     /// If its root is damaged.
     pub fn newcomer(&self, paired: Paired, places: Vec<SocketAddr>) -> Result<Peer, RegistryError> {
-        let seen = resolver(&paired, Arc::new(move |_| places.clone()));
-        let clients = made(&paired, &seen)?;
+        let seen = Seen::of(&paired, Arc::new(move |_| places.clone()));
+        let clients = of_peer(&paired, &seen)?;
         let base = base(&paired, paired.address().port())?;
         Ok(Peer { paired: paired.with_key(None), base, clients, seen })
     }
 
     fn peer(&self, paired: Paired) -> Result<Peer, RegistryError> {
         let id = paired.id();
-        let seen = (self.whereabouts)(&id);
-        let port = seen.first().map_or(paired.address().port(), SocketAddr::port);
+        let found = (self.whereabouts)(&id);
+        let port = found.first().map_or(paired.address().port(), SocketAddr::port);
         let base = base(&paired, port)?;
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let resolver = resolver(&paired, Arc::clone(&self.whereabouts));
+        let seen = Seen::of(&paired, Arc::clone(&self.whereabouts));
         let clients = match clients.get(&id) {
             // One that was paired again may be elsewhere by now.
             Some((address, clients)) if address == paired.address() => clients.clone(),
             _ => {
-                let made = made(&paired, &resolver)?;
+                let made = of_peer(&paired, &seen)?;
                 clients.insert(id, (paired.address().clone(), made.clone()));
                 made
             }
         };
-        Ok(Peer { paired, base, clients, seen: resolver })
+        Ok(Peer { paired, base, clients, seen })
     }
 }
 
@@ -102,13 +102,9 @@ fn base(paired: &Paired, port: u16) -> Result<Url, RegistryError> {
     base.map_err(|_| RegistryError::Malformed("address"))
 }
 
-fn resolver(paired: &Paired, whereabouts: Whereabouts) -> Seen {
-    Seen { id: paired.id(), host: paired.address().host(), whereabouts }
-}
-
-fn made(paired: &Paired, resolver: &Seen) -> Result<PeerClients, RegistryError> {
+fn of_peer(paired: &Paired, seen: &Seen) -> Result<PeerClients, RegistryError> {
     let config = trusting(paired.root()).map_err(|_| RegistryError::Malformed("root"))?;
-    http::peer_clients(&config, resolver)
+    http::peer_clients(&config, seen)
 }
 
 impl Peer {
@@ -141,7 +137,7 @@ impl Peer {
     }
 
     /// Where it is by now.
-    pub(crate) async fn place(&self) -> io::Result<SocketAddr> {
+    pub(crate) async fn whereabouts(&self) -> io::Result<SocketAddr> {
         let port = self.base.port_or_known_default().unwrap_or_default();
         let found = self.seen.find().await?.into_iter().next();
         found.map(|found| SocketAddr::new(found.ip(), port)).ok_or(io::ErrorKind::NotFound.into())
@@ -174,6 +170,10 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    fn of(paired: &Paired, whereabouts: Whereabouts) -> Self {
+        Self { id: paired.id(), host: paired.address().host(), whereabouts }
+    }
+
     async fn find(&self) -> io::Result<Vec<SocketAddr>> {
         let seen = (self.whereabouts)(&self.id);
         if seen.is_empty() {

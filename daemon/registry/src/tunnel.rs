@@ -55,7 +55,7 @@ impl Peer {
     /// # Errors
     /// If it is not reached.
     pub async fn distance(&self) -> io::Result<Duration> {
-        let address = self.place().await?;
+        let address = self.whereabouts().await?;
         let mut shortest = Duration::MAX;
         for _ in 0..5 {
             let begun = Instant::now();

@@ -103,6 +103,9 @@ impl Worker {
             ToWorker::Quantize(_) => {
                 self.tell(&FromWorker::LoadFailed { reason: "a script packs nothing".into() })
             }
+            ToWorker::Lend(_) => {
+                self.tell(&FromWorker::LoadFailed { reason: "a script lends nothing".into() })
+            }
             ToWorker::Media(..) => Ok(()),
         }
     }

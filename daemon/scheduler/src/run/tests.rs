@@ -1,6 +1,7 @@
 //! The scheduler against scripted workers at the other end of a socketpair.
 
 mod asking;
+mod lending;
 mod pace;
 
 use std::io;
@@ -24,6 +25,12 @@ const STUCK_AFTER: Duration = Duration::from_secs(60);
 
 /// A scheduler, and the far end of each worker that it starts, in order.
 fn scheduler(max_queue: usize) -> (Scheduler, Receiver<UnixStream>) {
+    let (config, world, workers) = parts(max_queue);
+    (Scheduler::in_world(config, world), workers)
+}
+
+/// What such a scheduler is made of.
+fn parts(max_queue: usize) -> (Config, World, Receiver<UnixStream>) {
     let (started, workers) = channel();
     let spawn = move |_model| {
         let (socket, theirs) = UnixStream::pair()?;
@@ -47,7 +54,7 @@ fn scheduler(max_queue: usize) -> (Scheduler, Receiver<UnixStream>) {
         cache_disk: None,
         lenders: None,
     };
-    (Scheduler::in_world(config, world), workers)
+    (config, world, workers)
 }
 
 pub(crate) fn a_load(name: &str) -> Load {
