@@ -32,3 +32,4 @@ mod responses;
 mod sharing;
 mod slow_readers;
 mod split;
+mod street;
