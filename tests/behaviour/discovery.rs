@@ -2,7 +2,7 @@
 //! do the same, lie, or say what makes no sense.
 
 use std::process::{Command, Output};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use behaviour::lan::{Machine, Street};
 use behaviour::mdns::{Talk, announced, answer, kind, malformed, name, record, send};
@@ -91,9 +91,12 @@ fn a_box_is_found_by_who_looks_for_one_and_is_gone_once_it_stops() {
     assert_eq!((&found["state"], &found["paired"]), (&"setup".into(), &Value::Null));
     assert!(hob.log().contains(&format!("known as {label}")), "{}", hob.log());
 
+    let stopping = Instant::now();
     hob.terminate();
 
     let gone = watch.wait_for("its goodbye", |said| said["event"] == "gone");
+    // Without one it would be forgotten all the same, two minutes after its address was told.
+    assert!(stopping.elapsed() < Duration::from_secs(60), "{:?}", stopping.elapsed());
     assert_eq!(gone["label"], label);
     assert_eq!(listed(&there), [] as [Value; 0]);
 }

@@ -1,3 +1,5 @@
+//! What is taken for a box, and what is not, whatever is announced.
+
 use mdns_sd::{ServiceInfo, TxtProperty};
 use proptest::prelude::*;
 
