@@ -138,7 +138,8 @@ fn a_laptop_without_a_daemon_is_paired_by_a_code_and_keeps_its_key() {
 fn five_wrong_codes_end_an_invitation_for_whoever_typed_them_and_for_nobody_else() {
     let boxes = Boxes::claimed(3, &[]);
     let code = boxes[0].invite(USUAL);
-    let wrong = if code.starts_with('A') { format!("B{}", &code[1..]) } else { format!("A{}", &code[1..]) };
+    let other = if code.starts_with('A') { 'B' } else { 'A' };
+    let wrong = format!("{other}{}", &code[1..]);
 
     for _ in 0..5 {
         let said = refused(&boxes[1].redeem(&boxes[0], &wrong));
