@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Instant;
 
 use behaviour::lan::{Machine, Street};
 use behaviour::{Hob, PATIENCE, cache, executable};
@@ -103,6 +104,8 @@ fn trusting(name: &str) -> (&'static str, &str) {
 struct Pull {
     curl: Child,
     lines: Receiver<Value>,
+    /// One that makes no headway says so again and again.
+    deadline: Instant,
 }
 
 impl Pull {
@@ -111,11 +114,11 @@ impl Pull {
         curl.args(["-sN", &format!("{}/api/pull", hob.url), "-d", &body.to_string()]);
         let mut curl = curl.stdout(Stdio::piped()).spawn().unwrap();
         let lines = lines(curl.stdout.take().unwrap());
-        Self { curl, lines }
+        Self { curl, lines, deadline: Instant::now() + PATIENCE }
     }
 
     fn next(&self) -> Option<Value> {
-        self.lines.recv_timeout(PATIENCE).ok()
+        self.lines.recv_timeout(self.deadline.saturating_duration_since(Instant::now())).ok()
     }
 
     /// Waits until a large blob is there by a fifth at least.
@@ -134,6 +137,7 @@ impl Pull {
     /// Waits for its end; all that it said until then.
     fn end(mut self) -> Vec<Value> {
         let lines: Vec<Value> = std::iter::from_fn(|| self.next()).collect();
+        let _gone = self.curl.kill();
         self.curl.wait().unwrap();
         lines
     }
