@@ -129,6 +129,18 @@ impl Street {
     }
 }
 
+impl Street {
+    /// One more cable from a machine to the switch.
+    pub fn second_link(&self, machine: &Machine, link: &str, address: &str) {
+        let port = format!("{}b", machine.port);
+        let (switch, namespace) = (self.namespace.as_str(), machine.namespace());
+        ip(&["-n", switch, "link", "add", &port, "type", "veth", "peer", "name", link, "netns", namespace]);
+        ip(&["-n", switch, "link", "set", &port, "master", "switch", "up"]);
+        machine.ip(&["addr", "add", address, "dev", link]);
+        machine.ip(&["link", "set", link, "up"]);
+    }
+}
+
 impl Machine {
     /// A program on it.
     #[expect(clippy::disallowed_methods, reason = "tests start the programs of a user")]

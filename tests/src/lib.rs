@@ -4,6 +4,8 @@
 pub mod docker_registry;
 pub mod group;
 pub mod lan;
+pub mod mdns;
+pub mod pairs;
 pub mod server;
 
 use std::io::{BufRead, BufReader};
@@ -157,7 +159,9 @@ impl Hob {
     /// A daemon with nothing in its store that serves a network, too.
     pub fn start_on(lan: &Lan, environment: &[(&str, &str)]) -> Self {
         let address = format!("{}:0", lan.address);
-        Self::start_empty(&[&[("HOB_LAN", address.as_str())], environment].concat())
+        // The network of whoever runs the tests is not asked, nor told.
+        let own = [("HOB_LAN", address.as_str()), ("HOB_LAN__ANNOUNCE", "off")];
+        Self::start_empty(&[&own, environment].concat())
     }
 
     /// A daemon on a machine of its own that serves its network, with nothing in its store. Its loopback is that machine's: it is
@@ -237,6 +241,12 @@ impl Hob {
         command.env_clear().env("HOME", self.home.path()).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         command.env("HOB_HOST", &self.url);
         command
+    }
+
+    /// The daemon still answers, on its machine.
+    pub fn assert_serves(&self, machine: &Machine) {
+        let answer = machine.command("curl").args(["-sS", "--max-time", "120", &self.url]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&answer.stdout), "Ollama is running", "{answer:?}");
     }
 
     /// The command line, to be given arguments.
@@ -327,7 +337,10 @@ impl Hob {
         let text = self.log.text.lock().unwrap();
         let lacks = |text: &mut String| text.matches(words).count() < times;
         let (text, waited) = self.log.grew.wait_timeout_while(text, PATIENCE, lacks).unwrap();
-        let text = (*text).clone();
+        let said = (*text).clone();
+        // Or nobody could show it afterwards.
+        drop(text);
+        let text = said;
         assert!(!waited.timed_out(), "{words:?} is not there {times} times: {text}");
     }
 

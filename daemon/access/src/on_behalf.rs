@@ -7,6 +7,7 @@
 //! it; that two should share a number would tell one what the other asks.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Mutex;
 
 use protocol::Owner;
@@ -59,10 +60,10 @@ impl Access {
 impl Behalves {
     fn owner(&self, state: &State, account: Owner, name: &str) -> Result<Owner, OnBehalfError> {
         let mut boxes = lock(&self.boxes);
-        if !boxes.contains_key(&account) {
-            boxes.insert(account, Known::read(state, account)?);
-        }
-        let known = boxes.entry(account).or_default();
+        let known = match boxes.entry(account) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(first) => first.insert(Known::read(state, account)?),
+        };
         known.count += 1;
         if let Some(heard) = known.owners.get_mut(name) {
             heard.last = known.count;

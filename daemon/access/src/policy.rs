@@ -307,6 +307,7 @@ mod tests {
             most_output: None,
             priority: Priority::High,
             networks: vec!["fd00::/8".parse().unwrap()],
+            peer: Some("AAAAAAA".into()),
         };
 
         let text = serde_json::to_string(&policy).unwrap();

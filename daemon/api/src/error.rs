@@ -76,7 +76,7 @@ pub(crate) enum Error {
     #[error("{}", chain(.0))]
     Pairing(#[from] PairingError),
     /// Another box that was to be paired said no, or nothing that makes sense.
-    #[error("{label} says: {reason}")]
+    #[error("{label}: {reason}")]
     NotRedeemed { label: String, status: Option<StatusCode>, reason: String },
     #[error("there is no paired box '{name}'")]
     UnknownPeer { name: String },

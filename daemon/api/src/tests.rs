@@ -3,6 +3,7 @@
 mod admin;
 mod limits;
 mod models;
+mod pairing;
 mod refusals;
 mod trust;
 

@@ -3,12 +3,18 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use identity::DeviceId;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use crate::announcement::Announcement;
 use crate::interfaces::{Links, Rules};
 use crate::neighbour::{Neighbour, Phase};
+use crate::session::Outlets;
+use crate::supervisor::Supervisor;
 
 /// What is to be done.
 pub struct Config {
@@ -20,35 +26,34 @@ pub struct Config {
     pub links: Links,
 }
 
-/// What is said of this box.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Announcement {
-    /// Who it is.
-    pub id: DeviceId,
-    /// Where it listens for TLS.
-    pub listens: Vec<SocketAddr>,
-    /// The version of Hob.
-    pub version: String,
-    /// What it can be asked for.
-    pub phase: Phase,
-}
-
 /// Announces this box, and knows which others there are. A clone is cheap, and is of the same. Whatever goes wrong here stops
 /// nothing else.
 #[derive(Clone)]
 pub struct Discovery {
     neighbours: watch::Receiver<Arc<[Neighbour]>>,
-    phase: Arc<watch::Sender<Phase>>,
     trouble: watch::Receiver<Option<String>>,
+    phase: Arc<watch::Sender<Phase>>,
+    stop: CancellationToken,
+    task: TaskTracker,
 }
+
+/// How long a goodbye may take.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+/// Places at which one box is looked for, as anybody may claim to be it.
+const MOST_PLACES: usize = 32;
 
 impl Discovery {
     /// Begins. Needs a runtime of tokio.
     pub fn start(config: Config) -> Self {
-        let (_, neighbours) = watch::channel(Arc::from([]));
-        let (_, trouble) = watch::channel(None);
-        let phase = config.announce.map_or(Phase::Setup, |announcement| announcement.phase);
-        Self { neighbours, trouble, phase: Arc::new(watch::Sender::new(phase)) }
+        let (known, neighbours) = watch::channel(Arc::from([]));
+        let (told, trouble) = watch::channel(None);
+        let said = config.announce.as_ref().map_or(Phase::Setup, |announcement| announcement.phase);
+        let (phase, asked) = watch::channel(said);
+        let (stop, task) = (CancellationToken::new(), TaskTracker::new());
+        let outlets = Outlets { neighbours: known, trouble: told };
+        task.spawn(Supervisor { config, outlets, phase: asked, stop: stop.clone() }.run());
+        task.close();
+        Self { neighbours, trouble, phase: Arc::new(phase), stop, task }
     }
 
     /// Others are told at once.
@@ -56,27 +61,33 @@ impl Discovery {
         self.phase.send_if_modified(|now| std::mem::replace(now, phase) != phase);
     }
 
-    /// Says goodbye, and returns when that is said.
-    pub async fn stop(&self) {}
+    /// Says goodbye, and returns when that was said.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        if tokio::time::timeout(LAST_WORDS, self.task.wait()).await.is_err() {
+            tracing::warn!("no goodbye could be said on the network");
+        }
+    }
 
     /// Who is there, by label. This box is not among them.
     pub fn neighbours(&self) -> Vec<Neighbour> {
         self.neighbours.borrow().to_vec()
     }
 
-    /// The same whenever it changes; what nobody looked at in time is skipped.
+    /// The same, whenever it changes; what nobody looked at in time is skipped.
     pub fn watch(&self) -> watch::Receiver<Arc<[Neighbour]>> {
         self.neighbours.clone()
     }
 
-    /// Where a box was seen last: whoever claims to be it, so more than one if somebody lies.
+    /// Where a box was seen last. Whoever claims to be it is among those, so that none is to be trusted for that.
     pub fn where_is(&self, id: &DeviceId) -> Vec<SocketAddr> {
         let neighbours = self.neighbours.borrow();
-        neighbours
+        let (by_name, by_others): (Vec<_>, Vec<_>) = neighbours
             .iter()
             .filter(|neighbour| neighbour.claims_to_be(id))
-            .flat_map(Neighbour::sockets)
-            .collect()
+            .partition(|neighbour| neighbour.label == id.label());
+        let all = by_name.into_iter().chain(by_others).flat_map(Neighbour::sockets);
+        all.take(MOST_PLACES).collect()
     }
 
     /// What is wrong with it, for the box's owner.

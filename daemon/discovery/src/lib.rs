@@ -2,10 +2,17 @@
 //! tells where to ask, and never whom to trust.
 #![forbid(unsafe_code)]
 
+mod announcement;
 mod discovery;
+mod heard;
 mod interfaces;
+mod label;
 mod neighbour;
+mod session;
+mod supervisor;
+mod table;
 
-pub use discovery::{Announcement, Config, Discovery};
+pub use announcement::Announcement;
+pub use discovery::{Config, Discovery};
 pub use interfaces::{Link, Links, Rules};
 pub use neighbour::{Neighbour, Phase};

@@ -21,7 +21,7 @@ pub(crate) struct Refusal {
 }
 
 /// Where whom the application refuses is put on the record as what they tried to be.
-const RECORDED: [&str; 2] = ["POST /claim", "POST /admin/api/login"];
+const RECORDED: [&str; 3] = ["POST /claim", "POST /pair", "POST /admin/api/login"];
 
 /// Whether what the application refused is in the audit log already. What comes in plaintext is not heard there.
 pub(crate) fn is_recorded(target: &str, way: Way) -> bool {

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 pub use address::{Address, InvalidAddress};
 pub use boxes::{AdminKey, BoxName, Boxes, InvalidBoxName, Paired};
-pub use introduction::{Introduction, introduce, prove, trusting};
+pub use introduction::{Introduction, introduce, introduce_at, prove, trusting};
 pub use peers::Peers;
 pub use root::{InvalidRoot, Root};
 

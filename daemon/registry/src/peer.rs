@@ -62,12 +62,13 @@ impl Neighbourhood {
         self.peer(self.peers.named(name)?).ok()
     }
 
-    /// A box that has shown who it is and is no peer yet. It is asked where that was, and told no key.
+    /// A box that has shown who it is and is no peer yet. It is asked where that was: at these places, or where its address leads if
+    /// there are none. It is told no key.
     ///
     /// # Errors
     /// If its root is damaged.
-    pub fn newcomer(&self, paired: Paired) -> Result<Peer, RegistryError> {
-        let client = client(&paired, Arc::new(|_| Vec::new()))?;
+    pub fn newcomer(&self, paired: Paired, places: Vec<SocketAddr>) -> Result<Peer, RegistryError> {
+        let client = client(&paired, Arc::new(move |_| places.clone()))?;
         let base = base(&paired, paired.address().port())?;
         Ok(Peer { paired: paired.with_key(None), base, client })
     }

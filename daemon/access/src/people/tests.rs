@@ -1,7 +1,7 @@
 //! People as `Access` has them: the claim, signing in, sessions and passwords, over a state in a file.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 

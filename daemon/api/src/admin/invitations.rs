@@ -239,7 +239,7 @@ async fn proven(serving: &Serving, from: Option<IpAddr>) -> Result<Result<Addres
         Ok(()) => Ok(place.into()),
         Err(error) => {
             tracing::warn!(%error, %place, "a box that was invited is not found there");
-            Err(Error::from(error).message())
+            Err(format!("it is not found at {place}: {}", Error::from(error).message()))
         }
     })
 }

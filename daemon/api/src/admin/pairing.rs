@@ -1,7 +1,9 @@
 //! `POST /admin/api/peers`: this box goes to another one that has invited it. It finds out who is there, holds that against the ID
 //! that a person compared, and only then says anything; what it is told, it keeps. The other end of that is `invitations`'.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
+use std::str::FromStr;
 use std::time::Duration;
 
 use access::{Scope, Scopes, Secret, audit::printable};
@@ -11,7 +13,9 @@ use axum::{
 };
 use http::{Method, StatusCode, header::CACHE_CONTROL};
 use identity::ExpectedId;
-use identity::pairing::{Address, AdminKey, BoxName, Introduction, Paired, PairingError, introduce};
+use identity::pairing::{
+    Address, AdminKey, BoxName, Introduction, Paired, PairingError, introduce, introduce_at,
+};
 use registry::{Peer, RegistryError};
 use serde::{Deserialize, Serialize};
 
@@ -59,37 +63,21 @@ struct Made {
 }
 
 /// `POST /admin/api/peers`.
-pub(super) async fn pair(api: Api, Typed(wanted): Typed<Wanted>) -> Result<Response, Refusal> {
-    let Wanted { address, id, code, name, person, confirm } = wanted;
-    let address: Address = address
-        .parse()
-        .map_err(|error: identity::pairing::InvalidAddress| Invalid::of("address", error.to_string()))?;
-    let id: ExpectedId =
-        id.parse().map_err(|error: identity::InvalidDeviceId| Invalid::of("id", error.to_string()))?;
-    let name: Option<BoxName> = name
-        .map(|name| name.parse())
-        .transpose()
-        .map_err(|error: identity::pairing::InvalidBoxName| Invalid::of("name", error.to_string()))?;
-    confirmed(&api, confirm).await?;
-    let shown =
-        tokio::task::spawn_blocking(move || introduce(&address, INTRODUCTION)).await?.map_err(Error::from)?;
+pub(super) async fn pair(api: Api, Typed(mut wanted): Typed<Wanted>) -> Result<Response, Refusal> {
+    let password = wanted.confirm.take();
+    let Asked { address, id, code, name, person } = wanted.checked()?;
+    confirmed(&api, password).await?;
+    let places = seen(&api, &address);
+    let shown = introduced(address, places.clone()).await?;
     shown.must_be(&id).map_err(Error::from)?;
-    let ours = Ours::of(&api);
     may_be_kept(&api, &shown, name.as_ref())?;
     let naming = if name.is_some() { peers::Naming::Given } else { peers::Naming::Free };
     let called = name.map_or_else(|| shown.id.label().parse(), Ok).map_err(|_| Error::NoNetwork)?;
-    let paired = Paired::new(called, &shown);
-    let told = redeem(
-        &api,
-        &paired,
-        &Redeem {
-            code: &code,
-            name: own_name(&api),
-            person: person.as_deref(),
-            of_box: OfBox::of(ours.as_ref()),
-        },
-    )
-    .await?;
+    let (paired, ours) = (Paired::new(called, &shown), Ours::of(&api));
+    let own_name = api.identity.as_ref().map_or("hob", |identity| identity.label());
+    let of_box = OfBox::of(ours.as_ref());
+    let body = Redeem { code: &code, name: own_name, person: person.as_deref(), of_box };
+    let told = redeem(&api, (&paired, places), &body).await?;
     let (kept, one_way) = keep(&api, paired, naming, (ours, &told)).await?;
     let made = Made {
         name: kept.to_string(),
@@ -100,6 +88,50 @@ pub(super) async fn pair(api: Api, Typed(wanted): Typed<Wanted>) -> Result<Respo
         one_way,
     };
     Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Json(made)).into_response())
+}
+
+/// The same, read.
+struct Asked {
+    address: Address,
+    id: ExpectedId,
+    code: String,
+    name: Option<BoxName>,
+    person: Option<String>,
+}
+
+impl Wanted {
+    fn checked(self) -> Result<Asked, Invalid> {
+        let Self { address, id, code, name, person, confirm: _ } = self;
+        Ok(Asked {
+            address: parsed("address", &address)?,
+            id: parsed("id", &id)?,
+            code,
+            name: name.map(|name| parsed("name", &name)).transpose()?,
+            person,
+        })
+    }
+}
+
+fn parsed<T: FromStr<Err: Display>>(field: &str, text: &str) -> Result<T, Invalid> {
+    text.parse().map_err(|error: T::Err| Invalid::of(field, error.to_string()))
+}
+
+/// Where a box is by its name on the network: many systems do not look such up.
+fn seen(api: &Api, address: &Address) -> Vec<SocketAddr> {
+    let host = address.host();
+    let label = host.strip_suffix(".local").unwrap_or(&host);
+    let neighbours = api.discovery.as_ref().map(discovery::Discovery::neighbours).unwrap_or_default();
+    let meant = neighbours.into_iter().find(|neighbour| neighbour.label == label);
+    let addresses = meant.into_iter().flat_map(|neighbour| neighbour.addresses);
+    addresses.map(|place| SocketAddr::new(place, address.port())).collect()
+}
+
+async fn introduced(address: Address, places: Vec<SocketAddr>) -> Result<Introduction, Error> {
+    let introduced = tokio::task::spawn_blocking(move || match places.is_empty() {
+        true => introduce(&address, INTRODUCTION),
+        false => introduce_at(&address, &places, INTRODUCTION),
+    });
+    Ok(introduced.await??)
 }
 
 /// Before anything is said that is good only once.
@@ -132,10 +164,6 @@ impl Ours {
         let port = api.health.addresses().into_iter().find_map(serves)?.port();
         Some(Self { root: identity.root_pem().to_owned(), port, secret: Secret::generate() })
     }
-}
-
-fn own_name(api: &Api) -> &str {
-    api.identity.as_ref().map_or("hob", |identity| identity.label())
 }
 
 /// What is said, once.
@@ -179,14 +207,18 @@ struct Told {
 }
 
 /// Brings the code.
-async fn redeem(api: &Api, paired: &Paired, body: &Redeem<'_>) -> Result<Told, Error> {
+async fn redeem(
+    api: &Api,
+    (paired, places): (&Paired, Vec<SocketAddr>),
+    body: &Redeem<'_>,
+) -> Result<Told, Error> {
     let label = paired.id().label();
     let failed = |error: RegistryError| Error::NotRedeemed {
         label: label.clone(),
         status: None,
         reason: error.to_string(),
     };
-    let peer = api.neighbourhood.newcomer(paired.clone()).map_err(failed)?;
+    let peer = api.neighbourhood.newcomer(paired.clone(), places).map_err(failed)?;
     let (status, body) = exchange(&peer, body).await.map_err(failed)?;
     if status.is_success() {
         let told: Option<Told> = serde_json::from_slice(&body).ok();

@@ -12,6 +12,7 @@ use reqwest::{Certificate, Method, StatusCode};
 use serde_json::Value;
 
 use super::destination::Destination;
+use super::neighbour::Finder;
 use crate::settings::Secret;
 
 /// Why a request brought no answer.
@@ -80,6 +81,7 @@ impl Client {
         let mut key = key.map(Secret::reveal);
         let base = match &destination {
             Destination::Url(url) => {
+                builder = builder.dns_resolver(Finder::default());
                 if url.starts_with("http://") {
                     // Reading all of the system's certificates takes longer than most answers.
                     builder = builder.tls_certs_only([]);
@@ -94,7 +96,7 @@ impl Client {
                 let root = Certificate::from_der(paired.root())
                     .with_context(|| format!("what '{}' is trusted by is damaged", paired.name()))?;
                 builder = builder.https_only(true).tls_certs_only([root]);
-                builder = builder.dns_resolver(Toward(paired.address().host()));
+                builder = builder.dns_resolver(Finder { only: Some((paired.address().host(), paired.id())) });
                 // Another's would be known to this box from then on.
                 key = paired.key().map(|key| key.expose()).or(key);
                 own_url(paired)
@@ -242,19 +244,6 @@ impl Client {
 /// its certificate just now or not, it is this box or none.
 fn own_url(paired: &Paired) -> String {
     format!("https://hob-{}.local:{}", paired.id().label_letters(), paired.address().port())
-}
-
-/// Finds one host, whatever name is asked for.
-struct Toward(String);
-
-impl reqwest::dns::Resolve for Toward {
-    fn resolve(&self, _name: reqwest::dns::Name) -> reqwest::dns::Resolving {
-        let host = self.0.clone();
-        Box::pin(async move {
-            let found: Vec<_> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
-            Ok(Box::new(found.into_iter()) as reqwest::dns::Addrs)
-        })
-    }
 }
 
 /// The cause of this kind beneath an error, if there is one.

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use identity::pairing::{Address, BoxName, Paired};
 
+use super::neighbour;
+
 const DEFAULT_PORT: u16 = 11434;
 
 /// A daemon, and the way to it.
@@ -62,7 +64,11 @@ fn paired<'a>(host: &str, boxes: &'a [Paired]) -> Option<&'a Paired> {
     let name: Option<BoxName> = host.parse().ok();
     let address: Option<Address> = bare.parse().ok();
     let named = boxes.iter().find(|paired| Some(paired.name()) == name.as_ref());
-    named.or_else(|| boxes.iter().find(|paired| Some(paired.address()) == address.as_ref()))
+    let at = || boxes.iter().find(|paired| Some(paired.address()) == address.as_ref());
+    // What it is called on its network, wherever it was when it was paired.
+    let host = address.as_ref().map(Address::host).unwrap_or_default();
+    let label = neighbour::label(&host);
+    named.or_else(at).or_else(|| boxes.iter().find(|paired| Some(paired.id().label().as_str()) == label))
 }
 
 /// Whether a URL is of this machine, as far as it tells.
@@ -157,6 +163,11 @@ mod tests {
         assert_eq!(meant("192.168.1.5:8443"), "office");
         assert_eq!(meant("http://attic"), "http://attic:80");
         assert_eq!(meant("192.168.1.5"), "http://192.168.1.5:11434");
+        let office = boxes[1].id().label();
+        for host in [office.clone(), format!("{office}.local:1"), format!("https://{office}.local")] {
+            assert_eq!(meant(&host), "office", "{host}");
+        }
+        assert_eq!(meant(&format!("http://{office}.local")), format!("http://{office}.local:80"));
         assert_eq!(meant("cellar"), "http://cellar:11434");
         assert_eq!(meant("https://attic.example"), "https://attic.example:443");
     }

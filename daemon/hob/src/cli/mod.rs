@@ -10,6 +10,7 @@ mod console;
 mod cp;
 mod create;
 mod destination;
+mod discover;
 mod doctor;
 mod embed;
 mod human;
@@ -17,6 +18,7 @@ mod key;
 mod launch;
 mod line_editor;
 mod list;
+mod neighbour;
 mod pair;
 mod progress;
 mod ps;
@@ -100,6 +102,8 @@ pub(crate) enum Command {
     Claim(claim::Arguments),
     /// Makes, lists and ends the keys by which programs are known to the box.
     Key(key::Arguments),
+    /// Lists the boxes on this network.
+    Discover(discover::Arguments),
     /// Makes a box elsewhere known to this user, by the ID that its console shows.
     Pair(pair::Arguments),
     /// Has this machine's programs trust a box's certificates.
@@ -134,6 +138,18 @@ impl Context {
     /// The boxes that this user paired.
     fn boxes(&self) -> Boxes {
         Boxes::within(self.settings.boxes_dir.clone())
+    }
+
+    /// The same for a box that this user paired.
+    fn on(&self, name: &str) -> anyhow::Result<Self> {
+        anyhow::ensure!(self.host.is_none(), "--on and --host both say which box it is for; give one");
+        let paired = matches!(Destination::of(name, &self.boxes().list()?), Destination::Paired(_));
+        anyhow::ensure!(
+            paired,
+            "no box called '{name}' is paired with this user\nhint: hob discover lists those on this network; hob pair {name} \
+             makes one known, by the ID that its console shows"
+        );
+        Ok(Self { host: Some(name.to_owned()), settings: self.settings.clone() })
     }
 
     /// Where nothing else is asked for, our own daemon is where the settings have it listen.
@@ -186,7 +202,10 @@ impl Context {
 pub(crate) async fn run(command: Command, context: Context) -> anyhow::Result<()> {
     match command {
         Command::Serve(_) | Command::Worker => anyhow::bail!("this verb is not a client's"),
-        Command::Run(arguments) => run::run(arguments, &context).await,
+        Command::Run(mut arguments) => match arguments.on.take() {
+            Some(name) => run::run(arguments, &context.on(&name)?).await,
+            None => run::run(arguments, &context).await,
+        },
         Command::Pull(arguments) => transfer::follow(&context.client()?, "/api/pull", &arguments).await,
         Command::Push(arguments) => transfer::follow(&context.client()?, "/api/push", &arguments).await,
         Command::Cp(arguments) => cp::run(&arguments, &context.client()?).await,
@@ -201,6 +220,7 @@ pub(crate) async fn run(command: Command, context: Context) -> anyhow::Result<()
         Command::Status(arguments) => status::run(&arguments, &context.administration()?).await,
         Command::Claim(arguments) => claim::run(arguments, &context).await,
         Command::Key(arguments) => key::run(arguments, &context.administration()?).await,
+        Command::Discover(arguments) => discover::run(arguments, &context).await,
         Command::Pair(arguments) => pair::run(arguments, &context).await,
         Command::Trust(arguments) => trust::run(arguments, &context).await,
         Command::Cert => cert::run(&context.administration()?).await,

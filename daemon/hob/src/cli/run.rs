@@ -18,6 +18,9 @@ pub(crate) struct Arguments {
     model: String,
     /// The prompt; without one, and at a terminal, a conversation opens.
     prompt: Vec<String>,
+    /// The box that runs it: one that is paired, by its name, or by what it is called on the network.
+    #[arg(long, value_name = "BOX")]
+    pub(super) on: Option<String>,
     /// How long the model stays loaded afterwards, as in `5m`.
     #[arg(long, value_name = "DURATION")]
     keepalive: Option<String>,

@@ -51,11 +51,26 @@ impl Introduction {
 /// # Errors
 /// If it cannot be reached, is no Hob, or its certificates do not hold for this address.
 pub fn introduce(address: &Address, patience: Duration) -> Result<Introduction, PairingError> {
+    let unreachable = |source| PairingError::Unreachable { address: address.clone(), source };
+    let places = (address.host().as_str(), address.port()).to_socket_addrs().map_err(unreachable)?;
+    introduce_at(address, &places.collect::<Vec<_>>(), patience)
+}
+
+/// The same of a box that somebody else has found, at whichever of these places answers.
+///
+/// # Errors
+/// As those of [`introduce`].
+pub fn introduce_at(
+    address: &Address,
+    places: &[SocketAddr],
+    patience: Duration,
+) -> Result<Introduction, PairingError> {
     let until = Instant::now() + patience;
+    let there = There { address, places };
     let not_hob = || PairingError::NotHob { address: address.clone() };
-    let root = shown(address, until)?.pop().filter(is_root).ok_or_else(not_hob)?;
+    let root = shown(&there, until)?.pop().filter(is_root).ok_or_else(not_hob)?;
     let config = trusting(&root).map_err(|_| not_hob())?;
-    handshake(address, config, until)?;
+    handshake(&there, config, until)?;
     Ok(Introduction { address: address.clone(), id: DeviceId::of(&root), root })
 }
 
@@ -65,14 +80,17 @@ pub fn introduce(address: &Address, patience: Duration) -> Result<Introduction, 
 /// # Errors
 /// If it cannot be reached, or is another box.
 pub fn prove(root: &Root, place: SocketAddr, patience: Duration) -> Result<(), PairingError> {
-    let address = Address::named(&format!("{}.local", root.id().label()), place.port());
-    let address = address.ok_or_else(|| PairingError::NotHob { address: place.into() })?;
-    let config = trusting(root.der()).map_err(|_| PairingError::NotHob { address: place.into() })?;
-    let until = Instant::now() + patience;
-    let unreachable = |source| PairingError::Unreachable { address: place.into(), source };
-    let stream =
-        left(until).and_then(|left| TcpStream::connect_timeout(&place, left)).map_err(unreachable)?;
-    speak(&address, config, Limited { stream, until })
+    let not_hob = || PairingError::NotHob { address: place.into() };
+    let address =
+        Address::named(&format!("{}.local", root.id().label()), place.port()).ok_or_else(not_hob)?;
+    let config = trusting(root.der()).map_err(|_| not_hob())?;
+    handshake(&There { address: &address, places: &[place] }, config, Instant::now() + patience)
+}
+
+/// A box as it is called, and where it is connected to.
+struct There<'a> {
+    address: &'a Address,
+    places: &'a [SocketAddr],
 }
 
 /// What TLS is spoken by with a box whose root this is: by the rules for everybody, and no other root.
@@ -95,7 +113,8 @@ pub(super) fn is_root(der: &CertificateDer<'static>) -> bool {
 }
 
 /// The certificates that a server shows, the box's own first.
-fn shown(address: &Address, until: Instant) -> Result<Vec<CertificateDer<'static>>, PairingError> {
+fn shown(there: &There<'_>, until: Instant) -> Result<Vec<CertificateDer<'static>>, PairingError> {
+    let address = there.address;
     let seen = Arc::new(Onlooker { seen: Mutex::default(), schemes: schemes() });
     let builder =
         ClientConfig::builder_with_provider(serving::provider()).with_safe_default_protocol_versions();
@@ -104,7 +123,7 @@ fn shown(address: &Address, until: Instant) -> Result<Vec<CertificateDer<'static
         .dangerous()
         .with_custom_certificate_verifier(Arc::<Onlooker>::clone(&seen))
         .with_no_client_auth();
-    let ended = handshake(address, config, until);
+    let ended = handshake(there, config, until);
     let seen = std::mem::take(&mut *seen.seen.lock().unwrap_or_else(PoisonError::into_inner));
     match ended {
         Err(error) if seen.is_empty() => Err(error),
@@ -166,12 +185,10 @@ fn schemes() -> Vec<SignatureScheme> {
 }
 
 /// Speaks TLS until there is nothing left to verify, and ends it.
-fn handshake(address: &Address, config: ClientConfig, until: Instant) -> Result<(), PairingError> {
+fn handshake(there: &There<'_>, config: ClientConfig, until: Instant) -> Result<(), PairingError> {
+    let address = there.address;
     let unreachable = |source| PairingError::Unreachable { address: address.clone(), source };
-    speak(address, config, connect(address, until).map_err(unreachable)?)
-}
-
-fn speak(address: &Address, config: ClientConfig, mut stream: Limited) -> Result<(), PairingError> {
+    let mut stream = connect(there.places, until).map_err(unreachable)?;
     let session = ClientConnection::new(Arc::new(config), address.name().clone());
     let mut session = session.map_err(|source| tls(address, source))?;
     while session.is_handshaking() {
@@ -198,10 +215,10 @@ fn tls(address: &Address, source: Error) -> PairingError {
 }
 
 /// To the first of its addresses that answers.
-fn connect(address: &Address, until: Instant) -> io::Result<Limited> {
+fn connect(places: &[SocketAddr], until: Instant) -> io::Result<Limited> {
     let mut failed = io::Error::new(io::ErrorKind::NotFound, "its name is not known");
-    for place in (address.host().as_str(), address.port()).to_socket_addrs()? {
-        match left(until).and_then(|patience| TcpStream::connect_timeout(&place, patience)) {
+    for place in places {
+        match left(until).and_then(|patience| TcpStream::connect_timeout(place, patience)) {
             Ok(stream) => return Ok(Limited { stream, until }),
             Err(error) => failed = error,
         }

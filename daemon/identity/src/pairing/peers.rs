@@ -87,3 +87,51 @@ impl Peers {
         Ok(known.remove(name))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::Place;
+    use crate::pairing::{AdminKey, Root};
+
+    fn peer(name: &str) -> Paired {
+        let root: Root = Place::new().open().unwrap().root_pem().parse().unwrap();
+        Paired::by_root(name.parse().unwrap(), "10.0.0.1".parse().unwrap(), &root)
+    }
+
+    fn names(peers: &Peers) -> Vec<String> {
+        peers.list().iter().map(|paired| paired.name().to_string()).collect()
+    }
+
+    #[test]
+    fn a_box_has_one_name_and_no_box_another_ones() {
+        let place = Place::new();
+        let folder = place.folder.path().join("peers");
+        let peers = Peers::open(folder.clone()).unwrap();
+        let (one, other) = (peer("hob-aaaa"), peer("hob-aaaa"));
+        let free = |paired: &Paired| peers.keep_by_a_free_name(paired.clone()).unwrap().to_string();
+
+        assert_eq!([free(&one), free(&other), free(&one)], ["hob-aaaa", "hob-aaaa-2", "hob-aaaa"]);
+        assert_eq!(free(&other.clone().with_key(Some(AdminKey::new("k".into())))), "hob-aaaa-2");
+        let refused = peers.keep(other.clone()).unwrap_err();
+        assert!(matches!(refused, PairingError::Changed { .. }), "{refused}");
+        peers.keep(other.clone().named("attic".parse().unwrap())).unwrap();
+
+        assert_eq!(names(&peers), ["attic", "hob-aaaa"]);
+        assert_eq!(names(&Peers::open(folder.clone()).unwrap()), ["attic", "hob-aaaa"]);
+        assert_eq!(free(&other), "attic", "the name that it has here");
+        assert!(peers.forget(&"attic".parse().unwrap()).unwrap().is_some());
+        assert_eq!(peers.by_id(&other.id()), None);
+        assert_eq!(names(&Peers::open(folder).unwrap()), ["hob-aaaa"]);
+    }
+
+    #[test]
+    fn a_name_that_is_as_long_as_names_are_is_no_reason_to_look_for_ever() {
+        let place = Place::new();
+        let peers = Peers::open(place.folder.path().join("peers")).unwrap();
+        let long = "a".repeat(63);
+        peers.keep_by_a_free_name(peer(&long)).unwrap();
+
+        assert!(matches!(peers.keep_by_a_free_name(peer(&long)), Err(PairingError::Changed { .. })));
+    }
+}

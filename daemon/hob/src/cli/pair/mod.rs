@@ -12,11 +12,12 @@ use std::time::Duration;
 use access::Scope;
 use anyhow::Context as _;
 use identity::ExpectedId;
-use identity::pairing::{Address, AdminKey, BoxName, Introduction, Paired, PairingError, introduce};
+use identity::pairing::{AdminKey, BoxName, Introduction, Paired, PairingError};
 
 use super::client::Client;
 use super::destination::Destination;
-use super::{Context, ask, remark, say};
+use super::{Context, ask, neighbour, remark, say};
+use crate::serve::neighbours::rules;
 
 /// What `pair` takes.
 #[derive(Debug, clap::Args)]
@@ -125,9 +126,8 @@ async fn meet(
     name: Option<BoxName>,
     context: &Context,
 ) -> anyhow::Result<Met> {
-    let address: Address = address.parse()?;
-    let shown = tokio::task::spawn_blocking(move || introduce(&address, PATIENCE)).await;
-    let shown = shown.context("the box was not asked")?.map_err(with_hint)?;
+    let rules = rules(&context.settings.neighbours);
+    let shown = neighbour::acquaint(address.parse()?, rules, PATIENCE).await.map_err(with_hint)?;
     confirm(&shown, id)?;
     // One that is known keeps its name and its key: only its address is news.
     let boxes = context.boxes().list()?;
@@ -167,7 +167,9 @@ fn own_box(context: &Context) -> anyhow::Result<Option<Client>> {
 /// What to do next, where the error does not say so.
 fn with_hint(error: PairingError) -> anyhow::Error {
     let hint = match &error {
-        PairingError::Unreachable { .. } => "see whether it is on, and whether lan is set there",
+        PairingError::Unreachable { .. } => {
+            "see whether it is on, and whether lan is set there; hob discover lists the boxes on this network"
+        }
         PairingError::Certificates { .. } => {
             "`hob cert` on the box lists the names and addresses that it can be paired by; its clock and this one must be right"
         }

@@ -15,7 +15,7 @@ use crate::authority::{Authority, DAY, Moment};
 use crate::fixture::Place;
 use crate::leaf::Leaf;
 use crate::names::{Subjects, signable};
-use crate::pairing::{BoxName, Boxes, Paired};
+use crate::pairing::{BoxName, Boxes, Paired, Root};
 use crate::serving::Serving;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -207,4 +207,32 @@ fn who_says_nothing_or_something_else_is_given_up() {
     let nobody = { TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap() };
     let error = introduce(&nobody.to_string().parse().unwrap(), PATIENCE).unwrap_err();
     assert!(matches!(error, PairingError::Unreachable { .. }), "{error:?}");
+}
+
+fn socket(address: &Address) -> SocketAddr {
+    format!("{address}").parse().unwrap()
+}
+
+#[test]
+fn a_box_proves_that_a_root_is_its_own_wherever_it_is_and_whoever_only_has_it_does_not() {
+    let place = Place::new();
+    let (the_box, other) = (place.open().unwrap(), Place::new().open().unwrap());
+    let root: Root = the_box.root_pem().parse().unwrap();
+    // Its certificates are not for that address.
+    let elsewhere = Ipv4Addr::new(127, 0, 0, 2);
+    let (address, told) = serve(the_box.server_config(), elsewhere);
+    prove(&root, socket(&address), PATIENCE).unwrap();
+    assert_eq!(told.recv_timeout(PATIENCE).unwrap(), Seen::Sent(Vec::new()), "nothing is said");
+
+    let (address, _told) = serve(other.server_config(), Ipv4Addr::LOCALHOST);
+    let another = prove(&root, socket(&address), PATIENCE).unwrap_err();
+    let shown = place.asked_for(&the_box, "nas.local").unwrap().chain;
+    let (address, _told) = serve(impostor(shown, &KeyPair::generate().unwrap()), Ipv4Addr::LOCALHOST);
+    let without_key = prove(&root, socket(&address), PATIENCE).unwrap_err();
+    let nobody = { TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap() };
+    let unreachable = prove(&root, nobody, PATIENCE).unwrap_err();
+
+    assert!(matches!(another, PairingError::Certificates { .. }), "{another:?}");
+    assert!(matches!(without_key, PairingError::Certificates { .. }), "{without_key:?}");
+    assert!(matches!(unreachable, PairingError::Unreachable { .. }), "{unreachable:?}");
 }

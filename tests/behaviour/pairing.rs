@@ -1,0 +1,227 @@
+//! Boxes that are paired with each other, and people with them, by invitations: each box on a machine of its own, and by the command
+//! line.
+
+use std::process::Output;
+
+use behaviour::lan::Street;
+use behaviour::pairs::{Boxes, House, PASSWORD, USUAL};
+use behaviour::{Hob, executable, model_file};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// What a command said that had to fail.
+fn refused(output: &Output) -> String {
+    assert!(!output.status.success(), "{output:?}");
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// The keys of other boxes that a box has.
+fn keys(house: &House) -> Vec<(String, String)> {
+    let keys: Value = serde_json::from_str(&house.say(&["key", "list", "--json"])).unwrap();
+    let text = |key: &Value, field: &str| key[field].as_str().unwrap().to_owned();
+    keys.as_array().unwrap().iter().map(|key| (text(key, "name"), text(key, "id"))).collect()
+}
+
+fn names_of_keys(house: &House) -> Vec<String> {
+    keys(house).into_iter().map(|(name, _)| name).collect()
+}
+
+/// Somebody's laptop, where no daemon runs.
+struct Laptop<'a> {
+    street: &'a mut Street,
+    home: TempDir,
+}
+
+impl Laptop<'_> {
+    fn run(&mut self, lines: &[&[&str]]) -> Vec<Output> {
+        let machine = self.street.machine();
+        let run = |args: &&[&str]| {
+            let mut command = machine.command(executable().to_str().unwrap());
+            command.env_clear().env("HOME", self.home.path()).env("PATH", "/usr/bin:/bin").args(*args);
+            command.output().unwrap()
+        };
+        lines.iter().map(run).collect()
+    }
+}
+
+#[test]
+fn two_boxes_that_are_paired_know_each_other_until_one_forgets() {
+    let boxes = Boxes::claimed(2, &[]);
+    let (host, guest) = (&boxes[0], &boxes[1]);
+    host.create("smollm2", &model_file());
+    let invited = host.cli(&["pair", "--invite"]);
+    let code = String::from_utf8(invited.stdout.clone()).unwrap().trim_end().to_owned();
+    let told = String::from_utf8_lossy(&invited.stderr).into_owned();
+    let line = format!("hob pair {} --code {code}", host.address());
+    assert!(told.contains(&line) && told.contains(&host.id()), "{told}");
+
+    let redeemed = guest.redeem(host, &code);
+
+    assert!(redeemed.status.success(), "{redeemed:?}");
+    for (one, other) in [(host, guest), (guest, host)] {
+        let listed = one.say(&["pair", "--list"]);
+        assert!(listed.contains(&other.label()) && listed.contains("online"), "{listed}");
+        assert!(names_of_keys(one).contains(&format!("box {}", other.label())), "{:?}", keys(one));
+    }
+    // By the name that it has on the network, where nobody is told it by the system.
+    let by_name = guest.cli(&["pair", &host.label(), "--code", &host.invite(USUAL), "--id", &host.id()]);
+    assert!(by_name.status.success(), "{by_name:?}");
+    // The person got a key as well, which is kept for them.
+    assert!(guest.say(&["--host", &host.label(), "list"]).contains("smollm2"));
+    let again = refused(&guest.redeem(host, &code));
+    assert!(again.contains("nobody is invited"), "{again}");
+
+    host.say(&["pair", "--remove", &guest.label()]);
+
+    assert!(!host.say(&["pair", "--list"]).contains(&guest.label()));
+    assert!(!names_of_keys(host).contains(&format!("box {}", guest.label())));
+    let listed = guest.say(&["pair", "--list"]);
+    assert!(listed.contains("takes our key no longer"), "{listed}");
+    guest.say(&["pair", "--remove", &host.label()]);
+    assert!(!guest.say(&["pair", "--list"]).contains(&host.label()));
+    for house in [host, guest] {
+        let (shown, log) = (house.say(&["audit", "show"]), house.hob.log());
+        assert!(shown.contains("peer.keep") && shown.contains("peer.forget"), "{shown}");
+        assert!(!shown.contains(&code) && !log.contains(&code) && !log.contains("hob_"), "{shown}{log}");
+    }
+}
+
+#[test]
+fn a_box_that_is_paired_again_has_one_key_and_one_name() {
+    let boxes = Boxes::claimed(2, &[]);
+    boxes.pair(1, 0, USUAL);
+    let first = keys(&boxes[0]);
+
+    boxes.pair(1, 0, &["models.read"]);
+    boxes.pair(0, 1, USUAL);
+
+    for (one, other) in [(&boxes[0], &boxes[1]), (&boxes[1], &boxes[0])] {
+        let of_box = names_of_keys(one).into_iter().filter(|name| name.starts_with("box ")).count();
+        assert_eq!(of_box, 1, "{:?}", keys(one));
+        let listed = one.say(&["pair", "--list"]);
+        assert_eq!(listed.matches(&other.label()).count(), 1, "{listed}");
+        assert!(listed.contains("online"), "{listed}");
+    }
+    assert!(
+        keys(&boxes[0])
+            .iter()
+            .all(|(name, id)| !name.starts_with("box ") || first.iter().all(|(_, other)| other != id))
+    );
+}
+
+#[test]
+fn a_laptop_without_a_daemon_is_paired_by_a_code_and_keeps_its_key() {
+    let mut boxes = Boxes::claimed(1, &[]);
+    boxes[0].create("smollm2", &model_file());
+    let (code, id, address) = (boxes[0].invite(USUAL), boxes[0].id(), boxes[0].address());
+    let mut laptop = Laptop { street: &mut boxes.street, home: TempDir::new().unwrap() };
+
+    let said = laptop.run(&[
+        &["pair", &address, "--code", &code, "--id", &id, "--name", "attic"],
+        &["--host", "attic", "list"],
+        &["--host", "attic", "key", "list"],
+        &["pair", "--list"],
+    ]);
+
+    assert!(
+        said[0].status.success() && String::from_utf8_lossy(&said[0].stderr).contains("you may infer"),
+        "{said:?}"
+    );
+    assert!(String::from_utf8_lossy(&said[1].stdout).contains("smollm2"), "{said:?}");
+    assert!(refused(&said[2]).contains("admin"), "{said:?}");
+    assert!(String::from_utf8_lossy(&said[3].stdout).contains("attic"), "{said:?}");
+    let listed = boxes[0].say(&["key", "list"]);
+    assert!(listed.contains('@') && !listed.contains("box "), "{listed}");
+}
+
+#[test]
+fn five_wrong_codes_end_an_invitation_for_whoever_typed_them_and_for_nobody_else() {
+    let boxes = Boxes::claimed(3, &[]);
+    let code = boxes[0].invite(USUAL);
+    let other = if code.starts_with('A') { 'B' } else { 'A' };
+    let wrong = format!("{other}{}", &code[1..]);
+
+    for _ in 0..5 {
+        let said = refused(&boxes[1].redeem(&boxes[0], &wrong));
+        assert!(said.contains("not the code"), "{said}");
+    }
+    let spent = refused(&boxes[1].redeem(&boxes[0], &code));
+    let other = boxes[2].redeem(&boxes[0], &code);
+
+    assert!(spent.contains("ask for another"), "{spent}");
+    assert!(other.status.success(), "{other:?}");
+    // Nothing is left of what failed.
+    assert!(names_of_keys(&boxes[1]).is_empty());
+    assert!(!boxes[1].say(&["pair", "--list"]).contains(&boxes[0].label()));
+    let shown = boxes[0].say(&["audit", "show"]);
+    assert!(shown.contains("wrong code"), "{shown}");
+}
+
+#[test]
+fn a_box_that_nobody_owns_invites_nobody_and_who_is_not_the_one_that_was_meant_is_told_nothing() {
+    let mut street = Street::new();
+    let (nobodys, host) = (House::unclaimed(&mut street, &[]), House::claimed(&mut street, &[]));
+    let unclaimed = refused(&nobodys.cli(&["pair", "--invite"]));
+    assert!(unclaimed.contains("not claimed yet") && unclaimed.contains("hob claim"), "{unclaimed}");
+    let code = host.invite(USUAL);
+
+    let another = refused(&nobodys.cli(&["pair", &host.address(), "--code", &code, "--id", &nobodys.id()]));
+    let taken_back = host.say(&["pair", "--withdraw"]);
+    let late = refused(&nobodys.redeem(&host, &code));
+
+    assert!(another.contains("another box") && another.contains(&host.id()), "{another}");
+    assert!(taken_back.contains("nobody is invited"), "{taken_back}");
+    assert!(late.contains("nobody is invited"), "{late}");
+}
+
+#[test]
+fn a_box_that_does_not_serve_the_network_asks_and_is_not_asked() {
+    let mut boxes = Boxes::claimed(1, &[]);
+    let (code, id, address) = (boxes[0].invite(USUAL), boxes[0].id(), boxes[0].address());
+    let machine = boxes.street.machine();
+    let mut command = machine.command(executable().to_str().unwrap());
+    let home = TempDir::new().unwrap();
+    command.env_clear().env("HOME", home.path()).env("PATH", "/usr/bin:/bin");
+    let guest = House { hob: Hob::start_as(command, home, &[]), machine };
+
+    let redeemed = guest.cli(&["pair", &address, "--code", &code, "--id", &id]);
+
+    let said = String::from_utf8_lossy(&redeemed.stderr).into_owned();
+    assert!(
+        redeemed.status.success() && said.contains("does not ask this one") && said.contains("lan"),
+        "{redeemed:?}"
+    );
+    assert!(guest.say(&["pair", "--list"]).contains("online"));
+    assert!(!boxes[0].say(&["pair", "--list"]).contains("hob"), "it knows nobody");
+    assert!(names_of_keys(&boxes[0]).iter().any(|name| name.contains("unproven")));
+    let alone = refused(&guest.cli(&["pair", "--invite"]));
+    assert!(alone.contains("not claimed") || alone.contains("lan"), "{alone}");
+}
+
+#[test]
+fn a_box_that_was_begun_anew_does_not_pass_for_the_one_that_was_paired() {
+    let mut street = Street::new();
+    let (host, guest) = (House::claimed(&mut street, &[]), House::claimed(&mut street, &[]));
+    let (before, machine) = (host.id(), host.machine.clone());
+    let attic = |host: &House| {
+        let code = host.invite(USUAL);
+        guest.cli(&["pair", &host.address(), "--name", "attic", "--code", &code, "--id", &host.id()])
+    };
+    let first = attic(&host);
+    assert!(first.status.success(), "{first:?}");
+    drop(host);
+    let hob = Hob::start_at(&machine, &[]);
+    let host = House { hob, machine };
+    host.hob.there_saying(&host.machine, &["claim", "--name", "ada", "--password-file", "-"], PASSWORD);
+
+    let by_the_user = refused(&attic(&host));
+    std::fs::remove_file(guest.hob.home.path().join(".config/hob/boxes/attic.json")).unwrap();
+    let by_the_box = refused(&attic(&host));
+
+    for said in [by_the_user, by_the_box] {
+        assert!(said.contains(&before) && said.contains(&host.id()), "{said}");
+    }
+    // It was told nothing.
+    assert!(names_of_keys(&host).is_empty());
+    assert!(!host.say(&["pair", "--list"]).contains(&guest.label()));
+}
