@@ -125,8 +125,8 @@ fn a_model_on_two_boxes_says_what_it_says_on_one_and_nobody_between_them_sees_it
     let (wire, model) = (std::fs::read(&file).unwrap(), std::fs::read(model_file()).unwrap());
     assert!(wire.len() > 10 << 20, "{} bytes: the weights went over the wire", wire.len());
     // Of the last blocks, which are there; and any name of a tensor, which ggml's RPC sends along.
-    for end in 1..40 {
-        let at = model.len() - end * (256 << 10);
+    for end in 1..6 {
+        let at = model.len() - end * (1 << 20);
         assert!(!contains(&wire, &model[at..at + 24]), "weights in clear");
     }
     assert!(!contains(&wire, b"blk.29") && !contains(&wire, b"attn_q"), "tensors' names in clear");

@@ -1,8 +1,10 @@
 //! Other boxes that compute a part of a model, as `hob` knows them: what is asked of them, and what is lent by each.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::os::unix::net::UnixStream;
 use std::pin::Pin;
+use std::task::Poll;
 
 use tokio_util::sync::CancellationToken;
 
@@ -56,6 +58,16 @@ pub(crate) struct Lost(Vec<(String, CancellationToken)>);
 impl Lost {
     pub(crate) fn watch(&mut self, lender: &str, lost: CancellationToken) {
         self.0.push((lender.to_owned(), lost));
+    }
+
+    /// Comes when one of them is gone. A worker that computes nothing at the moment would not notice.
+    pub(crate) async fn any(&self) {
+        let mut gone: Vec<_> = self.0.iter().map(|(_, lost)| Box::pin(lost.cancelled())).collect();
+        poll_fn(|context| match gone.iter_mut().any(|gone| gone.as_mut().poll(context).is_ready()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+        .await;
     }
 
     /// One that is gone, and with it the model.

@@ -167,10 +167,15 @@ impl Serving {
     /// Carries frames both ways until the worker ends or is stopped. Then `note` is told how, and what still waits is
     /// failed, in this order: whoever asks again finds it noted.
     pub(crate) async fn run(mut self, stuck_after: Duration, lost: Lost, note: impl FnOnce(&Ended)) {
-        let mut ended = self.carry(stuck_after).await;
+        let mut ended = tokio::select! {
+            // What it said to its end comes first.
+            biased;
+            ended = self.carry(stuck_after) => ended,
+            () = lost.any() => Ended::Died("a box that had a part of its model is gone".into()),
+        };
         let Self { link, reader, writer, mut process, .. } = self;
         drop((reader, writer));
-        if let Ended::Died(how) = &mut ended
+        if let (Ended::Died(how), None) = (&mut ended, lost.one())
             && let Some(status) = farewell(&mut process).await
         {
             *how = format!("its process ended: {status}");
