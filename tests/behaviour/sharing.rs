@@ -1,5 +1,4 @@
 //! Models between boxes beside each other: each has a machine of its own on a street that leads nowhere else.
-#![expect(clippy::disallowed_methods, reason = "tests start the programs of a user")]
 
 use std::fs;
 use std::io::{BufRead, BufReader};
