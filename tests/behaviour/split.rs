@@ -137,6 +137,8 @@ fn wants(house: &House, key: Option<&str>, headers: &[&str]) -> (String, String)
     let url = format!("https://{}:11443/peer/split", house.address());
     let mut curl =
         curl(house, &["--insecure", "--http1.1", "--request", "POST", "--write-out", "\n%{http_code}"]);
+    // Whoever is let in hears nothing more.
+    curl.args(["--max-time", "15"]);
     for header in headers {
         curl.args(["--header", header]);
     }
