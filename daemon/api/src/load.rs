@@ -80,7 +80,6 @@ mod tests {
             max_step_ms: 200,
             speculation: true,
             cache_types: protocol::CacheTypes::default(),
-            split: false,
             threads: Some(3),
             share: true,
             lends: None,
