@@ -76,6 +76,8 @@ const SUFFIX: &str = ".prefixes";
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     #[test]
