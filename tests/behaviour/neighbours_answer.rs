@@ -3,6 +3,7 @@
 
 use std::io::BufRead;
 use std::process::{Output, Stdio};
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use behaviour::lan::{Lan, Machine, Street};
@@ -212,15 +213,19 @@ fn a_box_that_dies_before_it_said_anything_is_as_if_it_had_not_been_asked() {
     let mut slow = script(json!({"first_ms": 900_000_000}));
     slow["options"] = json!({"num_predict": 3, "temperature": 0});
 
-    // A stream whose head was sent, as it took long; one that comes as a whole.
     let mut whole = slow.clone();
     whole["stream"] = json!(false);
+    let (head, head_is_here) = channel();
     std::thread::scope(|scope| {
-        let streamed = scope
-            .spawn(|| near.stream("/api/generate", &slow).lines().map(Result::unwrap).collect::<Vec<_>>());
+        let streamed = scope.spawn(|| {
+            let lines = near.stream("/api/generate", &slow).lines();
+            head.send(()).unwrap();
+            lines.map(Result::unwrap).collect::<Vec<_>>()
+        });
         let whole = scope.spawn(|| near.post("/api/generate", &whole));
-        near.await_log("passed to a paired box", 2);
         await_running(&far, 2);
+        // It takes so long that the client is told that something will come.
+        head_is_here.recv_timeout(PATIENCE).unwrap();
         drop(far);
 
         let whole = whole.join().unwrap();
@@ -428,7 +433,9 @@ fn a_box_that_may_not_ask_another_does_not_and_says_so_once() {
     let near = Hob::start_on(&lan, ROUTED);
     pair(&near, &far, "far", &["--scope", "models.read"]);
 
-    for _ in 0..3 {
+    // For longer than it is left alone after that.
+    let until = Instant::now() + Duration::from_secs(3);
+    while Instant::now() < until {
         assert_eq!(near.post("/api/generate", &script(json!({"tokens": 1}))).status, 404);
     }
     near.await_log("does not have the scope infer", 1);
