@@ -184,11 +184,13 @@ class Box:
         (self.home / "root.pem").write_text(giver.root)
         name = f"hob-{giver.id[:4].lower()}.local"
         target = self.home / "by-curl"
-        command = self.machine.command("curl", "-sf", "--http1.1", "--cacert", self.home / "root.pem", "--resolve", f"{name}:{PORT}:{giver.machine.address}",
+        command = self.machine.command("curl", "-sS", "--fail-with-body", "--http1.1", "--cacert", self.home / "root.pem", "--resolve", f"{name}:{PORT}:{giver.machine.address}",
                                        "-H", f"Authorization: Bearer {giver.key}", "-o", target, f"https://{name}:{PORT}/v2/-/blobs/sha256:{blob[1]}")
         begun = time.perf_counter()
-        subprocess.run(command, check=True)
+        done = subprocess.run(command)
         took = time.perf_counter() - begun
+        if done.returncode:
+            raise SystemExit(f"curl: {target.read_bytes()[:500]}")
         if target.stat().st_size != BYTES:
             raise SystemExit("curl got something else")
         target.unlink()
