@@ -151,6 +151,13 @@ fn wants(house: &House, key: Option<&str>, headers: &[&str]) -> (String, String)
     (status.to_owned(), body.to_owned())
 }
 
+/// What a box has to show at another that it is paired with.
+fn key_of_box(house: &House, at: &House) -> String {
+    let file = house.hob.home.path().join(format!(".local/share/hob/peers/{}.json", at.label()));
+    let kept: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    kept["key"].as_str().unwrap().to_owned()
+}
+
 #[test]
 fn a_box_lends_itself_to_nobody_by_itself() {
     let boxes = Boxes::each(&[&[SPLIT, ("HOB_MEMORY__LIMIT", "1GiB")], &[]]);
@@ -158,7 +165,8 @@ fn a_box_lends_itself_to_nobody_by_itself() {
     let key = |house: &House, scope: &str| {
         house.say(&["key", "create", &format!("for {scope}"), "--scope", scope]).trim_end().to_owned()
     };
-    let split = key(lends, "split");
+    boxes.pair(1, 0, &["infer", "split"]);
+    let split = key_of_box(does_not, lends);
     let engine = |house: &House, key: &str| {
         let url = format!("https://{}:11443/peer/split", house.address());
         let bearer = format!("authorization: Bearer {key}");
@@ -176,6 +184,8 @@ fn a_box_lends_itself_to_nobody_by_itself() {
     assert_eq!(asked(lends, None, &ours, "1000").0, "401");
     let (status, said) = asked(does_not, Some(&key(does_not, "split")), &ours, "1000");
     assert!(status == "403" && said.contains("lan.split = experimental"), "{status} {said}");
+    let (status, said) = asked(lends, Some(&key(lends, "split")), &ours, "1000");
+    assert!(status == "403" && said.contains("paired with this one"), "{status} {said}");
     let (status, said) = asked(lends, Some(&split), "hob-engine: another, of last year", "1000");
     assert!(status == "409" && said.contains("another, of last year"), "{status} {said}");
     assert!(said.contains(ours.split_once(": ").unwrap().1), "{said}");

@@ -2,6 +2,7 @@
 //! to a worker of this box's; what goes by is ggml's, and is looked at by nobody here.
 
 use access::audit::{Action, Outcome};
+use access::{Origin, Way};
 use axum::{
     Json, Router,
     extract::Request,
@@ -32,6 +33,9 @@ enum Refused {
         "this box does not lend itself; its owner can set lan.split = experimental, which lets paired boxes compute on it"
     )]
     Off,
+    /// Elsewhere it could be read on the way, and what is not a box's has no business here.
+    #[error("this is for boxes that are paired with this one, by TLS on the network")]
+    NotPaired,
     /// What they say to each other would not be understood, and what is not understood is computed with.
     #[error("the engines differ, and only the same can share a model: here it is {ours}, there {theirs}")]
     OtherEngine { ours: String, theirs: String },
@@ -48,7 +52,7 @@ enum Refused {
 impl Refused {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Off => StatusCode::FORBIDDEN,
+            Self::Off | Self::NotPaired => StatusCode::FORBIDDEN,
             Self::OtherEngine { .. } | Self::Lend(LendError::Lent) => StatusCode::CONFLICT,
             Self::NoBytes => StatusCode::BAD_REQUEST,
             Self::NoUpgrade => StatusCode::UPGRADE_REQUIRED,
@@ -78,6 +82,10 @@ async fn lendable(api: Api) -> Result<Json<Lendable>, Refused> {
 /// `POST /peer/split`: lends it for as long as the connection lasts.
 async fn lend(api: Api, mut request: Request) -> Result<Response, Refused> {
     let ours = api.config.lends.clone().ok_or(Refused::Off)?;
+    let way = request.extensions().get::<Origin>().map(|origin| origin.way);
+    if way != Some(Way::Lan) || api.caller.peer().is_none() {
+        return Err(Refused::NotPaired);
+    }
     let theirs = said(request.headers(), ENGINE);
     if theirs != ours {
         return Err(Refused::OtherEngine { ours, theirs: theirs.to_owned() });

@@ -37,14 +37,14 @@ impl State {
     pub fn add_usage(&self, used: &[UsageRow], last: &[LastUse]) -> Result<(), StateError> {
         self.write(|transaction| {
             let mut add = transaction.prepare(
-                "INSERT INTO usage (owner, day, requests, prompt_tokens, completion_tokens) VALUES (?, ?, ?, ?, ?)
-                 ON CONFLICT (owner, day) DO UPDATE SET requests = requests + excluded.requests,
-                     prompt_tokens = prompt_tokens + excluded.prompt_tokens,
-                     completion_tokens = completion_tokens + excluded.completion_tokens",
+                "INSERT INTO usage (owner, day, requests, prompt_tokens, completion_tokens) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (owner, day) DO UPDATE SET requests = min(requests, ?6) + excluded.requests,
+                     prompt_tokens = min(prompt_tokens, ?6) + excluded.prompt_tokens,
+                     completion_tokens = min(completion_tokens, ?6) + excluded.completion_tokens",
             )?;
             for row in used {
                 let counts = [row.requests, row.prompt_tokens, row.completion_tokens].map(count);
-                add.execute(params![row.owner.0.cast_signed(), row.day, counts[0], counts[1], counts[2]])?;
+                add.execute(params![row.owner.0.cast_signed(), row.day, counts[0], counts[1], counts[2], MOST])?;
             }
             let mut touch = transaction.prepare("UPDATE keys SET last_used = ? WHERE owner = ?")?;
             for LastUse { owner, when } in last {
@@ -110,5 +110,33 @@ fn rows(
 }
 
 fn count(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
+    i64::try_from(count).unwrap_or(i64::MAX).min(MOST)
+}
+
+/// More than anybody uses in a day; two of them are a number still.
+const MOST: i64 = i64::MAX / 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Clock;
+
+    #[test]
+    fn figures_that_are_no_figures_keep_nobody_from_being_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path(), Clock::of(|| 1_795_000_000)).unwrap();
+        let used = |tokens| UsageRow {
+            owner: Owner(0),
+            day: 1,
+            requests: 1,
+            prompt_tokens: tokens,
+            completion_tokens: tokens,
+        };
+
+        for tokens in [u64::MAX, u64::MAX, 5] {
+            state.add_usage(&[used(tokens)], &[]).unwrap();
+        }
+
+        assert_eq!(state.usage(1, 1).unwrap()[0].requests, 3);
+    }
 }

@@ -122,12 +122,13 @@ fn written(usage: Usage) -> HeaderValue {
     HeaderValue::from_str(&text).expect("letters, digits and signs may stand in a header")
 }
 
-/// What an answer took, by what is told behind it.
+/// What an answer took, by what is told behind it: more than any model has context for is no figure.
 pub(super) fn read(trailers: &HeaderMap) -> Option<Usage> {
     let (prompt, completion) = trailers.get(USAGE)?.to_str().ok()?.split_once(';')?;
+    let tokens = |text: &str| text.parse::<u32>().ok().map(u64::from);
     Some(Usage {
-        prompt_tokens: prompt.strip_prefix("prompt=")?.parse().ok()?,
-        completion_tokens: completion.strip_prefix("completion=")?.parse().ok()?,
+        prompt_tokens: tokens(prompt.strip_prefix("prompt=")?)?,
+        completion_tokens: tokens(completion.strip_prefix("completion=")?)?,
     })
 }
 
@@ -161,9 +162,14 @@ mod tests {
 
     #[test]
     fn what_is_no_figure_tells_nothing() {
-        for text in
-            ["", "prompt=1", "prompt=1;completion=x", "prompt=-1;completion=1", "completion=1;prompt=1"]
-        {
+        for text in [
+            "",
+            "prompt=1",
+            "prompt=1;completion=x",
+            "prompt=-1;completion=1",
+            "completion=1;prompt=1",
+            "prompt=18446744073709551615;completion=1",
+        ] {
             let trailers = HeaderMap::from_iter([(USAGE, HeaderValue::from_static(text))]);
             assert_eq!(read(&trailers), None, "{text}");
         }
