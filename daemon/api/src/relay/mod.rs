@@ -10,6 +10,7 @@ mod forward;
 mod glance;
 mod hop;
 mod passed;
+mod pulse;
 mod reports;
 mod route;
 mod search;
