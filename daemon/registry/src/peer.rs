@@ -6,15 +6,17 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use identity::DeviceId;
 use identity::pairing::{Address, BoxName, Paired, Peers, trusting};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
-use reqwest::{Client, Method, RequestBuilder, Url};
+use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
 
 use crate::RegistryError;
 use crate::http::{self, PeerClients};
+use crate::session::limited;
 
 /// Where a box was seen last, by its ID; nowhere, if it was not.
 pub type Whereabouts = Arc<dyn Fn(&DeviceId) -> Vec<SocketAddr> + Send + Sync>;
@@ -129,6 +131,25 @@ impl Peer {
     /// If that is no path.
     pub fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, RegistryError> {
         self.request_by(&self.clients.usual, method, path)
+    }
+
+    /// Sends one of its requests, and reads what is answered: so many bytes at most, within a time.
+    ///
+    /// # Errors
+    /// If it does not answer in that time, or says more.
+    pub async fn answer(
+        &self,
+        request: RequestBuilder,
+        most_bytes: usize,
+        within: Duration,
+    ) -> Result<(StatusCode, Vec<u8>), RegistryError> {
+        let answered = async {
+            let response = request.send().await?;
+            let status = response.status();
+            let body = limited(response, most_bytes).await?.ok_or(RegistryError::Malformed("answer"))?;
+            Ok((status, body))
+        };
+        tokio::time::timeout(within, answered).await.map_err(|_| RegistryError::Stalled)?
     }
 
     /// The same on a connection of its own, in HTTP/1.1.
