@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use identity::DeviceId;
@@ -58,7 +58,9 @@ impl Neighbourhood {
 
     /// All, by name. One whose root is damaged is left out.
     pub fn peers(&self) -> Vec<Peer> {
-        self.peers.list().into_iter().filter_map(|paired| self.peer(paired).ok()).collect()
+        let known = self.peers.list();
+        self.clients().retain(|id, _| known.iter().any(|paired| paired.id() == *id));
+        known.into_iter().filter_map(|paired| self.peer(paired).ok()).collect()
     }
 
     /// The one of this name.
@@ -83,7 +85,7 @@ impl Neighbourhood {
         let found = (self.whereabouts)(&id);
         let port = found.first().map_or(paired.address().port(), SocketAddr::port);
         let base = base(&paired, port)?;
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = self.clients();
         let seen = Seen::of(&paired, Arc::clone(&self.whereabouts));
         let clients = match clients.get(&id) {
             // One that was paired again may be elsewhere by now.
@@ -95,6 +97,10 @@ impl Neighbourhood {
             }
         };
         Ok(Peer { paired, base, clients, seen })
+    }
+
+    fn clients(&self) -> MutexGuard<'_, HashMap<DeviceId, (Address, PeerClients)>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

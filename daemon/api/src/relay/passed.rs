@@ -246,7 +246,8 @@ mod tests {
         // What has ends is of any length.
         let lines: &'static str = format!("{million}\n").leak();
         assert_eq!(passed(Some(Voice::Lines), &[lines; 20], false).await.unwrap().len(), 20);
-        let split = passed(Some(Voice::Events), &["data: 1\n", "\n", "data: 2\n", "\nda", "ta: 3\n\n"], false);
+        let split =
+            passed(Some(Voice::Events), &["data: 1\n", "\n", "data: 2\n", "\nda", "ta: 3\n\n"], false);
         assert_eq!(split.await.unwrap().concat(), "data: 1\n\ndata: 2\n\ndata: 3\n\n");
     }
 

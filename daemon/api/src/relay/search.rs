@@ -4,7 +4,6 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use access::{Scope, Who};
 use axum::{body::Body, extract::Request, middleware::Next, response::Response};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
@@ -141,9 +140,8 @@ impl Search {
         }
         let voice = in_pieces(&response).then_some(self.voice);
         let (mut head, body) = response.into_parts();
-        let known =
-            matches!(self.api.caller.who(), Who::Local | Who::Operator) || self.api.caller.may(Scope::Admin);
-        if let Some(name) = HeaderValue::from_str(peer.name().as_str()).ok().filter(|_| known) {
+        let name = HeaderValue::from_str(peer.name().as_str()).ok();
+        if let Some(name) = name.filter(|_| self.api.is_for_its_owner()) {
             head.headers.insert(ANSWERED_BY, name);
         }
         let body = Passed::new(body, first, voice, Cut::of(&self.api), pulse, tally);
