@@ -1,5 +1,5 @@
 //! This box lent to another one: a worker without a model, which computes for one that is there. What is lent counts as what a
-//! model takes, and goes before any model of this box's is refused or waits for it.
+//! model takes, and goes before any model of this box's is refused, waits for it, or is unloaded though it would be enough.
 
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
