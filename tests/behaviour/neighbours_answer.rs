@@ -1,16 +1,15 @@
 //! A box that lets a paired box answer: which requests, when, and what becomes of them when either is gone. `near` is where a
 //! client asks, `far` where its request goes.
 
-use std::io::BufRead;
+use std::io::{BufRead, Lines};
 use std::process::{Output, Stdio};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use behaviour::lan::{Lan, Machine, Street};
+use behaviour::lan::{Lan, Street};
+use behaviour::pairs::{House, PASSWORD, USUAL};
 use behaviour::{Hob, PATIENCE, model_file};
 use serde_json::{Value, json};
-
-const PASSWORD: &str = "a longer word than most";
 
 /// Requests are passed on.
 const ROUTED: &[(&str, &str)] = &[("HOB_LAN__ROUTE", "neighbours"), ("HOB_LAN__ANNOUNCE", "off")];
@@ -202,7 +201,10 @@ fn who_goes_away_ends_the_answer_where_it_is_made_also_before_its_first_token() 
 #[expect(clippy::disallowed_methods, reason = "a client that can be killed")]
 fn lan_free_curl(url: &str, body: &Value) -> std::process::Child {
     let mut curl = std::process::Command::new("curl");
-    curl.args(["--silent", "--data", &body.to_string(), url]).stdout(Stdio::null()).spawn().unwrap()
+    curl.args(["--silent", "--max-time", "120", "--data", &body.to_string(), url])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 #[test]
@@ -264,56 +266,45 @@ fn another_paired_box_answers_for_one_that_dies() {
 #[test]
 fn a_box_whose_cable_is_pulled_is_noticed_although_it_says_nothing() {
     let mut street = Street::new();
-    let (at_near, at_far) = (street.machine(), street.machine());
-    let (near, far) = (Hob::start_at(&at_near, ROUTED), Hob::start_scripted_at(&at_far, PLAIN));
-    let on = |hob: &Hob, machine: &Machine, args: &[&str]| {
-        let done = hob.there(machine, args);
-        assert!(done.status.success(), "{done:?}");
-        done
-    };
-    for (hob, machine) in [(&near, &at_near), (&far, &at_far)] {
-        let claimed =
-            hob.there_saying(machine, &["claim", "--name", "ada", "--password-file", "-"], PASSWORD);
-        assert!(claimed.status.success(), "{claimed:?}");
-        let modelfile = hob.home.path().join("Modelfile");
-        std::fs::write(&modelfile, format!("FROM {}\n", model_file().display())).unwrap();
-        on(hob, machine, &["create", "smollm2", "-f", modelfile.to_str().unwrap()]);
+    let (near, far) = (House::claimed(&mut street, ROUTED), House::scripted(&mut street, PLAIN));
+    for house in [&near, &far] {
+        house.create("smollm2", &model_file());
     }
-    let (code, id) = invitation(&on(&far, &at_far, &["pair", "--invite"]));
-    let address = at_far.address.to_string();
-    on(&near, &at_near, &["pair", &address, "--code", &code, "--id", &id, "--name", "far"]);
-    let post = |hob: &Hob, machine: &Machine, body: &Value| {
-        let mut curl = machine.command("curl");
-        curl.args(["--silent", "--data", &body.to_string(), &format!("{}/api/generate", hob.url)]);
+    let paired = near.redeem(&far, &far.invite(USUAL));
+    assert!(paired.status.success(), "{paired:?}");
+    let post = |house: &House, body: &Value| {
+        let mut curl = house.machine.command("curl");
+        let url = format!("{}/api/generate", house.hob.url);
+        curl.args(["--silent", "--max-time", "120", "--data", &body.to_string(), &url]);
         curl.stdout(Stdio::piped()).spawn().unwrap()
     };
-    let loaded = post(&far, &at_far, &json!({"model": "smollm2"})).wait_with_output().unwrap();
+    let loaded = post(&far, &json!({"model": "smollm2"})).wait_with_output().unwrap();
     assert!(loaded.status.success(), "{loaded:?}");
     let mut slow = script(json!({"first_ms": 900_000_000}));
     slow["options"] = json!({"num_predict": 2});
     slow["stream"] = json!(false);
 
-    let answer = post(&near, &at_near, &slow);
-    near.await_log("passed to a paired box", 1);
-    at_far.unplug();
+    let answer = post(&near, &slow);
+    near.hob.await_log("passed to a paired box", 1);
+    far.machine.unplug();
 
     let answer: Value = serde_json::from_slice(&answer.wait_with_output().unwrap().stdout).unwrap();
     assert_eq!(answer["eval_count"], 2, "{answer}");
 }
 
-#[test]
-fn a_box_that_dies_in_mid_answer_is_told_in_the_words_of_each_family() {
-    let lan = Lan::new();
-    let far = far(&lan);
-    let near = near(&lan, &far);
-    let begun = in_pieces(&json!({"tokens": 9, "every_us": 900_000_000})).map(|(path, body)| {
+/// Answers of all families that have begun.
+fn begun(near: &Hob) -> Vec<(&'static str, Lines<impl BufRead>)> {
+    let asked = in_pieces(&json!({"tokens": 9, "every_us": 900_000_000})).into_iter();
+    let begun = asked.map(|(path, body)| {
         let mut lines = near.stream(path, &body).lines();
         lines.by_ref().map(Result::unwrap).find(|line| line.contains(" word")).unwrap();
         (path, lines)
     });
+    begun.collect()
+}
 
-    drop(far);
-
+/// They end, and each family says so in its own words.
+fn assert_are_broken_off(begun: Vec<(&'static str, Lines<impl BufRead>)>) {
     for (path, lines) in begun {
         let rest: Vec<String> = lines.map(Result::unwrap).filter(|line| !line.is_empty()).collect();
         let last: Value = serde_json::from_str(rest.last().unwrap().trim_start_matches("data: ")).unwrap();
@@ -326,6 +317,54 @@ fn a_box_that_dies_in_mid_answer_is_told_in_the_words_of_each_family() {
         let named = matches!(path, "/v1/messages" | "/v1/responses");
         assert_eq!(rest.iter().any(|line| line == "event: error"), named, "{path}: {rest:?}");
     }
+}
+
+#[test]
+fn a_box_that_dies_in_mid_answer_is_told_in_the_words_of_each_family() {
+    let lan = Lan::new();
+    let far = far(&lan);
+    let near = near(&lan, &far);
+    let begun = begun(&near);
+
+    drop(far);
+
+    assert_are_broken_off(begun);
+}
+
+#[test]
+fn a_box_that_hangs_is_noticed_although_its_system_keeps_its_connections() {
+    let lan = Lan::new();
+    let far = far(&lan);
+    let near = with_model(near(&lan, &far));
+    let begun = begun(&near);
+    let mut slow = script(json!({"first_ms": 900_000_000}));
+    slow["options"] = json!({"num_predict": 3});
+    slow["stream"] = json!(false);
+
+    std::thread::scope(|scope| {
+        let whole = scope.spawn(|| near.post("/api/generate", &slow));
+        await_running(&far, 5);
+        far.hang();
+
+        let whole = whole.join().unwrap();
+        assert_eq!((whole.status, &whole.json()["eval_count"]), (200, &json!(3)), "{whole:?}");
+    });
+    assert_are_broken_off(begun);
+}
+
+#[test]
+fn a_model_that_only_a_paired_box_has_is_run_and_not_pulled() {
+    let lan = Lan::new();
+    let far = far(&lan);
+    let near = near(&lan, &far);
+
+    let shown = near.post("/api/show", &json!({"model": "smollm2"}));
+    let run = near.cli(&["run", "smollm2", &json!({"tokens": 2}).to_string()]);
+
+    assert_eq!(shown.status, 200, "{shown:?}");
+    assert!(run.status.success() && text(&run.stdout).contains("word"), "{run:?}");
+    assert!(!near.log().contains("pull"), "{}", near.log());
+    assert_eq!(near.post("/api/show", &json!({"model": "smollm3"})).status, 404);
 }
 
 #[test]

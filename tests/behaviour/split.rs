@@ -21,16 +21,9 @@ fn lender_and_borrower() -> Boxes {
     let boxes = Boxes::each(&[&[SPLIT], &[SPLIT, LITTLE]]);
     boxes.pair(1, 0, &["split"]);
     for number in 0..2 {
-        create(&boxes[number]);
+        boxes[number].create("smollm2", &model_file());
     }
     boxes
-}
-
-fn create(house: &House) {
-    let folder = tempfile::tempdir().unwrap();
-    let modelfile = folder.path().join("Modelfile");
-    std::fs::write(&modelfile, format!("FROM {}\n", model_file().display())).unwrap();
-    house.say(&["create", "smollm2", "-f", modelfile.to_str().unwrap()]);
 }
 
 /// `curl` on a box's machine.
@@ -63,15 +56,6 @@ fn stream(house: &House, tokens: u32) -> (Child, BufReader<ChildStdout>) {
     let mut child = asking.stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap());
     (child, lines)
-}
-
-/// Waits for what nobody tells.
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "{what} did not come");
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
 }
 
 /// What goes over a machine's link, written to a file.
@@ -121,6 +105,9 @@ fn a_model_on_two_boxes_says_what_it_says_on_one_and_nobody_between_them_sees_it
     assert_eq!(together["response"], alone["response"], "{together}");
     let log = borrower.hob.log();
     assert!(log.contains("a part is lent"), "{log}");
+    let (there, here) = (lender.say(&["ps"]), borrower.say(&["ps"]));
+    assert!(there.contains(&format!("lent to {}", borrower.label())), "{there}");
+    assert!(here.contains(&format!("layers on {}", lender.label())), "{here}");
     assert_eq!((lender.hob.workers().len(), borrower.hob.workers().len()), (1, 1));
     let (wire, model) = (std::fs::read(&file).unwrap(), std::fs::read(model_file()).unwrap());
     assert!(wire.len() > 10 << 20, "{} bytes: the weights went over the wire", wire.len());
@@ -233,7 +220,8 @@ fn what_is_lent_goes_back_when_the_key_is_revoked_or_the_borrower_is_gone() {
     assert_eq!(lender.hob.workers().len(), 1);
 
     borrower.say(&["stop", "smollm2"]);
-    until("the lender's memory", || lender.hob.workers().is_empty());
+    lender.hob.await_log("this box is not lent any more", 1);
+    assert!(lender.hob.workers().is_empty());
 
     assert!(ask(borrower, 4)["response"].is_string());
     let keys: Value = serde_json::from_str(&lender.say(&["key", "list", "--json"])).unwrap();
@@ -241,8 +229,13 @@ fn what_is_lent_goes_back_when_the_key_is_revoked_or_the_borrower_is_gone() {
     let key = keys.as_array().unwrap().iter().find(of_box).unwrap();
     lender.say(&["key", "revoke", key["id"].as_str().unwrap()]);
 
-    until("the end of the loan", || lender.hob.workers().is_empty());
-    until("the end of its other end", || borrower.hob.workers().is_empty());
+    lender.hob.await_log("this box is not lent any more", 2);
+    assert!(lender.hob.workers().is_empty());
+    let until = Instant::now() + PATIENCE;
+    // Each look is a command of its own, so nothing spins.
+    while borrower.say(&["ps"]).contains("smollm2") {
+        assert!(Instant::now() < until, "{}", borrower.hob.log());
+    }
     let refused = ask(borrower, 4);
     assert!(refused["error"].as_str().is_some_and(|error| error.contains("memory")), "{refused}");
     let log = borrower.hob.log();

@@ -372,6 +372,11 @@ impl Hob {
         self.daemon.id()
     }
 
+    /// Has the daemon hang: it does nothing more, and its system keeps its connections.
+    pub fn hang(&self) {
+        nix::sys::signal::kill(self.pid(), nix::sys::signal::Signal::SIGSTOP).unwrap();
+    }
+
     fn pid(&self) -> nix::unistd::Pid {
         nix::unistd::Pid::from_raw(self.daemon.id().cast_signed())
     }

@@ -34,10 +34,19 @@ pub struct House {
 impl House {
     /// A daemon with nothing in its store on one more machine of a street, which `ada` owns.
     pub fn claimed(street: &mut Street, environment: &[(&str, &str)]) -> Self {
-        let house = Self::unclaimed(street, environment);
+        Self::unclaimed(street, environment).owned()
+    }
+
+    /// The same, whose workers answer by scripts.
+    pub fn scripted(street: &mut Street, environment: &[(&str, &str)]) -> Self {
+        let machine = street.machine();
+        Self { hob: Hob::start_scripted_at(&machine, environment), machine }.owned()
+    }
+
+    fn owned(self) -> Self {
         let claim = ["claim", "--name", "ada", "--password-file", "-"];
-        printed(&house.hob.there_saying(&house.machine, &claim, PASSWORD));
-        house
+        printed(&self.hob.there_saying(&self.machine, &claim, PASSWORD));
+        self
     }
 
     /// The same, which nobody owns.

@@ -194,7 +194,11 @@ impl Access {
     fn revoke_keys_of(&self, by: &Caller, peer: &str, but: Option<&Key>) -> Result<(), KeyError> {
         let is_its =
             |key: &Key| key.policy.peer.as_deref() == Some(peer) && but.is_none_or(|but| but.id != key.id);
-        self.keys().into_iter().filter(is_its).try_for_each(|key| self.all_keys().revoke(by, key.id))
+        self.keys().into_iter().filter(is_its).try_for_each(|key| {
+            self.all_keys().revoke(by, key.id)?;
+            self.behalves().forget(key.owner);
+            Ok(())
+        })
     }
 }
 

@@ -58,6 +58,11 @@ impl Access {
 }
 
 impl Behalves {
+    /// A box whose key is of no use any more asks for nobody.
+    pub(crate) fn forget(&self, account: Owner) {
+        lock(&self.boxes).remove(&account);
+    }
+
     fn owner(&self, state: &State, account: Owner, name: &str) -> Result<Owner, OnBehalfError> {
         let mut boxes = lock(&self.boxes);
         let known = match boxes.entry(account) {

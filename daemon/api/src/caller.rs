@@ -88,6 +88,11 @@ impl Api {
         Self { caller, _place: place, hop, ..self.clone() }
     }
 
+    /// Whether whoever asks may hear of the boxes that this one is paired with: it is their own.
+    pub(crate) fn is_for_its_owner(&self) -> bool {
+        matches!(self.caller.who(), Who::Local | Who::Operator) || self.caller.may(Scope::Admin)
+    }
+
     /// What somebody is told who presented nothing where something is needed.
     pub(crate) fn nobody(&self, scope: Option<Scope>) -> Error {
         match self.access.is_claimed() || *self.caller.who() == Who::Local {

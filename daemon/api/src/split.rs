@@ -95,7 +95,9 @@ async fn lend(api: Api, mut request: Request) -> Result<Response, Refused> {
         PROTOCOL => request.extensions_mut().remove::<OnUpgrade>().ok_or(Refused::NoUpgrade)?,
         _ => return Err(Refused::NoUpgrade),
     };
-    let loan = api.scheduler.lend(bytes, api.config.threads).await?;
+    // A box's key is named after it.
+    let borrower = api.caller.name().trim_start_matches("box ");
+    let loan = api.scheduler.lend(borrower, bytes, api.config.threads).await?;
     // Nothing went by yet; what cannot be written down is not done.
     let noted = api.audit(Action::Lend, format!("{bytes} bytes"), Outcome::Done).await;
     noted.map_err(Refused::Audit)?;

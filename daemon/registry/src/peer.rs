@@ -5,16 +5,18 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use identity::DeviceId;
 use identity::pairing::{Address, BoxName, Paired, Peers, trusting};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
-use reqwest::{Client, Method, RequestBuilder, Url};
+use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
 
 use crate::RegistryError;
 use crate::http::{self, PeerClients};
+use crate::session::limited;
 
 /// Where a box was seen last, by its ID; nowhere, if it was not.
 pub type Whereabouts = Arc<dyn Fn(&DeviceId) -> Vec<SocketAddr> + Send + Sync>;
@@ -56,7 +58,9 @@ impl Neighbourhood {
 
     /// All, by name. One whose root is damaged is left out.
     pub fn peers(&self) -> Vec<Peer> {
-        self.peers.list().into_iter().filter_map(|paired| self.peer(paired).ok()).collect()
+        let known = self.peers.list();
+        self.clients().retain(|id, _| known.iter().any(|paired| paired.id() == *id));
+        known.into_iter().filter_map(|paired| self.peer(paired).ok()).collect()
     }
 
     /// The one of this name.
@@ -81,7 +85,7 @@ impl Neighbourhood {
         let found = (self.whereabouts)(&id);
         let port = found.first().map_or(paired.address().port(), SocketAddr::port);
         let base = base(&paired, port)?;
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = self.clients();
         let seen = Seen::of(&paired, Arc::clone(&self.whereabouts));
         let clients = match clients.get(&id) {
             // One that was paired again may be elsewhere by now.
@@ -93,6 +97,10 @@ impl Neighbourhood {
             }
         };
         Ok(Peer { paired, base, clients, seen })
+    }
+
+    fn clients(&self) -> MutexGuard<'_, HashMap<DeviceId, (Address, PeerClients)>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -129,6 +137,25 @@ impl Peer {
     /// If that is no path.
     pub fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, RegistryError> {
         self.request_by(&self.clients.usual, method, path)
+    }
+
+    /// Sends one of its requests, and reads what is answered: so many bytes at most, within a time.
+    ///
+    /// # Errors
+    /// If it does not answer in that time, or says more.
+    pub async fn answer(
+        &self,
+        request: RequestBuilder,
+        most_bytes: usize,
+        within: Duration,
+    ) -> Result<(StatusCode, Vec<u8>), RegistryError> {
+        let answered = async {
+            let response = request.send().await?;
+            let status = response.status();
+            let body = limited(response, most_bytes).await?.ok_or(RegistryError::Malformed("answer"))?;
+            Ok((status, body))
+        };
+        tokio::time::timeout(within, answered).await.map_err(|_| RegistryError::Stalled)?
     }
 
     /// The same on a connection of its own, in HTTP/1.1.

@@ -22,7 +22,7 @@ impl Peer {
     /// Whether it has this blob, and as long as it should be.
     pub(crate) async fn has_blob(&self, blob: &BlobRef) -> Result<bool, RegistryError> {
         let head = self.request(Method::HEAD, &blob_path(&blob.digest))?;
-        match self.answer(head).await {
+        match self.began(head).await {
             Ok(response) => Ok(length(&response) == Some(blob.size)),
             Err(RegistryError::Refused { status: StatusCode::NOT_FOUND, .. }) => Ok(false),
             Err(error) => Err(error),
@@ -32,7 +32,7 @@ impl Peer {
     /// Whether it has a model of this very name.
     pub(crate) async fn has_model(&self, name: &ModelName) -> bool {
         let Ok(head) = self.request(Method::HEAD, &manifest_path(name)) else { return false };
-        self.answer(head).await.is_ok()
+        self.began(head).await.is_ok()
     }
 
     /// The manifest that it has of this name. It is what it says it is, and no more is known of it than that.
@@ -41,7 +41,7 @@ impl Peer {
         for media_type in Manifest::MEDIA_TYPES {
             request = request.header(ACCEPT, HeaderValue::from_static(media_type));
         }
-        let response = match self.answer(request).await {
+        let response = match self.began(request).await {
             Err(RegistryError::Refused { status: StatusCode::NOT_FOUND, .. }) => {
                 return Err(RegistryError::PeerLacks(Box::new(name.clone())));
             }
@@ -70,7 +70,7 @@ impl Peer {
         let request = self
             .request(Method::GET, &blob_path(digest))?
             .header(RANGE, format!("bytes={}-{last}", bytes.start));
-        let response = self.answer(request).await.map_err(|error| match error {
+        let response = self.began(request).await.map_err(|error| match error {
             RegistryError::Refused { status: StatusCode::NOT_FOUND, .. } => {
                 RegistryError::UnknownBlob(*digest)
             }
@@ -84,7 +84,7 @@ impl Peer {
         Err(RegistryError::WrongLength(*digest))
     }
 
-    async fn answer(&self, request: reqwest::RequestBuilder) -> Result<Response, RegistryError> {
+    async fn began(&self, request: reqwest::RequestBuilder) -> Result<Response, RegistryError> {
         let response = timeout(STALL, request.send()).await.map_err(|_| RegistryError::Stalled)??;
         if response.status().is_success() { Ok(response) } else { Err(refusal(response).await) }
     }

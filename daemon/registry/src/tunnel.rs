@@ -6,11 +6,12 @@ use std::os::unix::net::UnixStream as Socket;
 use std::time::{Duration, Instant};
 
 use reqwest::header::{CONNECTION, HeaderValue, UPGRADE};
-use reqwest::{Method, StatusCode, Upgraded};
+use reqwest::{Method, RequestBuilder, StatusCode, Upgraded};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 
+use crate::session::limited;
 use crate::{Peer, RegistryError};
 
 /// Where a box says what it would lend, and lends it.
@@ -46,8 +47,12 @@ impl Peer {
     /// # Errors
     /// If it does not say.
     pub async fn lendable(&self) -> Result<Lendable, RegistryError> {
-        let answer = self.request(Method::GET, SPLIT)?.timeout(PATIENCE).send().await?;
-        Ok(answer.error_for_status()?.json().await?)
+        let asked = self.request(Method::GET, SPLIT)?;
+        let (status, said) = self.answer(asked, LONGEST_ANSWER, PATIENCE).await?;
+        match status {
+            StatusCode::OK => serde_json::from_slice(&said).map_err(|_| RegistryError::Malformed("answer")),
+            status => Err(refused(status, &said)),
+        }
     }
 
     /// How far it is, there and back: the shortest of a few connections, which its system answers without its daemon.
@@ -77,18 +82,26 @@ impl Peer {
             .header(UPGRADE, PROTOCOL)
             .header(ENGINE, HeaderValue::from_str(engine).map_err(|_| RegistryError::Malformed("engine"))?)
             .header(BYTES, bytes);
-        let sent = tokio::time::timeout(START, asked.send()).await;
-        let mut answer = sent.map_err(|_| RegistryError::Lender("it does not answer".into()))??;
-        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return Ok(answer.upgrade().await?);
-        }
-        let mut said = Vec::new();
-        while let Some(part) = answer.chunk().await?.filter(|_| said.len() < LONGEST_ANSWER) {
-            said.extend_from_slice(&part);
-        }
-        let told = serde_json::from_slice::<Told>(&said).map(|told| told.error);
-        Err(RegistryError::Lender(told.unwrap_or_else(|_| format!("it answered {}", answer.status()))))
+        tokio::time::timeout(START, upgraded(asked))
+            .await
+            .unwrap_or_else(|_| Err(RegistryError::Lender("it does not answer".into())))
     }
+}
+
+async fn upgraded(asked: RequestBuilder) -> Result<Upgraded, RegistryError> {
+    let answer = asked.send().await?;
+    match answer.status() {
+        StatusCode::SWITCHING_PROTOCOLS => Ok(answer.upgrade().await?),
+        status => {
+            let said = limited(answer, LONGEST_ANSWER).await?;
+            Err(refused(status, &said.unwrap_or_default()))
+        }
+    }
+}
+
+fn refused(status: StatusCode, said: &[u8]) -> RegistryError {
+    let told = serde_json::from_slice::<Told>(said).map(|told| told.error);
+    RegistryError::Lender(told.unwrap_or_else(|_| format!("it answered {status}")))
 }
 
 #[derive(Deserialize)]

@@ -1,5 +1,5 @@
 //! This box lent to another one: a worker without a model, which computes for one that is there. What is lent counts as what a
-//! model takes, and goes before any model of this box's is refused or waits for it.
+//! model takes, and goes before any model of this box's is refused, waits for it, or is unloaded though it would be enough.
 
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -33,6 +33,15 @@ pub enum LendError {
     Failed(String),
 }
 
+/// What another box has of this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lent {
+    /// What that box is called.
+    pub borrower: String,
+    /// Bytes of this one's memory.
+    pub bytes: u64,
+}
+
 /// This box, lent until this is dropped.
 #[derive(Debug)]
 pub struct Loan {
@@ -56,11 +65,17 @@ impl Scheduler {
         if table.lent.is_some() { 0 } else { self.shared.free_bytes(&table) }
     }
 
-    /// Lends so many bytes of this box, and its processors.
+    /// What is lent now.
+    pub fn lent(&self) -> Option<Lent> {
+        let table = self.shared.table();
+        table.lent.as_ref().map(|lent| Lent { borrower: lent.borrower.clone(), bytes: lent.taken.bytes })
+    }
+
+    /// Lends so many bytes of this box, and its processors, to one that is called that.
     ///
     /// # Errors
     /// [`LendError`] says why not.
-    pub async fn lend(&self, bytes: u64, threads: Option<u32>) -> Result<Loan, LendError> {
+    pub async fn lend(&self, borrower: &str, bytes: u64, threads: Option<u32>) -> Result<Loan, LendError> {
         let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
         let id = {
             let mut table = self.shared.table();
@@ -71,7 +86,7 @@ impl Scheduler {
             if bytes > free_bytes {
                 return Err(LendError::NoRoom { free_bytes, wanted_bytes: bytes });
             }
-            table.lend(bytes, stop.clone())
+            table.lend(borrower, bytes, stop.clone())
         };
         // From here on, whatever happens, its end is noted.
         let kept = Kept { shared: Arc::clone(&self.shared), id, ended: ended.clone() };
@@ -104,7 +119,7 @@ impl Scheduler {
             tracing::info!(bytes, "this box is not lent any more");
             drop(kept);
         });
-        tracing::info!(bytes, "this box is lent to another one");
+        tracing::info!(borrower, bytes, "this box is lent to another one");
         Ok(Loan { stream: ours, ended, _ends: loan })
     }
 }

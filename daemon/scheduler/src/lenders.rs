@@ -43,12 +43,13 @@ pub struct Borrowed {
 
 /// What of a model is on which other box.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Part {
-    pub(crate) lender: String,
+pub struct Part {
+    /// The box, as it is called here.
+    pub lender: String,
     /// What makes the logits counts as one.
-    pub(crate) layers: u32,
+    pub layers: u32,
     /// What it takes there.
-    pub(crate) bytes: u64,
+    pub bytes: u64,
 }
 
 /// Boxes that have a part of a model that is here.

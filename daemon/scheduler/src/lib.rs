@@ -33,8 +33,8 @@ pub use error::{AskError, ScheduleError};
 pub use estimate::{Estimate, Shape};
 pub use fit::{Fit, Outcome};
 pub use keep_alive::{InvalidKeepAlive, KeepAlive};
-pub use lend::{LendError, Loan};
-pub use lenders::{Borrowed, Later, Lenders, Offer};
+pub use lend::{LendError, Lent, Loan};
+pub use lenders::{Borrowed, Later, Lenders, Offer, Part};
 pub use platform::process::WorkerProgram;
 pub use run::Scheduler;
 
@@ -114,6 +114,8 @@ pub struct Loaded {
     pub size_bytes: u64,
     /// Of these, on GPUs.
     pub gpu_bytes: u64,
+    /// What other boxes have of it beside that.
+    pub parts: Vec<Part>,
     /// Context of one request in tokens.
     pub context_tokens: u32,
     /// When it goes, if nothing asks for it; `None` is never.

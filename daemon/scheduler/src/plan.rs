@@ -18,6 +18,13 @@ pub(crate) struct Size {
     pub(crate) whole: bool,
 }
 
+impl Size {
+    /// Whether it asks for no more than another.
+    pub(crate) fn is_within(self, other: Self) -> bool {
+        self.context_tokens <= other.context_tokens && self.sequences <= other.sequences
+    }
+}
+
 /// What stands in a model's own place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {

@@ -67,6 +67,8 @@ struct Visit {
     waiting: Option<Waiting>,
     /// What of it is to be on other boxes.
     parts: Arc<[Part]>,
+    /// What they were chosen for, beyond which they have no room.
+    most: Option<Size>,
 }
 
 /// What one look at the table brought.
@@ -220,10 +222,12 @@ impl Shared {
             };
             let (room, names) = self.room(&table, Some(&visit.load.name));
             let reserved_bytes = table.reserved_bytes(visit.waiting.as_ref().map(|waiting| waiting.id));
-            match next_step_beside(place, &table.sizes(&visit.load, &shape), &room, reserved_bytes) {
+            let mut sizes = table.sizes(&visit.load, &shape);
+            sizes.retain(|size| visit.most.is_none_or(|most| size.is_within(most)));
+            match next_step_beside(place, &sizes, &room, reserved_bytes) {
                 Step::Replace => visit.replace(&mut table),
                 Step::Evict(index) => {
-                    table.evict(names.get(index), "to make room");
+                    table.evict(names.get(index).and_then(Option::as_ref), "to make room");
                 }
                 Step::Load(size) => visit.loading = Some(self.begin_load(&mut table, visit, size, shape)?),
                 Step::Use | Step::Wait => {
@@ -252,7 +256,7 @@ impl Shared {
     }
 
     /// What there is beside one model, and the names of it in the same order.
-    pub(crate) fn room(&self, table: &Table, name: Option<&ModelName>) -> (Room, Vec<ModelName>) {
+    pub(crate) fn room(&self, table: &Table, name: Option<&ModelName>) -> (Room, Vec<Option<ModelName>>) {
         let gauge = (self.world.gauge)(&table.processes());
         let (others, names) = table.beside(name);
         let max_loaded = self.config.max_loaded.max(1);
@@ -299,6 +303,9 @@ impl Shared {
         let id = table.enter(load, size, &failure);
         let (shared, load, failed) = (Arc::clone(self), Arc::clone(load), Arc::clone(&failure));
         let parts = Arc::clone(parts);
+        if let Some(entry) = table.entry(&load.name, id) {
+            entry.parts = Arc::clone(&parts);
+        }
         self.tasks.spawn(async move {
             let closing = shared.closing.clone();
             let outcome = tokio::select! {
@@ -426,7 +433,8 @@ impl Shared {
         loop {
             let (room, names) = self.room(table, None);
             let Some(index) = room.excess() else { return };
-            table.evict(names.get(index), "as another took more than was thought");
+            let name = names.get(index).and_then(Option::as_ref);
+            table.evict(name, "as another took more than was thought");
         }
     }
 
@@ -470,7 +478,7 @@ impl Shared {
 impl Visit {
     fn of(load: Load, turn: Turn) -> Self {
         let load = Arc::new(load);
-        Self { load, turn, shape: None, loading: None, waiting: None, parts: Arc::default() }
+        Self { load, turn, shape: None, loading: None, waiting: None, parts: Arc::default(), most: None }
     }
 
     /// Unloads what is in the model's place. What was said about how long it stays, still holds.

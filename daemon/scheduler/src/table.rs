@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::health::Health;
+use crate::lenders::Part;
 use crate::link::Link;
 use crate::plan::{Have, Hold, Place, Size, Standing, serves, sizes};
 use crate::{KeepAlive, Load, Loaded, Shape};
@@ -28,13 +29,15 @@ pub(crate) struct Table {
     next_id: u64,
     pub(crate) health: Health,
     /// What another box has of this one.
-    pub(crate) lent: Option<Lent>,
+    pub(crate) lent: Option<Outlay>,
 }
 
 /// What another box has of this one, until its worker is no more.
-pub(crate) struct Lent {
+pub(crate) struct Outlay {
     id: u64,
-    taken: Taken,
+    /// What that box is called.
+    pub(crate) borrower: String,
+    pub(crate) taken: Taken,
     stop: CancellationToken,
 }
 
@@ -44,6 +47,8 @@ pub(crate) struct Entry {
     pub(crate) load: Arc<Load>,
     pub(crate) size: Size,
     pub(crate) taken: Taken,
+    /// What other boxes have of it.
+    pub(crate) parts: Arc<[Part]>,
     pub(crate) phase: Phase,
     pub(crate) leases: usize,
     /// What a request said last; `None` is the operator's default.
@@ -89,6 +94,7 @@ impl Table {
             load: Arc::clone(load),
             size,
             taken: Taken { bytes: size.bytes, process: None },
+            parts: Arc::default(),
             phase: Phase::Loading(Arc::clone(failure)),
             leases: 0,
             keep_alive: load.keep_alive,
@@ -128,9 +134,9 @@ impl Table {
         }
     }
 
-    /// What there is beside one model, and the names of what there is, in the same order; what leaves has none, nor has what is
-    /// lent, which is idle, as it goes before any model here is refused its room, and comes last of those.
-    pub(crate) fn beside(&self, name: Option<&ModelName>) -> (Vec<Standing>, Vec<ModelName>) {
+    /// What there is beside one model, and the names of what there is, in the same order. What is lent has none and comes first:
+    /// it is idle, and colder than any model here. What leaves has none either.
+    pub(crate) fn beside(&self, name: Option<&ModelName>) -> (Vec<Standing>, Vec<Option<ModelName>>) {
         let mut others: Vec<&Entry> =
             self.models.values().filter(|entry| Some(&entry.load.name) != name).collect();
         others.sort_by_key(|entry| (entry.expires.is_none(), entry.expires, entry.used, entry.id));
@@ -141,10 +147,9 @@ impl Table {
             bytes: lent.taken.bytes,
             hold: if lent.stop.is_cancelled() { Hold::Leaving } else { Hold::Idle },
         });
-        (
-            standing.chain(leaving).chain(lent).collect(),
-            others.iter().map(|entry| entry.load.name.clone()).collect(),
-        )
+        let names = others.iter().map(|entry| Some(entry.load.name.clone()));
+        let nameless = self.lent.iter().map(|_| None);
+        (lent.chain(standing).chain(leaving).collect(), nameless.chain(names).collect())
     }
 
     fn hold(&self, entry: &Entry) -> Hold {
@@ -246,10 +251,11 @@ impl Table {
         self.models.values().filter(|entry| entry.is_idle()).filter_map(|entry| entry.expires).min()
     }
 
-    /// Enters that so much is lent; its number.
-    pub(crate) fn lend(&mut self, bytes: u64, stop: CancellationToken) -> u64 {
+    /// Enters that so much is lent, to whom; its number.
+    pub(crate) fn lend(&mut self, borrower: &str, bytes: u64, stop: CancellationToken) -> u64 {
         let id = self.next();
-        self.lent = Some(Lent { id, taken: Taken { bytes, process: None }, stop });
+        let borrower = borrower.to_owned();
+        self.lent = Some(Outlay { id, borrower, taken: Taken { bytes, process: None }, stop });
         id
     }
 
@@ -368,6 +374,7 @@ impl Entry {
             digest: self.load.digest,
             size_bytes: self.taken.bytes,
             gpu_bytes: facts.gpu_bytes,
+            parts: self.parts.to_vec(),
             context_tokens: facts.context_tokens,
             expires_at,
         })

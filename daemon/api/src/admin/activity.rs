@@ -10,6 +10,15 @@ use crate::Api;
 #[derive(Debug, Serialize)]
 pub(super) struct Models {
     models: Vec<Model>,
+    /// What a paired box has of this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lent: Option<Lent>,
+}
+
+#[derive(Debug, Serialize)]
+struct Lent {
+    to: String,
+    size: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -35,7 +44,11 @@ struct Model {
 pub(super) async fn models(api: Api) -> Json<Models> {
     let activity = api.scheduler.activity().into_iter();
     let visible = activity.filter(|activity| api.caller.may_use(&activity.name.fully_qualified()));
-    Json(Models { models: visible.map(model).collect() })
+    let lent = api.scheduler.lent().filter(|_| api.is_for_its_owner());
+    Json(Models {
+        models: visible.map(model).collect(),
+        lent: lent.map(|lent| Lent { to: lent.borrower, size: lent.bytes }),
+    })
 }
 
 fn model(activity: Activity) -> Model {

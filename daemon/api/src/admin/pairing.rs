@@ -16,7 +16,7 @@ use identity::ExpectedId;
 use identity::pairing::{
     Address, AdminKey, BoxName, Introduction, Paired, PairingError, introduce, introduce_at,
 };
-use registry::{Peer, RegistryError};
+use registry::RegistryError;
 use serde::{Deserialize, Serialize};
 
 use super::{errors::Refusal, peers, people::confirmed, typed::Typed};
@@ -216,7 +216,8 @@ async fn redeem(
         reason: error.to_string(),
     };
     let peer = api.neighbourhood.newcomer(paired.clone(), places).map_err(failed)?;
-    let (status, body) = exchange(&peer, body).await.map_err(failed)?;
+    let request = peer.request(Method::POST, "/pair").map_err(failed)?.json(body);
+    let (status, body) = peer.answer(request, MOST_BYTES, REDEMPTION).await.map_err(failed)?;
     if status.is_success() {
         let told: Option<Told> = serde_json::from_slice(&body).ok();
         // One that makes no sense is not kept.
@@ -228,19 +229,6 @@ async fn redeem(
     let said: Option<serde_json::Value> = serde_json::from_slice(&body).ok();
     let reason = said.as_ref().and_then(|said| said["error"].as_str()).unwrap_or(status.as_str());
     Err(Error::NotRedeemed { label, status: Some(status), reason: printable(reason, 300) })
-}
-
-async fn exchange(peer: &Peer, body: &Redeem<'_>) -> Result<(StatusCode, Vec<u8>), RegistryError> {
-    let request = peer.request(Method::POST, "/pair")?.json(body).timeout(REDEMPTION);
-    let mut response = request.send().await?;
-    let mut read = Vec::new();
-    while let Some(bytes) = response.chunk().await? {
-        if read.len() + bytes.len() > MOST_BYTES {
-            return Err(RegistryError::Malformed("answer"));
-        }
-        read.extend_from_slice(&bytes);
-    }
-    Ok((response.status(), read))
 }
 
 /// Gives the other box its key here, if it has us as a peer, and keeps it as one. Nothing of it is left if that fails.

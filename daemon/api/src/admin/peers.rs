@@ -81,7 +81,7 @@ pub(super) async fn list(api: Api) -> Response {
 async fn describe(api: &Api, peer: Peer) -> Described {
     let id = peer.id().to_string();
     let key = api.access.keys().into_iter().find(|key| key.policy.peer.as_ref() == Some(&id));
-    let answer = tokio::time::timeout(PATIENCE, version(&peer)).await.ok().flatten();
+    let answer = version(&peer).await;
     Described {
         name: peer.name().to_string(),
         short: peer.id().short(),
@@ -96,14 +96,8 @@ async fn describe(api: &Api, peer: Peer) -> Described {
 
 /// What a peer answers that is there. It is asked for what takes our key, so that one which is of no use any more is seen.
 async fn version(peer: &Peer) -> Option<(StatusCode, Option<String>)> {
-    let mut response = peer.request(Method::GET, "/api/version").ok()?.send().await.ok()?;
-    let status = response.status();
-    let mut body = Vec::new();
-    while let Ok(Some(bytes)) = response.chunk().await
-        && body.len() + bytes.len() <= MOST_BYTES
-    {
-        body.extend_from_slice(&bytes);
-    }
+    let request = peer.request(Method::GET, "/api/version").ok()?;
+    let (status, body) = peer.answer(request, MOST_BYTES, PATIENCE).await.ok()?;
     let said: Option<serde_json::Value> = serde_json::from_slice(&body).ok();
     let version = said.as_ref().and_then(|said| said["version"].as_str());
     Some((status, version.map(|version| printable(version, 64))))

@@ -26,7 +26,7 @@ use super::{
     errors::{Refusal, Refusals},
     routes::object,
     schema::{DeleteRequest, ShowRequest},
-    wire::{Details, Models, Process, Show, ShownMessage, Tag, TensorInfo},
+    wire::{Details, Models, Process, ProcessPart, Show, ShownMessage, Tag, TensorInfo},
 };
 use crate::{
     Api,
@@ -71,6 +71,9 @@ fn tag(known: &capabilities::Known, store: &Store, model: Listed) -> Tag {
 pub(super) async fn ps(api: Api) -> Result<Response, Refusal> {
     let mut loaded = api.scheduler.loaded().await;
     loaded.retain(|model| api.caller.may_use(&model.name.fully_qualified()));
+    if !api.is_for_its_owner() {
+        loaded.iter_mut().for_each(|model| model.parts.clear());
+    }
     let forever = SystemTime::now() + FOREVER;
     loaded.sort_by_key(|model| Reverse(model.expires_at.unwrap_or(forever)));
     let models = api
@@ -211,7 +214,12 @@ fn process(model: Loaded, details: Details, forever: SystemTime) -> Process {
         expires_at: timestamp(model.expires_at.unwrap_or(forever)),
         size_vram: model.gpu_bytes,
         context_length: model.context_tokens,
+        parts: model.parts.into_iter().map(part).collect(),
     }
+}
+
+fn part(part: scheduler::Part) -> ProcessPart {
+    ProcessPart { on: part.lender, layers: part.layers, size: part.bytes }
 }
 
 fn details(config: &ModelConfig) -> Details {

@@ -141,6 +141,17 @@ pub(crate) struct Process {
     pub(super) expires_at: String,
     pub(super) size_vram: u64,
     pub(super) context_length: u32,
+    /// What paired boxes have of it. Ollama has no such thing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) parts: Vec<ProcessPart>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ProcessPart {
+    /// Which one.
+    pub(super) on: String,
+    pub(super) layers: u32,
+    pub(super) size: u64,
 }
 
 #[derive(Default, Serialize, ToSchema)]

@@ -4,7 +4,7 @@
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Limited};
 use serde_json::{Value, json};
 
 use super::route::Voice;
@@ -21,10 +21,15 @@ pub(super) fn last_words(voice: Voice, error: Error, pieces: u64) -> Bytes {
     piece(voice, &body, pieces)
 }
 
+/// More bytes than any answer has that is not in pieces.
+const MOST_BYTES: usize = 16 << 20;
+
 /// The same of a refusal that comes when the head of the answer is sent.
 pub(super) async fn late(voice: Voice, refusal: Response) -> Bytes {
-    let body = refusal.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    piece(voice, &body, 0)
+    match Limited::new(refusal.into_body(), MOST_BYTES).collect().await {
+        Ok(body) => piece(voice, &body.to_bytes(), 0),
+        Err(_) => last_words(voice, Error::AnswererGone, 0),
+    }
 }
 
 /// What we made ourselves is all there.

@@ -29,7 +29,7 @@ impl Glance {
         json.end().ok()?;
         let kept = route.keeps() && (reading.store != Some(false) || reading.stateful);
         // A model is to be brought into memory, or nothing is said at all.
-        if kept || reading.stateful || reading.text_bytes == 0 {
+        if kept || reading.stateful || (reading.text_bytes == 0 && !route.tells()) {
             return None;
         }
         let streams = match route.pieces {

@@ -10,6 +10,7 @@ mod forward;
 mod glance;
 mod hop;
 mod passed;
+mod pulse;
 mod reports;
 mod route;
 mod search;
@@ -40,12 +41,7 @@ use self::{
     route::Route,
     search::Search,
 };
-use crate::{
-    Api,
-    body::{self, CONVERSATION_BYTES},
-    error::Error,
-    family::Family,
-};
+use crate::{Api, body, error::Error, family::Family};
 
 /// What passing requests on takes. A clone is cheap, and the same.
 #[derive(Clone)]
@@ -97,13 +93,13 @@ pub(crate) async fn pass(
         return next.run(request).await;
     };
     let (parts, body) = request.into_parts();
-    let bytes = match body::whole(body, CONVERSATION_BYTES).await {
+    let bytes = match body::whole(body, route.most_bytes()).await {
         Ok(bytes) => bytes,
         Err(error) => return family.refuse(error),
     };
     let request = Request::from_parts(parts, Body::from(bytes.clone()));
     let Some(glance) = Glance::at(&bytes, route) else { return next.run(request).await };
-    let Some(plan) = relay.plan(&api, &glance).await else { return next.run(request).await };
+    let Some(plan) = relay.plan(&api, &glance, route).await else { return next.run(request).await };
     let search = Search::new(api, family, relay, plan, &glance, (&request, route, bytes));
     search.run(request, next).await
 }
@@ -154,8 +150,9 @@ impl fmt::Display for Why {
 
 impl Relay {
     /// Nobody, where this box is the best or nothing of the request is understood: it is answered here then, or refused as it is.
-    async fn plan(&self, api: &Api, glance: &Glance) -> Option<Plan> {
+    async fn plan(&self, api: &Api, glance: &Glance, route: &Route) -> Option<Plan> {
         let here = match api.resolve(&glance.model).await {
+            Ok(_) if route.tells() => return None,
             Ok(model) => {
                 let standing = api.standing(&model).await;
                 Some((model.name, model.digest, standing))

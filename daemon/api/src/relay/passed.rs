@@ -10,8 +10,12 @@ use http_body::Frame;
 
 use super::family::last_words;
 use super::hop;
+use super::pulse::Pulse;
 use super::route::Voice;
 use crate::{cut::Cut, error::Error, quota::Tally};
+
+/// More bytes than any piece has: what is read and not passed on is kept here.
+const MOST_PARTIAL: usize = 16 << 20;
 
 /// An answer's body.
 pub(super) struct Passed {
@@ -22,6 +26,8 @@ pub(super) struct Passed {
     /// How its pieces are told apart; nothing, if it is one.
     voice: Option<Voice>,
     cut: Cut,
+    /// Of the box that gives it.
+    pulse: Pulse,
     tally: Tally,
     /// The beginning of a piece of which the end is not in.
     partial: BytesMut,
@@ -36,21 +42,27 @@ impl Passed {
         first: Option<Bytes>,
         voice: Option<Voice>,
         cut: Cut,
+        pulse: Pulse,
         tally: Tally,
     ) -> Self {
-        Self { body: Some(body), first, voice, cut, tally, partial: BytesMut::new(), pieces: 0 }
+        Self { body: Some(body), first, voice, cut, pulse, tally, partial: BytesMut::new(), pieces: 0 }
     }
 
-    /// What of it can be sent: whole pieces, so that what is said last stands by itself.
-    fn take(&mut self, data: Bytes) -> Bytes {
-        let Some(voice) = self.voice else { return data };
+    /// What of it can be sent: whole pieces, so that what is said last stands by itself. `None` if a piece has no end.
+    fn take(&mut self, data: Bytes) -> Option<Bytes> {
+        let Some(voice) = self.voice else { return Some(data) };
+        // Before the last byte there is no end, or it would not be here any more.
+        let looked_at = self.partial.len().saturating_sub(1);
         self.partial.extend_from_slice(&data);
-        let end = voice.last_end(&self.partial);
+        let end = voice.last_end(&self.partial[looked_at..]).map_or(0, |end| looked_at + end);
         let whole = self.partial.split_to(end).freeze();
+        if self.partial.len() > MOST_PARTIAL {
+            return None;
+        }
         let pieces = voice.pieces(&whole);
         self.pieces += pieces;
         self.tally.pieces(pieces);
-        whole
+        Some(whole)
     }
 
     /// What is sent in place of what does not come.
@@ -86,17 +98,23 @@ impl http_body::Body for Passed {
                 (Some(first), _) => Some(Ok(Frame::data(first))),
                 (None, Some(body)) => match Pin::new(body).poll_frame(context) {
                     Poll::Ready(frame) => frame,
-                    Poll::Pending => return Poll::Pending,
+                    Poll::Pending => match Pin::new(&mut this.pulse).poll(context) {
+                        Poll::Ready(()) => Some(Err(axum::Error::new(Silent))),
+                        Poll::Pending => return Poll::Pending,
+                    },
                 },
                 (None, None) => return Poll::Ready(None),
             };
+            this.pulse.beat();
             match frame.map(|frame| frame.map(Frame::into_data)) {
-                Some(Ok(Ok(data))) => {
-                    let whole = this.take(data);
-                    if !whole.is_empty() {
-                        return Poll::Ready(Some(Ok(Frame::data(whole))));
+                Some(Ok(Ok(data))) => match this.take(data) {
+                    Some(whole) if whole.is_empty() => {}
+                    Some(whole) => return Poll::Ready(Some(Ok(Frame::data(whole)))),
+                    None => {
+                        tracing::warn!("a box that answered for this one says something without an end");
+                        return Poll::Ready(this.fail(Error::AnswererGone));
                     }
-                }
+                },
                 Some(Ok(Err(other))) => {
                     if let Some(usage) = other.into_trailers().ok().as_ref().and_then(hop::read) {
                         this.tally.told(usage);
@@ -116,13 +134,18 @@ impl http_body::Body for Passed {
     }
 }
 
+/// Why a box is given up that has not ended its answer.
+#[derive(Debug, thiserror::Error)]
+#[error("it says nothing, and does not answer when it is asked")]
+struct Silent;
+
 impl Voice {
     /// Where the last piece ends of which all is in.
-    fn last_end(self, bytes: &[u8]) -> usize {
+    fn last_end(self, bytes: &[u8]) -> Option<usize> {
         match self {
-            Self::Lines => bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1),
+            Self::Lines => bytes.iter().rposition(|byte| *byte == b'\n').map(|at| at + 1),
             Self::Events | Self::Responses | Self::Messages => {
-                bytes.windows(2).rposition(|pair| pair == b"\n\n").map_or(0, |at| at + 2)
+                bytes.windows(2).rposition(|pair| pair == b"\n\n").map(|at| at + 2)
             }
         }
     }
@@ -159,7 +182,7 @@ mod tests {
         let sent = pieces.iter().map(|piece| Ok(Bytes::from_static(piece.as_bytes()))).collect::<Vec<_>>();
         let end = gone.then(|| Err(std::io::Error::other("gone")));
         let body = Body::from_stream(stream::iter(sent.into_iter().chain(end)));
-        let mut passed = Passed::new(body, None, voice, Cut::never(), Tally::of(&rig.api));
+        let mut passed = Passed::new(body, None, voice, Cut::never(), Pulse::ever(), Tally::of(&rig.api));
         let mut told = Vec::new();
         while let Some(frame) = passed.frame().await {
             told.push(String::from_utf8(frame?.into_data().unwrap().to_vec()).unwrap());
@@ -214,6 +237,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_piece_without_an_end_is_given_up() {
+        let million: &'static str = "a".repeat(1 << 20).leak();
+        for voice in [Voice::Lines, Voice::Events] {
+            let told = passed(Some(voice), &[million; 20], false).await.unwrap();
+            assert!(told.len() == 1 && told[0].contains("is gone"), "{} pieces", told.len());
+        }
+        // What has ends is of any length.
+        let lines: &'static str = format!("{million}\n").leak();
+        assert_eq!(passed(Some(Voice::Lines), &[lines; 20], false).await.unwrap().len(), 20);
+        let split =
+            passed(Some(Voice::Events), &["data: 1\n", "\n", "data: 2\n", "\nda", "ta: 3\n\n"], false);
+        assert_eq!(split.await.unwrap().concat(), "data: 1\n\ndata: 2\n\ndata: 3\n\n");
+    }
+
+    #[tokio::test]
     async fn what_was_not_read_yet_comes_first() {
         let rig = Rig::new();
         let body = Body::from_stream(stream::iter([Ok::<_, Infallible>("b\n")]));
@@ -222,6 +260,7 @@ mod tests {
             Some(Bytes::from_static(b"a\n")),
             Some(Voice::Lines),
             Cut::never(),
+            Pulse::ever(),
             Tally::of(&rig.api),
         );
         assert_eq!(passed.collect().await.unwrap().to_bytes(), "a\nb\n");

@@ -11,7 +11,7 @@ use futures_util::{
 };
 use http::{Method, StatusCode};
 use identity::DeviceId;
-use registry::{Neighbourhood, Peer};
+use registry::{Neighbourhood, Peer, RegistryError};
 use tokio::time::{Instant, timeout};
 
 use super::told::{Report, Told};
@@ -93,7 +93,9 @@ impl Reports {
         let peers = neighbourhood.peers();
         let asked = peers.iter().filter_map(|peer| self.ask(peer));
         let _late = timeout(patience, join_all(asked)).await;
-        let entries = self.entries();
+        let mut entries = self.entries();
+        // Of one that was forgotten, nothing is kept.
+        entries.retain(|id, _| peers.iter().any(|peer| peer.id() == *id));
         let now = Instant::now();
         let heard = |peer: Peer| {
             let said = entries.get(&peer.id())?.said.as_ref().filter(|said| now - said.at < STALE)?;
@@ -130,8 +132,7 @@ impl Reports {
         let (reports, peer) = (Arc::clone(self), peer.clone());
         // By itself, so that whoever has no more patience leaves it to the next. It ends by its own time.
         let task = tokio::spawn(async move {
-            let said = timeout(ANSWERS_WITHIN, ask(&peer)).await.unwrap_or(Err(Trouble::Unreachable));
-            reports.heard(&peer, said);
+            reports.heard(&peer, ask(&peer).await);
         });
         let asking = task.map(drop).boxed().shared();
         entry.asking = Some(asking.clone());
@@ -170,20 +171,17 @@ impl Reports {
 
 async fn ask(peer: &Peer) -> Result<Report, Trouble> {
     let request = peer.request(Method::GET, "/peer/models").map_err(|_| Trouble::Unreachable)?;
-    let mut response = request.send().await.map_err(|_| Trouble::Unreachable)?;
-    match response.status() {
+    let (status, text) =
+        peer.answer(request, MOST_BYTES, ANSWERS_WITHIN).await.map_err(|error| match error {
+            RegistryError::Malformed(_) => Trouble::Nonsense,
+            _ => Trouble::Unreachable,
+        })?;
+    match status {
         StatusCode::OK => {}
         StatusCode::FORBIDDEN => return Err(Trouble::LacksScope),
         StatusCode::UNAUTHORIZED => return Err(Trouble::Revoked),
         StatusCode::NOT_FOUND => return Err(Trouble::TooOld),
         status => return Err(Trouble::Status(status)),
-    }
-    let mut text = Vec::new();
-    while let Some(part) = response.chunk().await.map_err(|_| Trouble::Unreachable)? {
-        text.extend_from_slice(&part);
-        if text.len() > MOST_BYTES {
-            return Err(Trouble::Nonsense);
-        }
     }
     let told: Told = serde_json::from_slice(&text).map_err(|_| Trouble::Nonsense)?;
     Ok(told.into())

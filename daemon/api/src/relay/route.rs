@@ -1,7 +1,10 @@
-//! The routes whose requests may be passed on, and how their answers go: all that name a model and put it to work.
+//! The routes whose requests may be passed on, and how their answers go: all that name a model and put it to work, and the
+//! question what it is, which comes before that.
 //!
 //! Not what has to be where it was asked for: a response that is kept is asked for later, and goes on from another that is kept
 //! here; bringing a model into memory, or out of it, is about this box.
+
+use crate::body::{COMMAND_BYTES, CONVERSATION_BYTES};
 
 /// One of them.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,6 +42,7 @@ use Voice::{Events, Lines, Messages, Responses};
 
 #[rustfmt::skip]
 const ROUTES: &[Route] = &[
+    Route { path: "/api/show", pieces: Never, voice: Lines },
     Route { path: "/api/generate", pieces: UnlessRefused, voice: Lines },
     Route { path: "/api/chat", pieces: UnlessRefused, voice: Lines },
     Route { path: "/api/embed", pieces: Never, voice: Lines },
@@ -58,6 +62,16 @@ const ROUTES: &[Route] = &[
 impl Route {
     pub(super) fn of(path: &str) -> Option<&'static Self> {
         ROUTES.iter().find(|route| route.path == path)
+    }
+
+    /// Whether it only tells of a model. The one that is here is as good as any, and nothing needs to be read.
+    pub(super) fn tells(&self) -> bool {
+        self.path == "/api/show"
+    }
+
+    /// Bytes of a request.
+    pub(super) fn most_bytes(&self) -> usize {
+        if self.tells() { COMMAND_BYTES } else { CONVERSATION_BYTES }
     }
 
     /// Whether what it makes is kept where it is made, unless the request says that it is not to be.

@@ -2,19 +2,20 @@
 //! nothing was said, the client sees nothing of who failed; a stream's head waits for that no longer than it does here.
 
 use std::pin::Pin;
+use std::time::Duration;
 
-use access::{Scope, Who};
 use axum::{body::Body, extract::Request, middleware::Next, response::Response};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 use http::{HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Limited};
 use tokio::time::timeout;
 use tower_http::request_id::RequestId;
 
 use super::forward::{Outgoing, Verdict};
 use super::glance::Glance;
 use super::passed::Passed;
+use super::pulse::Pulse;
 use super::route::{Route, Voice};
 use super::{Candidate, Plan, Relay, Why, family};
 use crate::{Api, answer::HEADERS_WITHIN, cut::Cut, error::Error, family::Family, ndjson, quota::Tally, sse};
@@ -36,6 +37,11 @@ pub(super) struct Search {
 
 /// Who answered, for those to whom this box is their own.
 const ANSWERED_BY: HeaderName = HeaderName::from_static("hob-answered-by");
+
+/// A box that refuses has nothing more to think about.
+const REFUSES_WITHIN: Duration = Duration::from_secs(10);
+/// Bytes of what it says then.
+const MOST_OF_REFUSAL: usize = 64 << 10;
 
 /// Why somebody did not answer.
 enum Failed {
@@ -116,8 +122,10 @@ impl Search {
         self.relay.reports.sent(peer);
         let mut tally = Tally::of(&self.api);
         tally.begun(self.text_bytes);
+        let mut pulse = Pulse::of(peer);
         let begun = tokio::select! {
             why = Cut::of(&self.api) => Err(Failed::Cut(why.into())),
+            () = &mut pulse => Err(Failed::Gone),
             begun = self.begin(candidate) => begun,
         };
         let (response, first) = match begun {
@@ -132,12 +140,11 @@ impl Search {
         }
         let voice = in_pieces(&response).then_some(self.voice);
         let (mut head, body) = response.into_parts();
-        let known =
-            matches!(self.api.caller.who(), Who::Local | Who::Operator) || self.api.caller.may(Scope::Admin);
-        if let Some(name) = HeaderValue::from_str(peer.name().as_str()).ok().filter(|_| known) {
+        let name = HeaderValue::from_str(peer.name().as_str()).ok();
+        if let Some(name) = name.filter(|_| self.api.is_for_its_owner()) {
             head.headers.insert(ANSWERED_BY, name);
         }
-        let body = Passed::new(body, first, voice, Cut::of(&self.api), tally);
+        let body = Passed::new(body, first, voice, Cut::of(&self.api), pulse, tally);
         Ok(Response::from_parts(head, Body::new(body)))
     }
 
@@ -146,6 +153,9 @@ impl Search {
     async fn begin(&self, candidate: &Candidate) -> Result<(Response, Option<Bytes>), Failed> {
         let sent = self.outgoing.send(&candidate.peer, &candidate.digest.to_string()).await;
         let mut response = sent.ok_or(Failed::Gone)?;
+        if !response.status().is_success() {
+            response = whole(response).await.ok_or(Failed::Gone)?;
+        }
         match Verdict::of(response.status()) {
             Verdict::Answer => {}
             Verdict::Overtaxed => {
@@ -166,6 +176,13 @@ impl Search {
         let first = first.and_then(|frame| frame.into_data().ok()).ok_or(Failed::Gone)?;
         Ok((response, Some(first)))
     }
+}
+
+/// A refusal with all that it says, which is not much.
+async fn whole(response: Response) -> Option<Response> {
+    let (head, body) = response.into_parts();
+    let said = timeout(REFUSES_WITHIN, Limited::new(body, MOST_OF_REFUSAL).collect()).await.ok()?.ok()?;
+    Some(Response::from_parts(head, Body::from(said.to_bytes())))
 }
 
 fn in_pieces(response: &Response) -> bool {

@@ -15,6 +15,12 @@ pub(crate) async fn run(arguments: &Arguments, client: &Client) -> anyhow::Resul
     // Another server that speaks Ollama's API has none.
     let activity = client.get("/admin/api/models").await.unwrap_or_default();
     let mut states: Vec<(String, String)> = models(&activity).iter().filter_map(state).collect();
+    for (name, on) in models(&answer).iter().filter_map(elsewhere) {
+        match states.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, words)) => *words = format!("{on}, {words}"),
+            None => states.push((name, on)),
+        }
+    }
     let mut rows = vec![["NAME", "ID", "SIZE", "PROCESSOR", "CONTEXT", "UNTIL"].map(str::to_owned).to_vec()];
     if states.iter().any(|(name, _)| arguments.admits(name)) {
         rows[0].push("STATE".to_owned());
@@ -44,7 +50,20 @@ pub(crate) async fn run(arguments: &Arguments, client: &Client) -> anyhow::Resul
         rows.push(row);
     }
     say(&table(&rows));
+    if let Some(borrower) = activity["lent"]["to"].as_str() {
+        let size = human::size(activity["lent"]["size"].as_u64().unwrap_or_default());
+        say(&format!("\n{size} of this box are lent to {borrower}, for a part of a model there."));
+    }
     Ok(())
+}
+
+/// A model's name and which boxes have a part of it, if any do.
+fn elsewhere(model: &Value) -> Option<(String, String)> {
+    let parts = model["parts"].as_array()?.iter();
+    let parts: Vec<String> = parts
+        .filter_map(|part| Some(format!("{} layers on {}", part["layers"].as_u64()?, part["on"].as_str()?)))
+        .collect();
+    (!parts.is_empty()).then(|| (model["name"].as_str().unwrap_or_default().to_owned(), parts.join(", ")))
 }
 
 /// A model's name and what is to be said of it beyond that it is in memory, if anything is.

@@ -204,7 +204,11 @@ impl Asked {
             _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
         };
         spinner.finish_and_clear();
-        loaded.map(drop).map_err(|error| worded(error, &self.model))
+        match loaded {
+            // What was shown of it came from a paired box, which will answer, and loads it then.
+            Err(error) if error.is_unknown_model() => Ok(()),
+            loaded => loaded.map(drop).map_err(|error| worded(error, &self.model)),
+        }
     }
 }
 

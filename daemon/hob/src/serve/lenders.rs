@@ -1,9 +1,12 @@
 //! The boxes that have a part of a model that does not fit here: those that this one is paired with, are near, and have the same
 //! engine.
 
+use std::collections::HashMap;
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use identity::DeviceId;
 use registry::{Neighbourhood, Peer, tunnel};
 use scheduler::{Borrowed, Later, Lenders, Offer};
 use tokio::task::JoinSet;
@@ -12,33 +15,59 @@ use tokio_util::sync::CancellationToken;
 /// Each token goes over the network and back several times.
 const FARTHEST: Duration = Duration::from_millis(2);
 
+/// Who would not lend itself, or did not say, is not asked again for so long: each request for a model that does not fit asks.
+const REST: Duration = Duration::from_secs(10);
+
 /// Those that this box is paired with.
 #[derive(Debug)]
-pub(super) struct Neighbours(pub(super) Neighbourhood);
+pub(super) struct Neighbours {
+    neighbourhood: Neighbourhood,
+    /// When those that are left alone may be asked again.
+    rests: Mutex<HashMap<DeviceId, Instant>>,
+}
+
+impl Neighbours {
+    pub(super) fn new(neighbourhood: Neighbourhood) -> Self {
+        Self { neighbourhood, rests: Mutex::default() }
+    }
+
+    fn rests(&self) -> MutexGuard<'_, HashMap<DeviceId, Instant>> {
+        self.rests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Lenders for Neighbours {
     fn offers(&self) -> Later<'_, Vec<Offer>> {
         Box::pin(async {
             let mut asked = JoinSet::new();
-            for peer in self.0.peers() {
+            self.rests().retain(|_, until| Instant::now() < *until);
+            for peer in self.neighbourhood.peers() {
+                if self.rests().contains_key(&peer.id()) {
+                    continue;
+                }
                 asked.spawn(async move {
-                    let name = peer.name().to_string();
-                    match offer(&peer).await {
-                        Ok(bytes) => Some(Offer { lender: name, bytes }),
-                        Err(reason) => {
-                            tracing::info!(lender = name, reason, "a box is not asked for a part of a model");
-                            None
-                        }
-                    }
+                    let offer = offer(&peer).await;
+                    (peer, offer)
                 });
             }
-            asked.join_all().await.into_iter().flatten().collect()
+            let mut offers = Vec::new();
+            for (peer, offer) in asked.join_all().await {
+                let lender = peer.name().to_string();
+                match offer {
+                    Ok(bytes) => offers.push(Offer { lender, bytes }),
+                    Err(reason) => {
+                        tracing::info!(lender, reason, "a box is not asked for a part of a model");
+                        self.rests().insert(peer.id(), Instant::now() + REST);
+                    }
+                }
+            }
+            offers
         })
     }
 
     fn borrow<'a>(&'a self, lender: &'a str, bytes: u64) -> Later<'a, Result<Borrowed, String>> {
         Box::pin(async move {
-            let peers = self.0.peers();
+            let peers = self.neighbourhood.peers();
             let peer = peers.into_iter().find(|peer| peer.name().to_string() == lender);
             let peer = peer.ok_or_else(|| format!("{lender} is not paired with this box any more"))?;
             let refused = |reason: String| format!("{lender} does not lend itself: {reason}");

@@ -253,7 +253,7 @@ fn api_config(settings: &Settings) -> api::Config {
 }
 
 fn scheduler_config(settings: &Settings, neighbourhood: &Neighbourhood) -> anyhow::Result<scheduler::Config> {
-    let lenders = || Arc::new(Neighbours(neighbourhood.clone())) as Arc<dyn Lenders>;
+    let lenders = || Arc::new(Neighbours::new(neighbourhood.clone())) as Arc<dyn Lenders>;
     Ok(scheduler::Config {
         worker: WorkerProgram::this_executable().context("cannot tell where this program lies")?,
         max_loaded: settings.max_loaded,

@@ -26,7 +26,7 @@ impl Shared {
         let offers = lenders.offers().await;
         // What was computed is not carried back and forth to be kept.
         let options = LoadOptions { cache: CacheOptions::default(), ..load.options.clone() };
-        let parts = {
+        let chosen = {
             let table = self.table();
             let (room, _) = self.room(&table, Some(&load.name));
             let here = |options: &LoadOptions| table.bytes(load, &shape, options);
@@ -34,13 +34,14 @@ impl Shared {
             sizes.iter().find_map(|size| {
                 let (context_tokens, sequences) = (size.context_tokens, size.sequences);
                 let options = LoadOptions { context_tokens, sequences, ..options.clone() };
-                spread(&shape, &options, room.most_bytes(), &offers, here)
+                let parts = spread(&shape, &options, room.most_bytes(), &offers, here)?;
+                Some((*size, parts))
             })
         };
-        let Some(parts) = parts else { return false };
+        let Some((size, parts)) = chosen else { return false };
         let remote = parts.iter().map(|part| part.layers).collect();
         visit.load = Arc::new(Load { options: LoadOptions { remote, ..options }, ..(*visit.load).clone() });
-        visit.parts = parts.into();
+        (visit.parts, visit.most) = (parts.into(), Some(size));
         // It waits for less now.
         visit.waiting = None;
         true

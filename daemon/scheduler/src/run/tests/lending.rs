@@ -3,9 +3,15 @@
 use std::sync::Mutex;
 
 use protocol::Lending;
+use tokio::time::timeout;
 
 use super::*;
-use crate::{Borrowed, Later, LendError, Lenders, Loan, Offer};
+use crate::estimate::of_part;
+use crate::spread::Logits;
+use crate::{Borrowed, Later, LendError, Lenders, Lent, Loan, Offer, Part};
+
+/// For what comes at once, or not at all.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The next worker that is started.
 async fn next(workers: Receiver<UnixStream>) -> (UnixStream, Receiver<UnixStream>) {
@@ -18,7 +24,7 @@ async fn lent(
     workers: Receiver<UnixStream>,
 ) -> (Loan, UnixStream, Receiver<UnixStream>) {
     let lending = scheduler.clone();
-    let lending = tokio::spawn(async move { lending.lend(1000, Some(2)).await.unwrap() });
+    let lending = tokio::spawn(async move { lending.lend("cellar", 1000, Some(2)).await.unwrap() });
     let (worker, workers) = next(workers).await;
     let asked = hear(&worker).await;
     assert_eq!(asked, Some(ToWorker::Lend(Lending { threads: Some(2), bytes: 1000 })));
@@ -30,8 +36,9 @@ async fn lent(
 async fn what_is_lent_is_lent_once_and_taken_back_for_a_model_of_this_box() {
     let (scheduler, workers) = scheduler(8);
     let (loan, worker, workers) = lent(&scheduler, workers).await;
-    assert!(matches!(scheduler.lend(1, None).await, Err(LendError::Lent)));
+    assert!(matches!(scheduler.lend("attic", 1, None).await, Err(LendError::Lent)));
     assert_eq!(scheduler.lendable(), 0);
+    assert_eq!(scheduler.lent(), Some(Lent { borrower: "cellar".into(), bytes: 1000 }));
 
     let loading = scheduler.clone();
     let load = tokio::spawn(async move { loading.load(a_load("m")).await });
@@ -40,6 +47,26 @@ async fn what_is_lent_is_lent_once_and_taken_back_for_a_model_of_this_box() {
     assert_eq!(hear(&worker).await, None, "the worker is left alone");
     let (_worker, _workers) = loaded_worker(workers).await;
     load.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_lent_goes_before_a_model_of_this_box_that_nobody_uses() {
+    let (mut config, world, workers) = parts(8);
+    config.max_loaded = 2;
+    let scheduler = Scheduler::in_world(config, world);
+    let loading = scheduler.clone();
+    let load = tokio::spawn(async move { loading.load(a_load("idle")).await });
+    let (_idle, workers) = loaded_worker(workers).await;
+    load.await.unwrap().unwrap();
+    let (loan, _worker, workers) = lent(&scheduler, workers).await;
+
+    let loading = scheduler.clone();
+    let load = tokio::spawn(async move { loading.load(a_load("m")).await });
+
+    let (_worker, _workers) = timeout(PATIENCE, loaded_worker(workers)).await.unwrap();
+    load.await.unwrap().unwrap();
+    timeout(PATIENCE, loan.ended()).await.expect("it is taken back");
+    assert_eq!(scheduler.loaded().await.len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,12 +88,13 @@ async fn what_is_lent_is_free_again_when_nobody_wants_it_or_its_worker_is_gone()
 /// One box that lends what is asked of it, and what it takes to be gone.
 #[derive(Debug, Default)]
 struct Neighbour {
+    lends: u64,
     borrowed: Mutex<Vec<(u64, UnixStream, CancellationToken)>>,
 }
 
 impl Lenders for Neighbour {
     fn offers(&self) -> Later<'_, Vec<Offer>> {
-        Box::pin(async { vec![Offer { lender: "attic".into(), bytes: 1 << 30 }] })
+        Box::pin(async { vec![Offer { lender: "attic".into(), bytes: self.lends }] })
     }
 
     fn borrow<'a>(&'a self, lender: &'a str, bytes: u64) -> Later<'a, Result<Borrowed, String>> {
@@ -78,20 +106,56 @@ impl Lenders for Neighbour {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_model_too_big_for_this_box_is_loaded_with_a_part_on_another_whose_end_is_told() {
-    let neighbour = Arc::new(Neighbour::default());
-    let (mut config, mut world, workers) = parts(8);
-    // Ten blocks of ten megabytes, of which seven and all else fit.
-    let shape = Shape {
+/// Ten blocks of ten megabytes, and a state for each that is answered.
+fn ten_blocks() -> Shape {
+    Shape {
         weights_bytes: 100 << 20,
         blocks: 10,
         blocks_bytes: 100 << 20,
         largest_block_bytes: 10 << 20,
+        state_bytes_per_sequence: 4 << 20,
         ..Shape::default()
-    };
-    let all_else = shape.estimate(&a_load("m").options).total_bytes() - (100 << 20);
-    config.memory = MemoryLimit::Bytes(all_else + (70 << 20));
+    }
+}
+
+/// Bytes for seven of them, and for all else.
+fn enough_for_seven(shape: &Shape) -> u64 {
+    shape.estimate(&a_load("m").options).total_bytes() - (30 << 20)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_is_loaded_no_larger_than_what_was_borrowed_for_it() {
+    let shape = ten_blocks();
+    let less = LoadOptions { sequences: 1, ..a_load("m").options };
+    let lends = of_part(&shape, &less, 4, Logits::Made);
+    assert!(lends < of_part(&shape, &a_load("m").options, 4, Logits::Made));
+    let neighbour = Arc::new(Neighbour { lends, ..Neighbour::default() });
+    let (mut config, mut world, workers) = parts(8);
+    config.memory = MemoryLimit::Bytes(enough_for_seven(&shape));
+    config.lenders = Some(Arc::<Neighbour>::clone(&neighbour));
+    world.shape = Box::new(move |_| Ok(shape.clone()));
+    let scheduler = Scheduler::in_world(config, world);
+
+    let loading = scheduler.clone();
+    let load = tokio::spawn(async move { loading.load(a_load("m")).await });
+
+    let (worker, _workers) = next(workers).await;
+    let Some(ToWorker::Load(options)) = hear(&worker).await else { panic!("no load") };
+    assert_eq!((options.remote, options.sequences), (vec![4], 1), "here there would be room for two");
+    assert_eq!(neighbour.borrowed.lock().unwrap()[0].0, lends);
+    let facts = ModelFacts { context_tokens: 64, resident_bytes: 1, gpu_bytes: 0, has_chat_template: false };
+    frame::write(&worker, &FromWorker::Loaded(facts)).unwrap();
+    load.await.unwrap().unwrap();
+    let part = Part { lender: "attic".into(), layers: 4, bytes: lends };
+    assert_eq!(scheduler.loaded().await[0].parts, [part]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_too_big_for_this_box_is_loaded_with_a_part_on_another_whose_end_is_told() {
+    let neighbour = Arc::new(Neighbour { lends: 1 << 30, ..Neighbour::default() });
+    let (mut config, mut world, workers) = parts(8);
+    let shape = ten_blocks();
+    config.memory = MemoryLimit::Bytes(enough_for_seven(&shape));
     config.lenders = Some(Arc::<Neighbour>::clone(&neighbour));
     world.shape = Box::new(move |_| Ok(shape.clone()));
     let scheduler = Scheduler::in_world(config, world);
