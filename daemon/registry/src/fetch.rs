@@ -185,10 +185,9 @@ impl Fetch {
             let outcome = match self.source(among)? {
                 Source::Registry(session) => self.part_of_registry(&session, &mut left).await,
                 Source::Peer(supplier) => {
-                    let was_good = supplier.is_good(Instant::now());
                     let _running = supplier.begin().await;
-                    // It failed others while this one waited for its turn, and is not the best to ask any more.
-                    if was_good && !supplier.is_good(Instant::now()) && matches!(among, Among::All) {
+                    // It may have failed others while this one waited for its turn.
+                    if !supplier.is_good(Instant::now()) && self.has_another(among) {
                         continue;
                     }
                     self.part_of_peer(&supplier, &mut left).await
@@ -201,9 +200,8 @@ impl Fetch {
                 Ok(()) if left.position > before => {}
                 // Asked for again, it would be as empty again.
                 Ok(()) => return Err(RegistryError::WrongLength(self.digest)),
-                Err(error @ RegistryError::Peer { .. }) if matches!(among, Among::All) => {
-                    self.before_another(error, &mut tries).await?;
-                }
+                Err(RegistryError::Peer { .. }) if self.has_another(among) => {}
+                Err(error) if matches!(among, Among::All) => self.before_another(error, &mut tries).await?,
                 Err(error) => tries.pause(error).await?,
             }
         }
@@ -225,14 +223,18 @@ impl Fetch {
         peer.or_else(|| self.session.clone().map(Source::Registry))
     }
 
-    /// Waits, now that one has failed, until a part can be taken over by somebody else, if there is anybody.
+    /// Whether a part can be taken over by somebody else, now that one has failed.
+    fn has_another(&self, among: &Among) -> bool {
+        matches!(among, Among::All) && self.good().is_some()
+    }
+
+    /// Waits for whoever is next, or gives up.
     async fn before_another(&self, error: RegistryError, tries: &mut Tries) -> Result<(), RegistryError> {
-        if self.good().is_some() {
-            return Ok(());
-        }
         match self.suppliers.rest_left(&self.digest) {
-            // This one is out for good, and that says nothing of those that rest.
-            Some(rest) if !error.is_transient() => tries.rest(error, rest).await,
+            // This box is out for good, which says nothing of those that rest.
+            Some(rest) if matches!(error, RegistryError::Peer { .. }) && !error.is_transient() => {
+                tries.rest(error, rest).await
+            }
             _ => tries.pause(error).await,
         }
     }
