@@ -213,7 +213,7 @@ fn an_export_that_was_broken_off_goes_on_and_names_nothing_that_is_not_whole() {
     let is_stuck = || stalling.asked().iter().filter(|asked| asked.is_blob()).count();
 
     let mut killed = exporting(&stalling, home.path(), &folder).spawn().unwrap();
-    until("the last blob", || is_stuck() == 2);
+    stalling.await_blobs(2);
     killed.kill().unwrap();
     killed.wait().unwrap();
 
@@ -240,7 +240,8 @@ fn an_export_that_was_broken_off_goes_on_and_names_nothing_that_is_not_whole() {
         let before = is_stuck();
         let left = listed(place);
         let stopped = exporting(&stalling, home.path(), to).stderr(Stdio::piped()).spawn().unwrap();
-        until("the last blob", || is_stuck() > before && listed(place).len() > left.len());
+        stalling.await_blobs(before + 1);
+        until("the last blob", || listed(place).len() > left.len());
         kill(Pid::from_raw(stopped.id().cast_signed()), Signal::SIGINT).unwrap();
         let output = stopped.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

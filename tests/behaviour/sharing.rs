@@ -120,6 +120,13 @@ impl Pull {
         self.lines.recv_timeout(self.deadline.saturating_duration_since(Instant::now())).ok()
     }
 
+    /// Waits until there is something of a large blob.
+    fn begun(&self) {
+        let has_begun =
+            |line: &Value| line["total"].as_u64() > Some(1 << 20) && line["completed"].as_u64() > Some(0);
+        while !has_begun(&self.next().expect("nothing comes")) {}
+    }
+
     /// Waits until a large blob is there by a fifth at least.
     fn in_the_middle(&self) -> Value {
         while let Some(line) = self.next() {
@@ -414,10 +421,37 @@ fn a_box_that_sends_another_length_is_not_asked_again() {
 
 #[test]
 fn a_box_that_takes_its_time_to_answer_holds_nobody_up() {
-    let survived = pull_beside("slow");
+    let mut street = Street::new();
+    let [there, here, outside, elsewhere] = [(); 4].map(|()| street.machine());
+    let giver = giver(&elsewhere);
+    let (_registry, name) = registry(&outside, &giver, "honest");
+    let (other, peer) = False::a_box("falsa", &there, &store(&giver), "slow");
+    let taker = taker(&here, &[&peer], &[trusting(&name)]);
+    let pull = Pull::begin(&taker, &here, &json!({"model": name, "insecure": true}));
 
-    assert_eq!(survived.other.parts_asked(), 0, "it had twenty seconds to say that it has something");
-    assert!(survived.other.requests().contains("HEAD"));
+    pull.begun();
+
+    let asked = other.requests();
+    assert!(asked.contains("HEAD") && !asked.contains("given up"), "{asked}");
+    assert_succeeded(&pull.end());
+    assert_whole(&taker, &here);
+    assert_eq!(other.parts_asked(), 0);
+}
+
+#[test]
+fn a_box_that_rests_is_waited_for_when_another_is_out_for_good() {
+    let mut street = Street::new();
+    let [first, second, here, elsewhere] = [(); 4].map(|()| street.machine());
+    let giver = giver(&elsewhere);
+    let (shut, anna) = False::a_box("anna", &first, &store(&giver), "shut");
+    let (stumbling, carla) = False::a_box("carla", &second, &store(&giver), "stumbles");
+    let taker = taker(&here, &[&anna, &carla], &[]);
+
+    let said = Pull::begin(&taker, &here, &json!({"model": "smollm2", "from": "anna"})).end();
+
+    assert_succeeded(&said);
+    assert_same(&taker, &here, &giver);
+    assert!(shut.parts_asked() > 0 && stumbling.parts_asked() > 0);
 }
 
 #[test]

@@ -77,7 +77,11 @@ class Behaviour(http.server.BaseHTTPRequestHandler):
 
     def do_HEAD(self):
         if manner == "slow" and "/blobs/" in self.path:
-            time.sleep(20)
+            # Until whoever asks does not wait any longer.
+            self.connection.recv(1)
+            requests.write(f"given up {self.path}\n")
+            self.close_connection = True
+            return
         self.do_GET()
 
     def do_GET(self):
@@ -104,11 +108,19 @@ class Behaviour(http.server.BaseHTTPRequestHandler):
             first, last = map(int, span.groups())
             status, body = 206, body[first:last + 1]
             headers["Content-Range"] = f"bytes {first}-{last}/{total}"
-        if not (large and span) or manner in ("honest", "slow"):
+        if not (large and span):
             return self.say(status, body, headers)
         if manner == "wrong":
             # All of it is the right length, and one bit is not right.
             return self.say(status, bytes([body[0] ^ 1]) + body[1:], headers)
+        if manner == "shut":
+            time.sleep(1)
+            return self.say(403, b"")
+        if manner == "stumbles" and time.monotonic() < self.server.stumbles_until():
+            self.close_connection = True
+            return
+        if manner in ("honest", "slow", "stumbles"):
+            return self.say(status, body, headers)
         if manner == "long":
             return self.say(status, body + b"more", headers)
         if manner == "other":
@@ -130,6 +142,12 @@ class Behaviour(http.server.BaseHTTPRequestHandler):
 
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
+    stumbled = None
+
+    def stumbles_until(self):
+        """Half a second from when it is first asked."""
+        self.stumbled = self.stumbled or time.monotonic() + 0.5
+        return self.stumbled
 
     def handle_error(self, *_):
         pass

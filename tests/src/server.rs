@@ -4,9 +4,11 @@
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use sha2::{Digest as _, Sha256};
+
+use crate::PATIENCE;
 
 /// A request, as far as tests care.
 #[derive(Clone, Debug)]
@@ -77,7 +79,13 @@ type Script = dyn Fn(&Asked) -> Reply + Send + Sync;
 pub struct Server {
     /// `127.0.0.1:PORT`.
     pub host: String,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    seen: Arc<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    asked: Mutex<Vec<Asked>>,
+    grew: Condvar,
 }
 
 impl Server {
@@ -85,20 +93,29 @@ impl Server {
     pub fn start(script: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let host = listener.local_addr().unwrap().to_string();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let (script, seen): (Arc<Script>, _) = (Arc::new(script), Arc::clone(&asked));
+        let seen = Arc::<Seen>::default();
+        let (script, shown): (Arc<Script>, _) = (Arc::new(script), Arc::clone(&seen));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (script, seen) = (Arc::clone(&script), Arc::clone(&seen));
+                let (script, seen) = (Arc::clone(&script), Arc::clone(&shown));
                 std::thread::spawn(move || converse(&stream, &*script, &seen));
             }
         });
-        Self { host, asked }
+        Self { host, seen }
     }
 
     /// All requests so far.
     pub fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
+        self.seen.asked.lock().unwrap().clone()
+    }
+
+    /// Waits until it was asked for blobs so often.
+    #[track_caller]
+    pub fn await_blobs(&self, times: usize) {
+        let asked = self.seen.asked.lock().unwrap();
+        let lacks = |asked: &mut Vec<Asked>| asked.iter().filter(|asked| asked.is_blob()).count() < times;
+        let waited = self.seen.grew.wait_timeout_while(asked, PATIENCE, lacks).unwrap().1;
+        assert!(!waited.timed_out(), "it is not asked for blobs {times} times");
     }
 
     /// Bytes of blobs that were asked for.
@@ -107,10 +124,11 @@ impl Server {
     }
 }
 
-fn converse(stream: &TcpStream, script: &Script, seen: &Mutex<Vec<Asked>>) {
+fn converse(stream: &TcpStream, script: &Script, seen: &Seen) {
     let mut reader = BufReader::new(stream);
     while let Some(asked) = read(&mut reader) {
-        seen.lock().unwrap().push(asked.clone());
+        seen.asked.lock().unwrap().push(asked.clone());
+        seen.grew.notify_all();
         let reply = script(&asked);
         if write(stream, &asked, &reply).is_err() || reply.cut_after.is_some() {
             let _gone = stream.shutdown(std::net::Shutdown::Both);

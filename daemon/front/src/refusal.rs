@@ -80,7 +80,7 @@ fn oci_code(status: StatusCode) -> &'static str {
     match status {
         StatusCode::UNAUTHORIZED => "UNAUTHORIZED",
         StatusCode::FORBIDDEN => "DENIED",
-        StatusCode::SERVICE_UNAVAILABLE => "TOOMANYREQUESTS",
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => "TOOMANYREQUESTS",
         status if status.is_client_error() => "UNSUPPORTED",
         _ => "UNKNOWN",
     }
@@ -109,6 +109,8 @@ mod tests {
         assert_eq!(told("/v1/models", StatusCode::BAD_REQUEST).await, openai);
         let oci = r#"{"errors":[{"code":"DENIED","message":"no \"x\""}]}"#;
         assert_eq!(told("/v2/a/manifests/latest", StatusCode::FORBIDDEN).await, oci);
+        let later = r#"{"errors":[{"code":"TOOMANYREQUESTS","message":"no \"x\""}]}"#;
+        assert_eq!(told("/v2/a/manifests/latest", StatusCode::TOO_MANY_REQUESTS).await, later);
         for path in ["/api/chat", "/", "/v11", "/v22", "/admin/api/fit"] {
             assert_eq!(told(path, StatusCode::FORBIDDEN).await, r#"{"error":"no \"x\""}"#);
         }

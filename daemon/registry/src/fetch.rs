@@ -11,6 +11,7 @@ use reqwest::header::{CONTENT_RANGE, HeaderValue, RANGE};
 use reqwest::{Method, Response, StatusCode};
 use store::{Digest, HeldBlob, Part, PartWriter, Partial, StoreError};
 use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::ledger::{Evidence, Ledger};
@@ -80,7 +81,7 @@ impl Fetch {
         let hashing = match self.parts(partial, among).await {
             Err(RegistryError::NoParts) => {
                 self.whole(partial).await?;
-                // What the first one has read may have been written over since.
+                // The first one ended when it was begun anew.
                 let follower = partial.follower();
                 spawn_blocking(move || follower.digest())
             }
@@ -181,10 +182,16 @@ impl Fetch {
         let mut tries = Tries::default();
         while left.position < left.end {
             let before = left.position;
-            let source = self.source(among)?;
-            let outcome = match &source {
-                Source::Registry(session) => self.part_of_registry(session, &mut left).await,
-                Source::Peer(supplier) => self.part_of_peer(supplier, &mut left).await,
+            let outcome = match self.source(among)? {
+                Source::Registry(session) => self.part_of_registry(&session, &mut left).await,
+                Source::Peer(supplier) => {
+                    let _running = supplier.begin().await;
+                    // It may have failed others while this one waited for its turn.
+                    if !supplier.is_good(Instant::now()) && self.has_another(among) {
+                        continue;
+                    }
+                    self.part_of_peer(&supplier, &mut left).await
+                }
             };
             if left.position > before {
                 tries.succeeded();
@@ -194,6 +201,7 @@ impl Fetch {
                 // Asked for again, it would be as empty again.
                 Ok(()) => return Err(RegistryError::WrongLength(self.digest)),
                 Err(RegistryError::Peer { .. }) if self.has_another(among) => {}
+                Err(error) if matches!(among, Among::All) => self.before_another(error, &mut tries).await?,
                 Err(error) => tries.pause(error).await?,
             }
         }
@@ -220,12 +228,22 @@ impl Fetch {
         matches!(among, Among::All) && self.good().is_some()
     }
 
+    /// Waits for whoever is next, or gives up.
+    async fn before_another(&self, error: RegistryError, tries: &mut Tries) -> Result<(), RegistryError> {
+        match self.suppliers.rest_left(&self.digest) {
+            // This box is out for good, which says nothing of those that rest.
+            Some(rest) if matches!(error, RegistryError::Peer { .. }) && !error.is_transient() => {
+                tries.rest(error, rest).await
+            }
+            _ => tries.pause(error).await,
+        }
+    }
+
     async fn part_of_peer(
         &self,
         supplier: &Arc<Supplier>,
         left: &mut Remaining<'_>,
     ) -> Result<(), RegistryError> {
-        let _running = supplier.begin();
         let before = left.position;
         let outcome = self.read_peer(supplier, left).await;
         self.ledger.note(supplier, before..left.position);
@@ -321,6 +339,7 @@ impl Fetch {
         loop {
             self.written().await;
             partial.start_over();
+            self.ledger.forget();
             self.completed.store(0, Ordering::Relaxed);
             match self.whole_once(session, partial).await {
                 Ok(()) => return Ok(()),

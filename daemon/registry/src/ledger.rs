@@ -49,6 +49,12 @@ impl Ledger {
         self.names.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
+    /// Nothing that they sent is used.
+    pub(crate) fn forget(&self) {
+        self.stretches.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.names.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Whether anything did.
     pub(crate) fn is_empty(&self) -> bool {
         self.stretches.lock().unwrap_or_else(PoisonError::into_inner).is_empty()

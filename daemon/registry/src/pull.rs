@@ -11,7 +11,7 @@ use reqwest::header::{ACCEPT, HeaderValue};
 use reqwest::{Method, StatusCode};
 use store::{BlobRef, Digest, HeldBlob, Manifest, ModelName};
 use tokio::task::spawn_blocking;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::download::{Download, Origin, held};
 use crate::progress::{ProgressSender, say};
@@ -22,6 +22,9 @@ use crate::{Authority, Neighbourhood, Progress, Registry, RegistryError, Transfe
 
 /// How often a download says how far it is.
 const TICK: Duration = Duration::from_millis(60);
+
+/// How long a registry that cannot be reached may take to be asked a second time before paired boxes are asked.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long paired boxes get to say that they have a model, where the registry cannot be reached.
 const NEARBY: Duration = Duration::from_secs(1);
@@ -91,7 +94,7 @@ impl Registry {
         session: &Session,
         name: &ModelName,
     ) -> Result<Manifest, RegistryError> {
-        let mut tries = Tries::default();
+        let (mut tries, begun) = (Tries::default(), Instant::now());
         loop {
             let error = match session.manifest(name.tag()).await {
                 Err(RegistryError::Refused { status: StatusCode::NOT_FOUND, .. }) => {
@@ -100,8 +103,11 @@ impl Registry {
                 Err(error) => error,
                 found => return found,
             };
-            // What a name stands for is not taken from a neighbour by itself, but whoever asks may decide so.
+            // A line that only blinked is there again the next time. What a name stands for is not taken from a neighbour by itself,
+            // but whoever asks may decide so.
+            let enough = tries.any() || begun.elapsed() > PATIENCE;
             if error.is_unreachable()
+                && enough
                 && let Some(peer) = self.who_has(name).await
             {
                 let model = Box::new(name.clone());

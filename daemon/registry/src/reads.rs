@@ -106,5 +106,5 @@ fn blob_path(digest: &Digest) -> String {
 }
 
 fn manifest_path(name: &ModelName) -> String {
-    format!("/v2/{}/{}/{}/manifests/{}", name.host(), name.namespace(), name.model(), name.tag())
+    format!("/v2/{}/manifests/{}", name.repository(), name.tag())
 }

@@ -22,6 +22,25 @@ impl Tries {
         self.0 = 0;
     }
 
+    /// Whether there was one.
+    pub(crate) fn any(&self) -> bool {
+        self.0 > 0
+    }
+
+    /// Waits for so long until somebody else can be asked.
+    ///
+    /// # Errors
+    /// The error itself, if it was tried often enough.
+    pub(crate) async fn rest(&mut self, error: RegistryError, rest: Duration) -> Result<(), RegistryError> {
+        self.0 += 1;
+        if self.0 >= MOST_TRIES {
+            return Err(error);
+        }
+        tracing::debug!(%error, ?rest, "a transfer waits for somebody else");
+        tokio::time::sleep_until(tokio::time::Instant::now() + rest).await;
+        Ok(())
+    }
+
     /// Waits as long as it is worth it.
     ///
     /// # Errors

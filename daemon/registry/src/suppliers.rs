@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use identity::pairing::BoxName;
 use store::{BlobRef, Digest};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
@@ -23,6 +23,9 @@ const OTHERS: Duration = Duration::from_millis(100);
 
 /// Questions to one of them at once.
 const QUESTIONS: usize = 8;
+
+/// Parts from one of them at once. So many fill the line, and the fewer they are the closer the hash follows.
+const PARTS: usize = 3;
 
 /// One that failed is left alone for so long, and for longer each time.
 const REST: Duration = Duration::from_secs(2);
@@ -43,8 +46,9 @@ pub(crate) struct Suppliers {
 #[derive(Debug)]
 pub(crate) struct Supplier {
     pub(crate) peer: Peer,
-    /// Parts that are coming from it.
+    /// Parts that are to come from it.
     running: AtomicUsize,
+    places: Semaphore,
     standing: Mutex<Standing>,
 }
 
@@ -118,6 +122,12 @@ impl Suppliers {
             .map(|(_, one)| one)
     }
 
+    /// How long until one of those that rest has rested.
+    pub(crate) fn rest_left(&self, digest: &Digest) -> Option<Duration> {
+        let soonest = self.having(digest).iter().filter_map(|one| one.rests_until()).min()?;
+        Some(soonest.saturating_duration_since(Instant::now()))
+    }
+
     /// Those that said they have it, and have not been found to lie.
     pub(crate) fn having(&self, digest: &Digest) -> Vec<Arc<Supplier>> {
         let known = self.known.borrow();
@@ -160,7 +170,8 @@ fn said(known: &watch::Sender<Known>, digest: Digest, place: usize, has: bool) {
 
 impl Supplier {
     fn of(peer: Peer) -> Self {
-        Self { peer, running: AtomicUsize::new(0), standing: Mutex::new(Standing::Good) }
+        let (running, places) = (AtomicUsize::new(0), Semaphore::new(PARTS));
+        Self { peer, running, places, standing: Mutex::new(Standing::Good) }
     }
 
     pub(crate) fn name(&self) -> &BoxName {
@@ -187,10 +198,10 @@ impl Supplier {
         blobs.iter().skip(told).for_each(|blob| said(known, blob.digest, place, false));
     }
 
-    /// One more part comes from it, until what is returned is dropped.
-    pub(crate) fn begin(self: &Arc<Self>) -> Running {
-        self.running.fetch_add(1, Ordering::Relaxed);
-        Running(Arc::clone(self))
+    /// One more part comes from it, until what is returned is dropped. Waits for its turn.
+    pub(crate) async fn begin(&self) -> Running<'_> {
+        let counted = Counted::of(&self.running);
+        Running { _counted: counted, _place: self.places.acquire().await.ok() }
     }
 
     /// It sent something.
@@ -213,7 +224,7 @@ impl Supplier {
         *self.standing() = Standing::Out;
     }
 
-    fn is_good(&self, now: Instant) -> bool {
+    pub(crate) fn is_good(&self, now: Instant) -> bool {
         self.standing().is_good(now)
     }
 
@@ -262,11 +273,23 @@ impl Standing {
 }
 
 /// A part that is coming from a box.
-pub(crate) struct Running(Arc<Supplier>);
+pub(crate) struct Running<'a> {
+    _counted: Counted<'a>,
+    _place: Option<SemaphorePermit<'a>>,
+}
 
-impl Drop for Running {
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn of(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

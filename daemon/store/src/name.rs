@@ -44,7 +44,12 @@ impl ModelName {
 
     /// With nothing left out.
     pub fn fully_qualified(&self) -> String {
-        format!("{}/{}/{}:{}", self.host, self.namespace, self.model, self.tag)
+        format!("{}:{}", self.repository(), self.tag)
+    }
+
+    /// With nothing left out but the tag: what holds all of its tags where boxes and bundles name models.
+    pub fn repository(&self) -> String {
+        format!("{}/{}/{}", self.host, self.namespace, self.model)
     }
 
     /// Names are compared without regard to case; the first spelling stands.

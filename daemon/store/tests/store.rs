@@ -209,6 +209,23 @@ fn a_download_that_is_something_else_is_not_kept() {
 }
 
 #[test]
+fn whoever_follows_a_download_ends_when_it_is_begun_anew() {
+    let (_folder, store) = open();
+    let digest = Digest::of(b"right");
+    let partial = store.begin_partial(&digest, 5, &name("model")).unwrap();
+    partial.writer(0).unwrap().write(b"wro").unwrap();
+    let follower = partial.follower();
+    let hashing = std::thread::spawn(move || follower.digest().unwrap());
+
+    partial.start_over();
+
+    assert_eq!(hashing.join().unwrap(), None);
+    let follower = partial.follower();
+    partial.writer(0).unwrap().write(b"right").unwrap();
+    assert_eq!(follower.digest().unwrap(), Some(digest));
+}
+
+#[test]
 fn what_cannot_fit_is_refused_before_its_first_byte() {
     let (folder, store) = open();
     let full = store.begin_partial(&Digest::of(b"huge"), 1 << 49, &name("model")).unwrap_err();

@@ -6,7 +6,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -41,6 +41,7 @@ pub(super) struct Outgoing {
     unread: Range<u64>,
     /// Those that are, and how many they are.
     reading: Option<(JoinHandle<io::Result<Bytes>>, u64)>,
+    spare: Spare,
     cut: Cut,
     _held: HeldBlob,
     _place: Taken,
@@ -51,8 +52,15 @@ impl Outgoing {
     pub(super) fn begin(api: &Api, held: HeldBlob, bytes: Range<u64>) -> Result<Self, Error> {
         let place = api.downloads.take(api.caller.owner()).ok_or(Error::TooManyDownloads)?;
         let file = Arc::new(held.reader().map_err(Error::Blob)?);
-        let mut outgoing =
-            Self { file, unread: bytes, reading: None, cut: Cut::of(api), _held: held, _place: place };
+        let mut outgoing = Self {
+            file,
+            unread: bytes,
+            reading: None,
+            spare: Spare::default(),
+            cut: Cut::of(api),
+            _held: held,
+            _place: place,
+        };
         outgoing.read_on();
         Ok(outgoing)
     }
@@ -63,18 +71,47 @@ impl Outgoing {
         if count == 0 {
             return;
         }
-        let (file, at) = (Arc::clone(&self.file), self.unread.start);
+        let (file, at, spare) = (Arc::clone(&self.file), self.unread.start, Arc::clone(&self.spare));
         self.unread.start += count;
         let reading = spawn_blocking(move || {
-            let mut piece = vec![0; usize::try_from(count).unwrap_or(0)];
-            file.read_exact_at(&mut piece, at)?;
-            Ok(Bytes::from(piece))
+            let mut piece = Piece::begin(spare);
+            piece.bytes.resize(usize::try_from(count).unwrap_or(0), 0);
+            file.read_exact_at(&mut piece.bytes, at)?;
+            Ok(Bytes::from_owner(piece))
         });
         self.reading = Some((reading, count));
     }
 
     fn left(&self) -> u64 {
         self.unread.end - self.unread.start + self.reading.as_ref().map_or(0, |(_, count)| *count)
+    }
+}
+
+/// Memory of pieces that are sent, for the next ones: mapped anew for each, it takes as long as what is done with it.
+type Spare = Arc<Mutex<Vec<Vec<u8>>>>;
+
+struct Piece {
+    bytes: Vec<u8>,
+    spare: Spare,
+}
+
+impl Piece {
+    fn begin(spare: Spare) -> Self {
+        let bytes = spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Self { bytes: bytes.unwrap_or_default(), spare }
+    }
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
     }
 }
 

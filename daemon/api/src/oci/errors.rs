@@ -33,9 +33,9 @@ fn of_status(status: StatusCode) -> &'static str {
         StatusCode::UNAUTHORIZED => "UNAUTHORIZED",
         StatusCode::FORBIDDEN => "DENIED",
         StatusCode::NOT_FOUND => "NAME_UNKNOWN",
-        StatusCode::METHOD_NOT_ALLOWED => "UNSUPPORTED",
         StatusCode::RANGE_NOT_SATISFIABLE => "RANGE_INVALID",
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => "TOOMANYREQUESTS",
+        status if status.is_client_error() => "UNSUPPORTED",
         _ => "UNKNOWN",
     }
 }

@@ -1,4 +1,4 @@
-//! This family's routes: read, look up, write.
+//! This family's routes: read what is asked, look it up, answer.
 
 use axum::{
     Json, Router,
@@ -59,8 +59,7 @@ struct Tags {
 async fn catalog(api: Api, Query(page): Query<Page>) -> Result<Response, Refusal> {
     shared(&api)?;
     let names = visible(&api, |_| true).await?;
-    let repository = |name: &ModelName| format!("{}/{}/{}", name.host(), name.namespace(), name.model());
-    let (repositories, next) = page.of(names.iter().map(repository), "/v2/_catalog");
+    let (repositories, next) = page.of(names.iter().map(ModelName::repository), "/v2/_catalog");
     Ok((next, Json(Repositories { repositories })).into_response())
 }
 

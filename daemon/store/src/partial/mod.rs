@@ -240,15 +240,21 @@ impl Partial {
         })
     }
 
-    /// Forgets what is there, as for a server that sends nothing but the whole. No writer may be left. A follower made
-    /// before may hash what is written over from here on, so its word is worth nothing.
+    /// Forgets what is there, as for a server that sends nothing but the whole. No writer may be left. Followers made before
+    /// end, unless they are done.
     pub fn start_over(&self) {
-        self.progress.state().parts.iter_mut().for_each(|part| part.completed = 0);
+        let mut state = self.progress.state();
+        state.parts.iter_mut().for_each(|part| part.completed = 0);
+        state.round += 1;
+        self.progress.changed.notify_all();
     }
 
-    /// Reads along with what arrives and hashes it. Blocks until all is there, or until [`Follower`]'s partial is gone.
+    /// Reads along with what arrives and hashes it. Blocks until all is there, or until [`Follower`]'s partial is gone
+    /// or begun anew.
     pub fn follower(&self) -> Follower {
-        Follower { file: Arc::clone(&self.file), progress: Arc::clone(&self.progress), bytes: self.bytes }
+        let (file, progress) = (Arc::clone(&self.file), Arc::clone(&self.progress));
+        let round = progress.state().round;
+        Follower { file, progress, bytes: self.bytes, round }
     }
 
     /// What these of its bytes, which are there, hash to. Blocks on the disk.

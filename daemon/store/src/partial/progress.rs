@@ -15,26 +15,28 @@ pub struct Follower {
     pub(super) file: Arc<File>,
     pub(super) progress: Arc<Progress>,
     pub(super) bytes: u64,
+    /// What it follows: what is written after the download was begun anew is not for it.
+    pub(super) round: u64,
 }
 
+/// Hashed at once: little enough to be near when it was just written.
+const BUFFER_BYTES: usize = 256 << 10;
+
 impl Follower {
-    /// Blocks until all is there; `None` if the download was given up.
+    /// Blocks until all is there; `None` if the download was given up, or begun anew.
     ///
     /// # Errors
     /// If the file cannot be read.
     pub fn digest(self) -> std::io::Result<Option<Digest>> {
         let mut hasher = Hasher::default();
-        let mut buffer = vec![0; 1 << 20];
+        let mut buffer = vec![0; BUFFER_BYTES];
         let mut position = 0;
         while position < self.bytes {
-            let Some(end) = self.progress.wait_beyond(position) else { return Ok(None) };
-            while position < end {
-                let count =
-                    usize::try_from(end - position).map_or(buffer.len(), |left| left.min(buffer.len()));
-                self.file.read_exact_at(&mut buffer[..count], position)?;
-                hasher.update(&buffer[..count]);
-                position += count as u64;
-            }
+            let Some(end) = self.progress.wait_beyond(position, self.round) else { return Ok(None) };
+            let count = usize::try_from(end - position).map_or(buffer.len(), |left| left.min(buffer.len()));
+            self.file.read_exact_at(&mut buffer[..count], position)?;
+            hasher.update(&buffer[..count]);
+            position += count as u64;
         }
         Ok(Some(hasher.finish()))
     }
@@ -65,22 +67,27 @@ pub(super) struct State {
     pub(super) parts: Vec<Part>,
     /// Nothing more will come.
     pub(super) stopped: bool,
+    /// How often it was begun anew.
+    pub(super) round: u64,
 }
 
 impl Progress {
     pub(super) fn of(parts: Vec<Part>) -> Self {
-        Self { state: Mutex::new(State { parts, stopped: false }), changed: Condvar::new() }
+        Self { state: Mutex::new(State { parts, stopped: false, round: 0 }), changed: Condvar::new() }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until more than the first `position` bytes are there without a gap; returns how many are.
-    fn wait_beyond(&self, position: u64) -> Option<u64> {
+    /// Waits until more than the first `position` bytes of this round are there without a gap; returns how many are.
+    fn wait_beyond(&self, position: u64, round: u64) -> Option<u64> {
         let mut state = self.state();
         loop {
             let end = gapless(&state.parts);
+            if state.round != round {
+                return None;
+            }
             if end > position {
                 return Some(end);
             }

@@ -149,23 +149,20 @@ impl Parcel {
 
     /// Where the daemon has a blob.
     fn path(&self, entry: &BlobEntry) -> String {
-        let holder = self.holders.get(&entry.digest).map(repository).unwrap_or_default();
+        let holder = self.holders.get(&entry.digest).map(ModelName::repository).unwrap_or_default();
         format!("/v2/{holder}/blobs/{}", entry.digest)
     }
 }
 
 async fn manifest(client: &Client, name: &ModelName) -> anyhow::Result<Manifest> {
-    let mut response = client.download(&format!("/v2/{}/manifests/{}", repository(name), name.tag())).await?;
+    let mut response =
+        client.download(&format!("/v2/{}/manifests/{}", name.repository(), name.tag())).await?;
     let mut bytes = Vec::new();
     while let Some(more) = response.chunk().await.map_err(ClientError::Transport)? {
         bytes.extend_from_slice(&more);
         anyhow::ensure!(bytes.len() as u64 <= Manifest::MAX_BYTES, "its manifest is longer than any");
     }
     Ok(Manifest::parse(bytes)?)
-}
-
-fn repository(name: &ModelName) -> String {
-    format!("{}/{}/{}", name.host(), name.namespace(), name.model())
 }
 
 #[cfg(test)]
