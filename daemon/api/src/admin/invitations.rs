@@ -130,10 +130,16 @@ pub(super) async fn redeem(
     origin: Option<Extension<Origin>>,
     Typed(redeem): Typed<Redeem, STRANGERS_BYTES>,
 ) -> Result<Response, Refusal> {
-    let identity = serving(&api)?;
     // All of it before the code is looked at, which is good once.
-    let guest = redeem.checked(identity)?;
+    let guest = redeem.checked(serving(&api)?)?;
     let origin = origin.map_or(Origin { way: Way::Plaintext, address: None }, |Extension(origin)| origin);
+    // Whoever brought it may be gone before the answer: what is begun is done whole.
+    tokio::spawn(admit(api, origin, guest)).await.map_err(Error::from)?
+}
+
+/// Looks at the code, and makes what it is good for.
+async fn admit(api: Api, origin: Origin, guest: Guest) -> Result<Response, Refusal> {
+    let identity = serving(&api)?;
     let (code, said) = (guest.code, guest.name.to_string());
     let invited = api.on_access(move |access, _| access.redeem(&code, &said, origin)).await?;
     let (scopes, label) = (invited.scopes, identity.label().to_owned());

@@ -13,9 +13,7 @@ use axum::{
 };
 use http::{Method, StatusCode, header::CACHE_CONTROL};
 use identity::ExpectedId;
-use identity::pairing::{
-    Address, AdminKey, BoxName, Introduction, Paired, PairingError, introduce, introduce_at,
-};
+use identity::pairing::{Address, AdminKey, BoxName, Introduction, Paired, PairingError, introduce};
 use registry::RegistryError;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +27,8 @@ use crate::{
 const INTRODUCTION: Duration = Duration::from_secs(10);
 /// How long it may take to make keys and to find us.
 const REDEMPTION: Duration = Duration::from_secs(30);
+/// Where it may be at once.
+const MOST_PLACES: usize = 32;
 /// Bytes of what it answers.
 const MOST_BYTES: usize = 16 << 10;
 
@@ -37,6 +37,9 @@ const MOST_BYTES: usize = 16 << 10;
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     address: String,
+    /// Where whoever asks has found it, as the system need not know its name.
+    #[serde(default)]
+    places: Vec<SocketAddr>,
     /// What a person has compared; whole or short.
     id: String,
     code: String,
@@ -65,19 +68,29 @@ struct Made {
 /// `POST /admin/api/peers`.
 pub(super) async fn pair(api: Api, Typed(mut wanted): Typed<Wanted>) -> Result<Response, Refusal> {
     let password = wanted.confirm.take();
-    let Asked { address, id, code, name, person } = wanted.checked()?;
+    let asked = wanted.checked()?;
     confirmed(&api, password).await?;
-    let places = seen(&api, &address);
-    let shown = introduced(address, places.clone()).await?;
-    shown.must_be(&id).map_err(Error::from)?;
-    may_be_kept(&api, &shown, name.as_ref())?;
+    let Asked { address, places, id, .. } = &asked;
+    let places = [seen(&api, address), places.clone()].concat();
+    let shown = introduced(address.clone(), places).await?;
+    shown.must_be(id).map_err(Error::from)?;
+    may_be_kept(&api, &shown, asked.name.as_ref())?;
+    // Whoever asked may be gone before the answer: what the other box has made by then is not to be made there alone.
+    tokio::spawn(bring(api, asked, shown)).await.map_err(Error::from)?
+}
+
+/// Brings the code, and keeps what comes of it.
+async fn bring(api: Api, asked: Asked, shown: Introduction) -> Result<Response, Refusal> {
+    let Asked { code, name, person, .. } = asked;
     let naming = if name.is_some() { peers::Naming::Given } else { peers::Naming::Free };
     let called = name.map_or_else(|| shown.id.label().parse(), Ok).map_err(|_| Error::NoNetwork)?;
     let (paired, ours) = (Paired::new(called, &shown), Ours::of(&api));
-    let own_name = api.identity.as_ref().map_or("hob", |identity| identity.label());
+    // What its owner calls the machine, of one that has no name on the network.
+    let label = api.identity.as_ref().map(|identity| identity.label().to_owned());
+    let own_name = label.unwrap_or_else(|| BoxName::of_this_machine().to_string());
     let of_box = OfBox::of(ours.as_ref());
-    let body = Redeem { code: &code, name: own_name, person: person.as_deref(), of_box };
-    let told = redeem(&api, (&paired, places), &body).await?;
+    let body = Redeem { code: &code, name: &own_name, person: person.as_deref(), of_box };
+    let told = redeem(&api, &paired, &body).await?;
     let (kept, one_way) = keep(&api, paired, naming, (ours, &told)).await?;
     let made = Made {
         name: kept.to_string(),
@@ -93,6 +106,7 @@ pub(super) async fn pair(api: Api, Typed(mut wanted): Typed<Wanted>) -> Result<R
 /// The same, read.
 struct Asked {
     address: Address,
+    places: Vec<SocketAddr>,
     id: ExpectedId,
     code: String,
     name: Option<BoxName>,
@@ -101,9 +115,13 @@ struct Asked {
 
 impl Wanted {
     fn checked(self) -> Result<Asked, Invalid> {
-        let Self { address, id, code, name, person, confirm: _ } = self;
+        let Self { address, places, id, code, name, person, confirm: _ } = self;
+        if places.len() > MOST_PLACES {
+            return Err(Invalid::of("places", format!("places must be {MOST_PLACES} at most")));
+        }
         Ok(Asked {
             address: parsed("address", &address)?,
+            places,
             id: parsed("id", &id)?,
             code,
             name: name.map(|name| parsed("name", &name)).transpose()?,
@@ -124,11 +142,7 @@ fn seen(api: &Api, address: &Address) -> Vec<SocketAddr> {
 }
 
 async fn introduced(address: Address, places: Vec<SocketAddr>) -> Result<Introduction, Error> {
-    let introduced = tokio::task::spawn_blocking(move || match places.is_empty() {
-        true => introduce(&address, INTRODUCTION),
-        false => introduce_at(&address, &places, INTRODUCTION),
-    });
-    Ok(introduced.await??)
+    Ok(tokio::task::spawn_blocking(move || introduce(&address, &places, INTRODUCTION)).await??)
 }
 
 /// Before anything is said that is good only once.
@@ -204,18 +218,14 @@ struct Told {
 }
 
 /// Brings the code.
-async fn redeem(
-    api: &Api,
-    (paired, places): (&Paired, Vec<SocketAddr>),
-    body: &Redeem<'_>,
-) -> Result<Told, Error> {
+async fn redeem(api: &Api, paired: &Paired, body: &Redeem<'_>) -> Result<Told, Error> {
     let label = paired.id().label();
     let failed = |error: RegistryError| Error::NotRedeemed {
         label: label.clone(),
         status: None,
         reason: error.to_string(),
     };
-    let peer = api.neighbourhood.newcomer(paired.clone(), places).map_err(failed)?;
+    let peer = api.neighbourhood.newcomer(paired.clone()).map_err(failed)?;
     let request = peer.request(Method::POST, "/pair").map_err(failed)?.json(body);
     let (status, body) = peer.answer(request, MOST_BYTES, REDEMPTION).await.map_err(failed)?;
     if status.is_success() {

@@ -26,8 +26,8 @@ async fn is(daemon: &Client, met: &Met) -> anyhow::Result<bool> {
 async fn by_own_box(code: &str, met: Met, (daemon, context): (&Client, &Context)) -> anyhow::Result<()> {
     let Met { paired, shown } = met;
     let body = json!({
-        "address": shown.address.to_string(), "id": shown.id.to_string(), "code": code, "name": paired.name().as_str(),
-        "person": person(),
+        "address": shown.address.to_string(), "places": [shown.place], "id": shown.id.to_string(), "code": code,
+        "name": paired.name().as_str(), "person": person(),
     });
     let made = daemon.post("/admin/api/peers", &body).await?;
     keep(&paired, &made["key"], context)?;
@@ -50,7 +50,7 @@ async fn alone(code: &str, met: Met, context: &Context) -> anyhow::Result<()> {
     let Met { paired, shown } = met;
     // What is known there is not to be mixed with what this makes.
     let client = Client::new(Destination::Paired(Box::new(paired.clone().with_key(None))), None)?;
-    let body = json!({"code": code, "name": machine().as_str(), "person": person()});
+    let body = json!({"code": code, "name": BoxName::of_this_machine().as_str(), "person": person()});
     let made = client.post("/pair", &body).await?;
     anyhow::ensure!(
         made["key"].is_string(),
@@ -78,20 +78,6 @@ fn keep(paired: &Paired, key: &Value, context: &Context) -> anyhow::Result<()> {
 /// What the key there is called: who it is for, and where they sit.
 fn person() -> String {
     let user = platform::users::own_name().unwrap_or_else(|| "somebody".to_owned());
-    let person = format!("{user}@{}", machine());
+    let person = format!("{user}@{}", BoxName::of_this_machine());
     person.chars().filter(char::is_ascii_graphic).take(64).collect()
-}
-
-/// What this machine is called.
-fn machine() -> BoxName {
-    let hostname = platform::network::hostname();
-    let first: String = hostname
-        .split('.')
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .take(40)
-        .collect();
-    first.parse().or_else(|_| "laptop".parse()).expect("a word of letters is a name")
 }

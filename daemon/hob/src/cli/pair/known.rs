@@ -96,7 +96,12 @@ mod tests {
     fn a_box_that_both_know_is_listed_once() {
         let paired = |name: &str| {
             let root = CertificateDer::from(name.as_bytes().to_vec());
-            let shown = Introduction { address: "10.0.0.1".parse().unwrap(), id: DeviceId::of(&root), root };
+            let shown = Introduction {
+                address: "10.0.0.1".parse().unwrap(),
+                place: "10.0.0.1:11443".parse().unwrap(),
+                id: DeviceId::of(&root),
+                root,
+            };
             Paired::new(name.parse().unwrap(), &shown)
         };
         let (attic, cellar) = (paired("attic"), paired("cellar"));
