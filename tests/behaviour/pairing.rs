@@ -93,6 +93,10 @@ fn a_box_that_is_paired_again_has_one_key_and_one_name() {
     let boxes = Boxes::claimed(2, &[]);
     boxes.pair(1, 0, USUAL);
     let first = keys(&boxes[0]);
+    let itself = boxes[0].invite(&["models.read"]);
+    let refused = refused(&boxes[0].redeem(&boxes[0], &itself));
+    assert!(refused.contains("type it on the other one"), "{refused}");
+    assert_eq!(keys(&boxes[0]), first, "the code was not used up by a person");
 
     boxes.pair(1, 0, &["models.read"]);
     boxes.pair(0, 1, USUAL);
@@ -100,6 +104,11 @@ fn a_box_that_is_paired_again_has_one_key_and_one_name() {
     for (one, other) in [(&boxes[0], &boxes[1]), (&boxes[1], &boxes[0])] {
         let of_box = names_of_keys(one).into_iter().filter(|name| name.starts_with("box ")).count();
         assert_eq!(of_box, 1, "{:?}", keys(one));
+        // Those of people stay, and are told apart.
+        let mut names = names_of_keys(one);
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), keys(one).len(), "{:?}", keys(one));
         let listed = one.say(&["pair", "--list"]);
         assert_eq!(listed.matches(&other.label()).count(), 1, "{listed}");
         assert!(listed.contains("online"), "{listed}");
@@ -165,6 +174,8 @@ fn a_box_that_nobody_owns_invites_nobody_and_who_is_not_the_one_that_was_meant_i
     let (nobodys, host) = (House::unclaimed(&mut street, &[]), House::claimed(&mut street, &[]));
     let unclaimed = refused(&nobodys.cli(&["pair", "--invite"]));
     assert!(unclaimed.contains("not claimed yet") && unclaimed.contains("hob claim"), "{unclaimed}");
+    let at_nobodys = refused(&host.redeem(&nobodys, "ABCD-EFGH"));
+    assert!(at_nobodys.contains("not claimed yet"), "{at_nobodys}");
     let code = host.invite(USUAL);
 
     let another = refused(&nobodys.cli(&["pair", &host.address(), "--code", &code, "--id", &nobodys.id()]));
@@ -342,4 +353,62 @@ fn a_box_that_was_begun_anew_does_not_pass_for_the_one_that_was_paired() {
     // It was told nothing.
     assert!(names_of_keys(&host).is_empty());
     assert!(!host.say(&["pair", "--list"]).contains(&guest.label()));
+}
+
+#[test]
+fn whoever_leads_a_connection_to_a_paired_box_does_not_pass_for_it() {
+    let mut boxes = Boxes::paired(2, &[]);
+    let (code, host, victim) = (boxes[0].invite(USUAL), boxes[0].address(), boxes[1].address());
+    let made = boxes[1].say(&["key", "create", "spare", "--scope", "infer"]);
+    let key = made.split_whitespace().find(|word| word.starts_with("hob_")).unwrap().to_owned();
+    let of_victim = |boxes: &Boxes| {
+        let name = format!("box {}", boxes[1].label());
+        keys(&boxes[0]).into_iter().filter(|(of, _)| *of == name).collect::<Vec<_>>()
+    };
+    let before = of_victim(&boxes);
+    let machine = boxes.street.machine();
+
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/false_peer.py");
+    let posed = machine.command("python3").args([script, &host, &victim, &code, &key]).output().unwrap();
+
+    assert!(posed.status.success(), "{posed:?}");
+    let posed: Value = serde_json::from_slice(&posed.stdout).unwrap();
+    assert_eq!(posed["status"], 200, "{posed}");
+    let reason = posed["told"]["one_way"].as_str().unwrap();
+    assert!(reason.contains("has not asked for it"), "{reason}");
+    assert_eq!((before.len(), of_victim(&boxes)), (1, before), "the key of the one whose root it is");
+    let listed = boxes[0].say(&["pair", "--list"]);
+    assert!(listed.contains(&format!("{victim}:11443")), "{listed}");
+    assert!(listed.contains("online") && !listed.contains(&machine.address.to_string()), "{listed}");
+    assert!(boxes[1].say(&["pair", "--list"]).contains("online"));
+}
+
+#[test]
+fn a_guest_gives_what_its_owner_names_and_else_no_more_than_is_usual() {
+    let boxes = Boxes::each(&[&[], &[], &[("HOB_LAN__SPLIT", "experimental")]]);
+    let (host, guest, lender) = (&boxes[0], &boxes[1], &boxes[2]);
+    let said = |output: &Output| {
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr.clone()).unwrap()
+    };
+
+    let lent = said(&guest.redeem(host, &host.invite(&["split"])));
+    assert!(lent.contains("does not ask this one") && lent.contains("lan.split"), "{lent}");
+    assert!(!lent.contains("hob pull"), "{lent}");
+    assert!(names_of_keys(guest).is_empty());
+    assert!(!host.say(&["pair", "--list"]).contains(&guest.label()), "nothing is left of what is not given");
+
+    let code = host.invite(USUAL);
+    let idle = refused(&guest.redeem_for(host, &code, "split"));
+    assert!(idle.contains("lan.split"), "{idle}");
+    let both = said(&guest.redeem_for(host, &code, "embed"));
+    let (host_name, of_host) = (host.label(), format!("box {}", host.label()));
+    assert!(both.contains(&format!("may infer, embed, models.read at '{host_name}'")), "{both}");
+    assert!(both.contains(&format!("'{host_name}' may embed here")), "{both}");
+    assert_eq!(names_of_keys(guest), [of_host.as_str()]);
+
+    let unasked = said(&lender.redeem(host, &host.invite(&["infer", "split"])));
+    assert!(unasked.contains(&format!("'{host_name}' may infer here")), "{unasked}");
+    let named = said(&lender.redeem_for(host, &host.invite(&["infer"]), "split"));
+    assert!(named.contains(&format!("'{host_name}' may split here")), "{named}");
 }

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 pub use address::{Address, InvalidAddress, USUAL_PORT};
 pub use boxes::{AdminKey, BoxName, Boxes, InvalidBoxName, Paired};
-pub use introduction::{Introduction, introduce, prove, trusting};
+pub use introduction::{Introduction, introduce, trusting};
 pub use peers::Peers;
 pub use root::{InvalidRoot, Root};
 

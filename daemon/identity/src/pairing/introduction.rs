@@ -14,7 +14,7 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use super::{Address, PairingError, Root};
+use super::{Address, PairingError};
 use crate::certificate::parsed;
 use crate::{DeviceId, ExpectedId, serving};
 
@@ -91,10 +91,6 @@ fn introduce_at(address: &Address, place: SocketAddr, until: Instant) -> Result<
 ///
 /// # Errors
 /// If it cannot be reached, or is another box.
-pub fn prove(root: &Root, place: SocketAddr, patience: Duration) -> Result<(), PairingError> {
-    proven(root.der(), place, patience)
-}
-
 pub(super) fn proven(
     root: &CertificateDer<'static>,
     place: SocketAddr,

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::client::Client;
 use super::super::{remark, say};
+use super::known;
 
 const INVITATIONS: &str = "/admin/api/invitations";
 
@@ -37,7 +38,7 @@ fn told(made: &Value) -> String {
         "until {} whoever types it, once, may {}; type there:\n\n    hob pair {address} --code {}\n\nand compare the ID that it shows \
          with this box's:\n\n    {}\n\nhint: hob pair --withdraw takes the invitation back",
         text(&made["expires"]),
-        super::known::words(&made["scopes"]),
+        known::words(known::scopes(&made["scopes"])),
         text(&made["code"]),
         text(&made["id"]),
     )

@@ -223,16 +223,16 @@ fn a_box_proves_that_a_root_is_its_own_wherever_it_is_and_whoever_only_has_it_do
     // Its certificates are not for that address.
     let elsewhere = Ipv4Addr::new(127, 0, 0, 2);
     let (address, told) = serve(the_box.server_config(), elsewhere);
-    prove(&root, socket(&address), PATIENCE).unwrap();
+    proven(root.der(), socket(&address), PATIENCE).unwrap();
     assert_eq!(told.recv_timeout(PATIENCE).unwrap(), Seen::Sent(Vec::new()), "nothing is said");
 
     let (address, _told) = serve(other.server_config(), Ipv4Addr::LOCALHOST);
-    let another = prove(&root, socket(&address), PATIENCE).unwrap_err();
+    let another = proven(root.der(), socket(&address), PATIENCE).unwrap_err();
     let shown = place.asked_for(&the_box, "nas.local").unwrap().chain;
     let (address, _told) = serve(impostor(shown, &KeyPair::generate().unwrap()), Ipv4Addr::LOCALHOST);
-    let without_key = prove(&root, socket(&address), PATIENCE).unwrap_err();
+    let without_key = proven(root.der(), socket(&address), PATIENCE).unwrap_err();
     let nobody = { TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap() };
-    let unreachable = prove(&root, nobody, PATIENCE).unwrap_err();
+    let unreachable = proven(root.der(), nobody, PATIENCE).unwrap_err();
 
     assert!(matches!(another, PairingError::Certificates { .. }), "{another:?}");
     assert!(matches!(without_key, PairingError::Certificates { .. }), "{without_key:?}");
