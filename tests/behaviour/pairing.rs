@@ -2,11 +2,13 @@
 //! line.
 
 use std::process::Output;
+use std::time::Instant;
 
 use behaviour::lan::Street;
+use behaviour::mdns::{announced, answer, kind, name, record, send};
 use behaviour::pairs::{Boxes, House, PASSWORD, USUAL};
-use behaviour::{Hob, executable, model_file};
-use serde_json::Value;
+use behaviour::{Hob, PATIENCE, executable, model_file};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// What a command said that had to fail.
@@ -91,6 +93,10 @@ fn a_box_that_is_paired_again_has_one_key_and_one_name() {
     let boxes = Boxes::claimed(2, &[]);
     boxes.pair(1, 0, USUAL);
     let first = keys(&boxes[0]);
+    let itself = boxes[0].invite(&["models.read"]);
+    let refused = refused(&boxes[0].redeem(&boxes[0], &itself));
+    assert!(refused.contains("type it on the other one"), "{refused}");
+    assert_eq!(keys(&boxes[0]), first, "the code was not used up by a person");
 
     boxes.pair(1, 0, &["models.read"]);
     boxes.pair(0, 1, USUAL);
@@ -98,6 +104,11 @@ fn a_box_that_is_paired_again_has_one_key_and_one_name() {
     for (one, other) in [(&boxes[0], &boxes[1]), (&boxes[1], &boxes[0])] {
         let of_box = names_of_keys(one).into_iter().filter(|name| name.starts_with("box ")).count();
         assert_eq!(of_box, 1, "{:?}", keys(one));
+        // Those of people stay, and are told apart.
+        let mut names = names_of_keys(one);
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), keys(one).len(), "{:?}", keys(one));
         let listed = one.say(&["pair", "--list"]);
         assert_eq!(listed.matches(&other.label()).count(), 1, "{listed}");
         assert!(listed.contains("online"), "{listed}");
@@ -163,6 +174,8 @@ fn a_box_that_nobody_owns_invites_nobody_and_who_is_not_the_one_that_was_meant_i
     let (nobodys, host) = (House::unclaimed(&mut street, &[]), House::claimed(&mut street, &[]));
     let unclaimed = refused(&nobodys.cli(&["pair", "--invite"]));
     assert!(unclaimed.contains("not claimed yet") && unclaimed.contains("hob claim"), "{unclaimed}");
+    let at_nobodys = refused(&host.redeem(&nobodys, "ABCD-EFGH"));
+    assert!(at_nobodys.contains("not claimed yet"), "{at_nobodys}");
     let code = host.invite(USUAL);
 
     let another = refused(&nobodys.cli(&["pair", &host.address(), "--code", &code, "--id", &nobodys.id()]));
@@ -174,15 +187,127 @@ fn a_box_that_nobody_owns_invites_nobody_and_who_is_not_the_one_that_was_meant_i
     assert!(late.contains("nobody is invited"), "{late}");
 }
 
+/// A box with no settings at all: it serves its own machine.
+fn indoors(street: &mut Street) -> House {
+    let machine = street.machine();
+    let mut command = machine.command(executable().to_str().unwrap());
+    let home = TempDir::new().unwrap();
+    command.env_clear().env("HOME", home.path()).env("PATH", "/usr/bin:/bin");
+    House { hob: Hob::start_as(command, home, &[]), machine }
+}
+
+#[test]
+fn a_box_that_is_paired_by_its_name_is_found_by_those_that_hear_nothing_of_it_later() {
+    let mut boxes = Boxes::claimed(1, &[]);
+    let guests = [indoors(&mut boxes.street), House::claimed(&mut boxes.street, &[])];
+    let host = &boxes[0];
+    host.create("smollm2", &model_file());
+    let (label, id) = (host.label(), host.id());
+    for guest in guests {
+        guest.say(&["pair", &label, "--code", &host.invite(USUAL), "--id", &id]);
+
+        let House { hob, machine } = guest;
+        let hob = hob.restarted_at(&machine, &[("HOB_LAN__ANNOUNCE", "off")]);
+        let guest = House { hob, machine };
+
+        let listed = guest.say(&["pair", "--list"]);
+        assert!(listed.contains("online") && listed.contains(&format!("{label}.local")), "{listed}");
+        guest.say(&["pull", "smollm2", "--from", &label]);
+    }
+}
+
+/// What the box answers whoever may open its admin socket, within so many seconds.
+fn administered(house: &House, args: &[&str]) -> Option<Value> {
+    let socket = house.hob.home.path().join(".local/share/hob/run/admin.sock");
+    let mut command = house.machine.command("curl");
+    command.args(["-sS", "--unix-socket", socket.to_str().unwrap()]).args(args);
+    let output = command.output().unwrap();
+    output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
+}
+
+fn peers(house: &House) -> Value {
+    administered(house, &["http://localhost/admin/api/peers"]).unwrap()
+}
+
+fn await_peers(house: &House, what: &str, is: impl Fn(&Value) -> bool) {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let peers = peers(house);
+        if is(&peers) {
+            return;
+        }
+        assert!(Instant::now() < until, "{what}: {peers}");
+    }
+}
+
+#[test]
+fn whoever_says_that_it_is_a_paired_box_keeps_nobody_from_it() {
+    let boxes = Boxes::each(&[&[("HOB_LAN", "[::]:11443")], &[], &[("HOB_LAN__ANNOUNCE", "off")]]);
+    boxes.pair(1, 0, USUAL);
+    let (host, guest, liar) = (&boxes[0], &boxes[1], &boxes[2]);
+    let (label, id) = (host.label(), format!("id={}", short(host)));
+    let said: [&[u8]; 6] = [b"txtvers=1", b"tls=1", b"product=hob", id.as_bytes(), b"v=0.1", b"state=ready"];
+    // Where somebody answers, by TLS, who is not the one.
+    let place = liar.machine.address.octets();
+    let mut records = announced("liar", &format!("{label}.local"), 11443, &said);
+    records.pop();
+    records.push(record(&name(&format!("{label}.local")), kind::A, &place));
+    send(&liar.machine, &guest.machine, &[answer(&records)]);
+    let heard = |peers: &Value| peers["neighbours"].to_string().contains(&liar.address());
+    await_peers(guest, "the liar is not heard", heard);
+
+    await_peers(guest, "where it was", |peers| peers["peers"][0]["online"] == true);
+    host.machine.ip(&["addr", "add", "10.129.0.50/24", "dev", "lan0"]);
+    host.machine.ip(&["addr", "del", &format!("{}/24", host.address()), "dev", "lan0"]);
+    await_peers(guest, "the box is not heard where it is now", |peers| {
+        peers["neighbours"].to_string().contains("10.129.0.50") && heard(peers)
+    });
+
+    await_peers(guest, "where it is now", |peers| peers["peers"][0]["online"] == true);
+}
+
+/// As much of its ID as is announced.
+fn short(house: &House) -> String {
+    house.status()["device"]["short"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn two_boxes_agree_on_whether_they_are_paired_whenever_whoever_asked_goes_away() {
+    let boxes = Boxes::claimed(2, &[]);
+    let (host, guest) = (&boxes[0], &boxes[1]);
+    let (id, label) = (host.id(), guest.label());
+    let knows = |house: &House| peers(house)["peers"].as_array().unwrap().len() == 1;
+    for cut in ["0.05", "0.1", "0.15", "0.2", "0.3", "0.4", "0.6", "0.8"] {
+        let slow = ["qdisc", "replace", "dev", "lan0", "root", "netem", "delay", "25ms"];
+        assert!(host.machine.command("tc").args(slow).status().unwrap().success());
+        let body = json!({"address": host.address(), "id": id, "code": host.invite(USUAL)}).to_string();
+        let url = "http://localhost/admin/api/peers";
+        let asked =
+            administered(guest, &["-m", cut, "-H", "content-type: application/json", "-d", &body, url]);
+
+        let until = Instant::now() + PATIENCE;
+        let agree = || {
+            let key = names_of_keys(host).contains(&format!("box {label}"));
+            [knows(host), knows(guest), key].iter().all(|known| *known == key)
+        };
+        while !agree() {
+            assert!(Instant::now() < until, "after {cut} s: {} {}", peers(host), peers(guest));
+        }
+        if asked.is_some() {
+            break;
+        }
+        if knows(guest) {
+            guest.say(&["pair", "--remove", &host.label()]);
+            host.say(&["pair", "--remove", &label]);
+        }
+    }
+}
+
 #[test]
 fn a_box_that_does_not_serve_the_network_asks_and_is_not_asked() {
     let mut boxes = Boxes::claimed(1, &[]);
     let (code, id, address) = (boxes[0].invite(USUAL), boxes[0].id(), boxes[0].address());
-    let machine = boxes.street.machine();
-    let mut command = machine.command(executable().to_str().unwrap());
-    let home = TempDir::new().unwrap();
-    command.env_clear().env("HOME", home.path()).env("PATH", "/usr/bin:/bin");
-    let guest = House { hob: Hob::start_as(command, home, &[]), machine };
+    let guest = indoors(&mut boxes.street);
 
     let redeemed = guest.cli(&["pair", &address, "--code", &code, "--id", &id]);
 
@@ -193,7 +318,11 @@ fn a_box_that_does_not_serve_the_network_asks_and_is_not_asked() {
     );
     assert!(guest.say(&["pair", "--list"]).contains("online"));
     assert!(!boxes[0].say(&["pair", "--list"]).contains("hob"), "it knows nobody");
-    assert!(names_of_keys(&boxes[0]).iter().any(|name| name.contains("unproven")));
+    // By the name that its owner knows it by: it has none on the network.
+    let names = names_of_keys(&boxes[0]);
+    let unnamed = ["box hob, unproven", "box laptop, unproven"];
+    assert!(names.iter().any(|name| name.ends_with(", unproven")), "{names:?}");
+    assert!(!names.iter().any(|name| unnamed.contains(&name.as_str())), "{names:?}");
     let alone = refused(&guest.cli(&["pair", "--invite"]));
     assert!(alone.contains("not claimed") || alone.contains("lan"), "{alone}");
 }
@@ -224,4 +353,62 @@ fn a_box_that_was_begun_anew_does_not_pass_for_the_one_that_was_paired() {
     // It was told nothing.
     assert!(names_of_keys(&host).is_empty());
     assert!(!host.say(&["pair", "--list"]).contains(&guest.label()));
+}
+
+#[test]
+fn whoever_leads_a_connection_to_a_paired_box_does_not_pass_for_it() {
+    let mut boxes = Boxes::paired(2, &[]);
+    let (code, host, victim) = (boxes[0].invite(USUAL), boxes[0].address(), boxes[1].address());
+    let made = boxes[1].say(&["key", "create", "spare", "--scope", "infer"]);
+    let key = made.split_whitespace().find(|word| word.starts_with("hob_")).unwrap().to_owned();
+    let of_victim = |boxes: &Boxes| {
+        let name = format!("box {}", boxes[1].label());
+        keys(&boxes[0]).into_iter().filter(|(of, _)| *of == name).collect::<Vec<_>>()
+    };
+    let before = of_victim(&boxes);
+    let machine = boxes.street.machine();
+
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/false_peer.py");
+    let posed = machine.command("python3").args([script, &host, &victim, &code, &key]).output().unwrap();
+
+    assert!(posed.status.success(), "{posed:?}");
+    let posed: Value = serde_json::from_slice(&posed.stdout).unwrap();
+    assert_eq!(posed["status"], 200, "{posed}");
+    let reason = posed["told"]["one_way"].as_str().unwrap();
+    assert!(reason.contains("has not asked for it"), "{reason}");
+    assert_eq!((before.len(), of_victim(&boxes)), (1, before), "the key of the one whose root it is");
+    let listed = boxes[0].say(&["pair", "--list"]);
+    assert!(listed.contains(&format!("{victim}:11443")), "{listed}");
+    assert!(listed.contains("online") && !listed.contains(&machine.address.to_string()), "{listed}");
+    assert!(boxes[1].say(&["pair", "--list"]).contains("online"));
+}
+
+#[test]
+fn a_guest_gives_what_its_owner_names_and_else_no_more_than_is_usual() {
+    let boxes = Boxes::each(&[&[], &[], &[("HOB_LAN__SPLIT", "experimental")]]);
+    let (host, guest, lender) = (&boxes[0], &boxes[1], &boxes[2]);
+    let said = |output: &Output| {
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr.clone()).unwrap()
+    };
+
+    let lent = said(&guest.redeem(host, &host.invite(&["split"])));
+    assert!(lent.contains("does not ask this one") && lent.contains("lan.split"), "{lent}");
+    assert!(!lent.contains("hob pull"), "{lent}");
+    assert!(names_of_keys(guest).is_empty());
+    assert!(!host.say(&["pair", "--list"]).contains(&guest.label()), "nothing is left of what is not given");
+
+    let code = host.invite(USUAL);
+    let idle = refused(&guest.redeem_for(host, &code, "split"));
+    assert!(idle.contains("lan.split"), "{idle}");
+    let both = said(&guest.redeem_for(host, &code, "embed"));
+    let (host_name, of_host) = (host.label(), format!("box {}", host.label()));
+    assert!(both.contains(&format!("may infer, embed, models.read at '{host_name}'")), "{both}");
+    assert!(both.contains(&format!("'{host_name}' may embed here")), "{both}");
+    assert_eq!(names_of_keys(guest), [of_host.as_str()]);
+
+    let unasked = said(&lender.redeem(host, &host.invite(&["infer", "split"])));
+    assert!(unasked.contains(&format!("'{host_name}' may infer here")), "{unasked}");
+    let named = said(&lender.redeem_for(host, &host.invite(&["infer"]), "split"));
+    assert!(named.contains(&format!("'{host_name}' may split here")), "{named}");
 }

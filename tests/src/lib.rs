@@ -135,6 +135,18 @@ impl Hob {
         Self::launch(command(home.path()), home, settings)
     }
 
+    /// The same, on the machine where it was.
+    pub fn restarted_at(mut self, machine: &Machine, environment: &[(&str, &str)]) -> Self {
+        self.daemon.kill().unwrap();
+        self.daemon.wait().unwrap();
+        let home = std::mem::replace(&mut self.home, TempDir::new().unwrap());
+        let mut settings = std::mem::take(&mut self.environment);
+        settings.extend(owned(environment));
+        let mut command = machine.command(executable().to_str().unwrap());
+        command.env_clear().env("HOME", home.path()).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        Self::launch(command, home, settings)
+    }
+
     /// A daemon whose workers answer by the script that a prompt is; it has the model `smollm2`.
     pub fn start_scripted() -> Self {
         let home = TempDir::new().unwrap();

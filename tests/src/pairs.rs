@@ -99,7 +99,14 @@ impl House {
 
     /// Goes to another one that has invited it.
     pub fn redeem(&self, host: &Self, code: &str) -> Output {
-        self.cli(&["pair", &host.address(), "--code", code, "--id", &host.id()])
+        self.redeem_for(host, code, "")
+    }
+
+    /// The same, where its owner names what the other may here.
+    pub fn redeem_for(&self, host: &Self, code: &str, scopes: &str) -> Output {
+        let (address, id) = (host.address(), host.id());
+        let line = ["pair", &address, "--code", code, "--id", &id, "--scope", scopes];
+        self.cli(if scopes.is_empty() { &line[..6] } else { &line })
     }
 }
 
@@ -135,10 +142,12 @@ impl Boxes {
     /// One goes to another by its address. From then on each knows the other by its label.
     pub fn pair(&self, guest: usize, host: usize, scopes: &[&str]) {
         let (guest, host) = (&self[guest], &self[host]);
-        let redeemed = guest.redeem(host, &host.invite(scopes));
+        // Nobody is lent to who was not named.
+        let named = if scopes.contains(&"split") { scopes.join(",") } else { String::new() };
+        let redeemed = guest.redeem_for(host, &host.invite(scopes), &named);
         assert!(redeemed.status.success(), "{redeemed:?}");
         let said = String::from_utf8_lossy(&redeemed.stderr);
-        assert!(said.contains("with each other"), "{said}");
+        assert!(said.contains("here") && !said.contains("does not ask"), "{said}");
     }
 }
 

@@ -2,10 +2,26 @@
 //! that of an invitation. Their text only; how often one may be tried is `claim`'s and `invitation`'s.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// Eight letters and digits: 40 bits. Told to whoever is to type it, and to nobody else.
 #[derive(Clone)]
 pub struct OneTimeCode([u8; LENGTH]);
+
+/// A text that is no code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a code is eight letters and digits, as in K7RM-4XWP; `hob pair --invite` on the box that invites shows it"
+)]
+pub struct InvalidCode;
+
+impl FromStr for OneTimeCode {
+    type Err = InvalidCode;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCode> {
+        Self::typed(text).ok_or(InvalidCode)
+    }
+}
 
 const LENGTH: usize = 8;
 

@@ -6,7 +6,8 @@
 //! the setup code: all of a house have one network of IPv6, where a guest would shut out everybody with five tries. A stranger may
 //! take many addresses, but all together have few tries, of 2⁴⁰ codes: one in a hundred million invitations falls to them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::iter::once;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -115,6 +116,10 @@ impl Access {
             note(Outcome::Refused, "where nobody is heard in private")?;
             return Err(InvitationError::WrongNetwork);
         }
+        if !self.is_claimed() {
+            note(Outcome::Refused, "nobody owns the box")?;
+            return Err(InvitationError::Unclaimed);
+        }
         match self.invitations().take(code, origin.address) {
             Ok(open) => {
                 note(Outcome::Done, name)?;
@@ -135,13 +140,15 @@ impl Access {
         }
     }
 
-    /// Makes a key for somebody who was invited: a person, or a box whose ID is not proven.
+    /// Makes a key for somebody who was invited: a person, or a box whose ID is not proven. Nobody says by what they are called that
+    /// they are who had a key before: that one stays, and the new one is told from it by a number.
     ///
     /// # Errors
     /// [`KeyError`]; none was made then. [`KeyError::NoScopes`] if they were invited for what only a box may that is known.
     pub fn create_invited_key(&self, invited: &Invited, name: String) -> Result<(Key, Secret), KeyError> {
         let others: Scopes = Scope::ALL.into_iter().filter(|scope| *scope != Scope::Split).collect();
         let policy = Policy::new(invited.scopes.within(others));
+        let name = self.free_name(name);
         self.all_keys().create(&invited.host, NewKey { name, policy, expires: None }, &Secret::generate())
     }
 
@@ -189,6 +196,13 @@ impl Access {
             return Err(KeyError::NotAllowed);
         }
         self.revoke_keys_of(by, peer, None)
+    }
+
+    fn free_name(&self, name: String) -> String {
+        let taken: HashSet<String> = self.keys().into_iter().map(|key| key.name).collect();
+        let short: String = name.chars().take(57).collect();
+        let numbered = (2..).map(|number| format!("{short} {number}"));
+        once(name).chain(numbered.take(taken.len())).find(|name| !taken.contains(name)).unwrap_or(short)
     }
 
     fn revoke_keys_of(&self, by: &Caller, peer: &str, but: Option<&Key>) -> Result<(), KeyError> {

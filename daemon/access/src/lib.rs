@@ -29,7 +29,7 @@ mod usage;
 
 pub use access::{Access, Config};
 pub use caller::{Caller, Who};
-pub use code::OneTimeCode;
+pub use code::{InvalidCode, OneTimeCode};
 pub use error::{
     AccessError, ClaimError, Denied, InvitationError, KeyError, OnBehalfError, OpenKeysError, PeopleError,
     SignInError,

@@ -71,8 +71,13 @@ pub(crate) enum Error {
         "this box does not serve the network, where others would ask it: set `lan = \"on\"` and start it again"
     )]
     NoNetwork,
-    #[error("this is the box itself, which needs nobody to be paired with")]
+    #[error("this is that box itself; type it on the other one")]
     Itself,
+    /// Its owner names what is of no use.
+    #[error(
+        "this box lends itself to nobody: set `lan.split = \"experimental\"` here and start it again, or leave out --scope split"
+    )]
+    LendsNothing,
     #[error("{}", chain(.0))]
     Pairing(#[from] PairingError),
     /// Another box that was to be paired said no, or nothing that makes sense.
@@ -336,7 +341,7 @@ impl Error {
             Self::People(error) => people_status(error),
             Self::Invitation(error) => invitation_status(error),
             Self::Pairing(error) => pairing_status(error),
-            Self::NoNetwork | Self::Itself => StatusCode::CONFLICT,
+            Self::NoNetwork | Self::Itself | Self::LendsNothing => StatusCode::CONFLICT,
             Self::NotRedeemed { status, .. } => redemption_status(*status),
             Self::Store(error) => store_status(error),
             Self::Schedule(error) => schedule_status(error),

@@ -86,6 +86,8 @@ pub struct Api {
     uploads: places::Places,
     /// Of blobs, by others.
     downloads: places::Places,
+    /// Keys, to boxes that this one is being paired with.
+    offers: admin::Offers,
     config: Config,
     capabilities: ollama::Known,
 }
@@ -158,6 +160,7 @@ impl Api {
             background: openai::Background::default(),
             uploads: upload::places(),
             downloads: oci::places(),
+            offers: admin::Offers::default(),
             config,
             capabilities: ollama::Known::default(),
         }

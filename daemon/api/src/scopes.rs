@@ -105,6 +105,7 @@ const TABLE: &[(Method, &str, Need)] = &[
     // Who may do what.
     (POST, "/claim", Private),
     (POST, "/pair", Private),
+    (POST, "/pair/proof", Private),
     (POST, "/admin/api/invitations", Need::Scope(Admin)),
     (DELETE, "/admin/api/invitations", Need::Scope(Admin)),
     (GET, "/admin/api/peers", Need::Scope(Admin)),

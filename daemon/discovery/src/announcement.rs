@@ -53,10 +53,6 @@ impl Announcement {
     fn texts(&self, phase: Phase) -> Vec<(&'static str, String)> {
         let mut numbers = self.version.split('.');
         let version = [numbers.next(), numbers.next()].map(|number| number.unwrap_or("0")).join(".");
-        let state = match phase {
-            Phase::Setup => "setup",
-            Phase::Ready => "ready",
-        };
         vec![
             ("txtvers", "1".into()),
             ("path", "/".into()),
@@ -66,7 +62,7 @@ impl Announcement {
             ("product", "hob".into()),
             ("id", self.id.short()),
             ("v", version),
-            ("state", state.into()),
+            ("state", phase.name().into()),
         ]
     }
 }

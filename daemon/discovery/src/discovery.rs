@@ -12,12 +12,14 @@ use tokio_util::task::TaskTracker;
 
 use crate::announcement::Announcement;
 use crate::interfaces::{Links, Rules};
-use crate::neighbour::{Neighbour, Phase};
+use crate::neighbour::{Neighbour, Phase, label_of};
 use crate::session::Outlets;
 use crate::supervisor::Supervisor;
 
 /// What is to be done.
 pub struct Config {
+    /// Who this box is, which is none of the others, whoever announces it.
+    pub own: Option<DeviceId>,
     /// What is said of this box; nothing is, if none, and others are found all the same.
     pub announce: Option<Announcement>,
     /// Where.
@@ -92,9 +94,9 @@ impl Discovery {
 
     /// Where boxes of this name are, as `hob-abcd.local`: for systems that do not look up such names.
     pub fn places_of(&self, host: &str) -> Vec<SocketAddr> {
-        let label = host.strip_suffix(".local").unwrap_or(host);
+        let label = label_of(host);
         let neighbours = self.neighbours.borrow();
-        let called = neighbours.iter().filter(|neighbour| neighbour.label == label);
+        let called = neighbours.iter().filter(|neighbour| Some(neighbour.label.as_str()) == label);
         called.flat_map(Neighbour::sockets).take(MOST_PLACES).collect()
     }
 

@@ -7,7 +7,7 @@ use identity::ExpectedId;
 use mdns_sd::ResolvedService;
 
 use crate::interfaces::{MOST_ADDRESSES, can_be_told};
-use crate::neighbour::{Neighbour, Phase};
+use crate::neighbour::Neighbour;
 
 /// A label of DNS.
 const LONGEST_LABEL: usize = 63;
@@ -38,7 +38,7 @@ pub(crate) fn neighbour(service: &ResolvedService) -> Option<Neighbour> {
         port: service.port,
         addresses,
         version: version(text("v")?)?,
-        phase: phase(text("state")?)?,
+        phase: text("state")?.parse().ok()?,
     })
 }
 
@@ -64,14 +64,6 @@ fn version(text: &str) -> Option<String> {
         (1..=MOST_DIGITS).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
     };
     (number(major) && number(minor)).then(|| text.to_owned())
-}
-
-fn phase(text: &str) -> Option<Phase> {
-    match text {
-        "setup" => Some(Phase::Setup),
-        "ready" => Some(Phase::Ready),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -15,4 +15,4 @@ mod table;
 pub use announcement::Announcement;
 pub use discovery::{Config, Discovery};
 pub use interfaces::{Link, Links, Rules};
-pub use neighbour::{Neighbour, Phase};
+pub use neighbour::{Neighbour, Phase, UnknownPhase, label_of};

@@ -192,7 +192,7 @@ impl<'a> Session<'a> {
 
     /// What came at once is told at once.
     fn heard(&mut self, first: ServiceEvent) {
-        let own = self.config.announce.as_ref().map(|own| own.id);
+        let own = self.config.own;
         let mut next = Some(first);
         while let Some(event) = next {
             match event {

@@ -10,9 +10,9 @@ mod root;
 use std::io;
 use std::path::PathBuf;
 
-pub use address::{Address, InvalidAddress};
+pub use address::{Address, InvalidAddress, USUAL_PORT};
 pub use boxes::{AdminKey, BoxName, Boxes, InvalidBoxName, Paired};
-pub use introduction::{Introduction, introduce, introduce_at, prove, trusting};
+pub use introduction::{Introduction, introduce, trusting};
 pub use peers::Peers;
 pub use root::{InvalidRoot, Root};
 

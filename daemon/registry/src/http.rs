@@ -7,7 +7,7 @@ use std::time::Duration;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Proxy, Url};
 
-use crate::peer::Seen;
+use crate::places::Places;
 use crate::{Config, RegistryError};
 
 const CONNECT: Duration = Duration::from_secs(15);
@@ -68,14 +68,14 @@ pub(crate) struct PeerClients {
 /// For one paired box.
 pub(crate) fn peer_clients(
     tls: &rustls::ClientConfig,
-    resolver: &Seen,
+    resolver: &Places,
 ) -> Result<PeerClients, RegistryError> {
     let alone = peer_client(tls, resolver).http1_only().pool_max_idle_per_host(0);
     Ok(PeerClients { usual: peer_client(tls, resolver).build()?, alone: alone.build()? })
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
-fn peer_client(tls: &rustls::ClientConfig, resolver: &Seen) -> ClientBuilder {
+fn peer_client(tls: &rustls::ClientConfig, resolver: &Places) -> ClientBuilder {
     Client::builder()
         .tls_backend_preconfigured(tls.clone())
         .https_only(true)

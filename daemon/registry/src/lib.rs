@@ -15,6 +15,7 @@ mod ledger;
 mod pace;
 mod part_queue;
 mod peer;
+mod places;
 mod progress;
 mod pull;
 mod push;

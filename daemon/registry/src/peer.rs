@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use identity::DeviceId;
 use identity::pairing::{Address, BoxName, Paired, Peers, trusting};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
 
 use crate::RegistryError;
 use crate::http::{self, PeerClients};
+use crate::places::Places;
 use crate::session::limited;
 
-/// Where a box was seen last, by its ID; nowhere, if it was not.
+/// Where a box was seen last, by its ID, if whoever announced that is believed; nowhere, if it was not.
 pub type Whereabouts = Arc<dyn Fn(&DeviceId) -> Vec<SocketAddr> + Send + Sync>;
 
 /// All boxes that this one is paired with. A clone is cheap, and is of the same.
@@ -27,7 +27,7 @@ pub struct Neighbourhood {
     peers: Peers,
     whereabouts: Whereabouts,
     /// Each keeps its connections.
-    clients: Arc<Mutex<HashMap<DeviceId, (Address, PeerClients)>>>,
+    clients: Arc<Mutex<HashMap<DeviceId, (Places, PeerClients)>>>,
 }
 
 impl fmt::Debug for Neighbourhood {
@@ -42,7 +42,7 @@ pub struct Peer {
     paired: Paired,
     base: Url,
     clients: PeerClients,
-    seen: Seen,
+    places: Places,
 }
 
 impl Neighbourhood {
@@ -68,51 +68,46 @@ impl Neighbourhood {
         self.peer(self.peers.named(name)?).ok()
     }
 
-    /// A box that has shown who it is and is no peer yet. It is asked where that was: at these places, or where its address leads if
-    /// there are none. It is told no key.
+    /// A box that has shown who it is and is no peer yet: it is asked where that was. It is told no key.
     ///
     /// # Errors
     /// If its root is damaged.
-    pub fn newcomer(&self, paired: Paired, places: Vec<SocketAddr>) -> Result<Peer, RegistryError> {
-        let seen = Seen::of(&paired, Arc::new(move |_| places.clone()));
-        let clients = of_peer(&paired, &seen)?;
-        let base = base(&paired, paired.address().port())?;
-        Ok(Peer { paired: paired.with_key(None), base, clients, seen })
+    pub fn newcomer(&self, paired: Paired) -> Result<Peer, RegistryError> {
+        let places = Places::of(&paired, Arc::new(|_| Vec::new()));
+        let clients = of_peer(&paired, &places)?;
+        Ok(Peer { base: base(&paired)?, paired: paired.with_key(None), clients, places })
     }
 
     fn peer(&self, paired: Paired) -> Result<Peer, RegistryError> {
-        let id = paired.id();
-        let found = (self.whereabouts)(&id);
-        let port = found.first().map_or(paired.address().port(), SocketAddr::port);
-        let base = base(&paired, port)?;
-        let mut clients = self.clients();
-        let seen = Seen::of(&paired, Arc::clone(&self.whereabouts));
-        let clients = match clients.get(&id) {
+        let base = base(&paired)?;
+        let mut known = self.clients();
+        let (places, clients) = match known.get(&paired.id()) {
             // One that was paired again may be elsewhere by now.
-            Some((address, clients)) if address == paired.address() => clients.clone(),
+            Some((places, clients)) if places.are_of(&paired) => (places.clone(), clients.clone()),
             _ => {
-                let made = of_peer(&paired, &seen)?;
-                clients.insert(id, (paired.address().clone(), made.clone()));
-                made
+                let places = Places::of(&paired, Arc::clone(&self.whereabouts));
+                let made = of_peer(&paired, &places)?;
+                known.insert(paired.id(), (places.clone(), made.clone()));
+                (places, made)
             }
         };
-        Ok(Peer { paired, base, clients, seen })
+        Ok(Peer { paired, base, clients, places })
     }
 
-    fn clients(&self) -> MutexGuard<'_, HashMap<DeviceId, (Address, PeerClients)>> {
+    fn clients(&self) -> MutexGuard<'_, HashMap<DeviceId, (Places, PeerClients)>> {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Its certificates are for this name wherever it is.
-fn base(paired: &Paired, port: u16) -> Result<Url, RegistryError> {
-    let base = Url::parse(&format!("https://{}.local:{port}", paired.id().label()));
+/// Its certificates are for this name wherever it is. No port is named, so that the one where it is found is used.
+fn base(paired: &Paired) -> Result<Url, RegistryError> {
+    let base = Url::parse(&format!("https://{}.local", paired.id().label()));
     base.map_err(|_| RegistryError::Malformed("address"))
 }
 
-fn of_peer(paired: &Paired, seen: &Seen) -> Result<PeerClients, RegistryError> {
+fn of_peer(paired: &Paired, places: &Places) -> Result<PeerClients, RegistryError> {
     let config = trusting(paired.root()).map_err(|_| RegistryError::Malformed("root"))?;
-    http::peer_clients(&config, seen)
+    http::peer_clients(&config, places)
 }
 
 impl Peer {
@@ -165,9 +160,7 @@ impl Peer {
 
     /// Where it is by now.
     pub(crate) async fn whereabouts(&self) -> io::Result<SocketAddr> {
-        let port = self.base.port_or_known_default().unwrap_or_default();
-        let found = self.seen.find().await?.into_iter().next();
-        found.map(|found| SocketAddr::new(found.ip(), port)).ok_or(io::ErrorKind::NotFound.into())
+        self.places.find().await
     }
 
     fn request_by(
@@ -185,41 +178,5 @@ impl Peer {
             request = request.header(AUTHORIZATION, bearer);
         }
         Ok(request)
-    }
-}
-
-/// Where a peer is: where it was seen, else where it was when it was paired.
-#[derive(Clone)]
-pub(crate) struct Seen {
-    id: DeviceId,
-    host: String,
-    whereabouts: Whereabouts,
-}
-
-impl Seen {
-    fn of(paired: &Paired, whereabouts: Whereabouts) -> Self {
-        Self { id: paired.id(), host: paired.address().host(), whereabouts }
-    }
-
-    async fn find(&self) -> io::Result<Vec<SocketAddr>> {
-        let seen = (self.whereabouts)(&self.id);
-        if seen.is_empty() {
-            return Ok(tokio::net::lookup_host((self.host.as_str(), 0)).await?.collect());
-        }
-        // The port is the address's.
-        Ok(seen.into_iter().map(|socket| SocketAddr::new(socket.ip(), 0)).collect())
-    }
-}
-
-impl fmt::Debug for Seen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Seen").field(&self.host).finish()
-    }
-}
-
-impl Resolve for Seen {
-    fn resolve(&self, _name: Name) -> Resolving {
-        let seen = self.clone();
-        Box::pin(async move { Ok(Box::new(seen.find().await?.into_iter()) as Addrs) })
     }
 }

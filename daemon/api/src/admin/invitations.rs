@@ -3,6 +3,7 @@
 //! know.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use access::{Invited, Key, KeyError, Origin, Scope, Scopes, Secret, Way};
@@ -10,23 +11,26 @@ use axum::{
     Extension, Json,
     response::{IntoResponse, Response},
 };
-use http::{StatusCode, header::CACHE_CONTROL};
+use http::{Method, StatusCode, header::CACHE_CONTROL};
 use identity::Identity;
-use identity::pairing::{Address, AdminKey, BoxName, Paired, Root, prove};
+use identity::pairing::{Address, AdminKey, BoxName, Paired, Root};
+use registry::RegistryError;
 use serde::{Deserialize, Serialize};
 
-use super::{errors::Refusal, keys::all, peers, people::confirmed, time, typed::Typed};
+use super::{errors::Refusal, keys::all, offers::Offer, peers, people::confirmed, time, typed::Typed};
 use crate::{
     Api,
     body::STRANGERS_BYTES,
     error::{Error, Invalid},
 };
 
-/// What an invitation is for of which nothing is said.
+/// What an invitation is for of which nothing is said, and what is given back at most, unasked.
 const USUAL: [Scope; 3] = [Scope::Infer, Scope::Embed, Scope::ModelsRead];
 
 /// How long a box may take to prove who it is, that has just called.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes of what it says then.
+const MOST_BYTES: usize = 1 << 10;
 
 /// What somebody is to be invited for.
 #[derive(Deserialize)]
@@ -53,7 +57,7 @@ pub(super) async fn make(api: Api, Typed(wanted): Typed<Wanted>) -> Result<Respo
     let Wanted { scopes, confirm } = wanted;
     let scopes: Scopes = match scopes {
         Some(named) => all(&named, "scopes", |text| text.parse::<Scope>())?.into_iter().collect(),
-        None => USUAL.into_iter().collect(),
+        None => usual(),
     };
     let identity = serving(&api)?.clone();
     confirmed(&api, confirm).await?;
@@ -82,6 +86,19 @@ pub(super) fn serving(api: &Api) -> Result<&Identity, Error> {
     api.identity.as_ref().ok_or(Error::NoNetwork)
 }
 
+pub(super) fn usual() -> Scopes {
+    USUAL.into_iter().collect()
+}
+
+/// What a box is to have of another by these names.
+pub(super) fn of_peers(named: &[String]) -> Result<Scopes, Invalid> {
+    let scopes: Scopes = all(named, "scopes", |text| text.parse::<Scope>())?.into_iter().collect();
+    match scopes != Scopes::NONE && scopes.within(Scopes::of_peers()) == scopes {
+        true => Ok(scopes),
+        false => Err(Invalid::of("scopes", access::InvitationError::Scopes.to_string())),
+    }
+}
+
 pub(super) fn names(scopes: Scopes) -> Vec<&'static str> {
     scopes.iter().map(Scope::name).collect()
 }
@@ -107,6 +124,8 @@ struct OfBox {
     root: Option<String>,
     port: Option<u16>,
     key: Option<String>,
+    /// What it gives this box, if its owner has named that; else the usual ones of what it gets.
+    scopes: Option<Vec<String>>,
 }
 
 /// What has come of it.
@@ -130,15 +149,21 @@ pub(super) async fn redeem(
     origin: Option<Extension<Origin>>,
     Typed(redeem): Typed<Redeem, STRANGERS_BYTES>,
 ) -> Result<Response, Refusal> {
-    let identity = serving(&api)?;
     // All of it before the code is looked at, which is good once.
-    let guest = redeem.checked(identity)?;
+    let guest = redeem.checked(serving(&api)?)?;
     let origin = origin.map_or(Origin { way: Way::Plaintext, address: None }, |Extension(origin)| origin);
+    // Whoever brought it may be gone before the answer: what is begun is done whole.
+    tokio::spawn(admit(api, origin, guest)).await.map_err(Error::from)?
+}
+
+/// Looks at the code, and makes what it is good for.
+async fn admit(api: Api, origin: Origin, guest: Guest) -> Result<Response, Refusal> {
+    let identity = serving(&api)?;
     let (code, said) = (guest.code, guest.name.to_string());
     let invited = api.on_access(move |access, _| access.redeem(&code, &said, origin)).await?;
     let (scopes, label) = (invited.scopes, identity.label().to_owned());
     let (proven, mut one_way) = match &guest.of_box {
-        Some(Some(serving)) => match proven(serving, origin.address).await? {
+        Some(Some(serving)) => match proven(&api, serving, origin.address).await {
             Ok(address) => (Some((serving.clone(), address)), None),
             Err(reason) => (None, Some(reason)),
         },
@@ -150,7 +175,10 @@ pub(super) async fn redeem(
         peer: proven.as_ref().map(|(serving, _)| serving.root.clone()),
     };
     let (key, box_key) = api.on_access(move |access, _| wanted.make(access, &invited)).await?;
-    if let Some((serving, address)) = proven {
+    let gives = |serving: &Serving| serving.gives.unwrap_or_else(|| scopes.within(usual())) != Scopes::NONE;
+    if let Some((serving, address)) = proven
+        && gives(&serving)
+    {
         let name = serving.root.id().label().parse().map_err(|_| Error::NoNetwork)?;
         let peer = Paired::by_root(name, address, &serving.root).with_key(Some(serving.key));
         if let Err(error) = peers::keep(&api, peer, peers::Naming::Free).await {
@@ -178,6 +206,7 @@ struct Serving {
     root: Root,
     port: u16,
     key: AdminKey,
+    gives: Option<Scopes>,
 }
 
 impl Redeem {
@@ -211,8 +240,8 @@ impl Redeem {
 impl OfBox {
     fn checked(self) -> Result<Option<Serving>, Invalid> {
         match self {
-            Self { root: None, port: None, key: None } => Ok(None),
-            Self { root: Some(root), port: Some(port), key: Some(key) } => {
+            Self { root: None, port: None, key: None, scopes: None } => Ok(None),
+            Self { root: Some(root), port: Some(port), key: Some(key), scopes } => {
                 let root = root.parse().map_err(|error: identity::pairing::InvalidRoot| {
                     Invalid::of("root", error.to_string())
                 })?;
@@ -222,26 +251,36 @@ impl OfBox {
                 if !access::is_whole_key(&key) {
                     return Err(Invalid::of("key", "key must be a key of hob's"));
                 }
-                Ok(Some(Serving { root, port, key: AdminKey::new(key) }))
+                let gives = scopes.as_deref().map(of_peers).transpose()?;
+                Ok(Some(Serving { root, port, key: AdminKey::new(key), gives }))
             }
             _ => Err(Invalid::of("box", "box must have root, port and key, or none of them")),
         }
     }
 }
 
-/// Where the box is that has just called, if it is there; why not, if it is not, or another is.
-async fn proven(serving: &Serving, from: Option<IpAddr>) -> Result<Result<Address, String>, Error> {
-    let Some(from) = from else { return Ok(Err("it came from no address".into())) };
+/// Where the box is that has just called, if it is there and has called; why not, if it is not, or another has.
+async fn proven(api: &Api, serving: &Serving, from: Option<IpAddr>) -> Result<Address, String> {
+    let from = from.ok_or("it came from no address")?;
     let place = SocketAddr::new(from.to_canonical(), serving.port);
-    let root = serving.root.clone();
-    let found = tokio::task::spawn_blocking(move || prove(&root, place, PATIENCE)).await?;
-    Ok(match found {
-        Ok(()) => Ok(place.into()),
-        Err(error) => {
-            tracing::warn!(%error, %place, "a box that was invited is not found there");
-            Err(format!("it is not found at {place}: {}", Error::from(error).message()))
-        }
-    })
+    let reason = match asked(api, serving, place).await {
+        Ok(StatusCode::NO_CONTENT) => return Ok(place.into()),
+        Ok(_) => format!("the box at {place} has not asked for it"),
+        Err(error) => format!("it is not found at {place}: {}", Error::Registry(Arc::new(error)).message()),
+    };
+    tracing::warn!(reason, "a box that was invited has not proven who it is");
+    Err(reason)
+}
+
+/// What it says to having offered that key, over TLS by its root alone.
+async fn asked(api: &Api, serving: &Serving, place: SocketAddr) -> Result<StatusCode, RegistryError> {
+    let malformed = || RegistryError::Malformed("name");
+    let name = serving.root.id().label().parse().map_err(|_| malformed())?;
+    let own = api.identity.as_ref().ok_or_else(malformed)?.id();
+    let peer = api.neighbourhood.newcomer(Paired::by_root(name, place.into(), &serving.root))?;
+    let offer = Offer::new(serving.key.expose(), own);
+    let request = peer.request(Method::POST, "/pair/proof")?.json(&offer);
+    Ok(peer.answer(request, MOST_BYTES, PATIENCE).await?.0)
 }
 
 /// Whom keys are made for.

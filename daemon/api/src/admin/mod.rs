@@ -8,6 +8,7 @@ mod fit;
 mod invitations;
 mod keys;
 mod manifests;
+mod offers;
 mod pairing;
 mod peers;
 mod people;
@@ -25,6 +26,8 @@ use axum::{
 
 use crate::Api;
 
+pub(crate) use offers::Offers;
+
 /// Everything under `/admin/api`, `/claim` and `/pair`.
 pub(crate) fn router() -> Router<Api> {
     Router::new()
@@ -41,6 +44,7 @@ pub(crate) fn router() -> Router<Api> {
         .route("/admin/api/keys/{id}/rotate", post(keys::rotate))
         .route("/claim", post(people::claim))
         .route("/pair", post(invitations::redeem))
+        .route("/pair/proof", post(offers::prove))
         .route("/admin/api/invitations", post(invitations::make).delete(invitations::withdraw))
         .route("/admin/api/peers", get(peers::list).post(pairing::pair))
         .route("/admin/api/peers/{name}", delete(peers::forget))

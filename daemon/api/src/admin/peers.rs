@@ -10,7 +10,7 @@ use axum::{
     extract::Path,
     response::{IntoResponse, Response},
 };
-use discovery::{Neighbour, Phase};
+use discovery::Neighbour;
 use futures_util::future::join_all;
 use http::{Method, StatusCode};
 use identity::pairing::{BoxName, Paired};
@@ -109,10 +109,7 @@ impl Heard {
         Self {
             paired: paired.map(|paired| paired.name().to_string()),
             url: neighbour.url(),
-            state: match neighbour.phase {
-                Phase::Setup => "setup",
-                Phase::Ready => "ready",
-            },
+            state: neighbour.phase.name(),
             label: neighbour.label,
             id: neighbour.id,
             addresses: neighbour.addresses,

@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use access::{Caller, Policy, Scope, Scopes, Way};
 use http::{Method, StatusCode};
@@ -99,6 +100,26 @@ async fn a_person_gets_a_key_for_a_code_and_nobody_gets_one_for_it_again() {
     let caller = host.rig.by_key(told["key"].as_str().unwrap());
     assert!(caller.may(Scope::Infer) && !caller.may(Scope::Admin) && caller.peer().is_none());
     assert_eq!(host.keys(), ["ada@laptop"]);
+}
+
+#[tokio::test]
+async fn what_a_code_is_good_for_is_made_though_nobody_waits_for_it() {
+    let host = Host::new().await;
+    let code = host.invite().await;
+    let body = json!({"code": code, "name": "laptop", "person": "ada@laptop"});
+
+    let mut asked = Box::pin(host.pair(body));
+    assert!(futures_util::poll!(&mut asked).is_pending());
+    drop(asked);
+
+    let made = async {
+        while host.keys() != ["ada@laptop"] {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), made)
+        .await
+        .expect("the code is spent, and nothing was made");
 }
 
 #[tokio::test]

@@ -96,7 +96,7 @@ impl Client {
                 let root = Certificate::from_der(paired.root())
                     .with_context(|| format!("what '{}' is trusted by is damaged", paired.name()))?;
                 builder = builder.https_only(true).tls_certs_only([root]);
-                builder = builder.dns_resolver(Finder { only: Some((paired.address().host(), paired.id())) });
+                builder = builder.dns_resolver(Finder { only: Some(paired.clone()) });
                 // Another's would be known to this box from then on.
                 key = paired.key().map(|key| key.expose()).or(key);
                 own_url(paired)

@@ -3,9 +3,8 @@
 
 use std::path::PathBuf;
 
+use discovery::label_of;
 use identity::pairing::{Address, BoxName, Paired};
-
-use super::neighbour;
 
 const DEFAULT_PORT: u16 = 11434;
 
@@ -67,7 +66,7 @@ fn paired<'a>(host: &str, boxes: &'a [Paired]) -> Option<&'a Paired> {
     let at = || boxes.iter().find(|paired| Some(paired.address()) == address.as_ref());
     // What it is called on its network, wherever it was when it was paired.
     let host = address.as_ref().map(Address::host).unwrap_or_default();
-    let label = neighbour::label(&host);
+    let label = label_of(&host);
     named.or_else(at).or_else(|| boxes.iter().find(|paired| Some(paired.id().label().as_str()) == label))
 }
 
@@ -145,7 +144,12 @@ mod tests {
 
     fn paired(name: &str, address: &str) -> Paired {
         let root = CertificateDer::from(name.as_bytes().to_vec());
-        let shown = Introduction { address: address.parse().unwrap(), id: DeviceId::of(&root), root };
+        let shown = Introduction {
+            address: address.parse().unwrap(),
+            place: "10.0.0.1:11443".parse().unwrap(),
+            id: DeviceId::of(&root),
+            root,
+        };
         Paired::new(name.parse().unwrap(), &shown)
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use discovery::{Neighbour, Phase};
+use discovery::Neighbour;
 use identity::pairing::Paired;
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -128,17 +128,12 @@ fn paired<'a>(neighbour: &Neighbour, known: &'a [Paired]) -> Option<&'a str> {
     paired.map(|paired| paired.name().as_str())
 }
 
-fn state(neighbour: &Neighbour) -> &'static str {
-    match neighbour.phase {
-        Phase::Setup => "setup",
-        Phase::Ready => "ready",
-    }
-}
-
 fn row(neighbour: &Neighbour, known: &[Paired]) -> Vec<String> {
     let paired = paired(neighbour, known).unwrap_or("no");
     let Neighbour { label, id, version, .. } = neighbour;
-    [label.as_str(), id, &neighbour.url(), version, state(neighbour), paired].map(str::to_owned).to_vec()
+    [label.as_str(), id, &neighbour.url(), version, neighbour.phase.name(), paired]
+        .map(str::to_owned)
+        .to_vec()
 }
 
 fn described(neighbour: &Neighbour, known: &[Paired]) -> Value {
@@ -149,13 +144,15 @@ fn described(neighbour: &Neighbour, known: &[Paired]) -> Value {
         "url": neighbour.url(),
         "addresses": addresses,
         "version": neighbour.version,
-        "state": state(neighbour),
+        "state": neighbour.phase.name(),
         "paired": paired(neighbour, known),
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use discovery::Phase;
+
     use super::*;
 
     fn neighbour(label: &str) -> Neighbour {

@@ -1,41 +1,35 @@
 //! Boxes beside this machine, as the command line finds them: by mDNS, itself, as there need be no daemon here, and as many
 //! systems do not look up names under `.local`.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
-use discovery::{Config, Discovery, Neighbour, Rules};
-use identity::DeviceId;
-use identity::pairing::{Address, Introduction, PairingError, introduce, introduce_at};
+use discovery::{Config, Discovery, Neighbour, Rules, label_of};
+use identity::pairing::{Address, Introduction, Paired, PairingError, USUAL_PORT, introduce};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::task::JoinSet;
 
 use crate::serve::neighbours::links;
 
 /// Who is there answers within a tenth of a second.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// What is meant where no port is named.
-const USUAL_PORT: u16 = 11443;
 
 /// Looks for others, and says nothing of this machine.
 pub(crate) fn browse(rules: Rules) -> Discovery {
-    Discovery::start(Config { announce: None, rules, links: links() })
+    Discovery::start(Config { own: None, announce: None, rules, links: links() })
 }
 
-/// The first that is the one, if any is there.
-async fn find(rules: Rules, is: impl Fn(&Neighbour) -> bool) -> Option<Neighbour> {
+/// Whoever says that it is the one; nobody, if none does in time.
+async fn find(rules: Rules, is: impl Fn(&Neighbour) -> bool) -> Vec<Neighbour> {
     let discovery = browse(rules);
     let mut list = discovery.watch();
     let found = list.wait_for(|list| list.iter().any(&is));
-    let found = tokio::time::timeout(PATIENCE, found).await.ok()?.ok()?;
-    found.iter().find(|neighbour| is(neighbour)).cloned()
-}
-
-/// The name by which a box is known to its neighbours, if this is one: `hob-abcd`, of `hob-abcd` or `hob-abcd.local`.
-pub(crate) fn label(host: &str) -> Option<&str> {
-    let label = host.strip_suffix(".local").unwrap_or(host);
-    let rest = label.strip_prefix("hob-")?;
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    (!rest.is_empty() && rest.bytes().all(plain)).then_some(label)
+    match tokio::time::timeout(PATIENCE, found).await {
+        Ok(Ok(found)) => found.iter().filter(|neighbour| is(neighbour)).cloned().collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// Asks a box who it is, wherever it is found: `hob-abcd` is looked for on the network, at the port that it tells there unless
@@ -49,11 +43,11 @@ pub(crate) async fn acquaint(
     patience: Duration,
 ) -> Result<Introduction, PairingError> {
     let host = asked.host();
-    let found = match label(&host) {
+    let found = match label_of(&host) {
         Some(label) => find(rules, |neighbour| neighbour.label == label).await,
-        None => None,
+        None => Vec::new(),
     };
-    let address = match &found {
+    let address = match found.first() {
         Some(found) => {
             let port = if asked.port() == USUAL_PORT { found.port } else { asked.port() };
             format!("{}.local:{port}", found.label).parse().unwrap_or(asked)
@@ -61,61 +55,73 @@ pub(crate) async fn acquaint(
         None => asked,
     };
     let unasked = address.clone();
-    let asks = move || match found {
-        Some(found) => {
-            let places = found.addresses.iter().map(|place| SocketAddr::new(*place, address.port()));
-            introduce_at(&address, &places.collect::<Vec<_>>(), patience)
-        }
-        None => introduce(&address, patience),
-    };
-    let asked = tokio::task::spawn_blocking(asks).await;
+    let places = found.iter().flat_map(|found| &found.addresses);
+    let places: Vec<_> = places.map(|place| SocketAddr::new(*place, address.port())).collect();
+    let asked = tokio::task::spawn_blocking(move || introduce(&address, &places, patience)).await;
     asked.unwrap_or_else(|gone| Err(PairingError::Unreachable { address: unasked, source: gone.into() }))
 }
 
 /// Finds hosts for the client: as the system does, and boxes on the network by mDNS besides.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Finder {
-    /// One box, by whatever name it is asked for: at this host, or where its ID is announced.
-    pub(crate) only: Option<(String, DeviceId)>,
+    /// One box, by whatever name it is asked for.
+    pub(crate) only: Option<Box<Paired>>,
 }
 
 impl Resolve for Finder {
     fn resolve(&self, name: Name) -> Resolving {
         let only = self.only.clone();
         Box::pin(async move {
-            let host = only.as_ref().map_or_else(|| name.as_str().to_owned(), |(host, _)| host.clone());
-            let found = if host.parse::<IpAddr>().is_err() && (only.is_some() || label(&host).is_some()) {
-                let wanted = label(&host);
-                let is = |neighbour: &Neighbour| match &only {
-                    Some((_, id)) => neighbour.claims_to_be(id),
-                    None => Some(neighbour.label.as_str()) == wanted,
-                };
-                find(Rules::default(), is).await
-            } else {
-                None
+            let places = match only {
+                Some(paired) => of_paired(*paired).await?,
+                None => of_host(name.as_str()).await?,
             };
-            let places: Vec<SocketAddr> = match found {
-                // The port is the address's.
-                Some(found) => {
-                    found.addresses.into_iter().map(|address| SocketAddr::new(address, 0)).collect()
-                }
-                None => tokio::net::lookup_host((host.as_str(), 0)).await?.collect(),
-            };
-            Ok(Box::new(places.into_iter()) as Addrs)
+            // The port is the address's.
+            let places = places.into_iter().map(|place| SocketAddr::new(place.ip(), 0));
+            Ok(Box::new(places) as Addrs)
         })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_box_is_looked_for_by_its_name_and_nothing_else_is() {
-        assert_eq!(label("hob-abcd"), Some("hob-abcd"));
-        assert_eq!(label("hob-abcd.local"), Some("hob-abcd"));
-        for other in ["nas.local", "hob-abcd.lan", "hob-", "hob-a.b.local", "hob-a_b", "192.168.1.5"] {
-            assert_eq!(label(other), None, "{other}");
+async fn of_host(host: &str) -> io::Result<Vec<SocketAddr>> {
+    if let Some(label) = label_of(host) {
+        let found = find(Rules::default(), |neighbour| neighbour.label == label).await;
+        if !found.is_empty() {
+            return Ok(found.iter().flat_map(Neighbour::sockets).collect());
         }
     }
+    Ok(tokio::net::lookup_host((host, 0)).await?.collect())
+}
+
+/// Where it was, if it still is there; else where its ID is announced, which anybody may do; else where its address leads.
+async fn of_paired(paired: Paired) -> io::Result<Vec<SocketAddr>> {
+    let (id, port, host) = (paired.id(), paired.address().port(), paired.address().host());
+    let paired = Arc::new(paired);
+    if let Some(place) = shown(&paired, paired.place().into_iter().collect()).await {
+        return Ok(vec![place]);
+    }
+    if host.parse::<IpAddr>().is_err() {
+        let found = find(Rules::default(), |neighbour| neighbour.claims_to_be(&id)).await;
+        let said = found.iter().flat_map(|found| &found.addresses);
+        let said = said.map(|place| SocketAddr::new(*place, port)).collect();
+        if let Some(place) = shown(&paired, said).await {
+            return Ok(vec![place]);
+        }
+    }
+    Ok(tokio::net::lookup_host((host.as_str(), 0)).await?.collect())
+}
+
+/// The first of these at which the box shows that it is there.
+async fn shown(paired: &Arc<Paired>, places: Vec<SocketAddr>) -> Option<SocketAddr> {
+    let mut tried = JoinSet::new();
+    for place in places {
+        let paired = Arc::clone(paired);
+        tried.spawn_blocking(move || paired.prove(place, PATIENCE).ok().map(|()| place));
+    }
+    while let Some(ended) = tried.join_next().await {
+        if let Ok(Some(place)) = ended {
+            return Some(place);
+        }
+    }
+    None
 }

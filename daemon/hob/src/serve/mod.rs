@@ -97,8 +97,10 @@ impl Hob {
             },
         };
         let served = doors.served_by_tls();
-        let discovery = neighbours::discovery(&settings.neighbours, identity.as_ref(), &access, served);
-        let neighbourhood = neighbourhood(settings, discovery.clone())?;
+        let peers = Peers::open(settings.state_dir.join("peers"))?;
+        let among = (served, !peers.list().is_empty());
+        let discovery = neighbours::discovery(&settings.neighbours, identity.as_ref(), &access, among);
+        let neighbourhood = neighbourhood(peers, discovery.clone());
         let registry = Registry::new(store.clone(), registry_config(settings))?.beside(neighbourhood.clone());
         let scheduler = Scheduler::start(scheduler_config(settings, &neighbourhood)?);
         let relay = relay(settings)?;
@@ -215,12 +217,11 @@ fn identity(settings: &Settings, clock: Clock) -> anyhow::Result<Identity> {
     Ok(Identity::open(&settings.state_dir.join("tls"), config)?)
 }
 
-/// The boxes that this one is paired with, each where it was seen last; where it was, if nobody looks for it.
-fn neighbourhood(settings: &Settings, discovery: Option<Discovery>) -> anyhow::Result<Neighbourhood> {
-    let peers = Peers::open(settings.state_dir.join("peers"))?;
+/// The boxes that this one is paired with, and where each is said to be, if that is listened to.
+fn neighbourhood(peers: Peers, discovery: Option<Discovery>) -> Neighbourhood {
     let whereabouts =
         move |id: &DeviceId| discovery.as_ref().map_or_else(Vec::new, |found| found.where_is(id));
-    Ok(Neighbourhood::new(peers, Arc::new(whereabouts)))
+    Neighbourhood::new(peers, Arc::new(whereabouts))
 }
 
 /// Who may do what.

@@ -10,22 +10,27 @@ use identity::Identity;
 
 use crate::settings::{Announce, NeighbourSettings};
 
-/// Who is announced, and looks for others: a box that serves the network, unless its owner has somebody else do that. One
-/// that does not serve the network says nothing there.
+/// What a box has to do with mDNS. One that serves the network is announced, unless its owner has somebody else do that, and looks
+/// for others; one that does not, and is paired, looks for those. One that is told to says and asks nothing.
 pub(super) fn discovery(
     settings: &NeighbourSettings,
     identity: Option<&Identity>,
     access: &Access,
-    listens: Vec<SocketAddr>,
+    (listens, is_paired): (Vec<SocketAddr>, bool),
 ) -> Option<Discovery> {
-    let identity = identity.filter(|_| settings.announce == Announce::Builtin && !listens.is_empty())?;
-    let announcement = Announcement {
+    let serves = !listens.is_empty();
+    if settings.announce == Announce::Off || !(serves || is_paired) {
+        return None;
+    }
+    let announced = identity.filter(|_| serves && settings.announce == Announce::Builtin);
+    let announce = announced.map(|identity| Announcement {
         id: *identity.id(),
         listens,
         version: env!("CARGO_PKG_VERSION").into(),
         phase: phase(access),
-    };
-    Some(Discovery::start(Config { announce: Some(announcement), rules: rules(settings), links: links() }))
+    });
+    let own = identity.map(|identity| *identity.id());
+    Some(Discovery::start(Config { own, announce, rules: rules(settings), links: links() }))
 }
 
 /// Others are told once somebody owns the box.

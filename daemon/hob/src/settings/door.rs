@@ -7,6 +7,7 @@ use std::time::Duration;
 use access::Network;
 use anyhow::Context as _;
 use front::{InvalidOrigin, OriginPattern};
+use identity::pairing::USUAL_PORT;
 
 use super::environment::Environment;
 use super::limits;
@@ -15,9 +16,6 @@ use super::values::{deadline, list};
 
 /// Ollama's port.
 const PORT: u16 = 11434;
-
-/// The port of TLS on the network.
-const LAN_PORT: u16 = 11443;
 
 /// Who comes in where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,8 +53,8 @@ impl Lan {
         match self {
             Self::Off => Vec::new(),
             Self::Everywhere => vec![
-                vec![(Ipv6Addr::UNSPECIFIED, LAN_PORT).into()],
-                vec![(Ipv4Addr::UNSPECIFIED, LAN_PORT).into()],
+                vec![(Ipv6Addr::UNSPECIFIED, USUAL_PORT).into()],
+                vec![(Ipv4Addr::UNSPECIFIED, USUAL_PORT).into()],
             ],
             Self::At(addresses) => vec![addresses.clone()],
         }
@@ -116,7 +114,7 @@ fn lan(text: Option<&str>) -> anyhow::Result<Lan> {
         Some("on" | "true") => Ok(Lan::Everywhere),
         Some(text) => {
             let address = |part: &String| {
-                address("lan", part, LAN_PORT)
+                address("lan", part, USUAL_PORT)
                     .context("lan is on, off, or a list of this machine's addresses, as in 192.168.1.5")
             };
             list(Some(text)).iter().map(address).collect::<Result<_, _>>().map(Lan::At)

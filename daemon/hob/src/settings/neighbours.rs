@@ -27,9 +27,9 @@ pub(crate) enum Announce {
     /// Hob itself.
     #[default]
     Builtin,
-    /// Nobody, and nobody is looked for: avahi does it, by a file of its own.
+    /// avahi, by a file of its own. Hob looks for others all the same.
     AvahiFile,
-    /// Nobody.
+    /// Nobody, and nobody is looked for.
     Off,
 }
 

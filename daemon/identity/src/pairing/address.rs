@@ -14,7 +14,7 @@ pub struct Address {
 }
 
 /// Where a Hob listens, if nothing else is said.
-const PORT: u16 = 11443;
+pub const USUAL_PORT: u16 = 11443;
 
 /// Why a text is no address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +30,11 @@ impl Address {
     /// By default 11443.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Where it leads, if that is said without a name.
+    pub(super) fn socket(&self) -> Option<SocketAddr> {
+        self.host().parse().ok().map(|host| SocketAddr::new(host, self.port))
     }
 
     /// `https://host:port`.
@@ -70,7 +75,7 @@ impl FromStr for Address {
         let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
         let digits = |port: &&str| port.bytes().all(|byte| byte.is_ascii_digit());
         let port = match port {
-            None => PORT,
+            None => USUAL_PORT,
             Some(port) => Some(port).filter(digits).and_then(|port| port.parse().ok()).ok_or_else(invalid)?,
         };
         let name = ServerName::try_from(bare.to_ascii_lowercase()).map_err(|_| invalid())?;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use rustls_pki_types::pem::PemObject as _;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::introduction::proven;
 use super::{Address, Introduction, PairingError, Root, introduce};
 use crate::{DeviceId, pem};
 
@@ -28,6 +30,14 @@ pub struct BoxName(String);
 pub struct InvalidBoxName(pub String);
 
 impl BoxName {
+    /// What this machine is called, for other boxes.
+    pub fn of_this_machine() -> Self {
+        let hostname = platform::network::hostname();
+        let first = hostname.split('.').next().unwrap_or_default();
+        let plain: String = first.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
+        plain.parse().or_else(|_| "laptop".parse()).expect("a word of letters is a name")
+    }
+
     /// As it is written.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -86,6 +96,8 @@ impl fmt::Debug for AdminKey {
 pub struct Paired {
     name: BoxName,
     address: Address,
+    /// Where that led when the box showed who it is: the system need not know its name, and nobody need say where it is.
+    place: Option<SocketAddr>,
     root: CertificateDer<'static>,
     key: Option<AdminKey>,
 }
@@ -93,12 +105,13 @@ pub struct Paired {
 impl Paired {
     /// A box that was found to be the right one.
     pub fn new(name: BoxName, introduction: &Introduction) -> Self {
-        Self { name, address: introduction.address.clone(), root: introduction.root.clone(), key: None }
+        let Introduction { address, place, root, .. } = introduction;
+        Self { name, address: address.clone(), place: Some(*place), root: root.clone(), key: None }
     }
 
     /// A box that is known by its root, which was told by somebody who may say so, and has been proven there.
     pub fn by_root(name: BoxName, address: Address, root: &Root) -> Self {
-        Self { name, address, root: root.der().clone(), key: None }
+        Self { name, address, place: None, root: root.der().clone(), key: None }
     }
 
     /// What the user calls it.
@@ -109,6 +122,11 @@ impl Paired {
     /// Where it is reached.
     pub fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// Where it was when it showed who it is, if that is known.
+    pub fn place(&self) -> Option<SocketAddr> {
+        self.place.or_else(|| self.address.socket())
     }
 
     /// What it is trusted by, and nothing else, for an ordinary client.
@@ -146,7 +164,7 @@ impl Paired {
     /// Reached elsewhere.
     #[must_use]
     pub fn at(self, address: Address) -> Self {
-        Self { address, ..self }
+        Self { address, place: None, ..self }
     }
 
     /// Asks the box who it is, before it is told a secret. Blocks, `patience` long at most.
@@ -154,7 +172,15 @@ impl Paired {
     /// # Errors
     /// [`PairingError::Changed`] if another answers.
     pub fn confirm(&self, patience: Duration) -> Result<(), PairingError> {
-        self.must_be(introduce(&self.address, patience)?.id)
+        self.must_be(introduce(&self.address, &[], patience)?.id)
+    }
+
+    /// Whether it answers at a socket, rather than somebody else. It is told nothing. Blocks, `patience` long at most.
+    ///
+    /// # Errors
+    /// If it cannot be reached, or is another box.
+    pub fn prove(&self, place: SocketAddr, patience: Duration) -> Result<(), PairingError> {
+        proven(&self.root, place, patience)
     }
 
     fn must_be(&self, found: DeviceId) -> Result<(), PairingError> {
@@ -177,6 +203,8 @@ pub struct Boxes {
 #[serde(deny_unknown_fields)]
 struct Written {
     address: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<SocketAddr>,
     /// For people who look; who it is is told by the root.
     id: String,
     root: String,
@@ -203,6 +231,7 @@ impl Boxes {
         let path = self.path(&paired.name);
         let written = Written {
             address: paired.address.to_string(),
+            place: paired.place,
             id: paired.id().to_string(),
             root: paired.root_pem(),
             key: paired.key.as_ref().map(|key| key.0.clone()),
@@ -273,6 +302,7 @@ fn read(name: &BoxName, written: Written) -> Option<Paired> {
     let paired = Paired {
         name: name.clone(),
         address: written.address.parse().ok()?,
+        place: written.place,
         root,
         key: written.key.map(AdminKey),
     };

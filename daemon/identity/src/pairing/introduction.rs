@@ -14,7 +14,7 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use super::{Address, PairingError, Root};
+use super::{Address, PairingError};
 use crate::certificate::parsed;
 use crate::{DeviceId, ExpectedId, serving};
 
@@ -23,6 +23,8 @@ use crate::{DeviceId, ExpectedId, serving};
 pub struct Introduction {
     /// Where.
     pub address: Address,
+    /// Where that led.
+    pub place: SocketAddr,
     /// Who it is. A person, or what is known of it, has to say whether that is the right one.
     pub id: DeviceId,
     /// What it is trusted by, if it is.
@@ -46,32 +48,42 @@ impl Introduction {
     }
 }
 
-/// Asks a box who it is. Blocks, `patience` long at most, apart from looking up its name.
+/// Asks a box who it is: at the first of these places, where somebody else has found it, at which a box shows that; where the system
+/// says that its name leads, if there are none. Blocks, `patience` long at most, apart from looking up its name.
 ///
 /// # Errors
 /// If it cannot be reached, is no Hob, or its certificates do not hold for this address.
-pub fn introduce(address: &Address, patience: Duration) -> Result<Introduction, PairingError> {
-    let unreachable = |source| PairingError::Unreachable { address: address.clone(), source };
-    let places = (address.host().as_str(), address.port()).to_socket_addrs().map_err(unreachable)?;
-    introduce_at(address, &places.collect::<Vec<_>>(), patience)
-}
-
-/// The same of a box that somebody else has found, at whichever of these places answers.
-///
-/// # Errors
-/// As those of [`introduce`].
-pub fn introduce_at(
+pub fn introduce(
     address: &Address,
     places: &[SocketAddr],
     patience: Duration,
 ) -> Result<Introduction, PairingError> {
+    let unreachable = |source| PairingError::Unreachable { address: address.clone(), source };
     let until = Instant::now() + patience;
-    let there = There { address, places };
+    let places: Vec<SocketAddr> = match places {
+        [] => (address.host().as_str(), address.port()).to_socket_addrs().map_err(unreachable)?.collect(),
+        known => known.to_vec(),
+    };
+    let mut failed = unreachable(io::Error::new(io::ErrorKind::NotFound, "its name is not known"));
+    let left = (1..=places.len()).rev().map(|left| u32::try_from(left).unwrap_or(u32::MAX));
+    for (place, left) in places.iter().zip(left) {
+        // One that says nothing leaves time for the others.
+        let share = until.saturating_duration_since(Instant::now()) / left;
+        match introduce_at(address, *place, Instant::now() + share) {
+            Ok(introduction) => return Ok(introduction),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
+fn introduce_at(address: &Address, place: SocketAddr, until: Instant) -> Result<Introduction, PairingError> {
+    let there = There { address, place };
     let not_hob = || PairingError::NotHob { address: address.clone() };
     let root = shown(&there, until)?.pop().filter(is_root).ok_or_else(not_hob)?;
     let config = trusting(&root).map_err(|_| not_hob())?;
     handshake(&there, config, until)?;
-    Ok(Introduction { address: address.clone(), id: DeviceId::of(&root), root })
+    Ok(Introduction { address: address.clone(), place, id: DeviceId::of(&root), root })
 }
 
 /// Whether the box with this root, and nobody who merely has its certificate, answers at a socket. It is asked by the name that its
@@ -79,18 +91,22 @@ pub fn introduce_at(
 ///
 /// # Errors
 /// If it cannot be reached, or is another box.
-pub fn prove(root: &Root, place: SocketAddr, patience: Duration) -> Result<(), PairingError> {
+pub(super) fn proven(
+    root: &CertificateDer<'static>,
+    place: SocketAddr,
+    patience: Duration,
+) -> Result<(), PairingError> {
     let not_hob = || PairingError::NotHob { address: place.into() };
-    let address =
-        Address::named(&format!("{}.local", root.id().label()), place.port()).ok_or_else(not_hob)?;
-    let config = trusting(root.der()).map_err(|_| not_hob())?;
-    handshake(&There { address: &address, places: &[place] }, config, Instant::now() + patience)
+    let label = DeviceId::of(root).label();
+    let address = Address::named(&format!("{label}.local"), place.port()).ok_or_else(not_hob)?;
+    let config = trusting(root).map_err(|_| not_hob())?;
+    handshake(&There { address: &address, place }, config, Instant::now() + patience)
 }
 
 /// A box as it is called, and where it is connected to.
 struct There<'a> {
     address: &'a Address,
-    places: &'a [SocketAddr],
+    place: SocketAddr,
 }
 
 /// What TLS is spoken by with a box whose root this is: by the rules for everybody, and no other root.
@@ -188,7 +204,7 @@ fn schemes() -> Vec<SignatureScheme> {
 fn handshake(there: &There<'_>, config: ClientConfig, until: Instant) -> Result<(), PairingError> {
     let address = there.address;
     let unreachable = |source| PairingError::Unreachable { address: address.clone(), source };
-    let mut stream = connect(there.places, until).map_err(unreachable)?;
+    let mut stream = connect(there.place, until).map_err(unreachable)?;
     let session = ClientConnection::new(Arc::new(config), address.name().clone());
     let mut session = session.map_err(|source| tls(address, source))?;
     while session.is_handshaking() {
@@ -214,16 +230,9 @@ fn tls(address: &Address, source: Error) -> PairingError {
     PairingError::Tls { address: address.clone(), source: io::Error::other(source) }
 }
 
-/// To the first of its addresses that answers.
-fn connect(places: &[SocketAddr], until: Instant) -> io::Result<Limited> {
-    let mut failed = io::Error::new(io::ErrorKind::NotFound, "its name is not known");
-    for place in places {
-        match left(until).and_then(|patience| TcpStream::connect_timeout(place, patience)) {
-            Ok(stream) => return Ok(Limited { stream, until }),
-            Err(error) => failed = error,
-        }
-    }
-    Err(failed)
+fn connect(place: SocketAddr, until: Instant) -> io::Result<Limited> {
+    let stream = TcpStream::connect_timeout(&place, left(until)?)?;
+    Ok(Limited { stream, until })
 }
 
 /// A connection that ends at a time, however slowly the other side goes on.

@@ -8,7 +8,7 @@ use rustls_pki_types::pem::PemObject as _;
 use super::introduction::is_root;
 use crate::{DeviceId, pem};
 
-/// The certificate of a box's root. Anybody may have it; whether whoever sends it is that box, [`super::prove`] tells.
+/// The certificate of a box's root. Anybody may have it; whether whoever sends it is that box, it does not tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Root(CertificateDer<'static>);
 

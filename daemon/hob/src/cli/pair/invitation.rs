@@ -1,10 +1,12 @@
 //! `hob pair --invite`: the box prints a code, by which another one, or somebody's laptop, is paired.
 
 use access::Scope;
+use identity::pairing::USUAL_PORT;
 use serde_json::{Value, json};
 
 use super::super::client::Client;
 use super::super::{remark, say};
+use super::known;
 
 const INVITATIONS: &str = "/admin/api/invitations";
 
@@ -30,13 +32,13 @@ fn told(made: &Value) -> String {
     let address = made["addresses"].as_array().and_then(|all| all.first()).unwrap_or(&Value::Null);
     let address = match text(address).trim_start_matches("https://") {
         "" => format!("{}.local", text(&made["label"])),
-        address => address.trim_end_matches(":11443").to_owned(),
+        address => address.trim_end_matches(&format!(":{USUAL_PORT}")).to_owned(),
     };
     format!(
         "until {} whoever types it, once, may {}; type there:\n\n    hob pair {address} --code {}\n\nand compare the ID that it shows \
          with this box's:\n\n    {}\n\nhint: hob pair --withdraw takes the invitation back",
         text(&made["expires"]),
-        super::known::words(&made["scopes"]),
+        known::words(known::scopes(&made["scopes"])),
         text(&made["code"]),
         text(&made["id"]),
     )

@@ -1,5 +1,6 @@
 //! `hob pair --list` and `--remove`: the boxes that this user knows, and those that this machine's own box is paired with.
 
+use access::{Scope, Scopes};
 use anyhow::Context as _;
 use identity::pairing::{BoxName, Paired};
 use reqwest::StatusCode;
@@ -78,10 +79,18 @@ pub(super) async fn remove(name: &str, context: &Context) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// As they are listed in a sentence.
-pub(super) fn words(values: &Value) -> String {
+/// What a box says that somebody may. What is no scope is not read, or it could write whatever it likes to a terminal.
+pub(super) fn scopes(values: &Value) -> Scopes {
     let values = values.as_array().map_or(&[][..], Vec::as_slice);
-    values.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+    values.iter().filter_map(|value| value.as_str()?.parse::<Scope>().ok()).collect()
+}
+
+/// As they are listed in a sentence.
+pub(super) fn words(scopes: Scopes) -> String {
+    match scopes {
+        Scopes::NONE => "nothing".to_owned(),
+        scopes => scopes.iter().map(Scope::name).collect::<Vec<_>>().join(", "),
+    }
 }
 
 #[cfg(test)]
@@ -93,10 +102,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_box_writes_no_words_of_its_own_into_what_it_may() {
+        let said = json!(["infer", "\u{1b}]0;pwned\u{7}", "root", 7, "split"]);
+        assert_eq!(words(scopes(&said)), "infer, split");
+        assert_eq!(words(scopes(&json!("infer"))), "nothing");
+    }
+
+    #[test]
     fn a_box_that_both_know_is_listed_once() {
         let paired = |name: &str| {
             let root = CertificateDer::from(name.as_bytes().to_vec());
-            let shown = Introduction { address: "10.0.0.1".parse().unwrap(), id: DeviceId::of(&root), root };
+            let shown = Introduction {
+                address: "10.0.0.1".parse().unwrap(),
+                place: "10.0.0.1:11443".parse().unwrap(),
+                id: DeviceId::of(&root),
+                root,
+            };
             Paired::new(name.parse().unwrap(), &shown)
         };
         let (attic, cellar) = (paired("attic"), paired("cellar"));

@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use access::Scope;
+use access::{OneTimeCode, Scope};
 use anyhow::Context as _;
 use identity::ExpectedId;
 use identity::pairing::{AdminKey, BoxName, Introduction, Paired, PairingError};
@@ -33,17 +33,24 @@ pub(crate) struct Arguments {
     name: Option<BoxName>,
     /// The code of an invitation, which `hob pair --invite` on the box prints. You, and this machine's own box if you administer
     /// it, get keys for that.
-    #[arg(long, value_name = "CODE", requires = "address", conflicts_with = "key_file")]
-    code: Option<String>,
+    #[arg(
+        long,
+        value_name = "CODE",
+        requires = "address",
+        conflicts_with = "key_file",
+        group = "invitation"
+    )]
+    code: Option<OneTimeCode>,
     /// A file with the key by which this user is known to the box, or - for standard input.
     #[arg(long, value_name = "FILE", requires = "address")]
     key_file: Option<PathBuf>,
     /// Invites a box, or somebody's laptop: prints a code that is good once, for ten minutes.
-    #[arg(long, conflicts_with = "address")]
+    #[arg(long, conflicts_with = "address", group = "invitation")]
     invite: bool,
-    /// What whoever is invited may: infer, embed, models.read, split. Without any: the first three. `split` is for boxes that
-    /// compute parts of each other's models, and trusts them as much as this one.
-    #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',', requires = "invite")]
+    /// What the other may here, be it invited or this box invited by it: infer, embed, models.read, split. Without any: the first
+    /// three, and of a box that invited this one, no more of them than it gives. `split` is for boxes that compute parts of each
+    /// other's models, and trusts them as much as this one.
+    #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',', requires = "invitation")]
     scopes: Vec<Scope>,
     /// Takes an invitation back.
     #[arg(long, exclusive = true)]
@@ -76,7 +83,8 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
         arguments.address.context("which box?\nhint: hob pair BOX, as in hob pair hob-abcd.local")?;
     if let Some(code) = arguments.code {
         let met = meet(&address, arguments.id.as_ref(), arguments.name, context).await?;
-        return code::redeem(&code, met, context).await;
+        let brought = code::Brought { code, gives: arguments.scopes };
+        return code::redeem(brought, met, context).await;
     }
     let key = arguments.key_file.as_deref().map(ask::secret_from).transpose()?;
     let is_key = key.as_ref().is_none_or(|key| access::is_whole_key(key.reveal()));
@@ -223,7 +231,9 @@ mod tests {
         assert_eq!(parse("pair box.local --name attic").unwrap().address.as_deref(), Some("box.local"));
         assert!(parse("pair --list").unwrap().list);
         assert_eq!(parse("pair --remove attic").unwrap().remove.as_deref(), Some("attic"));
-        assert_eq!(parse("pair box --code ABCD-EFGH").unwrap().code.as_deref(), Some("ABCD-EFGH"));
+        assert_eq!(parse("pair box --code ABCD-EFGH").unwrap().code.unwrap().reveal(), "ABCD-EFGH");
+        let guest = parse("pair box --code ABCD-EFGH --scope infer,split").unwrap();
+        assert_eq!(guest.scopes, [Scope::Infer, Scope::Split]);
         let invited = parse("pair --invite --scope infer,embed --scope split").unwrap();
         assert_eq!(invited.scopes, [Scope::Infer, Scope::Embed, Scope::Split]);
         for line in [
@@ -234,7 +244,9 @@ mod tests {
             "pair --code ABCD-EFGH",
             "pair box --scope infer",
             "pair box --invite",
-            "pair box --code A --key-file k",
+            "pair box --code AAAA",
+            "pair box --code=",
+            "pair box --code ABCD-EFGH --key-file k",
             "pair --invite --scope everything",
         ] {
             assert!(parse(line).is_err(), "{line}");

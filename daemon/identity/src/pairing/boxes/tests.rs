@@ -6,7 +6,12 @@ use crate::fixture::Place;
 fn paired(place: &Place, name: &str) -> Paired {
     let identity = place.open().unwrap();
     let address = "nas.local".parse().unwrap();
-    let introduction = Introduction { address, id: *identity.id(), root: identity.root_der().clone() };
+    let introduction = Introduction {
+        address,
+        place: "10.0.0.1:11443".parse().unwrap(),
+        id: *identity.id(),
+        root: identity.root_der().clone(),
+    };
     Paired::new(name.parse().unwrap(), &introduction)
 }
 
@@ -31,6 +36,14 @@ fn a_box_is_kept_with_its_key_until_it_is_forgotten() {
         let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&boxes.folder), mode(&boxes.path(kitchen.name()))), (0o700, 0o600));
     }
+    // One that was written before a place was.
+    let path = boxes.path(kitchen.name());
+    let mut written: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    assert_eq!(written["place"], "10.0.0.1:11443");
+    written.as_object_mut().unwrap().remove("place");
+    fs::write(&path, written.to_string()).unwrap();
+    let old = boxes.load(kitchen.name()).unwrap().unwrap();
+    assert_eq!((old.address(), old.place()), (kitchen.address(), None));
     assert!(boxes.remove(kitchen.name()).unwrap());
     assert!(!boxes.remove(kitchen.name()).unwrap());
     assert_eq!(boxes.load(kitchen.name()).unwrap(), None);

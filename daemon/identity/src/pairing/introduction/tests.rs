@@ -61,7 +61,7 @@ fn a_box_shows_who_it_is_and_is_told_nothing() {
     let identity = place.open().unwrap();
     let (address, told) = serve(identity.server_config(), Ipv4Addr::LOCALHOST);
 
-    let introduction = introduce(&address, PATIENCE).unwrap();
+    let introduction = introduce(&address, &[], PATIENCE).unwrap();
 
     assert_eq!((introduction.id, &introduction.root), (*identity.id(), identity.root_der()));
     introduction.must_be(&identity.id().short().parse().unwrap()).unwrap();
@@ -74,7 +74,7 @@ fn another_box_than_the_one_that_is_meant_is_refused_and_both_ids_are_told() {
     let (meant, other) = (Place::new().open().unwrap(), Place::new().open().unwrap());
     let (address, _told) = serve(other.server_config(), Ipv4Addr::LOCALHOST);
 
-    let introduction = introduce(&address, PATIENCE).unwrap();
+    let introduction = introduce(&address, &[], PATIENCE).unwrap();
     let error = introduction.must_be(&(*meant.id()).into()).unwrap_err().to_string();
 
     assert!(error.contains(&meant.id().to_string()) && error.contains(&other.id().to_string()), "{error}");
@@ -86,13 +86,13 @@ fn a_paired_box_that_is_another_now_is_refused_and_both_ids_are_told() {
     let (was, now) = (before.open().unwrap(), Place::new().open().unwrap());
     let (address, _told) = serve(was.server_config(), Ipv4Addr::LOCALHOST);
     let name: BoxName = "kitchen".parse().unwrap();
-    let paired = Paired::new(name.clone(), &introduce(&address, PATIENCE).unwrap());
+    let paired = Paired::new(name.clone(), &introduce(&address, &[], PATIENCE).unwrap());
     paired.confirm(PATIENCE).unwrap();
     let boxes = Boxes::within(before.folder.path().join("boxes"));
     boxes.save(&paired).unwrap();
 
     let (address, _told) = serve(now.server_config(), Ipv4Addr::LOCALHOST);
-    let introduction = introduce(&address, PATIENCE).unwrap();
+    let introduction = introduce(&address, &[], PATIENCE).unwrap();
     let moved = paired.at(address);
 
     for error in [moved.confirm(PATIENCE), boxes.save(&Paired::new(name, &introduction))] {
@@ -116,6 +116,7 @@ fn who_only_shows_anothers_root_does_not_pass_for_it() {
     assert!(
         introduce(
             &serve(impostor(vec![leaf.clone(), signer.clone(), own_root], &key), Ipv4Addr::LOCALHOST).0,
+            &[],
             PATIENCE
         )
         .is_ok()
@@ -123,7 +124,7 @@ fn who_only_shows_anothers_root_does_not_pass_for_it() {
 
     let shown = vec![leaf, signer, victim.root_der().clone()];
     let (address, told) = serve(impostor(shown, &key), Ipv4Addr::LOCALHOST);
-    let error = introduce(&address, PATIENCE).unwrap_err();
+    let error = introduce(&address, &[], PATIENCE).unwrap_err();
 
     assert!(matches!(error, PairingError::Certificates { .. }), "{error:?}");
     assert_eq!(
@@ -139,7 +140,7 @@ fn who_shows_a_boxs_certificates_and_has_not_its_key_does_not_pass_for_it() {
     let shown = place.asked_for(&victim, "nas.local").unwrap().chain;
 
     let (address, _told) = serve(impostor(shown, &KeyPair::generate().unwrap()), Ipv4Addr::LOCALHOST);
-    let error = introduce(&address, PATIENCE).unwrap_err();
+    let error = introduce(&address, &[], PATIENCE).unwrap_err();
 
     assert!(matches!(error, PairingError::Certificates { .. }), "{error:?}");
 }
@@ -151,7 +152,7 @@ fn certificates_that_are_for_another_name_are_refused() {
     assert!(!signable(&[]).contains(&IpAddr::V4(elsewhere)));
     let (address, _told) = serve(identity.server_config(), elsewhere);
 
-    let error = introduce(&address, PATIENCE).unwrap_err();
+    let error = introduce(&address, &[], PATIENCE).unwrap_err();
 
     assert!(matches!(error, PairingError::Certificates { .. }), "{error:?}");
 }
@@ -164,7 +165,7 @@ fn expired_certificates_are_refused() {
     let identity = place.open().unwrap();
     let (address, _told) = serve(identity.server_config(), Ipv4Addr::LOCALHOST);
 
-    let error = introduce(&address, PATIENCE).unwrap_err();
+    let error = introduce(&address, &[], PATIENCE).unwrap_err();
 
     assert!(matches!(error, PairingError::Certificates { .. }), "{error:?}");
 }
@@ -178,7 +179,8 @@ fn a_server_that_shows_no_root_is_no_hob() {
     let [signer, _] = authority.chain();
 
     for chain in [vec![alone.der().clone()], vec![leaf, signer]] {
-        let error = introduce(&serve(impostor(chain, &key), Ipv4Addr::LOCALHOST).0, PATIENCE).unwrap_err();
+        let error =
+            introduce(&serve(impostor(chain, &key), Ipv4Addr::LOCALHOST).0, &[], PATIENCE).unwrap_err();
         assert!(matches!(error, PairingError::NotHob { .. }), "{error:?}");
     }
 }
@@ -189,7 +191,7 @@ fn who_says_nothing_or_something_else_is_given_up() {
     let address: Address = silent.local_addr().unwrap().to_string().parse().unwrap();
 
     let begun = Instant::now();
-    let error = introduce(&address, Duration::from_millis(200)).unwrap_err();
+    let error = introduce(&address, &[], Duration::from_millis(200)).unwrap_err();
 
     assert!(matches!(error, PairingError::Tls { .. }), "{error:?}");
     assert!(begun.elapsed() < Duration::from_secs(10));
@@ -201,11 +203,11 @@ fn who_says_nothing_or_something_else_is_given_up() {
             let _gone = stream.unwrap().write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
         }
     });
-    let error = introduce(&address, PATIENCE).unwrap_err();
+    let error = introduce(&address, &[], PATIENCE).unwrap_err();
     assert!(matches!(error, PairingError::Tls { .. }), "{error:?}");
 
     let nobody = { TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap() };
-    let error = introduce(&nobody.to_string().parse().unwrap(), PATIENCE).unwrap_err();
+    let error = introduce(&nobody.to_string().parse().unwrap(), &[], PATIENCE).unwrap_err();
     assert!(matches!(error, PairingError::Unreachable { .. }), "{error:?}");
 }
 
@@ -221,18 +223,33 @@ fn a_box_proves_that_a_root_is_its_own_wherever_it_is_and_whoever_only_has_it_do
     // Its certificates are not for that address.
     let elsewhere = Ipv4Addr::new(127, 0, 0, 2);
     let (address, told) = serve(the_box.server_config(), elsewhere);
-    prove(&root, socket(&address), PATIENCE).unwrap();
+    proven(root.der(), socket(&address), PATIENCE).unwrap();
     assert_eq!(told.recv_timeout(PATIENCE).unwrap(), Seen::Sent(Vec::new()), "nothing is said");
 
     let (address, _told) = serve(other.server_config(), Ipv4Addr::LOCALHOST);
-    let another = prove(&root, socket(&address), PATIENCE).unwrap_err();
+    let another = proven(root.der(), socket(&address), PATIENCE).unwrap_err();
     let shown = place.asked_for(&the_box, "nas.local").unwrap().chain;
     let (address, _told) = serve(impostor(shown, &KeyPair::generate().unwrap()), Ipv4Addr::LOCALHOST);
-    let without_key = prove(&root, socket(&address), PATIENCE).unwrap_err();
+    let without_key = proven(root.der(), socket(&address), PATIENCE).unwrap_err();
     let nobody = { TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap() };
-    let unreachable = prove(&root, nobody, PATIENCE).unwrap_err();
+    let unreachable = proven(root.der(), nobody, PATIENCE).unwrap_err();
 
     assert!(matches!(another, PairingError::Certificates { .. }), "{another:?}");
     assert!(matches!(without_key, PairingError::Certificates { .. }), "{without_key:?}");
     assert!(matches!(unreachable, PairingError::Unreachable { .. }), "{unreachable:?}");
+}
+
+#[test]
+fn somebody_else_where_a_box_may_be_is_passed_over() {
+    let place = Place::new();
+    let identity = place.open().unwrap();
+    let (address, _told) = serve(identity.server_config(), Ipv4Addr::LOCALHOST);
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+    let right = address.to_string().parse().unwrap();
+
+    let places = [nobody, silent.local_addr().unwrap(), right];
+    let introduction = introduce(&address, &places, Duration::from_secs(3)).unwrap();
+
+    assert_eq!((introduction.id, introduction.place), (*identity.id(), right));
 }

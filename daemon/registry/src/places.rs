@@ -1,0 +1,130 @@
+//! Where a paired box is by now. Anybody may announce that it is somewhere, or have its address by now: so a place counts only once
+//! the box itself, which is told nothing for that, has shown that it is there.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use identity::pairing::Paired;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::sync::Mutex as Turn;
+use tokio::task::JoinSet;
+
+use crate::Whereabouts;
+
+/// How long a box may take to show that it is somewhere.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// For so long nobody but the likeliest place is asked.
+const HEAD_START: Duration = Duration::from_millis(200);
+/// For so long it need not be shown again.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Of one paired box. A clone is cheap, and is of the same.
+#[derive(Clone)]
+pub(crate) struct Places(Arc<Inner>);
+
+struct Inner {
+    paired: Paired,
+    whereabouts: Whereabouts,
+    /// Where it was shown last, and when.
+    shown: Mutex<Option<(SocketAddr, Instant)>>,
+    /// It is looked for once at a time.
+    turn: Turn<()>,
+}
+
+impl Places {
+    pub(crate) fn of(paired: &Paired, whereabouts: Whereabouts) -> Self {
+        let paired = paired.clone().with_key(None);
+        Self(Arc::new(Inner { paired, whereabouts, shown: Mutex::default(), turn: Turn::default() }))
+    }
+
+    /// Whether these are of a box that was paired there and by that name.
+    pub(crate) fn are_of(&self, paired: &Paired) -> bool {
+        let known = &self.0.paired;
+        (known.address(), known.place()) == (paired.address(), paired.place())
+    }
+
+    /// Where the box is, as it has just shown.
+    pub(crate) async fn find(&self) -> io::Result<SocketAddr> {
+        let _turn = self.0.turn.lock().await;
+        let shown = *self.0.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((place, at)) = shown
+            && at.elapsed() < FRESH
+        {
+            return Ok(place);
+        }
+        let found = self.look(shown.map(|(place, _)| place)).await;
+        let found = found.ok_or_else(|| {
+            io::Error::new(io::ErrorKind::NotFound, "it is neither where it was nor where it is said to be")
+        })?;
+        *self.0.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some((found, Instant::now()));
+        Ok(found)
+    }
+
+    /// Where it was last, then everywhere at once: whoever claims to be it in many places does not keep it from being found.
+    async fn look(&self, last: Option<SocketAddr>) -> Option<SocketAddr> {
+        let seen = (self.0.whereabouts)(&self.0.paired.id());
+        let mut places: Vec<SocketAddr> = Vec::new();
+        for place in last.into_iter().chain(self.0.paired.place()).chain(seen) {
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        let mut tried = JoinSet::new();
+        let mut places = places.into_iter();
+        if let Some(likeliest) = places.next() {
+            self.try_at(likeliest, &mut tried);
+            if let Ok(Some(Ok(Some(place)))) = tokio::time::timeout(HEAD_START, tried.join_next()).await {
+                return Some(place);
+            }
+        }
+        places.for_each(|place| self.try_at(place, &mut tried));
+        tried.spawn(self.clone().by_name());
+        while let Some(ended) = tried.join_next().await {
+            if let Ok(Some(place)) = ended {
+                return Some(place);
+            }
+        }
+        None
+    }
+
+    fn try_at(&self, place: SocketAddr, tried: &mut JoinSet<Option<SocketAddr>>) {
+        let inner = Arc::clone(&self.0);
+        tried.spawn_blocking(move || inner.paired.prove(place, PATIENCE).ok().map(|()| place));
+    }
+
+    /// Where its address leads.
+    async fn by_name(self) -> Option<SocketAddr> {
+        let address = self.0.paired.address();
+        let host = address.host();
+        let led = tokio::net::lookup_host((host.as_str(), address.port()));
+        let led = tokio::time::timeout(PATIENCE, led).await.ok()?.ok()?;
+        let mut tried = JoinSet::new();
+        led.for_each(|place| self.try_at(place, &mut tried));
+        while let Some(ended) = tried.join_next().await {
+            if let Ok(Some(place)) = ended {
+                return Some(place);
+            }
+        }
+        None
+    }
+}
+
+impl fmt::Debug for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Places").field(self.0.paired.address()).finish()
+    }
+}
+
+impl Resolve for Places {
+    /// Whatever its name: its certificates tell whether it is the one.
+    fn resolve(&self, _name: Name) -> Resolving {
+        let places = self.clone();
+        Box::pin(async move {
+            let found = places.find().await?;
+            Ok(Box::new(std::iter::once(found)) as Addrs)
+        })
+    }
+}
