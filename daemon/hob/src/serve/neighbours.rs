@@ -18,6 +18,7 @@ pub(super) fn discovery(
     access: &Access,
     listens: Vec<SocketAddr>,
 ) -> Option<Discovery> {
+    warn(settings, &listens);
     let identity = identity.filter(|_| settings.announce == Announce::Builtin && !listens.is_empty())?;
     let announcement = Announcement {
         id: *identity.id(),
@@ -26,6 +27,22 @@ pub(super) fn discovery(
         phase: phase(access),
     };
     Some(Discovery::start(Config { announce: Some(announcement), rules: rules(settings), links: links() }))
+}
+
+/// Of what was set and comes to nothing.
+fn warn(settings: &NeighbourSettings, listens: &[SocketAddr]) {
+    if listens.is_empty() && (settings.route || settings.split) {
+        tracing::warn!(
+            "lan.route or lan.split is set, and this box does not serve the network: others find no way to it, and it looks for none; \
+             lan.open = \"on\" opens it"
+        );
+    }
+    if !listens.is_empty() && rules(settings).name_nothing_of(&links()()) {
+        let named = settings.interfaces.join(",");
+        tracing::warn!(
+            "lan.interfaces is {named}, and there is no such interface now: this box is not announced"
+        );
+    }
 }
 
 /// Others are told once somebody owns the box.
