@@ -445,6 +445,59 @@ fn a_folder_keeps_the_bundle_that_it_has() {
     assert!(String::from_utf8_lossy(&meant.stderr).contains("second.tar makes an archive"), "{meant:?}");
 }
 
+#[test]
+fn an_archive_of_a_bare_name_lies_in_the_current_folder_and_is_written_over_only_if_that_is_meant() {
+    let hob = Hob::start();
+    let folder = TempDir::new().unwrap();
+    let export = |more: &[&str]| {
+        let mut command = hob.command();
+        command.current_dir(folder.path()).args(["export", "smollm2", "m.tar"]).args(more);
+        command.output().unwrap()
+    };
+
+    succeeded(&export(&[]));
+    assert_eq!(listed(folder.path()), ["m.tar"]);
+    let again = export(&[]);
+    let said = String::from_utf8_lossy(&again.stderr);
+    assert!(!again.status.success() && said.contains("m.tar is there already"), "{again:?}");
+    succeeded(&export(&["--force"]));
+
+    let untagged = hob.cli(&["export", "smollm2:7b", "-"]);
+    let said = String::from_utf8_lossy(&untagged.stderr);
+    assert!(!untagged.status.success() && said.contains("'smollm2:7b'"), "{untagged:?}");
+    assert!(!said.contains("registry.ollama.ai"), "{said}");
+}
+
+#[test]
+fn an_import_that_a_full_disk_has_no_room_for_says_so_before_anything_is_sent() {
+    let (from, stick) = (Hob::start(), TempDir::new().unwrap());
+    succeeded(&from.cli(&["export", "smollm2", text(stick.path())]));
+    let models = TempDir::new().unwrap();
+    system("mount", &["-t", "tmpfs", "-o", "size=32m", "none", text(models.path())]);
+    let to = Hob::start_empty(&[("HOB_MODELS__DIR", text(models.path())), ("HOB_MODELS__KEEP_FREE", "0")]);
+    let output = to.cli(&["import", text(stick.path())]);
+    drop(to);
+    system("umount", &[text(models.path())]);
+
+    assert!(!output.status.success(), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("hint: hob rm makes room"), "{said}");
+    assert!(!said.contains("connection to hob failed"), "{said}");
+}
+
+#[test]
+fn a_bundle_is_not_read_through_a_link_to_its_blobs() {
+    let (from, to, stick) = (Hob::start(), Hob::start_empty(&[]), TempDir::new().unwrap());
+    succeeded(&from.cli(&["export", "smollm2", text(stick.path())]));
+    let (blobs, elsewhere) = (stick.path().join("blobs"), stick.path().join("elsewhere"));
+    fs::rename(&blobs, &elsewhere).unwrap();
+    symlink(&elsewhere, &blobs).unwrap();
+
+    let said = refused(&to, &to.cli(&["import", text(stick.path())]));
+
+    assert!(said.contains("behind a symbolic link"), "{said}");
+}
+
 #[expect(clippy::disallowed_methods, reason = "tests start the programs of a user")]
 fn system(program: &str, args: &[&str]) {
     let output = Command::new(program).args(args).output().unwrap();

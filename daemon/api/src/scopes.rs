@@ -133,6 +133,7 @@ const TABLE: &[(Method, &str, Need)] = &[
     (GET, "/admin/api/fit", Need::Scope(ModelsRead)),
     (POST, "/admin/api/store/blobs", Need::Scope(ModelsWrite)),
     (PUT, "/admin/api/store/manifests", Need::Scope(ModelsWrite)),
+    (GET, "/admin/api/store/room", Need::Scope(ModelsWrite)),
     (POST, "/admin/api/store/scrub", All(ModelsWrite)),
     (POST, "/admin/api/store/prune", All(ModelsWrite)),
     (GET, "/admin/api/store/partials", All(ModelsRead)),

@@ -35,6 +35,12 @@ pub struct Rules {
 pub(crate) const MOST_ADDRESSES: usize = 8;
 
 impl Rules {
+    /// Whether interfaces are named, and none of these is one of them.
+    pub fn name_nothing_of(&self, links: &[Link]) -> bool {
+        let named = |link: &Link| self.only.iter().any(|name| is(link, name));
+        !self.only.is_empty() && !links.iter().any(named)
+    }
+
     /// Those where the box is announced and others are looked for. Where one has a way to everywhere, one without is no network
     /// of people; where none has, the network is one on its own.
     pub(crate) fn chosen<'a>(&self, links: &'a [Link]) -> Vec<&'a Link> {
@@ -104,6 +110,18 @@ mod tests {
     fn rules(only: &[&str], skip: &[&str]) -> Rules {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         Rules { only: owned(only), skip: owned(skip) }
+    }
+
+    #[test]
+    fn interfaces_that_are_named_and_are_not_there_are_told() {
+        let links = [link("eth0", "192.168.1.5")];
+        let named = |names: &[&str]| Rules {
+            only: names.iter().map(ToString::to_string).collect(),
+            ..Rules::default()
+        };
+        assert!(named(&["eth1", "wlan*"]).name_nothing_of(&links));
+        assert!(!named(&["eth1", "eth*"]).name_nothing_of(&links));
+        assert!(!named(&[]).name_nothing_of(&links));
     }
 
     #[test]

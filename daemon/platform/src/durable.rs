@@ -105,7 +105,7 @@ impl Drop for Staged {
 /// # Errors
 /// On any failure the old file of this name stands.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut staged = Staged::create(path.parent().unwrap_or(Path::new(".")))?;
+    let mut staged = Staged::create(folder_of(path))?;
     staged.write_all(bytes)?;
     staged.keep(path).map(drop)
 }
@@ -115,7 +115,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// On any failure the old file of this name stands.
 pub fn write_with(path: &Path, bytes: &[u8], permissions: Permissions) -> io::Result<()> {
-    let mut staged = Staged::create_private(path.parent().unwrap_or(Path::new(".")))?;
+    let mut staged = Staged::create_private(folder_of(path))?;
     staged.write_all(bytes)?;
     staged.file.set_permissions(permissions)?;
     staged.keep(path).map(drop)
@@ -126,7 +126,7 @@ pub fn write_with(path: &Path, bytes: &[u8], permissions: Permissions) -> io::Re
 /// # Errors
 /// On any failure the old file of this name stands.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut staged = Staged::create_private(path.parent().unwrap_or(Path::new(".")))?;
+    let mut staged = Staged::create_private(folder_of(path))?;
     staged.write_all(bytes)?;
     staged.keep(path).map(drop)
 }
@@ -160,7 +160,7 @@ pub fn make_private_folder(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)?;
-    sync_folder(path.parent().unwrap_or(Path::new(".")))
+    sync_folder(folder_of(path))
 }
 
 /// Gives a file another name in its folder, replacing what had it. Returns once its bytes and that name are on the disk.
@@ -171,7 +171,7 @@ pub fn rename(file: &File, from: &Path, to: &Path) -> io::Result<()> {
     file.sync_all()?;
     #[expect(clippy::disallowed_methods, reason = "this is the place that also syncs")]
     fs::rename(from, to)?;
-    sync_folder(to.parent().unwrap_or(Path::new(".")))
+    sync_folder(folder_of(to))
 }
 
 /// Removes a file, if it is there. Returns once that is on the disk.
@@ -182,7 +182,7 @@ pub fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
-        Ok(()) => sync_folder(path.parent().unwrap_or(Path::new("."))),
+        Ok(()) => sync_folder(folder_of(path)),
     }
 }
 
@@ -214,6 +214,11 @@ fn staged_path(directory: &Path) -> PathBuf {
 /// What the name of a staged file begins with.
 const STAGED: &str = ".staged-";
 
+/// The folder that a file of this name lies in: of a bare name, the current one.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Makes a folder's entries durable.
 ///
 /// # Errors
@@ -225,6 +230,12 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bare_name_is_one_in_the_current_folder() {
+        let folders = ["a.tar", "./a.tar", "there/a.tar", "/a.tar"].map(|name| folder_of(Path::new(name)));
+        assert_eq!(folders, [".", ".", "there", "/"].map(Path::new));
+    }
 
     #[test]
     fn a_clone_is_its_own_file_or_is_not_made() {

@@ -92,13 +92,19 @@ pub enum RegistryError {
     #[error("it does not have {0}")]
     PeerLacks(Box<ModelName>),
     /// It was with a paired box that something went wrong.
-    #[error("{name}: {source}")]
+    #[error("{}", of_peer(name, source))]
     Peer {
         /// Which.
         name: BoxName,
         /// What.
         source: Box<Self>,
     },
+    /// The registry, after many tries.
+    #[error(
+        "the registry cannot be reached ({0}); see whether this box is on the internet, or bring the model from another: from a \
+         paired one by `hob pull --from`, on a stick by `hob export` and `hob import`"
+    )]
+    OutOfReach(#[source] Box<Self>),
     /// A paired box has what the registry cannot be asked for. It was not asked to be believed.
     #[error(
         "the registry cannot be reached ({source}), but {peer} has {model}: `hob pull {model} --from {peer}` takes it as it is there"
@@ -156,9 +162,31 @@ impl RegistryError {
         }
     }
 
+    /// What it means at last that nobody answers at a registry.
+    pub(crate) fn of_registry(self) -> Self {
+        if self.is_unreachable() { Self::OutOfReach(Box::new(self)) } else { self }
+    }
+
     /// Nobody answers there.
     pub(crate) fn is_unreachable(&self) -> bool {
         matches!(self, Self::Transport(error) if !is_private(error) && (error.is_connect() || error.is_timeout()))
+    }
+}
+
+/// What it means of a paired box, and what to do.
+fn of_peer(name: &BoxName, source: &RegistryError) -> String {
+    match source {
+        RegistryError::Unauthorized => format!(
+            "{name} does not let this box have its models: the key that it gave has ended, or lacks the scope models.read; pair \
+             again, with a code of `hob pair --invite` there"
+        ),
+        RegistryError::Cut => {
+            format!("{name} stopped in the middle; the same pull goes on where this one was")
+        }
+        source if source.is_unreachable() || matches!(source, RegistryError::Stalled) => format!(
+            "{name} cannot be reached; see whether it is on, `hob pair --list` tells. The same pull goes on where this one was"
+        ),
+        source => format!("{name}: {source}"),
     }
 }
 
@@ -182,4 +210,34 @@ fn is_private(error: &reqwest::Error) -> bool {
         source = deeper.source();
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_paired_box_refuses_or_leaves_unsaid_comes_with_what_to_do() {
+        let told = |source| {
+            let name = "attic".parse().unwrap();
+            RegistryError::Peer { name, source: Box::new(source) }.to_string()
+        };
+        let refused = told(RegistryError::Unauthorized);
+        assert!(refused.contains("models.read") && refused.contains("hob pair --invite"), "{refused}");
+        let silent = told(RegistryError::Stalled);
+        assert!(silent.starts_with("attic cannot be reached") && silent.contains("--list"), "{silent}");
+        assert!(told(RegistryError::Cut).contains("goes on"));
+        assert_eq!(told(RegistryError::NoParts), "attic: the registry does not send parts");
+    }
+
+    #[tokio::test]
+    async fn a_registry_that_nobody_finds_is_told_in_words_with_what_to_do() {
+        // Nobody listens at this port of a host of its own.
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let error = reqwest::get(format!("http://{nobody}/")).await.unwrap_err();
+
+        let told = RegistryError::from(error).of_registry().to_string();
+
+        assert!(told.starts_with("the registry cannot be reached (") && told.contains("--from"), "{told}");
+    }
 }

@@ -113,7 +113,7 @@ impl Registry {
                 let model = Box::new(name.clone());
                 return Err(RegistryError::OnlyNearby { model, peer, source: Box::new(error) });
             }
-            tries.pause(error).await?;
+            tries.pause(error).await.map_err(RegistryError::of_registry)?;
         }
     }
 

@@ -37,6 +37,7 @@ pub(crate) fn router() -> Router<Api> {
         .route("/admin/api/store/manifests", put(manifests::accept))
         .route("/admin/api/store/scrub", post(store::scrub))
         .route("/admin/api/store/prune", post(store::prune))
+        .route("/admin/api/store/room", get(store::room))
         .route("/admin/api/store/partials", get(store::partials))
         .route("/admin/api/store/partials/{digest}", delete(store::remove_partial))
         .route("/admin/api/keys", get(keys::list).post(keys::create))

@@ -78,6 +78,19 @@ pub(super) async fn add_blob(api: Api, body: Body) -> Result<Response, Refusal> 
     Ok((StatusCode::CREATED, Json(AddedBlob { digest })).into_response())
 }
 
+/// What is to be uploaded.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RoomQuery {
+    bytes: u64,
+}
+
+/// `GET /admin/api/store/room?bytes=N`: whether there is room, so that nobody sends for nothing.
+pub(super) async fn room(api: Api, Query(query): Query<RoomQuery>) -> Result<Response, Refusal> {
+    api.on_store(move |store| store.check_room(query.bytes)).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
 #[derive(Serialize)]
 struct Pruned {
     files: usize,

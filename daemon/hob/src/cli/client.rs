@@ -160,6 +160,16 @@ impl Client {
         self.send(Method::POST, path, Some(body)).await
     }
 
+    /// That the daemon has room for so many bytes. It is asked before they are sent: whoever is refused while sending reads no
+    /// answer, as the connection is closed under them.
+    pub(crate) async fn has_room(&self, bytes: u64) -> Result<(), ClientError> {
+        match self.get(&format!("/admin/api/store/room?bytes={bytes}")).await {
+            // One of before tells by the upload alone.
+            Err(ClientError::Refused { status: StatusCode::NOT_FOUND, .. }) => Ok(()),
+            answer => answer.map(drop),
+        }
+    }
+
     /// Uploads one blob of `bytes` bytes; returns its digest.
     pub(crate) async fn upload(&self, bytes: u64, file: reqwest::Body) -> Result<String, ClientError> {
         let request = self.http.post(format!("{}/admin/api/store/blobs", self.base));

@@ -168,7 +168,7 @@ fn weights(path: &Path, from: &str) -> anyhow::Result<Vec<PathBuf>> {
     if path.is_file() {
         return match split_stem(path) {
             Some(stem) => {
-                gguf_files(path.parent().unwrap_or(Path::new(".")), |file| split_stem(file) == Some(stem))
+                gguf_files(platform::durable::folder_of(path), |file| split_stem(file) == Some(stem))
             }
             None => Ok(vec![path.to_path_buf()]),
         };
@@ -247,6 +247,7 @@ async fn upload(client: &Client, path: &Path) -> anyhow::Result<String> {
     let file = tokio::fs::File::open(path).await.with_context(cannot)?;
     let total = file.metadata().await.with_context(cannot)?.len();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
+    client.has_room(total).await?;
     let bar = progress::bytes(&format!("copying file {name}"), total);
     let stream = tokio_util::io::ReaderStream::with_capacity(file, 1 << 18);
     let counter = bar.clone();

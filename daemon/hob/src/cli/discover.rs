@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use discovery::Neighbour;
-use identity::pairing::Paired;
+use identity::DeviceId;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::list::table;
+use super::pair::own_box;
 use super::{Context, neighbour, remark, say};
 use crate::serve::neighbours::rules;
 
@@ -30,7 +31,7 @@ pub(crate) struct Arguments {
 const LONGEST: Duration = Duration::from_secs(600);
 
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<()> {
-    let known = context.boxes().list()?;
+    let known = known(context).await?;
     let discovery = neighbour::browse(rules(&context.settings.neighbours));
     if arguments.watch {
         return watch(discovery.watch(), &known, arguments.json).await;
@@ -57,6 +58,36 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
     Ok(())
 }
 
+/// A box that is paired, or this machine's own.
+#[derive(Debug)]
+struct Known {
+    name: String,
+    id: DeviceId,
+}
+
+/// What the own box is called in the list.
+const OWN: &str = "this box";
+
+/// With this user, and with this machine's own box if they may ask it: what is not told is not known, and no failure.
+async fn known(context: &Context) -> anyhow::Result<Vec<Known>> {
+    let boxes = context.boxes().list()?;
+    let mut known: Vec<Known> =
+        boxes.iter().map(|paired| Known { name: paired.name().to_string(), id: paired.id() }).collect();
+    if let Some(daemon) = own_box(context)? {
+        let status = daemon.get("/admin/api/status").await.unwrap_or_default();
+        let peers = daemon.get("/admin/api/peers").await.unwrap_or_default();
+        let id = |value: &Value| value["id"].as_str()?.parse().ok();
+        known.extend(id(&status["device"]).map(|id| Known { name: OWN.to_owned(), id }));
+        let peers = peers["peers"].as_array().map_or(&[][..], Vec::as_slice);
+        known.extend(
+            peers
+                .iter()
+                .filter_map(|peer| Some(Known { name: peer["name"].as_str()?.to_owned(), id: id(peer)? })),
+        );
+    }
+    Ok(known)
+}
+
 /// As in `2s` or `500ms`.
 fn span(text: &str) -> Result<Duration, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -75,7 +106,7 @@ fn span(text: &str) -> Result<Duration, String> {
 /// Until it is interrupted.
 async fn watch(
     mut list: tokio::sync::watch::Receiver<std::sync::Arc<[Neighbour]>>,
-    known: &[Paired],
+    known: &[Known],
     json: bool,
 ) -> anyhow::Result<()> {
     let mut there: BTreeMap<(String, String), Neighbour> = BTreeMap::new();
@@ -123,12 +154,11 @@ fn headings() -> Vec<String> {
 }
 
 /// That it is paired is told of whoever claims that ID; it is proven when it is asked for something.
-fn paired<'a>(neighbour: &Neighbour, known: &'a [Paired]) -> Option<&'a str> {
-    let paired = known.iter().find(|known| neighbour.claims_to_be(&known.id()));
-    paired.map(|paired| paired.name().as_str())
+fn paired<'a>(neighbour: &Neighbour, known: &'a [Known]) -> Option<&'a str> {
+    known.iter().find(|known| neighbour.claims_to_be(&known.id)).map(|known| known.name.as_str())
 }
 
-fn row(neighbour: &Neighbour, known: &[Paired]) -> Vec<String> {
+fn row(neighbour: &Neighbour, known: &[Known]) -> Vec<String> {
     let paired = paired(neighbour, known).unwrap_or("no");
     let Neighbour { label, id, version, .. } = neighbour;
     [label.as_str(), id, &neighbour.url(), version, neighbour.phase.name(), paired]
@@ -136,7 +166,7 @@ fn row(neighbour: &Neighbour, known: &[Paired]) -> Vec<String> {
         .to_vec()
 }
 
-fn described(neighbour: &Neighbour, known: &[Paired]) -> Value {
+fn described(neighbour: &Neighbour, known: &[Known]) -> Value {
     let addresses: Vec<String> = neighbour.addresses.iter().map(ToString::to_string).collect();
     json!({
         "label": neighbour.label,

@@ -110,7 +110,7 @@ pub(crate) enum Command {
     Key(key::Arguments),
     /// Lists the boxes on this network.
     Discover(discover::Arguments),
-    /// Makes a box elsewhere known to this user, by the ID that its console shows.
+    /// Pairs with a box elsewhere, by the ID that its console shows; or invites one, or somebody's laptop.
     Pair(pair::Arguments),
     /// Has this machine's programs trust a box's certificates.
     Trust(trust::Arguments),

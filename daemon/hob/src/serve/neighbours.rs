@@ -18,6 +18,7 @@ pub(super) fn discovery(
     access: &Access,
     (listens, is_paired): (Vec<SocketAddr>, bool),
 ) -> Option<Discovery> {
+    warn(settings, &listens);
     let serves = !listens.is_empty();
     if settings.announce == Announce::Off || !(serves || is_paired) {
         return None;
@@ -31,6 +32,22 @@ pub(super) fn discovery(
     });
     let own = identity.map(|identity| *identity.id());
     Some(Discovery::start(Config { own, announce, rules: rules(settings), links: links() }))
+}
+
+/// Of what was set and comes to nothing.
+fn warn(settings: &NeighbourSettings, listens: &[SocketAddr]) {
+    if listens.is_empty() && (settings.route || settings.split) {
+        tracing::warn!(
+            "lan.route or lan.split is set, and this box does not serve the network: others find no way to it; \
+             lan.open = \"on\" opens it"
+        );
+    }
+    if !listens.is_empty() && rules(settings).name_nothing_of(&links()()) {
+        let named = settings.interfaces.join(",");
+        tracing::warn!(
+            "lan.interfaces is {named}, and there is no such interface now: this box is not announced"
+        );
+    }
 }
 
 /// Others are told once somebody owns the box.

@@ -190,8 +190,20 @@ pub(super) fn read(user: &Path, environment: &Environment) -> anyhow::Result<Raw
     for (key, value) in environment.aliases.iter().chain(&environment.own) {
         builder = builder.set_override(key, value.as_str()).with_context(|| format!("setting {key}"))?;
     }
-    let layers = builder.build().context("the settings cannot be read")?;
+    let layers = builder.build().map_err(with_hint).context("the settings cannot be read")?;
     layers.try_deserialize().context("the settings make no sense")
+}
+
+/// TOML has one value of a name, and says so in words of its own.
+fn with_hint(error: ConfigError) -> anyhow::Error {
+    let said = error.to_string();
+    let twice = said.contains("dotted key") || said.contains("duplicate key");
+    match twice && said.contains("lan") {
+        true => anyhow::anyhow!(
+            "{said}\nhint: beside lan.route and its like, lan = \"on\" is written lan.open = \"on\""
+        ),
+        false => error.into(),
+    }
 }
 
 /// One file.
@@ -227,4 +239,26 @@ fn files(user: &Path) -> Vec<PathBuf> {
     files.push(user.join("hob.toml"));
     files.retain(|path| path.is_file());
     files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lan_as_a_value_and_as_a_section_in_one_file_says_how_it_is_written() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("hob.toml");
+        for text in [
+            "lan = \"on\"\nlan.route = \"neighbours\"\n",
+            "lan.route = \"neighbours\"\nlan = \"on\"\n",
+            "lan = \"on\"\n[lan]\nroute = \"neighbours\"\n",
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let error =
+                Config::builder().add_source(Layer(path.clone())).build().map_err(with_hint).unwrap_err();
+            let said = error.to_string();
+            assert!(said.contains("lan.open = \"on\""), "{said}");
+        }
+    }
 }

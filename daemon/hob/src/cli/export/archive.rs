@@ -14,10 +14,9 @@ use crate::cli::human;
 
 pub(super) fn write(path: &Path, parcel: &Parcel, line: &Line) -> anyhow::Result<()> {
     let bytes = archive_bytes(&parcel.contents, parcel.signature.as_ref().map(|text| text.len() as u64));
-    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     // What an export before this one left is in the way, and no use: a pipe has no middle to go on from.
     let aside = Aside::at(path).map_err(|error| refused(error, path))?;
-    Target::File.check(folder, bytes, bytes)?;
+    Target::File.check(durable::folder_of(path), bytes, bytes)?;
     archive(&aside.file, parcel, line).map_err(|error| match error.downcast::<io::Error>() {
         Ok(error) => refused(error, path),
         Err(other) => other,

@@ -12,6 +12,7 @@ use registry::bundle::{BlobEntry, Contents, Part};
 
 use super::archive::{Target, refused};
 use super::{Line, Parcel};
+use crate::cli::remark;
 
 pub(super) fn write(folder: &Path, parcel: &Parcel, line: &Line) -> anyhow::Result<()> {
     let blobs = folder.join("blobs");
@@ -47,6 +48,9 @@ pub(super) fn write(folder: &Path, parcel: &Parcel, line: &Line) -> anyhow::Resu
     }
     // A signature of what was there is none of what will be.
     let [contents, signature] = [Part::Contents, Part::Signature].map(|part| folder.join(part.to_string()));
+    if parcel.signature.is_none() && signature.exists() {
+        remark("the bundle was signed, and is not any more\nhint: --sign signs it again");
+    }
     durable::remove(&signature).map_err(|error| refused(error, &signature))?;
     durable::write(&contents, parcel.contents.bytes()).map_err(|error| refused(error, &contents))?;
     if let Some(text) = &parcel.signature {
@@ -56,8 +60,7 @@ pub(super) fn write(folder: &Path, parcel: &Parcel, line: &Line) -> anyhow::Resu
 }
 
 fn bring(path: &Path, parcel: &Parcel, entry: &BlobEntry, line: &Line) -> anyhow::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut staged = Staged::create(folder).map_err(|error| refused(error, path))?;
+    let mut staged = Staged::create(durable::folder_of(path)).map_err(|error| refused(error, path))?;
     let brought = line.fetch(parcel, entry, |blob| io::copy(blob, &mut staged).map(drop));
     brought.map_err(|error| match error.downcast::<io::Error>() {
         Ok(error) => refused(error, path),

@@ -33,10 +33,20 @@ pub(crate) struct Arguments {
     /// A file whose first line is the password of that key, or - for standard input. Without it, you are asked.
     #[arg(long, value_name = "FILE", requires = "sign")]
     password_file: Option<PathBuf>,
+    /// Writes over an archive that is there.
+    #[arg(long)]
+    force: bool,
 }
 
 pub(crate) async fn run(arguments: Arguments, client: &Client) -> anyhow::Result<()> {
     let place = Place::of(arguments.to)?;
+    if let Place::File(path) = &place {
+        anyhow::ensure!(
+            arguments.force || !path.exists(),
+            "{} is there already\nhint: --force writes over it; or name another",
+            path.display()
+        );
+    }
     // Whoever is asked for a password is asked before anything else.
     let key = arguments.sign.as_deref();
     let key = key.map(|file| signing_key(file, arguments.password_file.as_deref())).transpose()?;
@@ -100,6 +110,9 @@ fn signing_key(file: &Path, password_file: Option<&Path>) -> anyhow::Result<Sign
         true => Some(ask::password(&format!("Password of {}: ", file.display()), password_file)?),
         false => None,
     };
+    if password.is_some() {
+        remark("opening the key, which takes some seconds");
+    }
     sealed.open(password.as_ref().map(|password| password.reveal())).with_context(cannot)
 }
 
@@ -118,7 +131,12 @@ impl Parcel {
         for text in models {
             let name: ModelName = text.parse().with_context(|| format!("`{text}`"))?;
             if gathered.iter().all(|(other, _)| !other.is_same(&name)) {
-                let manifest = manifest(client, &name).await.with_context(|| format!("'{name}'"))?;
+                let manifest = match manifest(client, &name).await {
+                    Err(error) if error.downcast_ref().is_some_and(ClientError::is_unknown_model) => {
+                        anyhow::bail!("there is no model '{name}'\nhint: hob list shows those that are there")
+                    }
+                    other => other.with_context(|| format!("'{name}'"))?,
+                };
                 gathered.push((name, manifest));
             }
         }

@@ -50,6 +50,11 @@ impl Carrier {
         Ok(lacking)
     }
 
+    /// That the daemon has room for these.
+    pub(super) fn check_room(&self, bytes: u64) -> anyhow::Result<()> {
+        self.runtime.block_on(self.client.has_room(bytes)).map_err(no_room)
+    }
+
     /// Uploads a blob, which the daemon hashes before it keeps it.
     pub(super) fn bring(&self, entry: &BlobEntry, blob: impl Read) -> anyhow::Result<()> {
         let (sender, pieces) = mpsc::channel(PIECES_IN_FLIGHT);
@@ -69,12 +74,16 @@ impl Carrier {
         drop(sender);
         let uploaded = self.runtime.block_on(uploading)?;
         sent?;
-        uploaded.map_err(|error| match error {
-            ClientError::Refused { status: StatusCode::INSUFFICIENT_STORAGE, message } => anyhow::anyhow!(
-                "{message}\nhint: hob rm makes room; the next import goes on where this one was"
-            ),
-            other => anyhow::Error::new(other).context(format!("{} was not taken", Part::Blob(digest))),
-        })?;
+        if let Err(error) = uploaded {
+            if matches!(error, ClientError::Transport(_)) {
+                // Others may have filled the disk meanwhile, and then the connection was closed under what was sent.
+                self.check_room(bytes)?;
+            }
+            return Err(match error {
+                ClientError::Refused { status: StatusCode::INSUFFICIENT_STORAGE, .. } => no_room(error),
+                other => anyhow::Error::new(other).context(format!("{} was not taken", Part::Blob(digest))),
+            });
+        }
         bar.finish();
         Ok(())
     }
@@ -99,6 +108,16 @@ impl Carrier {
 
     fn bar(&self, entry: &BlobEntry) -> ProgressBar {
         self.bars.add(progress::transfer(&format!("importing {}", &entry.digest.hex()[..12]), entry.bytes))
+    }
+}
+
+/// What to do where its disk is full.
+fn no_room(error: ClientError) -> anyhow::Error {
+    match error {
+        ClientError::Refused { status: StatusCode::INSUFFICIENT_STORAGE, message } => {
+            anyhow::anyhow!("{message}\nhint: hob rm makes room; the next import goes on where this one was")
+        }
+        other => other.into(),
     }
 }
 

@@ -26,7 +26,13 @@ impl Source for Folder {
         let mut options = OpenOptions::new();
         // Whoever made the folder may have put a pipe there, which nobody writes to.
         options.read(true).custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits());
-        let file: File = match options.open(self.path.join(part.to_string())) {
+        let path = self.path.join(part.to_string());
+        // Those it opens there are not to be elsewhere either.
+        let within = path.parent().filter(|within| *within != self.path);
+        if within.is_some_and(|within| within.is_symlink()) {
+            return Err(strange("behind a symbolic link"));
+        }
+        let file: File = match options.open(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) if error.raw_os_error() == Some(Errno::ELOOP as i32) => {
                 return Err(strange("a symbolic link"));

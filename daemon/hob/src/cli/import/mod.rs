@@ -60,6 +60,8 @@ fn import(source: impl Source, key: Option<PublicKey>, carrier: &Carrier) -> any
     }
     let contents = bundle.contents().clone();
     let lacking = carrier.lacking(contents.blobs())?;
+    let to_come = contents.blobs().iter().filter(|entry| lacking.contains(&entry.digest));
+    carrier.check_room(to_come.map(|entry| entry.bytes).sum())?;
     for entry in contents.blobs() {
         let lacks = lacking.contains(&entry.digest);
         let blob = bundle.blob(entry)?;

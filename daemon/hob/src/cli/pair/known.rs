@@ -17,7 +17,14 @@ pub(super) async fn list(context: &Context) -> anyhow::Result<()> {
         Some(daemon) => daemon.get("/admin/api/peers").await?["peers"].take(),
         None => Value::Null,
     };
-    say(&listed(&boxes, peers.as_array().map_or(&[], Vec::as_slice)));
+    let peers = peers.as_array().map_or(&[][..], Vec::as_slice);
+    if boxes.is_empty() && peers.is_empty() {
+        remark(
+            "no box is paired\nhint: hob discover lists those on this network; hob pair BOX makes one known",
+        );
+    } else {
+        say(&listed(&boxes, peers));
+    }
     Ok(())
 }
 
@@ -62,7 +69,8 @@ pub(super) async fn remove(name: &str, context: &Context) -> anyhow::Result<()> 
     let hint = "hint: hob pair --list shows those that are paired";
     let parsed: BoxName = name.parse().with_context(|| format!("no box is called '{name}'\n{hint}"))?;
     // Its key here first: that is what somebody is in a hurry for.
-    let of_this_box = match own_box(context)? {
+    let daemon = own_box(context)?;
+    let of_this_box = match &daemon {
         Some(daemon) => match daemon.delete(&format!("/admin/api/peers/{parsed}"), &json!({})).await {
             Ok(()) => true,
             Err(ClientError::Refused { status: StatusCode::NOT_FOUND, .. }) => false,
@@ -73,8 +81,13 @@ pub(super) async fn remove(name: &str, context: &Context) -> anyhow::Result<()> 
     let of_the_user = context.boxes().remove(&parsed)?;
     anyhow::ensure!(of_this_box || of_the_user, "no box is called '{name}'\n{hint}");
     say(&format!("forgot '{name}'"));
-    if of_this_box {
-        remark(&format!("its key here has ended; on '{name}', hob pair --remove ends this box's key there"));
+    if let Some(daemon) = daemon.filter(|_| of_this_box) {
+        let status = daemon.get("/admin/api/status").await.unwrap_or_default();
+        // What it is called there, unless somebody gave it another name.
+        let own = status["device"]["label"].as_str().unwrap_or("NAME");
+        remark(&format!(
+            "its key here has ended; on '{name}', hob pair --remove {own} ends this box's key there"
+        ));
     }
     Ok(())
 }

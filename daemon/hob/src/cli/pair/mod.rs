@@ -67,6 +67,13 @@ pub(crate) struct Arguments {
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<()> {
+    let about_us = arguments.list || arguments.remove.is_some();
+    if let Some(host) = context.host.as_deref().filter(|_| about_us) {
+        anyhow::bail!(
+            "whom {host} is paired with is asked there: --list and --remove are about you and this machine's own box\nhint: run it \
+             on {host}, or leave --host out"
+        );
+    }
     if arguments.list {
         return known::list(context).await;
     }
@@ -159,7 +166,7 @@ async fn meet(
 }
 
 /// The daemon of this machine, if this user administers it.
-fn own_box(context: &Context) -> anyhow::Result<Option<Client>> {
+pub(super) fn own_box(context: &Context) -> anyhow::Result<Option<Client>> {
     Ok(match context.administered()? {
         destination @ Destination::Socket(_) => {
             let Destination::Socket(path) = &destination else { return Ok(None) };
@@ -174,6 +181,14 @@ fn own_box(context: &Context) -> anyhow::Result<Option<Client>> {
 
 /// What to do next, where the error does not say so.
 fn with_hint(error: PairingError) -> anyhow::Error {
+    if let PairingError::Unreachable { address, source } = &error
+        && let Some(label) = neighbour::label(&address.host())
+        && is_unknown_host(source)
+    {
+        return anyhow::anyhow!(
+            "there is no {label} on this network\nhint: hob discover lists the boxes that are; one is announced once its lan is on"
+        );
+    }
     let hint = match &error {
         PairingError::Unreachable { .. } => {
             "see whether it is on, and whether lan is set there; hob discover lists the boxes on this network"
@@ -185,6 +200,11 @@ fn with_hint(error: PairingError) -> anyhow::Error {
         _ => return error.into(),
     };
     anyhow::anyhow!("{:#}\nhint: {hint}", anyhow::Error::from(error))
+}
+
+/// It is the resolver's error and none of a connection, which has a number or ran out of time.
+fn is_unknown_host(error: &std::io::Error) -> bool {
+    error.raw_os_error().is_none() && error.kind() != std::io::ErrorKind::TimedOut
 }
 
 /// That it is the one whose ID is in hand; without one, whoever sits there has to say so.
