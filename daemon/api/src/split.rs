@@ -15,6 +15,7 @@ use http::{
 };
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use identity::DeviceId;
 use registry::tunnel::{self, BYTES, ENGINE, Lendable, PROTOCOL, SPLIT};
 use scheduler::{LendError, Loan};
 use serde_json::json;
@@ -95,9 +96,7 @@ async fn lend(api: Api, mut request: Request) -> Result<Response, Refused> {
         PROTOCOL => request.extensions_mut().remove::<OnUpgrade>().ok_or(Refused::NoUpgrade)?,
         _ => return Err(Refused::NoUpgrade),
     };
-    // A box's key is named after it.
-    let borrower = api.caller.name().trim_start_matches("box ");
-    let loan = api.scheduler.lend(borrower, bytes, api.config.threads).await?;
+    let loan = api.scheduler.lend(&borrower(&api), bytes, api.config.threads).await?;
     // Nothing went by yet; what cannot be written down is not done.
     let noted = api.audit(Action::Lend, format!("{bytes} bytes"), Outcome::Done).await;
     noted.map_err(Refused::Audit)?;
@@ -107,6 +106,17 @@ async fn lend(api: Api, mut request: Request) -> Result<Response, Refused> {
     let headers =
         [(CONNECTION, HeaderValue::from_static("upgrade")), (UPGRADE, HeaderValue::from_static(PROTOCOL))];
     Ok((StatusCode::SWITCHING_PROTOCOLS, headers).into_response())
+}
+
+/// What whoever borrows is called here.
+fn borrower(api: &Api) -> String {
+    match api.caller.peer().and_then(|id| id.parse::<DeviceId>().ok()) {
+        Some(id) => {
+            let known = api.neighbourhood.known().by_id(&id);
+            known.map_or_else(|| id.label(), |known| known.name().to_string())
+        }
+        None => api.caller.name().to_owned(),
+    }
 }
 
 async fn carry(upgrade: OnUpgrade, loan: Loan, cut: Cut) {
