@@ -73,11 +73,10 @@ impl Neighbourhood {
     pub fn newcomer(&self, paired: Paired) -> Result<Peer, RegistryError> {
         let places = Places::of(&paired, Arc::new(|_| Vec::new()));
         let clients = of_peer(&paired, &places)?;
-        Ok(Peer { base: base(&paired)?, paired: paired.with_key(None), clients, places })
+        Ok(Peer { base: base(&paired, &places)?, paired: paired.with_key(None), clients, places })
     }
 
     fn peer(&self, paired: Paired) -> Result<Peer, RegistryError> {
-        let base = base(&paired)?;
         let mut known = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let (places, clients) = match known.get(&paired.id()) {
             // One that was paired again may be elsewhere by now.
@@ -89,13 +88,13 @@ impl Neighbourhood {
                 (places, made)
             }
         };
-        Ok(Peer { paired, base, clients, places })
+        Ok(Peer { base: base(&paired, &places)?, paired, clients, places })
     }
 }
 
-/// Its certificates are for this name wherever it is. No port is named, so that the one where it is found is used.
-fn base(paired: &Paired) -> Result<Url, RegistryError> {
-    let base = Url::parse(&format!("https://{}.local", paired.id().label()));
+/// Its certificates are for this name wherever it is. It answers to it by the port where it is, as far as that has been shown.
+fn base(paired: &Paired, places: &Places) -> Result<Url, RegistryError> {
+    let base = Url::parse(&format!("https://{}.local:{}", paired.id().label(), places.port()));
     base.map_err(|_| RegistryError::Malformed("address"))
 }
 

@@ -46,6 +46,12 @@ impl Places {
         (known.address(), known.place()) == (paired.address(), paired.place())
     }
 
+    /// The port at which it was shown last, or was paired.
+    pub(crate) fn port(&self) -> u16 {
+        let shown = *self.0.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.map_or(self.0.paired.address().port(), |(place, _)| place.port())
+    }
+
     /// Where the box is, as it has just shown.
     pub(crate) async fn find(&self) -> io::Result<SocketAddr> {
         let _turn = self.0.turn.lock().await;
@@ -124,6 +130,7 @@ impl Resolve for Places {
         let places = self.clone();
         Box::pin(async move {
             let found = places.find().await?;
+            // The port is the address's: of a box that has another by now, the next request says that.
             Ok(Box::new(std::iter::once(found)) as Addrs)
         })
     }
