@@ -486,6 +486,7 @@ fn an_import_that_a_full_disk_has_no_room_for_says_so_before_anything_is_sent() 
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "as somebody would move it")]
 fn a_bundle_is_not_read_through_a_link_to_its_blobs() {
     let (from, to, stick) = (Hob::start(), Hob::start_empty(&[]), TempDir::new().unwrap());
     succeeded(&from.cli(&["export", "smollm2", text(stick.path())]));
