@@ -257,8 +257,8 @@ fn whoever_says_that_it_is_a_paired_box_keeps_nobody_from_it() {
     await_peers(guest, "the liar is not heard", heard);
 
     await_peers(guest, "where it was", |peers| peers["peers"][0]["online"] == true);
-    host.machine.ip(&["addr", "add", "10.129.0.50/24", "dev", "lan0"]);
     host.machine.ip(&["addr", "del", &format!("{}/24", host.address()), "dev", "lan0"]);
+    host.machine.ip(&["addr", "add", "10.129.0.50/24", "dev", "lan0"]);
     await_peers(guest, "the box is not heard where it is now", |peers| {
         peers["neighbours"].to_string().contains("10.129.0.50") && heard(peers)
     });
