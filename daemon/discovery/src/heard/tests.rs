@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::announcement::HOB;
 use crate::announcement::tests::{announcement, id as id_of};
+use crate::neighbour::Phase;
 
 /// As it was said, with one text replaced.
 fn with(name: &str, value: &[u8]) -> Option<Neighbour> {
