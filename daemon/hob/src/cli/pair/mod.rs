@@ -182,7 +182,7 @@ pub(super) fn own_box(context: &Context) -> anyhow::Result<Option<Client>> {
 /// What to do next, where the error does not say so.
 fn with_hint(error: PairingError) -> anyhow::Error {
     if let PairingError::Unreachable { address, source } = &error
-        && let Some(label) = neighbour::label(&address.host())
+        && let Some(label) = discovery::label_of(&address.host())
         && is_unknown_host(source)
     {
         return anyhow::anyhow!(
