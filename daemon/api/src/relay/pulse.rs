@@ -90,7 +90,7 @@ mod tests {
 
     /// Of a box that answers so, and then no more. Each question takes a second.
     fn of(answers: &[bool]) -> Pulse {
-        let answers = Arc::new(Mutex::new(answers.to_vec().into_iter()));
+        let answers = Arc::new(Mutex::new(Vec::from(answers).into_iter()));
         Pulse::asking(move || {
             let answer = answers.lock().unwrap().next().unwrap_or(false);
             async move { timeout(Duration::from_secs(1), std::future::pending::<()>()).await.is_ok() || answer }
