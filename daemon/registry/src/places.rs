@@ -7,10 +7,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use identity::pairing::Paired;
+use identity::pairing::{Paired, PairingError};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::Mutex as Turn;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::Whereabouts;
 
@@ -61,16 +61,13 @@ impl Places {
         {
             return Ok(place);
         }
-        let found = self.look(shown.map(|(place, _)| place)).await;
-        let found = found.ok_or_else(|| {
-            io::Error::new(io::ErrorKind::NotFound, "it is neither where it was nor where it is said to be")
-        })?;
+        let found = self.look(shown.map(|(place, _)| place)).await?;
         *self.0.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some((found, Instant::now()));
         Ok(found)
     }
 
     /// Where it was last, then everywhere at once: whoever claims to be it in many places does not keep it from being found.
-    async fn look(&self, last: Option<SocketAddr>) -> Option<SocketAddr> {
+    async fn look(&self, last: Option<SocketAddr>) -> io::Result<SocketAddr> {
         let seen = (self.0.whereabouts)(&self.0.paired.id());
         let mut places: Vec<SocketAddr> = Vec::new();
         for place in last.into_iter().chain(self.0.paired.place()).chain(seen) {
@@ -78,43 +75,77 @@ impl Places {
                 places.push(place);
             }
         }
-        let mut tried = JoinSet::new();
+        let (mut tried, mut failed) = (JoinSet::new(), Failed(None));
         let mut places = places.into_iter();
         if let Some(likeliest) = places.next() {
             self.try_at(likeliest, &mut tried);
-            if let Ok(Some(Ok(Some(place)))) = tokio::time::timeout(HEAD_START, tried.join_next()).await {
-                return Some(place);
+            let ended = tokio::time::timeout(HEAD_START, tried.join_next()).await;
+            if let Some(place) = ended.ok().flatten().and_then(|ended| failed.unless(ended)) {
+                return Ok(place);
             }
         }
         places.for_each(|place| self.try_at(place, &mut tried));
         tried.spawn(self.clone().by_name());
-        while let Some(ended) = tried.join_next().await {
-            if let Ok(Some(place)) = ended {
-                return Some(place);
-            }
+        match failed.first(&mut tried).await {
+            Some(place) => Ok(place),
+            None => Err(failed.told()),
         }
-        None
     }
 
-    fn try_at(&self, place: SocketAddr, tried: &mut JoinSet<Option<SocketAddr>>) {
+    fn try_at(&self, place: SocketAddr, tried: &mut JoinSet<Tried>) {
         let inner = Arc::clone(&self.0);
-        tried.spawn_blocking(move || inner.paired.prove(place, PATIENCE).ok().map(|()| place));
+        tried.spawn_blocking(move || inner.paired.prove(place, PATIENCE).map(|()| place).map_err(Some));
     }
 
     /// Where its address leads.
-    async fn by_name(self) -> Option<SocketAddr> {
+    async fn by_name(self) -> Tried {
         let address = self.0.paired.address();
         let host = address.host();
         let led = tokio::net::lookup_host((host.as_str(), address.port()));
-        let led = tokio::time::timeout(PATIENCE, led).await.ok()?.ok()?;
-        let mut tried = JoinSet::new();
+        let Ok(Ok(led)) = tokio::time::timeout(PATIENCE, led).await else { return Err(None) };
+        let (mut tried, mut failed) = (JoinSet::new(), Failed(None));
         led.for_each(|place| self.try_at(place, &mut tried));
+        match failed.first(&mut tried).await {
+            Some(place) => Ok(place),
+            None => Err(failed.0),
+        }
+    }
+}
+
+/// A place, or why it is none, if that says anything.
+type Tried = Result<SocketAddr, Option<PairingError>>;
+
+/// Why there is no place: that somebody else is there, rather than nobody.
+struct Failed(Option<PairingError>);
+
+impl Failed {
+    async fn first(&mut self, tried: &mut JoinSet<Tried>) -> Option<SocketAddr> {
         while let Some(ended) = tried.join_next().await {
-            if let Ok(Some(place)) = ended {
+            if let Some(place) = self.unless(ended) {
                 return Some(place);
             }
         }
         None
+    }
+
+    fn unless(&mut self, ended: Result<Tried, JoinError>) -> Option<SocketAddr> {
+        match ended {
+            Ok(Ok(place)) => return Some(place),
+            Ok(Err(Some(other)))
+                if self.0.is_none() || matches!(other, PairingError::Certificates { .. }) =>
+            {
+                self.0 = Some(other);
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn told(self) -> io::Error {
+        self.0.map_or_else(
+            || io::Error::new(io::ErrorKind::NotFound, "its name is not known"),
+            io::Error::other,
+        )
     }
 }
 
