@@ -184,10 +184,18 @@ fn of_peer(name: &BoxName, source: &RegistryError) -> String {
             format!("{name} stopped in the middle; the same pull goes on where this one was")
         }
         source if source.is_unreachable() || matches!(source, RegistryError::Stalled) => format!(
-            "{name} cannot be reached; see whether it is on, `hob pair --list` tells. The same pull goes on where this one was"
+            "{name} cannot be reached ({}); see whether it is on, `hob pair --list` tells. The same pull goes on where this one was",
+            cause(source)
         ),
         source => format!("{name}: {source}"),
     }
+}
+
+/// The word at the very bottom.
+fn cause(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .last()
+        .map_or_else(String::new, ToString::to_string)
 }
 
 /// The words at the bottom say most: `dns error`, `connection refused`.

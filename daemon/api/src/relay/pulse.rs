@@ -73,11 +73,11 @@ impl Future for Pulse {
     }
 }
 
-/// Whatever it answers, it does. One that is not reached or refuses at once has a system that tells us so of the answer as well.
+/// Whatever it answers, it does. One that cannot be reached anew is no more there than one that is silent.
 async fn answers(peer: &Peer) -> bool {
     let Ok(request) = peer.request(Method::GET, "/healthz") else { return true };
     let asked = request.timeout(ANSWERS_WITHIN).send().await;
-    !asked.is_err_and(|error| error.is_timeout())
+    !asked.is_err_and(|error| error.is_timeout() || error.is_connect())
 }
 
 #[cfg(test)]
