@@ -103,6 +103,9 @@ const BYTES_OF_A_TOKEN: usize = 8;
 /// The same of a prompt that somebody had read and did not wait for: about as many.
 const BYTES_OF_A_READ_TOKEN: usize = 4;
 
+/// Tokens that stand for no byte of a request or an answer: a template's, pictures', thoughts that are not told.
+const UNSEEN: u64 = 16 << 10;
+
 impl Tally {
     /// Of an answer on behalf of this caller.
     pub(crate) fn of(api: &Api) -> Self {
@@ -149,9 +152,15 @@ impl Tally {
         self.used.completion_tokens += count;
     }
 
-    /// Notes what the other box says that it took, which is exact.
-    pub(crate) fn told(&mut self, usage: Usage) {
-        (self.used, self.guess) = (usage, 0);
+    /// Notes what the other box says that it took, for an answer of so many bytes. It is exact, unless that box makes it up: so no
+    /// more of it counts than may be.
+    pub(crate) fn told(&mut self, usage: Usage, answer_bytes: u64) {
+        let prompt_bytes = self.guess * BYTES_OF_A_READ_TOKEN as u64;
+        self.used = Usage {
+            prompt_tokens: usage.prompt_tokens.min(prompt_bytes + UNSEEN),
+            completion_tokens: usage.completion_tokens.min(answer_bytes + UNSEEN),
+        };
+        self.guess = 0;
     }
 
     fn read(&mut self, tokens: u32) {
@@ -238,6 +247,10 @@ mod tests {
         given_up.begun(400);
         drop(given_up);
         assert_eq!(left(), 856);
+        let mut elsewhere = Tally::of(&api);
+        elsewhere.told(Usage { prompt_tokens: 3, completion_tokens: 4 }, 20);
+        drop(elsewhere);
+        assert_eq!(left(), 849);
         let mut failed = Tally::of(&api);
         failed.begun(400);
         failed.failed();
@@ -245,6 +258,10 @@ mod tests {
         let mut second = Tally::without_prompt(&api);
         second.begun(400);
         drop(second);
-        assert_eq!(left(), 856);
+        assert_eq!(left(), 849);
+
+        let mut boasts = Tally::of(&api);
+        boasts.told(Usage { prompt_tokens: u32::MAX.into(), completion_tokens: 0 }, 20);
+        assert_eq!(boasts.used.prompt_tokens, UNSEEN);
     }
 }

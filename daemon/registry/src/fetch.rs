@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::ledger::{Evidence, Ledger};
 use crate::part_queue::PartQueue;
-use crate::reads::next_piece;
+use crate::reads::{Flow, next_piece};
 use crate::retry::Tries;
 use crate::session::{Request, Session};
 use crate::suppliers::{Supplier, Suppliers};
@@ -266,9 +266,12 @@ impl Fetch {
     async fn read_peer(&self, supplier: &Supplier, left: &mut Remaining<'_>) -> Result<(), RegistryError> {
         let wanted = left.position..left.end;
         let mut response = supplier.peer.part(&self.digest, &wanted, self.total).await?;
+        let mut flow = Flow::begin();
         while let Some(piece) = next_piece(&mut response).await? {
             self.ledger.names(supplier.name());
+            let came = piece.len();
             self.take(piece, left).await?;
+            flow.note(came)?;
         }
         if left.position < left.end { Err(RegistryError::Cut) } else { Ok(()) }
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_RANGE, HeaderName, HeaderValue, RANGE};
 use reqwest::{Method, Response, StatusCode};
 use store::{BlobRef, Digest, InvalidManifest, Manifest, ModelName};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::session::{limited, refusal};
 use crate::{Peer, RegistryError};
@@ -86,13 +86,46 @@ impl Peer {
 
     async fn began(&self, request: reqwest::RequestBuilder) -> Result<Response, RegistryError> {
         let response = timeout(STALL, request.send()).await.map_err(|_| RegistryError::Stalled)??;
-        if response.status().is_success() { Ok(response) } else { Err(refusal(response).await) }
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(timeout(STALL, refusal(response)).await.unwrap_or(RegistryError::Stalled))
     }
 }
 
 /// The next bytes of an answer of a paired box; `None` at its end.
 pub(crate) async fn next_piece(response: &mut Response) -> Result<Option<Bytes>, RegistryError> {
     Ok(timeout(STALL, response.chunk()).await.map_err(|_| RegistryError::Stalled)??)
+}
+
+/// That a part comes at all fast: a box from which it trickles holds up a pull as much as one from which it does not come.
+pub(crate) struct Flow {
+    since: Instant,
+    bytes: u64,
+}
+
+/// In so long there are at least so many bytes of a part, over the slowest of radio links.
+const LOOK: Duration = Duration::from_secs(10);
+const LEAST: u64 = 64 << 10;
+
+impl Flow {
+    pub(crate) fn begin() -> Self {
+        Self { since: Instant::now(), bytes: 0 }
+    }
+
+    /// Notes what came.
+    ///
+    /// # Errors
+    /// [`RegistryError::Stalled`] if that is not worth waiting for.
+    pub(crate) fn note(&mut self, bytes: usize) -> Result<(), RegistryError> {
+        self.bytes += bytes as u64;
+        if self.since.elapsed() < LOOK {
+            return Ok(());
+        }
+        let enough = self.bytes >= LEAST;
+        *self = Self::begin();
+        if enough { Ok(()) } else { Err(RegistryError::Stalled) }
+    }
 }
 
 /// As it says. The body of an answer to HEAD has none.
@@ -107,4 +140,19 @@ fn blob_path(digest: &Digest) -> String {
 
 fn manifest_path(name: &ModelName) -> String {
     format!("/v2/{}/manifests/{}", name.repository(), name.tag())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_part_that_trickles_is_given_up_and_one_that_is_slow_is_not() {
+        let (mut trickle, mut slow) = (Flow::begin(), Flow::begin());
+        for second in 1..=30 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            assert_eq!(trickle.note(1).is_err(), second % 10 == 0, "{second}");
+            assert!(slow.note(7 << 10).is_ok(), "{second}");
+        }
+    }
 }

@@ -33,6 +33,8 @@ pub(super) struct Passed {
     partial: BytesMut,
     /// Pieces that were passed on.
     pieces: u64,
+    /// Bytes that came.
+    bytes: u64,
 }
 
 impl Passed {
@@ -45,11 +47,22 @@ impl Passed {
         pulse: Pulse,
         tally: Tally,
     ) -> Self {
-        Self { body: Some(body), first, voice, cut, pulse, tally, partial: BytesMut::new(), pieces: 0 }
+        Self {
+            body: Some(body),
+            first,
+            voice,
+            cut,
+            pulse,
+            tally,
+            partial: BytesMut::new(),
+            pieces: 0,
+            bytes: 0,
+        }
     }
 
     /// What of it can be sent: whole pieces, so that what is said last stands by itself. `None` if a piece has no end.
     fn take(&mut self, data: Bytes) -> Option<Bytes> {
+        self.bytes += data.len() as u64;
         let Some(voice) = self.voice else { return Some(data) };
         // Before the last byte there is no end, or it would not be here any more.
         let looked_at = self.partial.len().saturating_sub(1);
@@ -117,7 +130,7 @@ impl http_body::Body for Passed {
                 },
                 Some(Ok(Err(other))) => {
                     if let Some(usage) = other.into_trailers().ok().as_ref().and_then(hop::read) {
-                        this.tally.told(usage);
+                        this.tally.told(usage, this.bytes);
                     }
                 }
                 Some(Err(error)) => {
