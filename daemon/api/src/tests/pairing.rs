@@ -165,7 +165,7 @@ async fn what_makes_no_sense_is_refused_before_the_code_is_used_up() {
         (with("port", json!(70000)), "port"),
         (with("key", json!("hob_short")), "key"),
         (with("key", Value::Null), "or none of them"),
-        (with("scopes", json!(["admin"])), "scopes"),
+        (with("scopes", json!(["admin"])), "for infer, embed, models.read and split"),
         (json!({"code": code, "name": "hob-bbbb", "box": {}, "scopes": ["admin"]}), "scopes"),
         (json!({"code": code, "name": "hob-bbbb"}), "nobody would get a key"),
         (json!({"code": code, "name": "../bbbb", "box": {}}), "name"),
