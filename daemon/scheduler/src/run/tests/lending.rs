@@ -175,5 +175,7 @@ async fn a_model_too_big_for_this_box_is_loaded_with_a_part_on_another_whose_end
 
     let lender = "attic".into();
     assert_eq!(answer.next().await, Some(Event::Failed(GenerateError::LenderLost { lender })));
-    assert!(told_of(&scheduler).is_empty(), "it counts as no crash");
+    // It may be in memory still for a moment.
+    let crashed = |state: &State| matches!(state, State::Resting | State::Quarantined(_));
+    assert!(!told_of(&scheduler).iter().any(|(_, state, ..)| crashed(state)), "it counts as no crash");
 }
