@@ -1,0 +1,13 @@
+// Begins: the language, the box, then the page.
+import { render } from "preact";
+import "./styles/tokens.css";
+import "./styles/base.css";
+import { meet } from "./api/box";
+import { App } from "./app";
+import { setTheme, theme } from "./theme";
+import { chosen, speak } from "./words";
+
+setTheme(theme());
+// Both are needed and neither waits for the other; a box that does not answer is looked for by the page.
+await Promise.all([speak(chosen()), meet().catch(() => undefined)]);
+render(<App />, document.getElementById("page")!);

@@ -1,0 +1,42 @@
+// Dialogs over the page: the browser keeps the focus within, and gives it back.
+import type { ComponentChildren } from "preact";
+import { useEffect, useId, useRef } from "preact/hooks";
+import { words } from "../words";
+import { IconButton } from "./button";
+import "./dialog.css";
+
+export interface DialogProps {
+  title: string;
+  /** Asked for by Escape, by the cross, or by a button within. */
+  onClose: () => void;
+  wide?: boolean;
+  children: ComponentChildren;
+}
+
+/** Open for as long as it is shown. */
+export function Dialog({ title, onClose, wide, children }: DialogProps) {
+  const ref = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => {
+    const dialog = ref.current;
+    if (dialog && !dialog.open) dialog.showModal();
+    return () => dialog?.close();
+  }, []);
+  return (
+    <dialog
+      ref={ref}
+      class={wide ? "wide" : ""}
+      aria-labelledby={id}
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
+      }}
+    >
+      <header>
+        <h2 id={id}>{title}</h2>
+        <IconButton icon="close" label={words.shell.close} onClick={onClose} />
+      </header>
+      <div class="stack">{children}</div>
+    </dialog>
+  );
+}

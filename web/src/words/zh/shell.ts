@@ -1,0 +1,48 @@
+// 每个页面都用到的文字。
+import type en from "../en/shell";
+
+const shell: typeof en = {
+  skip: "跳到正文",
+  navigation: "页面",
+  menu: "菜单",
+  close: "关闭",
+  cancel: "取消",
+  save: "保存",
+  loading: "正在载入…",
+  copied: "已复制",
+  notCopied: "浏览器不允许复制，请选中文字后自行复制。",
+  password: "您的密码",
+  unreachable: "设备没有应答。它开机了吗？本机与它在同一网络吗？",
+  reconnecting: "设备暂时没有应答。恢复后本页会自动继续。",
+  outdated: "载入本页之后，设备已经更新。",
+  reload: "重新载入",
+  signOut: "退出登录",
+  signedInAs: (name) => `已登录：${name}`,
+  appearance: "外观",
+  light: "浅色",
+  dark: "深色",
+  automatic: "跟随系统",
+  language: "语言",
+  notFound: "没有这个页面。",
+  toChat: "回到聊天",
+  onlyOwner: "只有设备的所有者可以查看。",
+  lookAfter: "要管理此设备，请通过 TLS 打开：",
+  unclaimed: "此设备还没有所有者。请在这里认领：",
+  unclaimedHere: "此设备还没有所有者：运行 `hob claim` 即可认领。要让其他设备使用它，请设置 lan = \"on\"。",
+  failedToLoad: "无法载入：",
+  again: "重试",
+  yes: "是",
+  no: "否",
+  pages: {
+    chat: "聊天",
+    models: "模型",
+    now: "当前状态",
+    keys: "密钥与用户",
+    network: "网络",
+    settings: "设置",
+    connect: "接入",
+    records: "审计与日志",
+  },
+};
+
+export default shell;
