@@ -140,6 +140,11 @@ pub(crate) enum Error {
     UnknownResponse { id: String },
     #[error("Previous response with id '{}' not found.", short(id))]
     UnknownPrevious { id: String },
+    #[error("there is no such conversation; it may have been deleted")]
+    UnknownConversation,
+    /// A paired box asks.
+    #[error("a paired box keeps the conversations of its people itself")]
+    KeptThere,
     #[error(transparent)]
     State(#[from] StateError),
     /// Written by another version, or by nobody.
@@ -327,6 +332,7 @@ impl Error {
             Self::LacksScope { .. }
             | Self::NotOperator
             | Self::NotShared
+            | Self::KeptThere
             | Self::Readable
             | Self::ForeignName { .. } => StatusCode::FORBIDDEN,
             Self::BeyondEnd { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
@@ -343,6 +349,7 @@ impl Error {
             | Self::UnknownKey { .. }
             | Self::UnknownPeer { .. }
             | Self::UnknownResponse { .. }
+            | Self::UnknownConversation
             | Self::UnknownBlob { .. }
             | Self::NothingToCopy { .. }
             | Self::NothingToEmbed { .. } => StatusCode::NOT_FOUND,

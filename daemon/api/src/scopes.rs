@@ -39,6 +39,7 @@ const GET: Method = Method::GET;
 const HEAD: Method = Method::HEAD;
 const POST: Method = Method::POST;
 const PUT: Method = Method::PUT;
+const PATCH: Method = Method::PATCH;
 const DELETE: Method = Method::DELETE;
 
 /// All routes. A HEAD that is not here needs what its GET does.
@@ -125,6 +126,15 @@ const TABLE: &[(Method, &str, Need)] = &[
     (POST, "/admin/api/reset-password", Operator),
     (GET, "/admin/api/audit", Need::Scope(Admin)),
     (GET, "/admin/api/status", Need::Scope(Admin)),
+    // What was said; to each their own.
+    (GET, "/admin/api/conversations", Need::Scope(Infer)),
+    (POST, "/admin/api/conversations", Need::Scope(Infer)),
+    (DELETE, "/admin/api/conversations", Need::Scope(Infer)),
+    (GET, "/admin/api/conversations/export", Need::Scope(Infer)),
+    (GET, "/admin/api/conversations/{id}", Need::Scope(Infer)),
+    (PATCH, "/admin/api/conversations/{id}", Need::Scope(Infer)),
+    (DELETE, "/admin/api/conversations/{id}", Need::Scope(Infer)),
+    (PUT, "/admin/api/conversations/{id}/messages/{message}", Need::Scope(Infer)),
     // Between boxes.
     (GET, "/peer/split", All(Split)),
     (POST, "/peer/split", All(Split)),

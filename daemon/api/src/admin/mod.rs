@@ -2,6 +2,7 @@
 
 mod activity;
 mod audit;
+mod conversations;
 mod errors;
 mod expiry;
 mod fit;
@@ -56,6 +57,7 @@ pub(crate) fn router() -> Router<Api> {
         .route("/admin/api/reset-password", post(people::reset_password))
         .route("/admin/api/sessions", get(sessions::list))
         .route("/admin/api/sessions/{id}", delete(sessions::end))
+        .merge(conversations::router())
         .route("/admin/api/audit", get(audit::entries))
         .route("/admin/api/usage", get(usage::used))
         .route("/admin/api/status", get(status::status))
