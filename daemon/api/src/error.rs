@@ -31,7 +31,10 @@ pub(crate) enum Error {
          `hob status` shows on the box itself"
     )]
     Unclaimed,
-    /// A key or a session may other things.
+    /// Somebody is signed in who uses the box, and does not own it.
+    #[error("this is for those who own this box; ask one of them")]
+    NotForMembers,
+    /// A key may other things.
     #[error(
         "this key does not have the scope {scope}; `hob key create NAME --scope {scope}` on the box makes one that has, or ask whoever owns \
          the box for it"
@@ -83,6 +86,8 @@ pub(crate) enum Error {
     /// Another box that was to be paired said no, or nothing that makes sense.
     #[error("{label}: {reason}")]
     NotRedeemed { label: String, status: Option<StatusCode>, reason: String },
+    #[error("there is nobody by the name {name:?}")]
+    UnknownPerson { name: String },
     #[error("there is no paired box '{name}'")]
     UnknownPeer { name: String },
     /// Somebody is signed in, and what they typed again is not their password.
@@ -288,6 +293,7 @@ impl Error {
             Self::Key(KeyError::NoScopes | KeyError::NotForPeers) => Some("scopes"),
             Self::Key(KeyError::Past) => Some("expires"),
             Self::Unconfirmed => Some("confirm"),
+            Self::People(PeopleError::NameTaken(_)) => Some("name"),
             _ => None,
         }
     }
@@ -330,6 +336,7 @@ impl Error {
             | Self::Over(_)
             | Self::Access(AccessError::Over(_)) => StatusCode::UNAUTHORIZED,
             Self::LacksScope { .. }
+            | Self::NotForMembers
             | Self::NotOperator
             | Self::NotShared
             | Self::KeptThere
@@ -348,6 +355,7 @@ impl Error {
             | Self::UnknownRepository { .. }
             | Self::UnknownKey { .. }
             | Self::UnknownPeer { .. }
+            | Self::UnknownPerson { .. }
             | Self::UnknownResponse { .. }
             | Self::UnknownConversation
             | Self::UnknownBlob { .. }
@@ -470,6 +478,10 @@ fn people_status(error: &PeopleError) -> StatusCode {
         PeopleError::Failed(AccessError::Over(_)) => StatusCode::UNAUTHORIZED,
         PeopleError::UnknownPerson(_) | PeopleError::UnknownSession => StatusCode::NOT_FOUND,
         PeopleError::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        PeopleError::Unclaimed
+        | PeopleError::NameTaken(_)
+        | PeopleError::Oneself
+        | PeopleError::LastOwner => StatusCode::CONFLICT,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

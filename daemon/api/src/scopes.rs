@@ -122,7 +122,11 @@ const TABLE: &[(Method, &str, Need)] = &[
     (GET, "/admin/api/usage", Need::Scope(Admin)),
     (GET, "/admin/api/sessions", Need::Scope(Admin)),
     (DELETE, "/admin/api/sessions/{id}", Need::Scope(Admin)),
-    (POST, "/admin/api/password", Need::Scope(Admin)),
+    (POST, "/admin/api/password", Somebody),
+    (GET, "/admin/api/people", Need::Scope(Admin)),
+    (POST, "/admin/api/people", Need::Scope(Admin)),
+    (DELETE, "/admin/api/people/{name}", Need::Scope(Admin)),
+    (POST, "/admin/api/people/{name}/password", Need::Scope(Admin)),
     (POST, "/admin/api/reset-password", Operator),
     (GET, "/admin/api/audit", Need::Scope(Admin)),
     (GET, "/admin/api/status", Need::Scope(Admin)),
@@ -220,6 +224,7 @@ fn allowed(api: &Api, way: Option<Way>, need: Need) -> Result<(), Error> {
 fn lacking(api: &Api, caller: &Caller, scope: Scope) -> Error {
     match caller.who() {
         Who::Nobody | Who::Local => api.nobody(Some(scope)),
+        Who::Person(_) => Error::NotForMembers,
         _ => Error::LacksScope { scope },
     }
 }

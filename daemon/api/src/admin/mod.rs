@@ -9,6 +9,7 @@ mod fit;
 mod invitations;
 mod keys;
 mod manifests;
+mod members;
 mod offers;
 mod pairing;
 mod peers;
@@ -58,6 +59,7 @@ pub(crate) fn router() -> Router<Api> {
         .route("/admin/api/sessions", get(sessions::list))
         .route("/admin/api/sessions/{id}", delete(sessions::end))
         .merge(conversations::router())
+        .merge(members::router())
         .route("/admin/api/audit", get(audit::entries))
         .route("/admin/api/usage", get(usage::used))
         .route("/admin/api/status", get(status::status))
