@@ -175,6 +175,8 @@ async fn what_is_being_taken_along_breaks_off_when_the_key_is_revoked() {
     let next = pieces.next().await.unwrap();
     assert!(next.is_err(), "and not as if it were the whole: {next:?}");
     assert!(pieces.next().await.is_none());
+    let left = rig.api.state.conversations_of(by.owner()).ids().unwrap();
+    assert!(left.is_empty(), "nobody can read it any more");
 }
 
 #[tokio::test]
