@@ -1,11 +1,13 @@
 //! The whole router over an empty store and a real access, asked as `front` would ask it. No model is ever loaded.
 
 mod admin;
+mod conversations;
 mod limits;
 mod models;
 mod oci;
 mod pages;
 mod pairing;
+mod people;
 mod refusals;
 mod trust;
 

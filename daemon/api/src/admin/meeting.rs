@@ -47,7 +47,7 @@ pub(super) async fn meet(api: Api, origin: Option<Extension<Origin>>) -> Respons
         claimed: api.access.is_claimed(),
         way: if network { "network" } else { "loopback" },
         https: addresses.into_iter().filter(|address| address.starts_with("https://")).collect(),
-        me: known.then(|| Known::of(&api.caller)),
+        me: known.then(|| Known::asking(&api)),
         version: known.then(|| api.config.version.clone()),
     };
     ([(CACHE_CONTROL, "no-store")], Json(met)).into_response()
