@@ -3,6 +3,7 @@
 mod activity;
 mod audit;
 mod errors;
+mod events;
 mod expiry;
 mod fit;
 mod invitations;
