@@ -20,6 +20,7 @@ mod identifier;
 mod json;
 mod keep_alive;
 mod load;
+mod log;
 mod media;
 mod ndjson;
 mod oci;
@@ -54,6 +55,7 @@ use family::Family;
 pub use health::Health;
 use http::{Method, StatusCode, Uri, header::LOCATION};
 use identity::Identity;
+pub use log::{Log, LogLevel, LogLine};
 use registry::{Neighbourhood, Registry};
 pub use relay::Relay;
 use scheduler::Scheduler;
@@ -74,6 +76,8 @@ pub struct Api {
     state: State,
     access: Access,
     identity: Option<Identity>,
+    /// What the daemon said last.
+    log: Log,
     health: Health,
     caller: Caller,
     /// Held for as long as something is done on behalf of the caller.
@@ -112,6 +116,8 @@ pub struct Parts {
     pub access: Access,
     /// Who the box is, if it has anything to do with the network.
     pub identity: Option<Identity>,
+    /// What the daemon said last.
+    pub log: Log,
 }
 
 /// What the operator decided.
@@ -140,8 +146,8 @@ pub struct Config {
 impl Api {
     /// An API over these. What it does by itself, it does on behalf of whoever runs the box.
     pub fn new(parts: Parts, config: Config) -> Self {
-        let Parts { store, registry, neighbourhood, discovery, relay, scheduler, state, access, identity } =
-            parts;
+        #[rustfmt::skip]
+        let Parts { store, registry, neighbourhood, discovery, relay, scheduler, state, access, identity, log } = parts;
         Self {
             store,
             registry,
@@ -152,6 +158,7 @@ impl Api {
             state,
             access,
             identity,
+            log,
             health: Health::default(),
             caller: Caller::operator(),
             _place: None,

@@ -124,6 +124,11 @@ const TABLE: &[(Method, &str, Need)] = &[
     (POST, "/admin/api/password", Need::Scope(Admin)),
     (POST, "/admin/api/reset-password", Operator),
     (GET, "/admin/api/audit", Need::Scope(Admin)),
+    (GET, "/admin/api/audit/entries", Need::Scope(Admin)),
+    (GET, "/admin/api/audit/events", Need::Scope(Admin)),
+    (GET, "/admin/api/logs", Need::Scope(Admin)),
+    (GET, "/admin/api/logs/events", Need::Scope(Admin)),
+    (GET, "/admin/api/logs/text", Need::Scope(Admin)),
     (GET, "/admin/api/status", Need::Scope(Admin)),
     // Between boxes.
     (GET, "/peer/split", All(Split)),

@@ -28,7 +28,7 @@ use store::Store;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use crate::{Api, Config, Parts};
+use crate::{Api, Config, Log, Parts};
 
 /// A box, with nothing in it.
 pub(crate) struct Rig {
@@ -76,6 +76,7 @@ impl Rig {
             state,
             access: access_too,
             identity,
+            log: Log::default(),
         };
         let api = Api::new(parts, config());
         Self { router: crate::router(api.clone()), api, access, now, folder }

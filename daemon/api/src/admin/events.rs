@@ -1,11 +1,14 @@
 //! Answers of this family that go on: server-sent events, until the client goes away, its caller's key or session is over, or the
 //! daemon ends. What they tell is their routes'.
 
+use std::time::Duration;
+
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
-use http::{HeaderValue, header::CACHE_CONTROL};
+use http::{HeaderMap, HeaderValue, header::CACHE_CONTROL};
 use serde::Serialize;
+use tokio::time::{Instant, sleep_until};
 
 use crate::{Api, cut::Cut, json, sse};
 
@@ -47,6 +50,29 @@ pub(super) fn response(api: &Api, events: impl Stream<Item = Event> + Send + 'st
     let mut response = sse::response(events);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// The number of the last event that a browser has seen before it lost its connection.
+pub(super) fn last_seen(headers: &HeaderMap) -> Option<u64> {
+    headers.get("last-event-id")?.to_str().ok()?.parse().ok()
+}
+
+/// How soon another event may follow: what changes all the time is told now and then, as it is by then.
+#[derive(Default)]
+pub(super) struct Pace {
+    next: Option<Instant>,
+}
+
+const APART: Duration = Duration::from_millis(250);
+
+impl Pace {
+    /// Waits until it is time for another.
+    pub(super) async fn wait(&mut self) {
+        if let Some(next) = self.next {
+            sleep_until(next).await;
+        }
+        self.next = Some(Instant::now() + APART);
+    }
 }
 
 #[cfg(test)]

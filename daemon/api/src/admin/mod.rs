@@ -2,12 +2,14 @@
 
 mod activity;
 mod audit;
+mod entries;
 mod errors;
 mod events;
 mod expiry;
 mod fit;
 mod invitations;
 mod keys;
+mod logs;
 mod manifests;
 mod offers;
 mod pairing;
@@ -58,6 +60,11 @@ pub(crate) fn router() -> Router<Api> {
         .route("/admin/api/sessions", get(sessions::list))
         .route("/admin/api/sessions/{id}", delete(sessions::end))
         .route("/admin/api/audit", get(audit::entries))
+        .route("/admin/api/audit/entries", get(entries::newest))
+        .route("/admin/api/audit/events", get(entries::follow))
+        .route("/admin/api/logs", get(logs::last))
+        .route("/admin/api/logs/events", get(logs::follow))
+        .route("/admin/api/logs/text", get(logs::text))
         .route("/admin/api/usage", get(usage::used))
         .route("/admin/api/status", get(status::status))
 }
