@@ -56,7 +56,7 @@ pub use health::Health;
 use http::{Method, StatusCode, Uri, header::LOCATION};
 use identity::Identity;
 pub use log::{Log, LogLevel, LogLine};
-use registry::{Neighbourhood, Registry};
+use registry::{Neighbourhood, Pulls, Registry};
 pub use relay::Relay;
 use scheduler::Scheduler;
 use state::{State, StateError};
@@ -68,6 +68,8 @@ use tokio_util::sync::CancellationToken;
 pub struct Api {
     store: Store,
     registry: Registry,
+    /// What the box brings by itself.
+    pulls: Pulls,
     neighbourhood: Neighbourhood,
     discovery: Option<Discovery>,
     /// If requests may be passed to paired boxes.
@@ -150,6 +152,7 @@ impl Api {
         let Parts { store, registry, neighbourhood, discovery, relay, scheduler, state, access, identity, log } = parts;
         Self {
             store,
+            pulls: Pulls::new(registry.clone()),
             registry,
             neighbourhood,
             discovery,
@@ -190,6 +193,7 @@ impl Api {
 
     /// Ends what is under way that nobody waits for, and waits until it is written down.
     pub async fn stop(&self) {
+        self.pulls.stop();
         self.background.stop().await;
     }
 

@@ -143,6 +143,12 @@ const TABLE: &[(Method, &str, Need)] = &[
     (POST, "/admin/api/store/prune", All(ModelsWrite)),
     (GET, "/admin/api/store/partials", All(ModelsRead)),
     (DELETE, "/admin/api/store/partials/{digest}", All(ModelsWrite)),
+    (GET, "/admin/api/pulls", Need::Scope(ModelsWrite)),
+    (POST, "/admin/api/pulls", Need::Scope(ModelsWrite)),
+    (GET, "/admin/api/pulls/events", Need::Scope(ModelsWrite)),
+    (DELETE, "/admin/api/pulls/{id}", Need::Scope(ModelsWrite)),
+    (POST, "/admin/api/pulls/{id}/pause", Need::Scope(ModelsWrite)),
+    (POST, "/admin/api/pulls/{id}/resume", Need::Scope(ModelsWrite)),
 ];
 
 /// What a route needs; `None` if it is not in the table.

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::{Api, cut::Cut, json, sse};
 
 /// One event.
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Event {
     name: &'static str,
     number: Option<u64>,

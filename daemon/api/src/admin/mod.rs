@@ -15,6 +15,7 @@ mod offers;
 mod pairing;
 mod peers;
 mod people;
+mod pulls;
 mod sessions;
 mod status;
 mod store;
@@ -43,6 +44,11 @@ pub(crate) fn router() -> Router<Api> {
         .route("/admin/api/store/room", get(store::room))
         .route("/admin/api/store/partials", get(store::partials))
         .route("/admin/api/store/partials/{digest}", delete(store::remove_partial))
+        .route("/admin/api/pulls", get(pulls::list).post(pulls::begin))
+        .route("/admin/api/pulls/events", get(pulls::follow))
+        .route("/admin/api/pulls/{id}", delete(pulls::remove))
+        .route("/admin/api/pulls/{id}/pause", post(pulls::pause))
+        .route("/admin/api/pulls/{id}/resume", post(pulls::resume))
         .route("/admin/api/keys", get(keys::list).post(keys::create))
         .route("/admin/api/keys/{id}", delete(keys::revoke))
         .route("/admin/api/keys/{id}/rotate", post(keys::rotate))
