@@ -94,7 +94,7 @@ impl Log {
     }
 
     /// The last of those that are wanted, the oldest first.
-    pub(crate) fn last(&self, most: usize, wanted: impl Fn(&LogLine) -> bool) -> Vec<Arc<LogLine>> {
+    pub fn last(&self, most: usize, wanted: impl Fn(&LogLine) -> bool) -> Vec<Arc<LogLine>> {
         let lines: Vec<_> = self.ring().lines.iter().cloned().collect();
         let mut last: Vec<_> = lines.into_iter().rev().filter(|line| wanted(line)).take(most).collect();
         last.reverse();

@@ -1,10 +1,13 @@
 //! The whole router over an empty store and a real access, asked as `front` would ask it. No model is ever loaded.
 
 mod admin;
+mod events;
 mod limits;
+mod logs;
 mod models;
 mod oci;
 mod pairing;
+mod pulls;
 mod refusals;
 mod trust;
 

@@ -256,3 +256,25 @@ impl Pull {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use access::Policy;
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::tests::Rig;
+
+    #[tokio::test]
+    async fn what_was_begun_with_a_key_ends_with_it_and_nothing_else_does() {
+        let rig = Rig::new();
+        let caller = rig.by_key(&rig.key(Policy::new(access::Scopes::all())));
+        let (mut by_key, mut by_local) = (Box::pin(withdrawn(caller)), Box::pin(withdrawn(Caller::local())));
+        assert!((&mut by_key).now_or_never().is_none());
+
+        rig.revoke_all();
+
+        assert!((&mut by_key).now_or_never().is_some());
+        assert!((&mut by_local).now_or_never().is_none());
+    }
+}

@@ -76,3 +76,60 @@ impl Visit for Told {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tracing_subscriber::EnvFilter;
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::*;
+
+    /// What is kept of what is logged meanwhile, where the log is told to leave out some.
+    fn kept(filter: &str, logging: impl FnOnce()) -> Vec<String> {
+        let log = Log::default();
+        let recent = Recent { log: log.clone(), clock: Clock::of(|| 7) };
+        let subscriber = tracing_subscriber::registry().with(EnvFilter::new(filter)).with(recent);
+        tracing::subscriber::with_default(subscriber, logging);
+        let lines = log.last(usize::MAX, |line| line.time == 7);
+        lines.iter().map(|line| format!("{} {}: {}", line.level, line.target, line.message)).collect()
+    }
+
+    #[test]
+    fn a_line_is_kept_as_it_is_logged_with_its_fields_behind_its_words() {
+        let error = std::io::Error::other("the disk is gone");
+        let lines = kept("info", || {
+            tracing::info!(bytes = 3, name = "a b", "pulled {}", "it");
+            tracing::warn!(target: "hob::other", %error, "failed");
+            tracing::error!(error = &error as &dyn std::error::Error);
+        });
+
+        let here = module_path!();
+        assert_eq!(
+            lines,
+            [
+                format!("info {here}: pulled it bytes=3 name=\"a b\""),
+                "warn hob::other: failed error=the disk is gone".into(),
+                format!("error {here}: error=the disk is gone"),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_the_log_leaves_out_is_left_out() {
+        let lines = kept("warn,hob::loud=trace", || {
+            tracing::info!("quiet");
+            tracing::trace!(target: "hob::loud", "loud");
+        });
+        assert_eq!(lines, ["trace hob::loud: loud"]);
+    }
+
+    #[test]
+    fn nobody_writes_a_second_line_and_none_is_too_long() {
+        let lines = kept("info", || {
+            tracing::info!("a\nb\u{1b}[2J");
+            tracing::info!("{}", "a".repeat(1 << 20));
+        });
+        assert!(lines[0].ends_with("a\\u{a}b\\u{1b}[2J"), "{}", lines[0]);
+        assert!(lines[1].len() < 2 * MOST_MESSAGE, "{}", lines[1].len());
+    }
+}
