@@ -12,7 +12,7 @@ use http::{
 };
 use identity::pairing::PairingError;
 use protocol::{Ability, GenerateError, InvalidOption};
-use registry::RegistryError;
+use registry::{PullsError, RegistryError};
 use scheduler::{AskError, ScheduleError};
 use state::{StateError, conversations::ConversationError};
 use store::{Model, StoreError};
@@ -122,6 +122,10 @@ pub(crate) enum Error {
     PullManifest(Arc<RegistryError>),
     #[error(transparent)]
     Registry(Arc<RegistryError>),
+    #[error(transparent)]
+    Pulls(#[from] PullsError),
+    #[error("there is no pull {}", short(id))]
+    UnknownPull { id: String },
     #[error("blob \"{digest}\" not found")]
     UnknownBlob { digest: String },
     #[error("invalid digest format")]
@@ -253,6 +257,14 @@ impl Error {
         }
     }
 
+    /// What a transfer ended with, at a step of its.
+    pub(crate) fn of_transfer(step: &str, error: Arc<RegistryError>) -> Self {
+        match step {
+            "pulling manifest" => Self::PullManifest(error),
+            _ => Self::Registry(error),
+        }
+    }
+
     /// Says which model cannot do what it was asked for.
     pub(crate) fn about(self, model: &Model, asked: &str) -> Self {
         match self {
@@ -356,6 +368,7 @@ impl Error {
             | Self::UnknownKey { .. }
             | Self::UnknownPeer { .. }
             | Self::UnknownPerson { .. }
+            | Self::UnknownPull { .. }
             | Self::UnknownResponse { .. }
             | Self::UnknownConversation
             | Self::UnknownBlob { .. }
@@ -372,6 +385,7 @@ impl Error {
             Self::NotRedeemed { status, .. } => redemption_status(*status),
             Self::State(StateError::Conversation(error)) => conversation_status(error),
             Self::Store(error) => store_status(error),
+            Self::Pulls(error) => pulls_status(error),
             Self::Schedule(error) => schedule_status(error),
             Self::Generate(error) => generate_status(error),
             Self::PullManifest(_)
@@ -526,6 +540,15 @@ fn chain(error: &PairingError) -> String {
 fn schedule_status(error: &ScheduleError) -> StatusCode {
     match error {
         ScheduleError::Busy | ScheduleError::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn pulls_status(error: &PullsError) -> StatusCode {
+    match error {
+        PullsError::TooMany => StatusCode::SERVICE_UNAVAILABLE,
+        PullsError::Elsewhere(_) => StatusCode::CONFLICT,
+        PullsError::Store(error) => store_status(error),
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

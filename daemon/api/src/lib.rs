@@ -20,6 +20,7 @@ mod identifier;
 mod json;
 mod keep_alive;
 mod load;
+mod log;
 mod media;
 mod ndjson;
 mod oci;
@@ -55,7 +56,8 @@ use family::Family;
 pub use health::Health;
 use http::{Method, StatusCode, Uri, header::LOCATION};
 use identity::Identity;
-use registry::{Neighbourhood, Registry};
+pub use log::{Log, LogLevel, LogLine};
+use registry::{Neighbourhood, Pulls, Registry};
 pub use relay::Relay;
 use scheduler::Scheduler;
 use state::{State, StateError};
@@ -67,6 +69,8 @@ use tokio_util::sync::CancellationToken;
 pub struct Api {
     store: Store,
     registry: Registry,
+    /// What the box brings by itself.
+    pulls: Pulls,
     neighbourhood: Neighbourhood,
     discovery: Option<Discovery>,
     /// If requests may be passed to paired boxes.
@@ -75,6 +79,8 @@ pub struct Api {
     state: State,
     access: Access,
     identity: Option<Identity>,
+    /// What the daemon said last.
+    log: Log,
     health: Health,
     caller: Caller,
     /// Held for as long as something is done on behalf of the caller.
@@ -113,6 +119,8 @@ pub struct Parts {
     pub access: Access,
     /// Who the box is, if it has anything to do with the network.
     pub identity: Option<Identity>,
+    /// What the daemon said last.
+    pub log: Log,
 }
 
 /// What the operator decided.
@@ -141,10 +149,11 @@ pub struct Config {
 impl Api {
     /// An API over these. What it does by itself, it does on behalf of whoever runs the box.
     pub fn new(parts: Parts, config: Config) -> Self {
-        let Parts { store, registry, neighbourhood, discovery, relay, scheduler, state, access, identity } =
-            parts;
+        #[rustfmt::skip]
+        let Parts { store, registry, neighbourhood, discovery, relay, scheduler, state, access, identity, log } = parts;
         Self {
             store,
+            pulls: Pulls::new(registry.clone()),
             registry,
             neighbourhood,
             discovery,
@@ -153,6 +162,7 @@ impl Api {
             state,
             access,
             identity,
+            log,
             health: Health::default(),
             caller: Caller::operator(),
             _place: None,
@@ -184,6 +194,7 @@ impl Api {
 
     /// Ends what is under way that nobody waits for, and waits until it is written down.
     pub async fn stop(&self) {
+        self.pulls.stop();
         self.background.stop().await;
     }
 

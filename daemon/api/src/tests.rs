@@ -2,12 +2,15 @@
 
 mod admin;
 mod conversations;
+mod events;
 mod limits;
+mod logs;
 mod models;
 mod oci;
 mod pages;
 mod pairing;
 mod people;
+mod pulls;
 mod refusals;
 mod trust;
 
@@ -31,7 +34,7 @@ use store::Store;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use crate::{Api, Config, Parts};
+use crate::{Api, Config, Log, Parts};
 
 /// A box, with nothing in it.
 pub(crate) struct Rig {
@@ -79,6 +82,7 @@ impl Rig {
             state,
             access: access_too,
             identity,
+            log: Log::default(),
         };
         let api = Api::new(parts, config());
         Self { router: crate::router(api.clone()), api, access, now, folder }
