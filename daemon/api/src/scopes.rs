@@ -125,6 +125,10 @@ const TABLE: &[(Method, &str, Need)] = &[
     (POST, "/admin/api/reset-password", Operator),
     (GET, "/admin/api/audit", Need::Scope(Admin)),
     (GET, "/admin/api/status", Need::Scope(Admin)),
+    (GET, "/admin/api/diagnostics", Need::Scope(Admin)),
+    (POST, "/admin/api/backup", Need::Scope(Admin)),
+    (POST, "/admin/api/restore", Need::Scope(Admin)),
+    (POST, "/admin/api/reset", Need::Scope(Admin)),
     // Between boxes.
     (GET, "/peer/split", All(Split)),
     (POST, "/peer/split", All(Split)),

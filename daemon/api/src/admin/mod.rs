@@ -2,6 +2,8 @@
 
 mod activity;
 mod audit;
+mod backup;
+mod diagnostics;
 mod errors;
 mod expiry;
 mod fit;
@@ -12,6 +14,7 @@ mod offers;
 mod pairing;
 mod peers;
 mod people;
+mod reset;
 mod sessions;
 mod status;
 mod store;
@@ -59,4 +62,8 @@ pub(crate) fn router() -> Router<Api> {
         .route("/admin/api/audit", get(audit::entries))
         .route("/admin/api/usage", get(usage::used))
         .route("/admin/api/status", get(status::status))
+        .route("/admin/api/diagnostics", get(diagnostics::diagnostics))
+        .route("/admin/api/backup", post(backup::backup))
+        .route("/admin/api/restore", post(backup::restore))
+        .route("/admin/api/reset", post(reset::reset))
 }
