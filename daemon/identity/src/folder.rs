@@ -13,6 +13,11 @@ use crate::IdentityError;
 use crate::authority::Authority;
 use crate::leaf::Leaf;
 
+/// Who the box is.
+pub(crate) const AUTHORITY: &str = "authority.pem";
+/// What it served last.
+pub(crate) const LEAF: &str = "server.pem";
+
 /// An open one. Nobody but the user can look into it.
 pub(crate) struct Folder {
     authority: PathBuf,
@@ -30,11 +35,8 @@ impl Folder {
     pub(crate) fn open(path: &Path) -> Result<(Self, Turn), IdentityError> {
         let failed = |action| move |source| IdentityError::Io { action, path: path.to_owned(), source };
         durable::make_private_folder(path).map_err(failed("make"))?;
-        let folder = Self {
-            authority: path.join("authority.pem"),
-            leaf: path.join("server.pem"),
-            lock: path.join(".lock"),
-        };
+        let folder =
+            Self { authority: path.join(AUTHORITY), leaf: path.join(LEAF), lock: path.join(".lock") };
         let held = File::create(&folder.lock).and_then(|file| file.lock().map(|()| file));
         let turn = Turn { _held: held.map_err(failed("lock"))? };
         // What is staged was left by a process that was killed, and may hold a key.
@@ -76,12 +78,12 @@ impl Folder {
     }
 }
 
-fn keep(path: &Path, bytes: &[u8]) -> Result<(), IdentityError> {
+pub(crate) fn keep(path: &Path, bytes: &[u8]) -> Result<(), IdentityError> {
     let failed = |source| IdentityError::Io { action: "write", path: path.to_owned(), source };
     durable::write_private(path, bytes).map_err(failed)
 }
 
-fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, IdentityError> {
+pub(crate) fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, IdentityError> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
