@@ -101,17 +101,17 @@ mod tests {
     fn an_identity_that_is_kept_elsewhere_is_the_same_there_and_one_that_was_changed_is_none() {
         let (here, there) = (Place::new(), Place::new());
         let id = *here.open().unwrap().id();
-        let kept = Kept::within(here.folder.path()).unwrap().unwrap();
+        let kept = Kept::within(&here.tls()).unwrap().unwrap();
         assert_eq!(kept.id(), id);
-        assert!(Kept::within(there.folder.path()).unwrap().is_none());
+        assert!(Kept::within(t&here.tls()).unwrap().is_none());
 
-        kept.write_to(there.folder.path()).unwrap();
+        kept.write_to(t&here.tls()).unwrap();
         assert_eq!(*there.open().unwrap().id(), id);
 
         let files: Vec<Zeroizing<Vec<u8>>> = kept.files().map(|(_, bytes)| bytes.to_vec().into()).collect();
         let other = Place::new();
         other.open().unwrap();
-        let others = Kept::within(other.folder.path()).unwrap().unwrap();
+        let others = Kept::within(&other.tls()).unwrap().unwrap();
         let foreign = others.files().nth(1).unwrap().1.to_vec().into();
         assert!(Kept::of(files[0].clone(), Some(foreign)).is_err());
         let half = files[0][..files[0].len() / 2].to_vec().into();
