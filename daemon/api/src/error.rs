@@ -14,7 +14,7 @@ use identity::pairing::PairingError;
 use protocol::{Ability, GenerateError, InvalidOption};
 use registry::RegistryError;
 use scheduler::{AskError, ScheduleError};
-use state::StateError;
+use state::{StateError, conversations::ConversationError};
 use store::{Model, StoreError};
 
 /// Why a request was not answered.
@@ -31,7 +31,10 @@ pub(crate) enum Error {
          `hob status` shows on the box itself"
     )]
     Unclaimed,
-    /// A key or a session may other things.
+    /// Somebody is signed in who uses the box, and does not own it.
+    #[error("this is for those who own this box; ask one of them")]
+    NotForMembers,
+    /// A key may other things.
     #[error(
         "this key does not have the scope {scope}; `hob key create NAME --scope {scope}` on the box makes one that has, or ask whoever owns \
          the box for it"
@@ -83,6 +86,8 @@ pub(crate) enum Error {
     /// Another box that was to be paired said no, or nothing that makes sense.
     #[error("{label}: {reason}")]
     NotRedeemed { label: String, status: Option<StatusCode>, reason: String },
+    #[error("there is nobody by the name {name:?}")]
+    UnknownPerson { name: String },
     #[error("there is no paired box '{name}'")]
     UnknownPeer { name: String },
     /// Somebody is signed in, and what they typed again is not their password.
@@ -140,6 +145,11 @@ pub(crate) enum Error {
     UnknownResponse { id: String },
     #[error("Previous response with id '{}' not found.", short(id))]
     UnknownPrevious { id: String },
+    #[error("there is no such conversation; it may have been deleted")]
+    UnknownConversation,
+    /// A paired box asks.
+    #[error("a paired box keeps the conversations of its people itself")]
+    KeptThere,
     #[error(transparent)]
     State(#[from] StateError),
     /// Written by another version, or by nobody.
@@ -275,6 +285,19 @@ impl Error {
         }
     }
 
+    /// The field of the request that is at fault, if one is.
+    pub(crate) fn field(&self) -> Option<&str> {
+        match self {
+            Self::Invalid(invalid) => invalid.field.as_deref(),
+            Self::Key(KeyError::Name) => Some("name"),
+            Self::Key(KeyError::NoScopes | KeyError::NotForPeers) => Some("scopes"),
+            Self::Key(KeyError::Past) => Some("expires"),
+            Self::Unconfirmed => Some("confirm"),
+            Self::People(PeopleError::NameTaken(_)) => Some("name"),
+            _ => None,
+        }
+    }
+
     /// What a refusal's headers say besides: when to come again, and how to be known.
     pub(crate) fn tell(&self, headers: &mut HeaderMap) {
         if self.status() == StatusCode::UNAUTHORIZED {
@@ -313,8 +336,10 @@ impl Error {
             | Self::Over(_)
             | Self::Access(AccessError::Over(_)) => StatusCode::UNAUTHORIZED,
             Self::LacksScope { .. }
+            | Self::NotForMembers
             | Self::NotOperator
             | Self::NotShared
+            | Self::KeptThere
             | Self::Readable
             | Self::ForeignName { .. } => StatusCode::FORBIDDEN,
             Self::BeyondEnd { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
@@ -330,7 +355,9 @@ impl Error {
             | Self::UnknownRepository { .. }
             | Self::UnknownKey { .. }
             | Self::UnknownPeer { .. }
+            | Self::UnknownPerson { .. }
             | Self::UnknownResponse { .. }
+            | Self::UnknownConversation
             | Self::UnknownBlob { .. }
             | Self::NothingToCopy { .. }
             | Self::NothingToEmbed { .. } => StatusCode::NOT_FOUND,
@@ -343,6 +370,7 @@ impl Error {
             Self::Pairing(error) => pairing_status(error),
             Self::NoNetwork | Self::Itself | Self::LendsNothing => StatusCode::CONFLICT,
             Self::NotRedeemed { status, .. } => redemption_status(*status),
+            Self::State(StateError::Conversation(error)) => conversation_status(error),
             Self::Store(error) => store_status(error),
             Self::Schedule(error) => schedule_status(error),
             Self::Generate(error) => generate_status(error),
@@ -356,6 +384,18 @@ impl Error {
             | Self::Kept(_)
             | Self::Task(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+}
+
+fn conversation_status(error: &ConversationError) -> StatusCode {
+    match error {
+        ConversationError::Unknown => StatusCode::NOT_FOUND,
+        ConversationError::UnknownMessage(_) | ConversationError::Moved(_) => StatusCode::BAD_REQUEST,
+        ConversationError::OwnerGone => StatusCode::UNAUTHORIZED,
+        ConversationError::TooManyImages { .. }
+        | ConversationError::TooMuchText { .. }
+        | ConversationError::OwnerFull { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
@@ -438,6 +478,10 @@ fn people_status(error: &PeopleError) -> StatusCode {
         PeopleError::Failed(AccessError::Over(_)) => StatusCode::UNAUTHORIZED,
         PeopleError::UnknownPerson(_) | PeopleError::UnknownSession => StatusCode::NOT_FOUND,
         PeopleError::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        PeopleError::Unclaimed
+        | PeopleError::NameTaken(_)
+        | PeopleError::Oneself
+        | PeopleError::LastOwner => StatusCode::CONFLICT,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

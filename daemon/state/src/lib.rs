@@ -8,6 +8,7 @@
 mod audit;
 mod behalves;
 mod clock;
+pub mod conversations;
 mod database;
 mod error;
 mod expiry;
@@ -24,6 +25,6 @@ pub use clock::{CLOCK_SET, Clock};
 pub use database::State;
 pub use error::StateError;
 pub use keys::{KeyRow, NewKeyRow};
-pub use people::{PersonRow, SessionRow};
+pub use people::{NewPerson, PersonRow, SessionRow};
 pub use responses::{Conversation, Item, ItemKind, Limits, Response, Stored};
 pub use usage::{LastUse, UsageRow};

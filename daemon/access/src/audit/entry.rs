@@ -35,7 +35,13 @@ pub enum Action {
     /// Somebody changed their password.
     #[serde(rename = "password.change")]
     PasswordChange,
-    /// The operator gave somebody another password.
+    /// Somebody was made who may sign in.
+    #[serde(rename = "person.make")]
+    PersonMake,
+    /// Somebody was removed who could.
+    #[serde(rename = "person.remove")]
+    PersonRemove,
+    /// Somebody was given another password by who administers the box.
     #[serde(rename = "password.reset")]
     PasswordReset,
     /// A key was made.

@@ -4,12 +4,14 @@ mod activity;
 mod audit;
 mod backup;
 mod diagnostics;
+mod conversations;
 mod errors;
 mod expiry;
 mod fit;
 mod invitations;
 mod keys;
 mod manifests;
+mod members;
 mod offers;
 mod pairing;
 mod peers;
@@ -59,6 +61,8 @@ pub(crate) fn router() -> Router<Api> {
         .route("/admin/api/reset-password", post(people::reset_password))
         .route("/admin/api/sessions", get(sessions::list))
         .route("/admin/api/sessions/{id}", delete(sessions::end))
+        .merge(conversations::router())
+        .merge(members::router())
         .route("/admin/api/audit", get(audit::entries))
         .route("/admin/api/usage", get(usage::used))
         .route("/admin/api/status", get(status::status))
