@@ -14,7 +14,7 @@ use identity::{IdentityError, OwnCertificateError, pairing::PairingError};
 use protocol::{Ability, GenerateError, InvalidOption};
 use registry::RegistryError;
 use scheduler::{AskError, ScheduleError};
-use state::StateError;
+use state::{StateError, conversations::ConversationError};
 use store::{Model, StoreError};
 
 use crate::settings::SettingsError;
@@ -289,6 +289,18 @@ impl Error {
         }
     }
 
+    /// The field of the request that is at fault, if one is.
+    pub(crate) fn field(&self) -> Option<&str> {
+        match self {
+            Self::Invalid(invalid) => invalid.field.as_deref(),
+            Self::Key(KeyError::Name) => Some("name"),
+            Self::Key(KeyError::NoScopes | KeyError::NotForPeers) => Some("scopes"),
+            Self::Key(KeyError::Past) => Some("expires"),
+            Self::Unconfirmed => Some("confirm"),
+            _ => None,
+        }
+    }
+
     /// What a refusal's headers say besides: when to come again, and how to be known.
     pub(crate) fn tell(&self, headers: &mut HeaderMap) {
         if self.status() == StatusCode::UNAUTHORIZED {
@@ -360,6 +372,7 @@ impl Error {
             Self::Settings(SettingsError::Locked { .. }) | Self::OwnByFile { .. } => StatusCode::CONFLICT,
             Self::NoNetwork | Self::Itself | Self::LendsNothing => StatusCode::CONFLICT,
             Self::NotRedeemed { status, .. } => redemption_status(*status),
+            Self::State(StateError::Conversation(error)) => conversation_status(error),
             Self::Store(error) => store_status(error),
             Self::Schedule(error) => schedule_status(error),
             Self::Generate(error) => generate_status(error),
@@ -375,6 +388,18 @@ impl Error {
             | Self::Identity(_)
             | Self::Task(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+}
+
+fn conversation_status(error: &ConversationError) -> StatusCode {
+    match error {
+        ConversationError::Unknown => StatusCode::NOT_FOUND,
+        ConversationError::UnknownMessage(_) | ConversationError::Moved(_) => StatusCode::BAD_REQUEST,
+        ConversationError::OwnerGone => StatusCode::UNAUTHORIZED,
+        ConversationError::TooManyImages { .. }
+        | ConversationError::TooMuchText { .. }
+        | ConversationError::OwnerFull { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
