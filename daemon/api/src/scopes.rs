@@ -143,6 +143,11 @@ const TABLE: &[(Method, &str, Need)] = &[
     (PATCH, "/admin/api/conversations/{id}", Need::Scope(Infer)),
     (DELETE, "/admin/api/conversations/{id}", Need::Scope(Infer)),
     (PUT, "/admin/api/conversations/{id}/messages/{message}", Need::Scope(Infer)),
+    (GET, "/admin/api/settings", Need::Scope(Admin)),
+    (PUT, "/admin/api/settings", Need::Scope(Admin)),
+    (POST, "/admin/api/restart", Need::Scope(Admin)),
+    (PUT, "/admin/api/certificate", Need::Scope(Admin)),
+    (DELETE, "/admin/api/certificate", Need::Scope(Admin)),
     // Between boxes.
     (GET, "/peer/split", All(Split)),
     (POST, "/peer/split", All(Split)),

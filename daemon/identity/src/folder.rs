@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::IdentityError;
 use crate::authority::Authority;
 use crate::leaf::Leaf;
+use crate::own::OwnCertificate;
 
 /// Who the box is.
 pub(crate) const AUTHORITY: &str = "authority.pem";
@@ -22,6 +23,8 @@ pub(crate) const LEAF: &str = "server.pem";
 pub(crate) struct Folder {
     authority: PathBuf,
     leaf: PathBuf,
+    /// The owner's certificate with its key.
+    owners: PathBuf,
     lock: PathBuf,
 }
 
@@ -37,6 +40,12 @@ impl Folder {
         durable::make_private_folder(path).map_err(failed("make"))?;
         let folder =
             Self { authority: path.join(AUTHORITY), leaf: path.join(LEAF), lock: path.join(".lock") };
+        let folder = Self {
+            authority: path.join("authority.pem"),
+            leaf: path.join("server.pem"),
+            owners: path.join("owner.pem"),
+            lock: path.join(".lock"),
+        };
         let held = File::create(&folder.lock).and_then(|file| file.lock().map(|()| file));
         let turn = Turn { _held: held.map_err(failed("lock"))? };
         // What is staged was left by a process that was killed, and may hold a key.
@@ -75,6 +84,23 @@ impl Folder {
     /// Replaces it.
     pub(crate) fn keep_leaf(&self, leaf: &Leaf) -> Result<(), IdentityError> {
         keep(&self.leaf, leaf.to_pem().as_bytes())
+    }
+
+    /// The owner's certificate, if one is kept here.
+    pub(crate) fn owners(&self) -> Option<OwnCertificate> {
+        let (cert, key) = (self.owners.clone(), self.owners.clone());
+        self.owners.exists().then_some(OwnCertificate { cert, key })
+    }
+
+    /// Replaces it, with its key: one file, so that there is no moment at which they do not belong together.
+    pub(crate) fn keep_owners(&self, text: &[u8]) -> Result<(), IdentityError> {
+        keep(&self.owners, text)
+    }
+
+    /// Removes it.
+    pub(crate) fn forget_owners(&self) -> Result<(), IdentityError> {
+        let failed = |source| IdentityError::Io { action: "remove", path: self.owners.clone(), source };
+        durable::remove(&self.owners).map_err(failed)
     }
 }
 

@@ -24,6 +24,7 @@ pub use device::{DeviceId, ExpectedId, InvalidDeviceId};
 pub use error::IdentityError;
 pub use identity::{Config, Identity, Now, Refreshed};
 pub use kept::{Kept, KeptFile};
+pub use identity::{Brought, Config, Identity, Now, Refreshed};
 pub use names::{HostName, InvalidHostName, Names};
-pub use own::{OwnCertificate, OwnCertificateError};
+pub use own::{OwnCertificate, OwnCertificateError, Place};
 pub use status::{Source, Status, Warning};

@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod diagnostics;
 mod conversations;
+mod certificate;
 mod errors;
 mod expiry;
 mod fit;
@@ -17,7 +18,9 @@ mod pairing;
 mod peers;
 mod people;
 mod reset;
+mod restart;
 mod sessions;
+mod settings;
 mod status;
 mod store;
 mod time;
@@ -70,4 +73,7 @@ pub(crate) fn router() -> Router<Api> {
         .route("/admin/api/backup", post(backup::backup))
         .route("/admin/api/restore", post(backup::restore))
         .route("/admin/api/reset", post(reset::reset))
+        .route("/admin/api/settings", get(settings::list).put(settings::change))
+        .route("/admin/api/restart", post(restart::restart))
+        .route("/admin/api/certificate", put(certificate::keep).delete(certificate::forget))
 }

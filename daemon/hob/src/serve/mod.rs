@@ -1,5 +1,6 @@
 //! `hob serve`: reads the settings, builds the parts, runs them until it is told to stop.
 
+mod decided;
 mod doors;
 mod lenders;
 pub(crate) mod neighbours;
@@ -23,6 +24,7 @@ use store::{ModelName, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use self::decided::Decided;
 use self::doors::{Doors, Handed};
 use self::lenders::Neighbours;
 use self::upkeep::Upkeep;
@@ -114,6 +116,7 @@ impl Hob {
             state,
             access: access.clone(),
             identity: identity.clone(),
+            settings: Arc::new(Decided::new(settings)),
         };
         let api = api::Api::new(parts, api_config(settings));
         let app = api::router(api.clone());
@@ -242,13 +245,11 @@ fn access(settings: &Settings, state: &State, clock: Clock) -> anyhow::Result<Ac
 fn api_config(settings: &Settings) -> api::Config {
     api::Config {
         version: env!("CARGO_PKG_VERSION").into(),
-        context_tokens: settings.context_tokens,
         sequences: settings.sequences,
         max_step_ms: settings.max_step_ms,
         speculation: settings.speculation,
         cache_types: settings.cache_types,
         threads: settings.threads,
-        share: settings.neighbours.share,
         lends: settings.neighbours.split.then(|| engine::BUILD.into()),
     }
 }
