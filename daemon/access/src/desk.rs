@@ -5,7 +5,9 @@ use std::net::IpAddr;
 
 use protocol::Owner;
 
-use crate::audit::{Action, AuditError, Entries, Event, Noted, Outcome};
+use tokio::sync::watch;
+
+use crate::audit::{Action, AuditError, Entries, Event, Newest, Noted, Outcome};
 use crate::{
     Access, AccessError, Caller, ClaimError, OneTimeCode, Password, PeopleError, Person, PersonName, Role,
     Scope, Session, SignInError, SignedIn, Visitor,
@@ -184,5 +186,15 @@ impl Access {
     /// [`AuditError`] if they cannot be listed.
     pub fn audit_entries(&self, after: u64) -> Result<Entries, AuditError> {
         self.audit().entries(after)
+    }
+
+    /// The entries of the audit log before one, or all of them, the newest first. Reading them blocks on the disk.
+    pub fn newest_audit_entries(&self, before: Option<u64>) -> Newest {
+        self.audit().newest(before)
+    }
+
+    /// Follows the number of the audit log's last entry.
+    pub fn follow_audit(&self) -> watch::Receiver<u64> {
+        self.audit().follow()
     }
 }

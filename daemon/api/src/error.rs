@@ -12,7 +12,7 @@ use http::{
 };
 use identity::{IdentityError, OwnCertificateError, pairing::PairingError};
 use protocol::{Ability, GenerateError, InvalidOption};
-use registry::RegistryError;
+use registry::{PullsError, RegistryError};
 use scheduler::{AskError, ScheduleError};
 use state::{StateError, conversations::ConversationError};
 use store::{Model, StoreError};
@@ -136,6 +136,10 @@ pub(crate) enum Error {
         "the box's certificate is named by tls.cert in {place}; take that away first, and start hob again"
     )]
     OwnByFile { place: String },
+    #[error(transparent)]
+    Pulls(#[from] PullsError),
+    #[error("there is no pull {}", short(id))]
+    UnknownPull { id: String },
     #[error("blob \"{digest}\" not found")]
     UnknownBlob { digest: String },
     #[error("invalid digest format")]
@@ -267,6 +271,14 @@ impl Error {
         }
     }
 
+    /// What a transfer ended with, at a step of its.
+    pub(crate) fn of_transfer(step: &str, error: Arc<RegistryError>) -> Self {
+        match step {
+            "pulling manifest" => Self::PullManifest(error),
+            _ => Self::Registry(error),
+        }
+    }
+
     /// Says which model cannot do what it was asked for.
     pub(crate) fn about(self, model: &Model, asked: &str) -> Self {
         match self {
@@ -372,6 +384,7 @@ impl Error {
             | Self::UnknownKey { .. }
             | Self::UnknownPeer { .. }
             | Self::UnknownPerson { .. }
+            | Self::UnknownPull { .. }
             | Self::UnknownResponse { .. }
             | Self::UnknownConversation
             | Self::UnknownBlob { .. }
@@ -389,6 +402,7 @@ impl Error {
             Self::NotRedeemed { status, .. } => redemption_status(*status),
             Self::State(StateError::Conversation(error)) => conversation_status(error),
             Self::Store(error) => store_status(error),
+            Self::Pulls(error) => pulls_status(error),
             Self::Schedule(error) => schedule_status(error),
             Self::Generate(error) => generate_status(error),
             Self::PullManifest(_)
@@ -545,6 +559,15 @@ fn chain(error: &PairingError) -> String {
 fn schedule_status(error: &ScheduleError) -> StatusCode {
     match error {
         ScheduleError::Busy | ScheduleError::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn pulls_status(error: &PullsError) -> StatusCode {
+    match error {
+        PullsError::TooMany => StatusCode::SERVICE_UNAVAILABLE,
+        PullsError::Elsewhere(_) => StatusCode::CONFLICT,
+        PullsError::Store(error) => store_status(error),
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -20,6 +20,7 @@ mod identifier;
 mod json;
 mod keep_alive;
 mod load;
+mod log;
 mod media;
 mod ndjson;
 mod oci;
@@ -57,7 +58,8 @@ use family::Family;
 pub use health::Health;
 use http::{Method, StatusCode, Uri, header::LOCATION};
 use identity::Identity;
-use registry::{Neighbourhood, Registry};
+pub use log::{Log, LogLevel, LogLine};
+use registry::{Neighbourhood, Pulls, Registry};
 pub use relay::Relay;
 use scheduler::Scheduler;
 use settings::Settings;
@@ -70,6 +72,8 @@ use tokio_util::sync::CancellationToken;
 pub struct Api {
     store: Store,
     registry: Registry,
+    /// What the box brings by itself.
+    pulls: Pulls,
     neighbourhood: Neighbourhood,
     discovery: Option<Discovery>,
     /// If requests may be passed to paired boxes.
@@ -79,6 +83,8 @@ pub struct Api {
     access: Access,
     identity: Option<Identity>,
     settings: Arc<dyn Settings>,
+    /// What the daemon said last.
+    log: Log,
     health: Health,
     caller: Caller,
     /// Held for as long as something is done on behalf of the caller.
@@ -119,6 +125,8 @@ pub struct Parts {
     pub identity: Option<Identity>,
     /// What the owner has decided.
     pub settings: Arc<dyn Settings>,
+    /// What the daemon said last.
+    pub log: Log,
 }
 
 /// What the operator decided, once and for all.
@@ -154,9 +162,11 @@ impl Api {
             access,
             identity,
             settings,
+            log,
         } = parts;
         Self {
             store,
+            pulls: Pulls::new(registry.clone()),
             registry,
             neighbourhood,
             discovery,
@@ -166,6 +176,7 @@ impl Api {
             access,
             identity,
             settings,
+            log,
             health: Health::default(),
             caller: Caller::operator(),
             _place: None,
@@ -197,6 +208,7 @@ impl Api {
 
     /// Ends what is under way that nobody waits for, and waits until it is written down.
     pub async fn stop(&self) {
+        self.pulls.stop();
         self.background.stop().await;
     }
 

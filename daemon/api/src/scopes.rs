@@ -129,6 +129,11 @@ const TABLE: &[(Method, &str, Need)] = &[
     (POST, "/admin/api/people/{name}/password", Need::Scope(Admin)),
     (POST, "/admin/api/reset-password", Operator),
     (GET, "/admin/api/audit", Need::Scope(Admin)),
+    (GET, "/admin/api/audit/entries", Need::Scope(Admin)),
+    (GET, "/admin/api/audit/events", Need::Scope(Admin)),
+    (GET, "/admin/api/logs", Need::Scope(Admin)),
+    (GET, "/admin/api/logs/events", Need::Scope(Admin)),
+    (GET, "/admin/api/logs/text", Need::Scope(Admin)),
     (GET, "/admin/api/status", Need::Scope(Admin)),
     (GET, "/admin/api/diagnostics", Need::Scope(Admin)),
     (POST, "/admin/api/backup", Need::Scope(Admin)),
@@ -161,6 +166,12 @@ const TABLE: &[(Method, &str, Need)] = &[
     (POST, "/admin/api/store/prune", All(ModelsWrite)),
     (GET, "/admin/api/store/partials", All(ModelsRead)),
     (DELETE, "/admin/api/store/partials/{digest}", All(ModelsWrite)),
+    (GET, "/admin/api/pulls", Need::Scope(ModelsWrite)),
+    (POST, "/admin/api/pulls", Need::Scope(ModelsWrite)),
+    (GET, "/admin/api/pulls/events", Need::Scope(ModelsWrite)),
+    (DELETE, "/admin/api/pulls/{id}", Need::Scope(ModelsWrite)),
+    (POST, "/admin/api/pulls/{id}/pause", Need::Scope(ModelsWrite)),
+    (POST, "/admin/api/pulls/{id}/resume", Need::Scope(ModelsWrite)),
 ];
 
 /// What a route needs; `None` if it is not in the table.

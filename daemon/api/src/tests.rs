@@ -1,10 +1,13 @@
 //! The whole router over an empty store and a real access, asked as `front` would ask it. No model is ever loaded.
 
 mod admin;
+mod events;
 mod limits;
+mod logs;
 mod models;
 mod oci;
 mod pairing;
+mod pulls;
 mod refusals;
 mod settings;
 mod trust;
@@ -29,7 +32,7 @@ use store::Store;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use crate::{Api, Config, Parts};
+use crate::{Api, Config, Log, Parts};
 
 /// A box, with nothing in it.
 pub(crate) struct Rig {
@@ -81,6 +84,7 @@ impl Rig {
             access: access_too,
             identity,
             settings: settings_too,
+            log: Log::default(),
         };
         let api = Api::new(parts, config());
         Self { router: crate::router(api.clone()), api, access, settings, now, folder }

@@ -18,6 +18,8 @@ use crate::own::OwnCertificate;
 pub(crate) const AUTHORITY: &str = "authority.pem";
 /// What it served last.
 pub(crate) const LEAF: &str = "server.pem";
+/// The certificate that its owner brought.
+pub(crate) const OWNERS: &str = "owner.pem";
 
 /// An open one. Nobody but the user can look into it.
 pub(crate) struct Folder {
@@ -38,12 +40,10 @@ impl Folder {
     pub(crate) fn open(path: &Path) -> Result<(Self, Turn), IdentityError> {
         let failed = |action| move |source| IdentityError::Io { action, path: path.to_owned(), source };
         durable::make_private_folder(path).map_err(failed("make"))?;
-        let folder =
-            Self { authority: path.join(AUTHORITY), leaf: path.join(LEAF), lock: path.join(".lock") };
         let folder = Self {
-            authority: path.join("authority.pem"),
-            leaf: path.join("server.pem"),
-            owners: path.join("owner.pem"),
+            authority: path.join(AUTHORITY),
+            leaf: path.join(LEAF),
+            owners: path.join(OWNERS),
             lock: path.join(".lock"),
         };
         let held = File::create(&folder.lock).and_then(|file| file.lock().map(|()| file));

@@ -22,9 +22,8 @@ mod trust;
 
 pub use device::{DeviceId, ExpectedId, InvalidDeviceId};
 pub use error::IdentityError;
-pub use identity::{Config, Identity, Now, Refreshed};
-pub use kept::{Kept, KeptFile};
 pub use identity::{Brought, Config, Identity, Now, Refreshed};
+pub use kept::{Kept, KeptFile};
 pub use names::{HostName, InvalidHostName, Names};
 pub use own::{OwnCertificate, OwnCertificateError, Place};
 pub use status::{Source, Status, Warning};

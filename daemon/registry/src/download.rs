@@ -1,6 +1,7 @@
 //! One blob on its way into the store. Pulls that want the same blob share one download, which ends when nobody wants it any
 //! more. Where its bytes come from is `fetch`'s.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -119,6 +120,13 @@ impl Registry {
         downloads.retain(|_, download| download.strong_count() > 0);
         downloads.insert(blob.digest, Arc::downgrade(&download));
         Ok(download)
+    }
+
+    /// Blobs that are arriving.
+    pub(crate) fn arriving(&self) -> HashSet<Digest> {
+        let downloads = self.downloads.lock().unwrap_or_else(PoisonError::into_inner);
+        let arriving = downloads.iter().filter(|(_, download)| download.strong_count() > 0);
+        arriving.map(|(digest, _)| *digest).collect()
     }
 
     /// One that has not failed.

@@ -18,6 +18,7 @@ mod peer;
 mod places;
 mod progress;
 mod pull;
+mod pulls;
 mod push;
 mod reads;
 mod retry;
@@ -29,7 +30,8 @@ pub use auth::Credential;
 pub use error::RegistryError;
 pub use hosts::{Hosts, InvalidHost};
 pub use peer::{Neighbourhood, Peer, Whereabouts};
-pub use progress::{Progress, Transfer};
+pub use progress::{Figures, Progress, Transfer};
+pub use pulls::{Begun, Pull, PullId, PullState, Pulls, PullsError, Wanted};
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};

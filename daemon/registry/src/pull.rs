@@ -14,7 +14,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::download::{Download, Origin, held};
-use crate::progress::{ProgressSender, say};
+use crate::progress::{Amount, ProgressSender, say};
 use crate::retry::Tries;
 use crate::session::{Request, Session, limited};
 use crate::suppliers::Suppliers;
@@ -32,8 +32,9 @@ const NEARBY: Duration = Duration::from_secs(1);
 impl Registry {
     /// Brings a model, or what is missing of it. The model of that name, if there is one, is replaced at the very end.
     pub fn pull(&self, name: ModelName, from: Authority) -> Transfer {
-        let registry = self.clone();
-        Transfer::start(move |words| async move { registry.bring(&name, from, &words).await })
+        let (registry, amount) = (self.clone(), Amount::default());
+        let told = amount.clone();
+        Transfer::of(amount, move |words| async move { registry.bring(&name, from, &words, &told).await })
     }
 
     async fn bring(
@@ -41,10 +42,12 @@ impl Registry {
         name: &ModelName,
         from: Authority,
         words: &ProgressSender,
+        amount: &Amount,
     ) -> Result<(), Arc<RegistryError>> {
         say(words, Progress::Step("pulling manifest")).await;
         let (manifest, holder) = self.manifest(name, from).await?;
         let (mut holding, downloads) = self.admit(holder, &manifest, name).await?;
+        amount.is(holding.iter().map(HeldBlob::bytes).sum(), &downloads);
         for blob in manifest.blobs() {
             match downloads.iter().find(|download| download.digest == blob.digest) {
                 Some(download) => follow(download, words).await?,

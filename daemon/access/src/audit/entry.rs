@@ -158,6 +158,28 @@ pub enum InvalidEntry {
     Changed,
 }
 
+impl Action {
+    /// Its word, as it stands in an entry.
+    pub fn name(self) -> String {
+        word(&self)
+    }
+}
+
+impl Outcome {
+    /// Its word, as it stands in an entry.
+    pub fn name(self) -> String {
+        word(&self)
+    }
+}
+
+/// What serde calls it, so that no word stands in two places.
+fn word(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
 impl Entry {
     /// Makes the entry that follows another.
     pub(super) fn after(previous: AuditPosition, time: String, event: &super::Event<'_>) -> Self {

@@ -45,7 +45,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 pub(crate) fn run(Arguments {}: Arguments) -> anyhow::Result<()> {
     platform::memory::keep_little();
     let settings = Settings::load()?;
-    telemetry::start(&settings.log)?;
+    let log = telemetry::start(&settings.log)?;
     for left_out in &settings.door.origins_left_out {
         tracing::warn!("OLLAMA_ORIGINS: {left_out}; it was left out, and HOB_ORIGINS may say more");
     }
@@ -55,7 +55,7 @@ pub(crate) fn run(Arguments {}: Arguments) -> anyhow::Result<()> {
     // Translating takes little; what computes is in the workers.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.context("cannot start the runtime")?.block_on(async {
-        let mut hob = Hob::build(&settings, handed, open_files)?;
+        let mut hob = Hob::build(&settings, log, handed, open_files)?;
         hob.announce();
         hob.run().await
     })
@@ -76,7 +76,7 @@ struct Hob {
 }
 
 impl Hob {
-    fn build(settings: &Settings, handed: Handed, open_files: u64) -> anyhow::Result<Self> {
+    fn build(settings: &Settings, log: api::Log, handed: Handed, open_files: u64) -> anyhow::Result<Self> {
         let clock = Clock::system();
         let outside = doors::lead_outside(settings, &handed);
         let identity = outside.then(|| identity(settings, clock.clone())).transpose()?;
@@ -117,6 +117,7 @@ impl Hob {
             access: access.clone(),
             identity: identity.clone(),
             settings: Arc::new(Decided::new(settings)),
+            log,
         };
         let api = api::Api::new(parts, api_config(settings));
         let app = api::router(api.clone());
