@@ -297,6 +297,11 @@ impl Error {
             Self::Key(KeyError::NoScopes | KeyError::NotForPeers) => Some("scopes"),
             Self::Key(KeyError::Past) => Some("expires"),
             Self::Unconfirmed => Some("confirm"),
+            Self::Settings(error) => error.field(),
+            Self::OwnCertificate(
+                OwnCertificateError::NoKey { .. } | OwnCertificateError::Mismatch { .. },
+            ) => Some("key"),
+            Self::OwnCertificate(_) => Some("certificate"),
             _ => None,
         }
     }
