@@ -320,6 +320,11 @@ impl Error {
             Self::Key(KeyError::Past) => Some("expires"),
             Self::Unconfirmed => Some("confirm"),
             Self::People(PeopleError::NameTaken(_)) => Some("name"),
+            Self::Settings(error) => error.field(),
+            Self::OwnCertificate(
+                OwnCertificateError::NoKey { .. } | OwnCertificateError::Mismatch { .. },
+            ) => Some("key"),
+            Self::OwnCertificate(_) => Some("certificate"),
             _ => None,
         }
     }
