@@ -10,12 +10,14 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{RETRY_AFTER, WWW_AUTHENTICATE},
 };
-use identity::pairing::PairingError;
+use identity::{IdentityError, OwnCertificateError, pairing::PairingError};
 use protocol::{Ability, GenerateError, InvalidOption};
 use registry::{PullsError, RegistryError};
 use scheduler::{AskError, ScheduleError};
 use state::{StateError, conversations::ConversationError};
 use store::{Model, StoreError};
+
+use crate::settings::SettingsError;
 
 /// Why a request was not answered.
 #[derive(Debug, thiserror::Error)]
@@ -122,6 +124,18 @@ pub(crate) enum Error {
     PullManifest(Arc<RegistryError>),
     #[error(transparent)]
     Registry(Arc<RegistryError>),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// One was brought that is not good.
+    #[error(transparent)]
+    OwnCertificate(#[from] OwnCertificateError),
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// What was said on the machine counts above what is said on the page.
+    #[error(
+        "the box's certificate is named by tls.cert in {place}; take that away first, and start hob again"
+    )]
+    OwnByFile { place: String },
     #[error(transparent)]
     Pulls(#[from] PullsError),
     #[error("there is no pull {}", short(id))]
@@ -306,6 +320,11 @@ impl Error {
             Self::Key(KeyError::Past) => Some("expires"),
             Self::Unconfirmed => Some("confirm"),
             Self::People(PeopleError::NameTaken(_)) => Some("name"),
+            Self::Settings(error) => error.field(),
+            Self::OwnCertificate(
+                OwnCertificateError::NoKey { .. } | OwnCertificateError::Mismatch { .. },
+            ) => Some("key"),
+            Self::OwnCertificate(_) => Some("certificate"),
             _ => None,
         }
     }
@@ -342,6 +361,8 @@ impl Error {
             | Self::UnknownPrevious { .. }
             | Self::State(StateError::PreviousGone)
             | Self::Lacks { .. }
+            | Self::OwnCertificate(_)
+            | Self::Settings(SettingsError::Unknown(_) | SettingsError::Invalid { .. })
             | Self::Unable { .. } => StatusCode::BAD_REQUEST,
             Self::Unauthorized { .. }
             | Self::Unclaimed
@@ -381,6 +402,7 @@ impl Error {
             Self::People(error) => people_status(error),
             Self::Invitation(error) => invitation_status(error),
             Self::Pairing(error) => pairing_status(error),
+            Self::Settings(SettingsError::Locked { .. }) | Self::OwnByFile { .. } => StatusCode::CONFLICT,
             Self::NoNetwork | Self::Itself | Self::LendsNothing => StatusCode::CONFLICT,
             Self::NotRedeemed { status, .. } => redemption_status(*status),
             Self::State(StateError::Conversation(error)) => conversation_status(error),
@@ -396,6 +418,8 @@ impl Error {
             | Self::Access(_)
             | Self::Audit(_)
             | Self::Kept(_)
+            | Self::Settings(SettingsError::Disk(_))
+            | Self::Identity(_)
             | Self::Task(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

@@ -34,6 +34,7 @@ mod quota;
 mod rate;
 mod relay;
 mod scopes;
+pub mod settings;
 mod split;
 mod sse;
 mod strays;
@@ -42,6 +43,8 @@ mod tests;
 mod tools;
 mod trust;
 mod upload;
+
+use std::sync::Arc;
 
 use access::{Access, Caller};
 use axum::{
@@ -60,6 +63,7 @@ pub use log::{Log, LogLevel, LogLine};
 use registry::{Neighbourhood, Pulls, Registry};
 pub use relay::Relay;
 use scheduler::Scheduler;
+use settings::Settings;
 use state::{State, StateError};
 use store::{Model, ModelName, Store, StoreError};
 use tokio_util::sync::CancellationToken;
@@ -79,6 +83,7 @@ pub struct Api {
     state: State,
     access: Access,
     identity: Option<Identity>,
+    settings: Arc<dyn Settings>,
     /// What the daemon said last.
     log: Log,
     health: Health,
@@ -119,17 +124,17 @@ pub struct Parts {
     pub access: Access,
     /// Who the box is, if it has anything to do with the network.
     pub identity: Option<Identity>,
+    /// What the owner has decided.
+    pub settings: Arc<dyn Settings>,
     /// What the daemon said last.
     pub log: Log,
 }
 
-/// What the operator decided.
+/// What the operator decided, once and for all.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Told to clients by `/api/version`.
     pub version: String,
-    /// The context of one request in tokens, where neither it nor its model says.
-    pub context_tokens: u32,
     /// Requests that one worker runs at once.
     pub sequences: u32,
     /// Milliseconds that a step may take while somebody waits for their next token.
@@ -140,8 +145,6 @@ pub struct Config {
     pub cache_types: protocol::CacheTypes,
     /// Compute threads of a worker; `None` is one for each core.
     pub threads: Option<u32>,
-    /// Whether other boxes may have this one's models.
-    pub share: bool,
     /// The engine, if paired boxes may have their models computed by it.
     pub lends: Option<String>,
 }
@@ -149,8 +152,19 @@ pub struct Config {
 impl Api {
     /// An API over these. What it does by itself, it does on behalf of whoever runs the box.
     pub fn new(parts: Parts, config: Config) -> Self {
-        #[rustfmt::skip]
-        let Parts { store, registry, neighbourhood, discovery, relay, scheduler, state, access, identity, log } = parts;
+        let Parts {
+            store,
+            registry,
+            neighbourhood,
+            discovery,
+            relay,
+            scheduler,
+            state,
+            access,
+            identity,
+            settings,
+            log,
+        } = parts;
         Self {
             store,
             pulls: Pulls::new(registry.clone()),
@@ -162,6 +176,7 @@ impl Api {
             state,
             access,
             identity,
+            settings,
             log,
             health: Health::default(),
             caller: Caller::operator(),

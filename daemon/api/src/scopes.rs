@@ -148,6 +148,10 @@ const TABLE: &[(Method, &str, Need)] = &[
     (GET, "/admin/api/logs/events", Need::Scope(Admin)),
     (GET, "/admin/api/logs/text", Need::Scope(Admin)),
     (GET, "/admin/api/status", Need::Scope(Admin)),
+    (GET, "/admin/api/diagnostics", Need::Scope(Admin)),
+    (POST, "/admin/api/backup", Need::Scope(Admin)),
+    (POST, "/admin/api/restore", Need::Scope(Admin)),
+    (POST, "/admin/api/reset", Need::Scope(Admin)),
     // What was said; to each their own.
     (GET, "/admin/api/conversations", Need::Scope(Infer)),
     (POST, "/admin/api/conversations", Need::Scope(Infer)),
@@ -157,6 +161,11 @@ const TABLE: &[(Method, &str, Need)] = &[
     (PATCH, "/admin/api/conversations/{id}", Need::Scope(Infer)),
     (DELETE, "/admin/api/conversations/{id}", Need::Scope(Infer)),
     (PUT, "/admin/api/conversations/{id}/messages/{message}", Need::Scope(Infer)),
+    (GET, "/admin/api/settings", Need::Scope(Admin)),
+    (PUT, "/admin/api/settings", Need::Scope(Admin)),
+    (POST, "/admin/api/restart", Need::Scope(Admin)),
+    (PUT, "/admin/api/certificate", Need::Scope(Admin)),
+    (DELETE, "/admin/api/certificate", Need::Scope(Admin)),
     // Between boxes.
     (GET, "/peer/split", All(Split)),
     (POST, "/peer/split", All(Split)),

@@ -51,6 +51,14 @@ pub enum StateError {
         /// Why.
         source: rusqlite::Error,
     },
+    /// The file came from elsewhere, and is not one that a box wrote.
+    #[error("{path} was not written by a box: {what}", path = path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
     /// Nobody may ask any more for the response that this one goes on from. It was not kept.
     #[error("the response that this one goes on from was deleted meanwhile; it was not stored")]
     PreviousGone,

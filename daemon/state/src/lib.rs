@@ -17,6 +17,7 @@ mod migrations;
 mod people;
 mod principals;
 mod responses;
+mod snapshot;
 mod usage;
 
 pub use audit::{AuditEnds, AuditHash, AuditPosition, InvalidAuditHash, InvalidAuditPosition};

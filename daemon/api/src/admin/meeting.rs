@@ -40,7 +40,7 @@ pub(super) async fn meet(api: Api, origin: Option<Extension<Origin>>) -> Respons
     let identity = api.identity.as_ref();
     let addresses = api.health.addresses();
     let met = Met {
-        name: "Hob".to_owned(),
+        name: api.settings.name(),
         label: identity.map(|identity| identity.label().to_owned()),
         id: identity.map(|identity| identity.id().to_string()),
         short: identity.map(|identity| identity.id().short()),

@@ -2,7 +2,10 @@
 
 mod activity;
 mod audit;
+mod backup;
+mod certificate;
 mod conversations;
+mod diagnostics;
 mod entries;
 mod errors;
 mod events;
@@ -19,7 +22,10 @@ mod pairing;
 mod peers;
 mod people;
 mod pulls;
+mod reset;
+mod restart;
 mod sessions;
+mod settings;
 mod status;
 mod store;
 mod time;
@@ -79,4 +85,11 @@ pub(crate) fn router() -> Router<Api> {
         .route("/admin/api/logs/text", get(logs::text))
         .route("/admin/api/usage", get(usage::used))
         .route("/admin/api/status", get(status::status))
+        .route("/admin/api/diagnostics", get(diagnostics::diagnostics))
+        .route("/admin/api/backup", post(backup::backup))
+        .route("/admin/api/restore", post(backup::restore))
+        .route("/admin/api/reset", post(reset::reset))
+        .route("/admin/api/settings", get(settings::list).put(settings::change))
+        .route("/admin/api/restart", post(restart::restart))
+        .route("/admin/api/certificate", put(certificate::keep).delete(certificate::forget))
 }

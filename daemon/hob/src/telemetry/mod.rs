@@ -19,9 +19,7 @@ use crate::settings::{LogSettings, LogTarget};
 /// # Errors
 /// If the level cannot be read.
 pub(crate) fn start(settings: &LogSettings) -> anyhow::Result<Log> {
-    let filter = EnvFilter::builder().parse(&settings.level);
-    let filter =
-        filter.map_err(|error| anyhow::anyhow!("log.level \"{}\" is no level: {error}", settings.level))?;
+    let filter = filter(&settings.level)?;
     let log = Log::default();
     let recent = Recent { log: log.clone(), clock: Clock::system() };
     let registry = tracing_subscriber::registry().with(filter).with(recent);
@@ -33,6 +31,15 @@ pub(crate) fn start(settings: &LogSettings) -> anyhow::Result<Log> {
     }
     registry.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false)).init();
     Ok(log)
+}
+
+/// What is logged at a level, or by a list of them.
+///
+/// # Errors
+/// If it cannot be read.
+pub(crate) fn filter(level: &str) -> anyhow::Result<EnvFilter> {
+    let filter = EnvFilter::builder().parse(level);
+    filter.map_err(|error| anyhow::anyhow!("setting log.level: \"{level}\" is no level: {error}"))
 }
 
 /// Tells the user why the program ends.
