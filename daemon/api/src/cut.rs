@@ -23,6 +23,17 @@ impl Cut {
         }))
     }
 
+    /// For what only tells its caller what goes on, without an end of its own: nobody who stops the daemon waits for that.
+    pub(crate) fn of_onlooker(api: &Api) -> Self {
+        let (caller, stopping) = (api.caller.clone(), api.health.stopping());
+        Self(Box::pin(async move {
+            tokio::select! {
+                () = caller.ended() => GenerateError::Revoked,
+                () = stopping.cancelled() => GenerateError::Stopping,
+            }
+        }))
+    }
+
     /// For what nothing ends.
     pub(crate) fn never() -> Self {
         Self(Box::pin(std::future::pending()))

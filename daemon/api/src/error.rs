@@ -138,6 +138,9 @@ pub(crate) enum Error {
     Store(#[from] StoreError),
     #[error("Response with id '{id}' not found.")]
     UnknownResponse { id: String },
+    /// It may have ended meanwhile.
+    #[error("there is no request {} under way", short(id))]
+    UnknownRequest { id: String },
     #[error("Previous response with id '{}' not found.", short(id))]
     UnknownPrevious { id: String },
     #[error(transparent)]
@@ -331,6 +334,7 @@ impl Error {
             | Self::UnknownKey { .. }
             | Self::UnknownPeer { .. }
             | Self::UnknownResponse { .. }
+            | Self::UnknownRequest { .. }
             | Self::UnknownBlob { .. }
             | Self::NothingToCopy { .. }
             | Self::NothingToEmbed { .. } => StatusCode::NOT_FOUND,

@@ -125,6 +125,11 @@ const TABLE: &[(Method, &str, Need)] = &[
     (POST, "/admin/api/reset-password", Operator),
     (GET, "/admin/api/audit", Need::Scope(Admin)),
     (GET, "/admin/api/status", Need::Scope(Admin)),
+    // What goes on.
+    (GET, "/admin/api/now", Need::Scope(Admin)),
+    (GET, "/admin/api/now/events", Need::Scope(Admin)),
+    (GET, "/admin/api/history", Need::Scope(Admin)),
+    (DELETE, "/admin/api/requests/{id}", Need::Scope(Admin)),
     // Between boxes.
     (GET, "/peer/split", All(Split)),
     (POST, "/peer/split", All(Split)),

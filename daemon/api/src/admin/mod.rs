@@ -8,6 +8,7 @@ mod fit;
 mod invitations;
 mod keys;
 mod manifests;
+mod now;
 mod offers;
 mod pairing;
 mod peers;
@@ -59,4 +60,8 @@ pub(crate) fn router() -> Router<Api> {
         .route("/admin/api/audit", get(audit::entries))
         .route("/admin/api/usage", get(usage::used))
         .route("/admin/api/status", get(status::status))
+        .route("/admin/api/now", get(now::now))
+        .route("/admin/api/now/events", get(now::now))
+        .route("/admin/api/history", get(now::history))
+        .route("/admin/api/requests/{id}", delete(now::stop))
 }
