@@ -382,7 +382,13 @@ fn generate_status(error: &GenerateError) -> StatusCode {
         | GenerateError::WorkerStuck => StatusCode::INTERNAL_SERVER_ERROR,
         GenerateError::Revoked => StatusCode::UNAUTHORIZED,
         GenerateError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        GenerateError::Ended => ended_status(),
     }
+}
+
+/// Of what the owner ended. One after which no client asks the same again by itself, and which is not about who asks.
+fn ended_status() -> StatusCode {
+    StatusCode::GONE
 }
 
 fn unauthorized(scope: Option<Scope>) -> String {
@@ -486,6 +492,7 @@ fn chain(error: &PairingError) -> String {
 fn schedule_status(error: &ScheduleError) -> StatusCode {
     match error {
         ScheduleError::Busy | ScheduleError::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+        ScheduleError::Ended => ended_status(),
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
