@@ -34,6 +34,16 @@ impl Cut {
         }))
     }
 
+    /// The same, but for one more thing that ends it, and why that does.
+    pub(crate) fn or(self, stop: CancellationToken, why: GenerateError) -> Self {
+        Self(Box::pin(async move {
+            tokio::select! {
+                first = self => first,
+                () = stop.cancelled_owned() => why,
+            }
+        }))
+    }
+
     /// For what nothing ends.
     pub(crate) fn never() -> Self {
         Self(Box::pin(std::future::pending()))

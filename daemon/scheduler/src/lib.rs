@@ -38,7 +38,7 @@ pub use keep_alive::{InvalidKeepAlive, KeepAlive};
 pub use lend::{LendError, Lent, Loan};
 pub use lenders::{Borrowed, Later, Lenders, Offer, Part};
 pub use platform::process::WorkerProgram;
-pub use report::{Memory, Parts, Share, Source};
+pub use report::{Machine, Memory, Parts, Share, Source};
 pub use roll::{Delays, Enrolled, Errand, Kind, Rate, Request, Stage, Totals};
 pub use run::Scheduler;
 

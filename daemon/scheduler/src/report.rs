@@ -25,6 +25,17 @@ pub struct Memory {
     pub lent: Option<Lent>,
 }
 
+/// What the machine tells of itself, as far as it does.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Machine {
+    /// RAM, or as much of it as this service may have.
+    pub memory_bytes: Option<u64>,
+    /// Degrees Celsius of its processor.
+    pub temperature: Option<f64>,
+    /// Watts.
+    pub power: Option<f64>,
+}
+
 /// What one model takes.
 #[derive(Clone, Debug)]
 pub struct Share {
@@ -131,6 +142,11 @@ impl Scheduler {
             leaving_bytes: table.leaving_bytes(),
             lent,
         }
+    }
+
+    /// What the machine tells of itself. Blocks for a moment.
+    pub fn machine(&self) -> Machine {
+        (self.shared.world.machine)()
     }
 
     pub(crate) fn enrol(&self, load: &Load) -> Enrolled {

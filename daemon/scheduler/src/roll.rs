@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use protocol::{Done, PromptProgress, PromptRead};
 use store::ModelName;
@@ -72,7 +72,9 @@ pub struct Request {
     pub model: ModelName,
     /// For whom.
     pub errand: Errand,
-    /// How long ago it came.
+    /// When it came, by the clock of the machine.
+    pub since: SystemTime,
+    /// How long ago that was.
     pub age: Duration,
     /// How far it is.
     pub stage: Stage,
@@ -137,6 +139,7 @@ struct Entry {
     model: ModelName,
     errand: Errand,
     since: Instant,
+    came: SystemTime,
     stop: CancellationToken,
     progress: Mutex<Progress>,
 }
@@ -185,6 +188,7 @@ impl Roll {
             model,
             errand,
             since: Instant::now(),
+            came: SystemTime::now(),
             stop: CancellationToken::new(),
             progress: Mutex::new(Progress::at(stage)),
         });
@@ -397,6 +401,7 @@ impl Entry {
             id: self.id,
             model: self.model.clone(),
             errand: self.errand.clone(),
+            since: self.came,
             age: self.since.elapsed(),
             stage: progress.stage().clone(),
             prompt: progress.prompt,

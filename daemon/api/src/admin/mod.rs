@@ -27,6 +27,7 @@ use axum::{
 
 use crate::Api;
 
+pub(crate) use now::{Gauges, Past};
 pub(crate) use offers::Offers;
 
 /// Everything under `/admin/api`, `/claim` and `/pair`.
@@ -61,7 +62,7 @@ pub(crate) fn router() -> Router<Api> {
         .route("/admin/api/usage", get(usage::used))
         .route("/admin/api/status", get(status::status))
         .route("/admin/api/now", get(now::now))
-        .route("/admin/api/now/events", get(now::now))
+        .route("/admin/api/now/events", get(now::events))
         .route("/admin/api/history", get(now::history))
         .route("/admin/api/requests/{id}", delete(now::stop))
 }

@@ -196,6 +196,7 @@ fn scheduler(workers: &Arc<Workers>) -> Scheduler {
         spawn: Box::new(spawn),
         shape: Box::new(move |load| Ok(shape_of(model(load)))),
         gauge: Box::new(|_| Gauge::default()),
+        machine: Box::new(Default::default),
     };
     let config = Config {
         worker: WorkerProgram { program: PathBuf::new(), args: Vec::new() },

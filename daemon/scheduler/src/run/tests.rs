@@ -42,6 +42,7 @@ fn parts(max_queue: usize) -> (Config, World, Receiver<UnixStream>) {
         spawn: Box::new(spawn),
         shape: Box::new(|_| Ok(Shape::default())),
         gauge: Box::new(|_| Gauge::default()),
+        machine: Box::new(Default::default),
     };
     let config = Config {
         worker: WorkerProgram { program: PathBuf::new(), args: Vec::new() },

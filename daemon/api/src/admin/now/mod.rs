@@ -1,45 +1,56 @@
 //! What goes on now, and went on in the last day: `GET now`, `GET now/events`, `GET history`, and `DELETE requests/{id}`, which ends
-//! a request. The scheduler says it all; here it is JSON.
+//! a request. The scheduler and the store say it all; here it is JSON.
 
+mod events;
+mod gauges;
+mod look;
+mod past;
 mod told;
 
-use axum::{Json, extract::Path};
-use http::StatusCode;
+use access::audit::Action;
+use axum::{
+    Json,
+    extract::Path,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header::CACHE_CONTROL};
 
-use self::told::{Disk, History, Memory, Now, Rate, Sensors};
-use super::{errors::Refusal, time};
+pub(super) use self::events::events;
+pub(crate) use self::{gauges::Gauges, past::Past};
+use super::errors::Refusal;
 use crate::{Api, error::Error};
 
-/// Seconds of a row of the history.
-const STEP: u64 = 60;
-
 /// `GET /admin/api/now`.
-pub(super) async fn now(api: Api) -> Json<Now> {
-    Json(Now {
-        at: time::now(&api.access).to_string(),
-        memory: Memory {
-            machine: None,
-            available: None,
-            limit: None,
-            used: 0,
-            leaving: 0,
-            models: Vec::new(),
-            lent: None,
-        },
-        models: Vec::new(),
-        requests: Vec::new(),
-        rate: Rate { prompt: 0.0, answer: 0.0 },
-        sensors: Sensors { temperature: None, power: None },
-        disk: Disk { free: None, total: None, models: None },
-    })
+pub(super) async fn now(api: Api) -> Response {
+    unkept(Json(look::at(&api).await).into_response())
 }
 
 /// `GET /admin/api/history`.
-pub(super) async fn history(_: Api) -> Json<History> {
-    Json(History { step: STEP, rows: Vec::new() })
+pub(super) async fn history(api: Api) -> Response {
+    unkept(Json(api.past.told()).into_response())
 }
 
 /// `DELETE /admin/api/requests/{id}`.
-pub(super) async fn stop(_: Api, Path(id): Path<String>) -> Result<StatusCode, Refusal> {
-    Err(Error::UnknownRequest { id }.into())
+pub(super) async fn stop(api: Api, Path(id): Path<String>) -> Result<StatusCode, Refusal> {
+    let unknown = || Error::UnknownRequest { id: id.clone() };
+    let number = id.parse().map_err(|_| unknown())?;
+    let requests = api.scheduler.requests();
+    let request = requests.iter().find(|request| request.id == number).ok_or_else(unknown)?;
+    let kind = look::kind(request.errand.kind);
+    let target = format!("{kind} with {} for {}", request.model, request.errand.who);
+    let stopping = async {
+        match api.scheduler.stop_request(number) {
+            true => Ok(()),
+            // It ended meanwhile.
+            false => Err(unknown()),
+        }
+    };
+    api.audited(Action::RequestStop, target, stopping).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What is over in a moment is kept nowhere.
+fn unkept(mut response: Response) -> Response {
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }

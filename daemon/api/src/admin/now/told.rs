@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// What goes on.
 #[derive(Debug, Serialize)]
-pub(in crate::admin) struct Now {
+pub(super) struct Now {
     pub(super) at: String,
     pub(super) memory: Memory,
     /// Models that are in memory, or waited for, or kept from being loaded, by name.
@@ -71,7 +71,7 @@ pub(super) struct Model {
     /// Why it is quarantined.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<String>,
-    /// Requests that have it.
+    /// Requests that it answers, or reads.
     pub(super) running: usize,
     /// Of these, answers that are held until their readers have caught up.
     pub(super) held: usize,
@@ -156,7 +156,7 @@ pub(super) struct Disk {
 
 /// The last day.
 #[derive(Debug, Serialize)]
-pub(in crate::admin) struct History {
+pub(super) struct History {
     /// Seconds of a row.
     pub(super) step: u64,
     /// The oldest first.
