@@ -1,6 +1,7 @@
 // Where one writes: Enter sends, but not what is still being composed, as Chinese is; Shift and Enter begin a new line.
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { IconButton } from "../../parts/button";
+import { fetchMarkdown } from "../../parts/markdown-late";
 import { words } from "../../words";
 import { capabilitiesOf, models } from "./models";
 import { say } from "./open";
@@ -59,10 +60,10 @@ export function Composer({ talk }: { talk: Talk }) {
       )}
       <div class="box">
         {pictures.length > 0 && <Pictures talk={talk} />}
-        <textarea ref={field} rows={1} aria-label={said.message} placeholder={said.placeholder} enterkeyhint="send" value={text} onInput={(event) => (talk.draft.value = event.currentTarget.value)} onKeyDown={key} onPaste={paste} />
-        <div class="row apart">
-          <div>{sees && <PictureButton talk={talk} />}</div>
-          {answering ? <IconButton kind="main" icon="stop" label={said.stop} onClick={() => talk.stop()} /> : <IconButton kind="main" type="submit" icon="send" label={said.send} disabled={!ready} />}
+        <div class="line">
+          {sees && <PictureButton talk={talk} />}
+          <textarea ref={field} rows={1} aria-label={said.message} placeholder={said.placeholder} enterkeyhint="send" value={text} onFocus={fetchMarkdown} onInput={(event) => (talk.draft.value = event.currentTarget.value)} onKeyDown={key} onPaste={paste} />
+          {answering ? <IconButton class="halt" kind="main" icon="stop" label={said.stop} onClick={() => talk.stop()} /> : <IconButton kind="main" type="submit" icon="send" label={said.send} disabled={!ready} />}
         </div>
       </div>
     </form>

@@ -26,7 +26,7 @@ export function ListOfConversations({ current, onGo }: { current: string | undef
   return (
     <>
       <div class="top">
-        <Button kind="main" icon="plus" onClick={begin}>
+        <Button icon="plus" onClick={begin}>
           {said.begin}
         </Button>
         <Menu

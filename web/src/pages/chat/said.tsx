@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { reachable } from "../../api/client";
 import type { Figures, Message, ToolCall } from "../../api/conversations";
 import { span } from "../../format";
-import { Markdown } from "../../parts/markdown";
+import { MarkdownLate as Markdown } from "../../parts/markdown-late";
 import { Notice } from "../../parts/notice";
 import { words } from "../../words";
 import type { Answer } from "./answer";
