@@ -27,7 +27,7 @@ export default function Parameters({ talk, onClose }: { talk: Talk; onClose: () 
     <Dialog title={said.settings} onClose={onClose}>
       <form class="stack" onSubmit={submit} noValidate>
         <p class="small quiet">{said.settingsNote}</p>
-        <LongTextField label={said.systemPrompt} hint={said.systemHint} rows={5} value={draft.system} onValue={(system) => change({ system })} />
+        <LongTextField label={said.systemPrompt} hint={said.systemHint} rows={4} value={draft.system} onValue={(system) => change({ system })} />
         {capabilitiesOf(talk.model.value).includes("thinking") && (
           <ChoiceField
             label={said.think}

@@ -169,7 +169,7 @@ export class Talk {
     this.answers.value = rest;
     this.keeper.message(whole);
     touch({ id: this.id, title: this.title.peek(), model: this.model.peek() });
-    void refreshModels();
+    void refreshModels().catch(() => undefined);
   }
 
   #put(message: Message): void {
