@@ -22,7 +22,9 @@ export function Composer({ talk }: { talk: Talk }) {
   useGrowing(field, text);
   // A phone would show its keyboard, over what one came to read.
   useEffect(() => {
-    if (matchMedia("(pointer: fine)").matches) field.current?.focus();
+    if (!matchMedia("(pointer: fine)").matches) return;
+    const after = requestAnimationFrame(() => field.current?.focus());
+    return () => cancelAnimationFrame(after);
   }, [talk]);
   const ready = there && !answering && (text.trim() !== "" || pictures.length > 0);
   const send = (): void => {

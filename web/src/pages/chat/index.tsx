@@ -1,5 +1,6 @@
 // The chat: conversations at the side, and the one that is open. What holds them is `open`'s and `talk`'s.
 import { useEffect, useRef } from "preact/hooks";
+import { reachable } from "../../api/client";
 import { IconButton } from "../../parts/button";
 import { Notice } from "../../parts/notice";
 import { useTitle } from "../../parts/page";
@@ -51,7 +52,7 @@ export default function Chat() {
 function DrawerButton() {
   const button = useRef<HTMLButtonElement>(null);
   useEffect(() => button.current?.setAttribute("popovertarget", "conversations"), []);
-  return <IconButton class="drawer" buttonRef={button} icon="records" label={words.chat.showList} />;
+  return <IconButton class="drawer" buttonRef={button} icon="list" label={words.chat.showList} />;
 }
 
 function Open({ talk }: { talk: Talk }) {
@@ -76,7 +77,7 @@ function Open({ talk }: { talk: Talk }) {
         <IconButton class="drawer" icon="plus" label={words.chat.begin} onClick={() => go("/")} />
       </header>
       {begun ? <Transcript talk={talk} /> : <Empty talk={talk} />}
-      {trouble !== undefined && (
+      {trouble !== undefined && reachable.value && (
         <div class="trouble">
           <Notice kind="warning">
             {words.chat.notKept(trouble)}{" "}

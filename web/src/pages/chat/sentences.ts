@@ -43,7 +43,8 @@ export class Sentences {
     return raw
       .replace(/!?\[([^\]]*)\]\([^)]*\)/g, "$1")
       .replace(/^\s*(?:#{1,6}|>|[-*+])\s/, "")
-      .replace(/[*_`~|]+/g, " ")
+      .replace(/[*_`~]+/g, "")
+      .replace(/\|/g, " ")
       .replace(/\s+/g, " ")
       .replace(/^[\s:-]+$/, "")
       .trim();
