@@ -7,6 +7,7 @@ mod blob;
 mod config;
 mod create;
 mod digest;
+mod erase;
 mod error;
 mod lock;
 mod manifest;
