@@ -20,6 +20,7 @@ mod faults;
 mod front_door;
 mod http;
 mod launch;
+mod members;
 mod memory;
 mod models;
 mod neighbours_answer;
