@@ -61,7 +61,8 @@ function Open({ talk }: { talk: Talk }) {
   if (talk.model.value === "" && known?.[0]) talk.model.value = usualModel();
   useEffect(() => {
     const stop = (event: KeyboardEvent): void => {
-      if (event.key === "Escape" && !event.defaultPrevented && !document.querySelector("dialog[open], :popover-open")) talk.stop();
+      const elsewhere = event.defaultPrevented || (event.target instanceof Element && event.target.closest(".list") !== null);
+      if (event.key === "Escape" && !elsewhere && !document.querySelector("dialog[open], :popover-open")) talk.stop();
     };
     document.addEventListener("keydown", stop);
     return () => document.removeEventListener("keydown", stop);

@@ -1,6 +1,7 @@
 // Writes one conversation down on the box, in the order in which things are said, and goes on once the box is back.
 import { effect, signal } from "@preact/signals";
 import { begin, change, keep, type Conversation, type Message } from "../../api/conversations";
+import { me } from "../../api/box";
 import { epoch, Failure } from "../../api/client";
 import { reason } from "../../parts/notice";
 
@@ -16,6 +17,8 @@ export class Keeper {
   readonly #messages = new Map<string, { message: Message; leaf: boolean }>();
   #change: Change | undefined;
   #working = false;
+  /** Whose it is: whoever signs in after them at this window gets none of it. */
+  readonly #owner = me.peek()?.name;
 
   /** `begun` if the box knows the conversation. */
   constructor(
@@ -49,7 +52,7 @@ export class Keeper {
 
   /** The page goes: sends what can still be sent, without an answer. */
   last(): void {
-    if (!this.begun) return;
+    if (!this.begun || me.peek()?.name !== this.#owner) return;
     for (const { message, leaf } of this.#messages.values()) void keep(this.head().id, message, leaf, true).catch(() => undefined);
   }
 
@@ -67,7 +70,7 @@ export class Keeper {
   async #step(): Promise<boolean> {
     const [first] = this.#messages;
     const changed = this.#change;
-    if (!first && !changed) return false;
+    if ((!first && !changed) || me.peek()?.name !== this.#owner) return false;
     try {
       if (!this.begun) {
         await begin(this.head());
