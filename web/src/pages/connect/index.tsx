@@ -44,7 +44,7 @@ export default function Connect() {
     <Page title={words.shell.pages.connect}>
       <p>{said.intro}</p>
       <section class="card chosen">
-        <ChoiceField label={said.address} hint={said.addressHint} value={address} onValue={setAddress} options={there.map((value) => ({ value, text: isLocal(value) ? said.local(value) : value }))} />
+        <ChoiceField label={said.address} hint={local ? said.localHint : said.addressHint} value={address} onValue={setAddress} options={there.map((value) => ({ value, text: value }))} />
         {talking.length > 0 ? (
           <ChoiceField label={said.model} value={model} onValue={setChosen} options={talking.map(({ name }) => ({ value: name, text: name }))} />
         ) : (
@@ -142,7 +142,10 @@ function Shown({ client, filling }: { client: string; filling: Filling }) {
       ))}
       {installs.length > 0 && (
         <p class="small quiet">
-          {said.install}: <code>{installs.join("; ")}</code>
+          {said.install}{" "}
+          {installs.map((install) => (
+            <code key={install}>{install} </code>
+          ))}
         </p>
       )}
     </>

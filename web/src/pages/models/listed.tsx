@@ -18,6 +18,7 @@ export function Listed({ models, here }: { models: Model[]; here: Here }) {
   const columns: Column<Model>[] = [
     {
       title: said.name,
+      heading: true,
       cell: (model) => (
         <div class="named">
           <Link to={pathOf(model.name)}>{model.name}</Link>
@@ -57,7 +58,7 @@ export function InMemory({ loaded, activity, fit }: InMemoryProps) {
   const busy = [activity && activity.running > 0 && said.inUse(number(activity.running)), activity && activity.waiting > 0 && said.waiting(number(activity.waiting))].filter(Boolean);
   if (state === "absent" && !loaded) return <FitsNow fit={fit} />;
   return (
-    <div>
+    <div class="memory">
       <span class={`state ${state}`}>{said.states[state]}</span>
       <span class="small quiet">
         {[loaded && bytes(loaded.size), ...busy, loaded && busy.length === 0 && (stays(loaded) ? said.stays : said.goes(ago(loaded.expires_at)))].filter(Boolean).join(" · ")}
@@ -73,7 +74,7 @@ function FitsNow({ fit }: { fit: Fit | Error | undefined }) {
   if (fit instanceof Error) return <span class="state bad">{said.fitsNot}</span>;
   const text = fit.outcome === "waits" ? said.fitsLater : fit.evicted > 0 ? said.fitsInstead(fit.evicted) : said.fits;
   return (
-    <div>
+    <div class="memory">
       <span class={`state ${fit.outcome === "waits" ? "warn" : "fits"}`}>{text}</span>
       <span class="small quiet">{bytes(fit.total_bytes)}</span>
     </div>

@@ -27,12 +27,13 @@ function OnItsWay({ pull }: { pull: Pull }) {
     <article class="card stack">
       <header class="row apart">
         <h2>
-          {pull.model} {pull.from && <span class="small quiet">{said.pullFrom(pull.from)}</span>}
+          {pull.model} {pull.state === "done" && <span class="small state loaded">{said.pullStates.done}</span>}
+          {pull.from && <span class="small quiet">{said.pullFrom(pull.from)}</span>}
         </h2>
         <Acts pull={pull} />
       </header>
       {pull.state === "failed" && <Notice kind="bad">{pull.error}</Notice>}
-      {pull.state === "done" ? <p class="small state loaded">{said.pullStates.done}</p> : <HowFar pull={pull} />}
+      {pull.state !== "done" && (pull.state !== "failed" || pull.total > 0) && <HowFar pull={pull} />}
     </article>
   );
 }

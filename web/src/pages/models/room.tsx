@@ -57,7 +57,7 @@ function Estimate({ fit }: { fit: Fit }) {
   return (
     <>
       <p>
-        <strong>{verdict}</strong>: {said.total(bytes(fit.total_bytes), bytes(fit.budget_bytes))}; {said.parallel(fit.parallel, number(fit.context_tokens))}.
+        <strong>{said.verdict(verdict)}</strong> {said.total(bytes(fit.total_bytes), bytes(fit.budget_bytes))} {said.parallel(fit.parallel, number(fit.context_tokens))}
       </p>
       <Parts label={said.room} parts={parts} max={Math.max(fit.budget_bytes, fit.total_bytes)} />
     </>

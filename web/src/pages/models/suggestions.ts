@@ -18,7 +18,6 @@ export const SUGGESTIONS: Suggestion[] = [
   { name: "smollm2:135m", bytes: 271 * MB, needs: 700 * MB, talks: true },
   { name: "qwen3:0.6b", bytes: 523 * MB, needs: 1500 * MB, talks: true },
   { name: "llama3.2:1b", bytes: 1300 * MB, needs: 2000 * MB, talks: true },
-  { name: "llama3.2:3b", bytes: 2000 * MB, needs: 3500 * MB, talks: true },
   { name: "qwen3:4b", bytes: 2500 * MB, needs: 5000 * MB, talks: true },
   { name: "qwen3:8b", bytes: 5200 * MB, needs: 9000 * MB, talks: true },
   { name: "all-minilm", bytes: 46 * MB, needs: 300 * MB, talks: false },

@@ -55,7 +55,7 @@ function Metadata({ title, of }: { title: string; of: Record<string, unknown> })
         rowKey={([key]) => key}
         empty=""
         columns={[
-          { title: said.key, cell: ([key]) => <code>{key}</code> },
+          { title: said.key, heading: true, cell: ([key]) => <code>{key}</code> },
           { title: said.value, cell: ([, value]) => (typeof value === "string" ? value : JSON.stringify(value)) },
         ]}
       />

@@ -23,15 +23,15 @@ export function divide(memory: Memory): Budget {
     cache: sum("cache"),
     compute: sum("compute"),
     prefixes: sum("prefixes"),
-    rest: sum("rest"),
+    rest: 0,
     leaving: memory.leaving,
     lent: memory.lent?.size ?? 0,
   };
+  const named = Object.values(parts).reduce((all, part) => all + part, 0);
+  // What is counted and has no name is of processes.
+  parts.rest = Math.max(sum("rest"), memory.used - named);
   const whole = Math.max(memory.machine ?? memory.limit ?? memory.used, memory.used);
-  const taken = Math.max(
-    memory.used,
-    Object.values(parts).reduce((all, part) => all + part, 0),
-  );
+  const taken = named + parts.rest;
   // Weights that are mapped count as free to the system, so what others have is never less than nothing.
   const others = memory.machine !== undefined && memory.available !== undefined ? Math.max(memory.machine - memory.available - taken, 0) : 0;
   return { ...parts, others, free: Math.max(whole - taken - others, 0), whole };

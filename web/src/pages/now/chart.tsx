@@ -21,7 +21,7 @@ export interface ChartProps {
   format: (value: number) => string;
 }
 
-const HEIGHT = 180;
+const HEIGHT = 170;
 
 export default function Chart({ title, times, lines, format }: ChartProps) {
   const host = useRef<HTMLDivElement>(null);
@@ -81,8 +81,8 @@ function options(place: HTMLElement, lines: Line[], format: (value: number) => s
     cursor: { show: false },
     scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
     axes: [
-      { ...axis, space: 80, values: (_, splits, __, ___, step) => splits.map((split) => time(split, step)) },
-      { ...axis, size: 68, space: 36, values: (_, splits) => splits.map(format) },
+      { ...axis, size: 28, space: 80, values: (_, splits, __, ___, step) => splits.map((split) => time(split, step)) },
+      { ...axis, size: 60, space: 36, values: (_, splits) => splits.map(format) },
     ],
     series: [{}, ...lines.map((each) => ({ label: each.name, stroke: colour(place, each.colour), width: 2, spanGaps: false, points: { size: 4, show: each.values.length < 3 } }))],
   };

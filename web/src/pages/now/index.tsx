@@ -38,8 +38,8 @@ function Figures({ now: { requests, rate, sensors } }: { now: NowTold }) {
   const figures: [string, string | undefined][] = [
     [said.running, number(requests.length - waits)],
     [said.waiting, number(waits)],
-    [said.answerRate, said.perSecond(number(rate.answer, 1))],
-    [said.promptRate, said.perSecond(number(rate.prompt, 1))],
+    [said.answerFigure, number(rate.answer, 1)],
+    [said.promptFigure, number(rate.prompt, 1)],
     [said.temperature, sensors.temperature === undefined ? undefined : said.degrees(number(sensors.temperature))],
     [said.power, sensors.power === undefined ? undefined : said.watts(number(sensors.power))],
   ];

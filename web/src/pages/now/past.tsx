@@ -1,5 +1,5 @@
 // How it was: charts of the minutes that this page saw, or of the hour or the day that the box remembers, and the same as figures.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { HISTORY, type History, type HistoryRow } from "../../api/now";
 import { bytes, clock, moment, number } from "../../format";
 import { later } from "../../later";
@@ -26,7 +26,9 @@ export function Past({ live }: { live: HistoryRow[] }) {
     const timer = setInterval(() => history.again(), MINUTE);
     return () => clearInterval(timer);
   }, []);
-  const rows = shown(range, live, history.value);
+  // What goes on now is told each second; what was is drawn when there is more of it.
+  const rows = useMemo(() => shown(range, live, history.value), [range, history.value, range === "live" && live]);
+  const charts = useMemo(() => <Charts rows={rows} range={range} />, [rows]);
   return (
     <section class="stack">
       <header class="row apart">
@@ -39,7 +41,7 @@ export function Past({ live }: { live: HistoryRow[] }) {
           options={(["live", "hour", "day"] as const).map((value) => ({ value, text: said.ranges[value] }))}
         />
       </header>
-      {rows.length < 2 ? <p class="quiet">{said.noHistory}</p> : <Charts rows={rows} range={range} />}
+      {rows.length < 2 ? <p class="quiet">{said.noHistory}</p> : charts}
     </section>
   );
 }
@@ -59,7 +61,7 @@ function Charts({ rows, range }: { rows: HistoryRow[]; range: Range }) {
   const line = (name: string, colour: Line["colour"], of: Of): Line => ({ name, colour, values: rows.map((row) => of(row) ?? null) });
   const seconds = (value: number): string => said.seconds(number(value, value < 10 ? 1 : 0));
   const charts: Omit<ChartProps, "times">[] = [
-    { title: said.speed, lines: [line(said.answerRate, "--ember", (row) => row.answer_rate), line(said.promptRate, "--blue", (row) => row.prompt_rate)], format: (value) => number(value) },
+    { title: said.speed, lines: [line(said.answerRate, "--ember", (row) => row.answer_rate), line(said.promptRate, "--blue", (row) => row.prompt_rate)], format: (value) => number(value, value < 10 ? 1 : 0) },
     {
       title: said.latency,
       lines: [
@@ -92,7 +94,7 @@ function Figures({ rows, range }: { rows: HistoryRow[]; range: Range }) {
   const latency = (milliseconds: number | undefined) => milliseconds !== undefined && said.seconds(number(milliseconds / 1000, 2));
   const has = (of: Of): boolean => rows.some((row) => of(row) !== undefined);
   const columns: (Column<HistoryRow> | false)[] = [
-    { title: said.at, cell: (row) => (range === "day" ? moment(row.at) : clock(row.at)) },
+    { title: said.at, heading: true, cell: (row) => (range === "day" ? moment(row.at) : clock(row.at)) },
     { title: said.answerRate, figure: true, cell: (row) => said.perSecond(number(row.answer_rate, 1)) },
     { title: said.promptRate, figure: true, cell: (row) => said.perSecond(number(row.prompt_rate, 1)) },
     { title: range === "live" ? said.requests : said.perMinute, figure: true, cell: (row) => number(row.requests) },

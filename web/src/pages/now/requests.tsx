@@ -19,7 +19,7 @@ export function Requests({ now, stop }: { now: Now; stop: (id: string) => Promis
         rowKey={(request) => request.id}
         empty={said.noRequests}
         columns={[
-          { title: said.who, cell: ({ who }) => said.whos[who] ?? who },
+          { title: said.who, heading: true, cell: ({ who }) => said.whos[who] ?? who },
           { title: said.kind, cell: ({ kind }) => said.kinds[kind] ?? kind },
           { title: said.model, cell: ({ model }) => model },
           { title: said.state, cell: state },

@@ -4,7 +4,7 @@ export default {
   what: "What it is for",
   address: "Address",
   addressHint: "The one by which that program's machine reaches the box.",
-  local: (address: string) => `${address} (programs on the box itself)`,
+  localHint: "For programs on the box itself.",
   model: "Model",
   noModel: "There is no model on the box yet.",
   toModels: "Get one first",
@@ -28,7 +28,7 @@ export default {
   trustSystem: "Or teach the whole device to trust the box",
   trustOnly: "With SSL_CERT_FILE set, a Python program trusts this root instead of all others: set it for programs that talk to the box alone.",
   clients: "Program",
-  install: "To install",
+  install: "To install:",
   copyExample: (name: string) => `Copy the example: ${name}`,
   steps: {
     "open-webui": "Then open http://localhost:3000. In one that runs already: Admin Settings, Connections, OpenAI API, with the same address and key.",

@@ -6,6 +6,8 @@ export default {
   waiting: "Waiting",
   answerRate: "Said",
   promptRate: "Read",
+  answerFigure: "Said, tokens/s",
+  promptFigure: "Read, tokens/s",
   perSecond: (count: string) => `${count} tokens/s`,
   perMinute: "Requests a minute",
   temperature: "Temperature",

@@ -6,7 +6,7 @@ const connect: typeof en = {
   what: "用途",
   address: "地址",
   addressHint: "该程序所在的机器用来访问此设备的地址。",
-  local: (address) => `${address}（设备本机上的程序）`,
+  localHint: "供设备本机上的程序使用。",
   model: "模型",
   noModel: "此设备上还没有模型。",
   toModels: "先获取一个",
@@ -30,7 +30,7 @@ const connect: typeof en = {
   trustSystem: "或者让整台电脑或手机信任此设备",
   trustOnly: "设置 SSL_CERT_FILE 后，Python 程序只信任此根证书而不再信任其他证书：请仅为只与此设备通信的程序设置。",
   clients: "程序",
-  install: "安装",
+  install: "安装：",
   copyExample: (name) => `复制示例：${name}`,
   steps: {
     "open-webui": "然后打开 http://localhost:3000。如果已在运行：管理员设置 → 外部连接 → OpenAI API，填写相同的地址和密钥。",

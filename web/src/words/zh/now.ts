@@ -8,6 +8,8 @@ const now: typeof en = {
   waiting: "等待中",
   answerRate: "生成",
   promptRate: "读取",
+  answerFigure: "生成，词元/秒",
+  promptFigure: "读取，词元/秒",
   perSecond: (count) => `${count} 词元/秒`,
   perMinute: "每分钟请求数",
   temperature: "温度",
