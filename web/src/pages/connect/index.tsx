@@ -7,12 +7,13 @@ import { Button } from "../../parts/button";
 import { Copyable } from "../../parts/copy";
 import { ChoiceField } from "../../parts/field";
 import { Page } from "../../parts/page";
-import { Tabs } from "../../parts/tabs";
+
 import { Link } from "../../place";
 import { words } from "../../words";
 import { addresses, isLocal } from "./addresses";
 import { CLIENTS, examples, trusting, type Filling } from "./examples";
 import { MakeKey } from "./key";
+import { Programs } from "./programs";
 import { Trust } from "./trust";
 import "./connect.css";
 
@@ -57,9 +58,9 @@ export default function Connect() {
         <Key local={local} made={key} client={CLIENTS[client] ?? client} onMade={setKey} />
       </section>
       {root && <Trust root={root} />}
-      <Tabs label={said.clients} tabs={Object.entries(CLIENTS).map(([value, text]) => ({ value, text }))} value={client} onValue={setClient}>
+      <Programs label={said.clients} tabs={Object.entries(CLIENTS).map(([value, text]) => ({ value, text }))} value={client} onValue={setClient}>
         <Shown client={client} filling={filling} />
-      </Tabs>
+      </Programs>
     </Page>
   );
 }

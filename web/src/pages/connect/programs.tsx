@@ -1,9 +1,9 @@
-// One of a few panels at a time. The arrows go from tab to tab, as everywhere.
+// The programs, of which one is shown at a time. The arrows go from tab to tab, as everywhere.
 import type { ComponentChildren } from "preact";
 import { useId, useRef } from "preact/hooks";
-import "./tabs.css";
+import "./programs.css";
 
-export interface TabsProps<V extends string> {
+export interface ProgramsProps<V extends string> {
   label: string;
   tabs: { value: V; text: string }[];
   value: V;
@@ -12,7 +12,7 @@ export interface TabsProps<V extends string> {
   children: ComponentChildren;
 }
 
-export function Tabs<V extends string>({ label, tabs, value, onValue, children }: TabsProps<V>) {
+export function Programs<V extends string>({ label, tabs, value, onValue, children }: ProgramsProps<V>) {
   const id = useId();
   const list = useRef<HTMLDivElement>(null);
   const move = (event: KeyboardEvent): void => {
@@ -25,7 +25,7 @@ export function Tabs<V extends string>({ label, tabs, value, onValue, children }
     list.current?.querySelectorAll<HTMLElement>("[role=tab]")[next]?.focus();
   };
   return (
-    <div class="tabs">
+    <div class="programs">
       <div ref={list} role="tablist" aria-label={label} onKeyDown={move}>
         {tabs.map((tab) => (
           <button
