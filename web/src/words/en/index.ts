@@ -1,5 +1,6 @@
 // All texts in English, page by page.
 import claim from "./claim";
+import keys from "./keys";
 import shell from "./shell";
 
-export default { shell, claim };
+export default { shell, claim, keys };

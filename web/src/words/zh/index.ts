@@ -1,8 +1,9 @@
 // 全部简体中文文字，按页面划分。
 import type en from "../en";
 import claim from "./claim";
+import keys from "./keys";
 import shell from "./shell";
 
-const zh: typeof en = { shell, claim };
+const zh: typeof en = { shell, claim, keys };
 
 export default zh;
