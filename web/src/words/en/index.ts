@@ -1,6 +1,7 @@
 // All texts in English, page by page.
 import claim from "./claim";
 import keys from "./keys";
+import network from "./network";
 import shell from "./shell";
 
-export default { shell, claim, keys };
+export default { shell, claim, keys, network };

@@ -2,8 +2,9 @@
 import type en from "../en";
 import claim from "./claim";
 import keys from "./keys";
+import network from "./network";
 import shell from "./shell";
 
-const zh: typeof en = { shell, claim, keys };
+const zh: typeof en = { shell, claim, keys, network };
 
 export default zh;
