@@ -93,7 +93,7 @@ async function takeBack(): Promise<void> {
   await trying(async () => {
     // One that was used, or ran out, is there no more.
     await withdraw().catch((error: unknown) => {
-      if (!(error instanceof Failure && error.status === 404)) throw error;
+      if (!(error instanceof Failure && error.status === 409)) throw error;
     });
     invitation.value = undefined;
     say(words.network.withdrawn);

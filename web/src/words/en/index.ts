@@ -2,6 +2,7 @@
 import claim from "./claim";
 import keys from "./keys";
 import network from "./network";
+import settings from "./settings";
 import shell from "./shell";
 
-export default { shell, claim, keys, network };
+export default { shell, claim, keys, network, settings };

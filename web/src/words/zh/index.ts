@@ -3,8 +3,9 @@ import type en from "../en";
 import claim from "./claim";
 import keys from "./keys";
 import network from "./network";
+import settings from "./settings";
 import shell from "./shell";
 
-const zh: typeof en = { shell, claim, keys, network };
+const zh: typeof en = { shell, claim, keys, network, settings };
 
 export default zh;
