@@ -3,9 +3,10 @@ import type en from "../en";
 import claim from "./claim";
 import keys from "./keys";
 import network from "./network";
+import records from "./records";
 import settings from "./settings";
 import shell from "./shell";
 
-const zh: typeof en = { shell, claim, keys, network, settings };
+const zh: typeof en = { shell, claim, keys, network, settings, records };
 
 export default zh;
