@@ -2,10 +2,14 @@
 import type en from "../en";
 import claim from "./claim";
 import connect from "./connect";
+import keys from "./keys";
 import models from "./models";
+import network from "./network";
 import now from "./now";
+import records from "./records";
+import settings from "./settings";
 import shell from "./shell";
 
-const zh: typeof en = { shell, claim, models, now, connect };
+const zh: typeof en = { shell, claim, models, now, keys, network, settings, connect, records };
 
 export default zh;
