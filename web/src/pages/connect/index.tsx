@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import { box, may } from "../../api/box";
 import { MODELS, type Model } from "../../api/models";
+import { STATUS, type Status } from "../../api/network";
 import { useAsked } from "../../parts/asked";
 import { Button } from "../../parts/button";
 import { Copyable } from "../../parts/copy";
@@ -17,17 +18,11 @@ import { Programs } from "./programs";
 import { Trust } from "./trust";
 import "./connect.css";
 
-/** As much of the box's status as is needed here. */
-interface Status {
-  addresses: string[];
-  device?: { label: string; certificate: { source: "local" | "own" } };
-}
-
 const LOOPBACK = "http://localhost:11434";
 
 export default function Connect() {
   const said = words.connect;
-  const status = useAsked<Status>(may("admin") ? "/admin/api/status" : undefined).value;
+  const status = useAsked<Status>(may("admin") ? STATUS : undefined).value;
   const models = useAsked<{ models: Model[] }>(MODELS).value?.models;
   const talking = (models ?? []).filter((model) => model.capabilities.includes("completion"));
   const plain = status?.addresses.filter(isLocal) ?? [];

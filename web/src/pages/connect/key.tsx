@@ -1,15 +1,15 @@
 // A key for the examples: made here, and shown until the page is left.
 import { useState } from "preact/hooks";
-import { me } from "../../api/box";
-import { ask, Failure } from "../../api/client";
+import type { Scope } from "../../api/box";
+import { makeKey } from "../../api/keys";
 import { Button } from "../../parts/button";
 import { Dialog } from "../../parts/dialog";
 import { TextField } from "../../parts/field";
-import { Notice, reason } from "../../parts/notice";
+import { FormError, OwnPassword, confirmation, useForm } from "../../parts/form";
 import { words } from "../../words";
 
 /** What a program needs that talks with models. */
-const SCOPES = ["infer", "models.read"];
+const SCOPES: Scope[] = ["infer", "models.read"];
 
 interface MakeKeyProps {
   /** What it is called, if nobody says otherwise. */
@@ -20,35 +20,23 @@ interface MakeKeyProps {
 
 export function MakeKey({ name: proposed, onMade, onClose }: MakeKeyProps) {
   const said = words.connect;
+  const form = useForm("name", "confirm");
   const [name, setName] = useState(proposed);
-  const [confirm, setConfirm] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [failed, setFailed] = useState<unknown>();
-  const typed = me.value?.kind === "person";
-  const field = failed instanceof Failure ? failed.field : undefined;
-  const wrong = (name: string): string | undefined => (field === name ? reason(failed) : undefined);
-  const submit = async (event: Event): Promise<void> => {
+  const [password, setPassword] = useState("");
+  const submit = (event: Event): void => {
     event.preventDefault();
-    setBusy(true);
-    setFailed(undefined);
-    try {
-      const made = await ask<{ key: string }>("POST", "/admin/api/keys", { name: name.trim(), scopes: SCOPES, ...(typed && { confirm }) });
-      onMade(made.key);
-    } catch (error) {
-      setFailed(error);
-      setBusy(false);
-    }
+    void form.send(async () => onMade((await makeKey({ name: name.trim(), scopes: SCOPES, ...confirmation(password) })).key));
   };
   return (
     <Dialog title={said.makeTitle} onClose={onClose}>
-      <form class="stack" onSubmit={(event) => void submit(event)}>
+      <form class="stack" onSubmit={submit}>
         <p class="small">{said.makeText}</p>
-        <TextField label={said.makeName} hint={said.makeNameHint} error={wrong("name")} required autocomplete="off" value={name} onValue={setName} />
-        {typed && <TextField label={words.shell.password} error={wrong("confirm")} required type="password" autocomplete="current-password" value={confirm} onValue={setConfirm} />}
-        {failed !== undefined && field !== "name" && field !== "confirm" && <Notice kind="bad">{reason(failed)}</Notice>}
+        <TextField label={said.makeName} hint={said.makeNameHint} error={form.wrong("name")} required autocomplete="off" value={name} onValue={setName} />
+        <OwnPassword form={form} value={password} onValue={setPassword} />
+        <FormError of={form} />
         <div class="ends">
           <Button onClick={onClose}>{words.shell.cancel}</Button>
-          <Button type="submit" kind="main" busy={busy}>
+          <Button type="submit" kind="main" busy={form.busy}>
             {said.makeAct}
           </Button>
         </div>

@@ -4,37 +4,33 @@ import { copyModel } from "../../api/models";
 import { Button } from "../../parts/button";
 import { Dialog } from "../../parts/dialog";
 import { TextField } from "../../parts/field";
-import { reason, say } from "../../parts/notice";
+import { FormError, useForm } from "../../parts/form";
+import { say } from "../../parts/notice";
 import { go } from "../../place";
 import { words } from "../../words";
 import { pathOf } from "./paths";
 
 export function Copy({ from, onClose }: { from: string; onClose: () => void }) {
   const said = words.models;
-  const [name, setName] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [failed, setFailed] = useState<unknown>();
+  const form = useForm();
+  const [typed, setName] = useState("");
+  const name = typed.trim();
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
-    setBusy(true);
-    try {
-      await copyModel(from, name.trim());
-      say(said.copied(name.trim()));
-      onClose();
-      go(pathOf(name.trim()));
-    } catch (error) {
-      setFailed(error);
-      setBusy(false);
-    }
+    if (!(await form.send(() => copyModel(from, name)))) return;
+    say(said.copied(name));
+    onClose();
+    go(pathOf(name));
   };
   return (
     <Dialog title={said.copyTitle(from)} onClose={onClose}>
       <form class="stack" onSubmit={(event) => void submit(event)}>
         <p class="small quiet">{said.copyTextBody}</p>
-        <TextField label={said.copyName} error={failed === undefined ? undefined : reason(failed)} required mono autocomplete="off" spellcheck={false} value={name} onValue={setName} />
+        <TextField label={said.copyName} required mono autocomplete="off" spellcheck={false} value={typed} onValue={setName} />
+        <FormError of={form} />
         <div class="ends">
           <Button onClick={onClose}>{words.shell.cancel}</Button>
-          <Button type="submit" kind="main" busy={busy}>
+          <Button type="submit" kind="main" busy={form.busy}>
             {said.copy}
           </Button>
         </div>

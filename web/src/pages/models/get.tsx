@@ -1,17 +1,18 @@
 // Getting a model: one that is suggested by one click, any other by its name, from the internet or from a paired box.
 import { useState } from "preact/hooks";
 import { may } from "../../api/box";
-import { Failure } from "../../api/client";
 import type { Model } from "../../api/models";
+import { PEERS, type Neighbourhood } from "../../api/network";
 import type { Now } from "../../api/now";
 import { pull, type Pull } from "../../api/pulls";
 import { bytes } from "../../format";
 import { useAsked } from "../../parts/asked";
 import { Button } from "../../parts/button";
 import { ChoiceField, TextField } from "../../parts/field";
-import { reason, say, trying } from "../../parts/notice";
-import { words } from "../../words";
+import { FormError, useForm } from "../../parts/form";
 import { Marked } from "../../parts/marked";
+import { say, trying } from "../../parts/notice";
+import { words } from "../../words";
 import { SUGGESTIONS, advised, type Suggestion } from "./suggestions";
 
 interface GetProps {
@@ -41,7 +42,7 @@ export function Get({ models, pulls, onBegun }: GetProps) {
   const shown = SUGGESTIONS.filter(({ name }) => !known(name));
   return (
     <>
-      <ul class="suggestions">
+      <ul class="offers">
         {shown
           .sort((one, other) => Number(other.name === first) - Number(one.name === first))
           .map((suggestion) => (
@@ -91,42 +92,31 @@ function Suggested({ suggestion: { name, bytes: size }, first, tooBig, onBegun }
   );
 }
 
-interface Peers {
-  peers: { name: string; online: boolean; refused?: boolean }[];
-}
-
 const REGISTRY = "";
 
 function ByName({ onBegun }: { onBegun: () => void }) {
   const said = words.models;
-  const peers = useAsked<Peers>(may("admin") ? "/admin/api/peers" : undefined);
-  const there = peers.value?.peers.filter((peer) => peer.online && !peer.refused) ?? [];
-  const [name, setName] = useState("");
+  const form = useForm("model", "from");
+  const neighbourhood = useAsked<Neighbourhood>(may("admin") ? PEERS : undefined);
+  const peers = neighbourhood.value?.peers.filter((peer) => peer.online && !peer.refused) ?? [];
+  const [typed, setName] = useState("");
   const [from, setFrom] = useState<string>(REGISTRY);
-  const [busy, setBusy] = useState(false);
-  const [failed, setFailed] = useState<unknown>();
+  const name = typed.trim();
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
-    setBusy(true);
-    setFailed(undefined);
-    try {
-      await pull(name.trim(), from === REGISTRY ? undefined : from);
-      say(said.pullBegun(name.trim()));
-      setName("");
-      onBegun();
-    } catch (error) {
-      setFailed(error instanceof Failure ? error : new Error(String(error)));
-    } finally {
-      setBusy(false);
-    }
+    if (!(await form.send(() => pull(name, from === REGISTRY ? undefined : from)))) return;
+    say(said.pullBegun(name));
+    setName("");
+    onBegun();
   };
   return (
     <form class="by-name" onSubmit={(event) => void submit(event)}>
-      <TextField label={said.byName} hint={<Marked text={said.nameHint} />} error={failed === undefined ? undefined : reason(failed)} required mono autocomplete="off" spellcheck={false} value={name} onValue={setName} />
-      {there.length > 0 && (
-        <ChoiceField label={said.from} value={from} onValue={setFrom} options={[{ value: REGISTRY, text: said.fromRegistry }, ...there.map((peer) => ({ value: peer.name, text: said.fromPeer(peer.name) }))]} />
+      <TextField label={said.byName} hint={<Marked text={said.nameHint} />} error={form.wrong("model")} required mono autocomplete="off" spellcheck={false} value={typed} onValue={setName} />
+      {peers.length > 0 && (
+        <ChoiceField label={said.from} error={form.wrong("from")} value={from} onValue={setFrom} options={[{ value: REGISTRY, text: said.fromRegistry }, ...peers.map((peer) => ({ value: peer.name, text: said.fromPeer(peer.name) }))]} />
       )}
-      <Button type="submit" icon="download" busy={busy}>
+      <FormError of={form} />
+      <Button type="submit" icon="download" busy={form.busy}>
         {said.fetch}
       </Button>
     </form>

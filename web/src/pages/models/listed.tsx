@@ -20,7 +20,7 @@ export function Listed({ models, here }: { models: Model[]; here: Here }) {
       title: said.name,
       heading: true,
       cell: (model) => (
-        <div class="named">
+        <div class="model-name">
           <Link to={pathOf(model.name)}>{model.name}</Link>
           <Capabilities of={model} />
         </div>

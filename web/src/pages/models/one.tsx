@@ -64,7 +64,7 @@ function Facts({ shown, listed, here }: { shown: Shown; listed: Model | undefine
         <Capabilities of={shown} />
         {(loaded || activity) && <InMemory loaded={loaded} activity={activity} fit={undefined} />}
       </div>
-      <dl class="facts">
+      <dl class="about-model">
         {facts.map(
           ([name, value]) =>
             value && (

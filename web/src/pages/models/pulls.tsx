@@ -3,10 +3,9 @@ import { useState } from "preact/hooks";
 import { dropPull, pausePull, resumePull, timeLeft, type Pull } from "../../api/pulls";
 import { bytes, span } from "../../format";
 import { Button, IconButton } from "../../parts/button";
-import { Dialog } from "../../parts/dialog";
-import { TickField } from "../../parts/field";
+import { confirm } from "../../parts/confirm";
 import { Progress } from "../../parts/meter";
-import { Notice, reason, trying } from "../../parts/notice";
+import { Notice, trying } from "../../parts/notice";
 import { Link } from "../../place";
 import { words } from "../../words";
 import { pathOf } from "./paths";
@@ -50,10 +49,17 @@ function HowFar({ pull }: { pull: Pull }) {
   return <Progress label={said.pullProgress(pull.model)} value={pull.completed} max={pull.state === "running" ? pull.total : pull.total || 1} text={parts.filter(Boolean).join(" · ")} />;
 }
 
+/** Ends it for good. What is to go on later is paused. */
+function stop({ id, model, state, completed }: Pull): void {
+  const said = words.models;
+  const drop = (): Promise<void> => dropPull(id, "discard");
+  if (state === "failed" && completed === 0) return void trying(drop);
+  confirm({ title: said.stopTitle(model), text: completed > 0 ? said.stopText(bytes(completed)) : said.stopNothing, act: said.stopAct, danger: true, does: drop });
+}
+
 function Acts({ pull }: { pull: Pull }) {
   const said = words.models;
   const [busy, setBusy] = useState(false);
-  const [stopping, setStopping] = useState(false);
   const act = async (work: () => Promise<unknown>): Promise<void> => {
     setBusy(true);
     await trying(work);
@@ -83,48 +89,9 @@ function Acts({ pull }: { pull: Pull }) {
           {pull.state === "failed" ? said.retry : said.resume}
         </Button>
       )}
-      <Button kind="bare" onClick={() => setStopping(true)}>
-        {said.stop}
+      <Button kind="bare" onClick={() => stop(pull)}>
+        {pull.state === "failed" && pull.completed === 0 ? said.dismiss : said.stop}
       </Button>
-      {stopping && <Stopping pull={pull} onClose={() => setStopping(false)} />}
     </div>
-  );
-}
-
-/** Asks whether to stop, and what becomes of what has come. */
-function Stopping({ pull, onClose }: { pull: Pull; onClose: () => void }) {
-  const said = words.models;
-  const [discard, setDiscard] = useState(true);
-  const [busy, setBusy] = useState(false);
-  const [failed, setFailed] = useState<unknown>();
-  const submit = async (event: Event): Promise<void> => {
-    event.preventDefault();
-    setBusy(true);
-    try {
-      await dropPull(pull.id, discard ? "discard" : "keep");
-      onClose();
-    } catch (error) {
-      setFailed(error);
-      setBusy(false);
-    }
-  };
-  return (
-    <Dialog title={said.stopTitle(pull.model)} onClose={onClose}>
-      <form class="stack" onSubmit={(event) => void submit(event)}>
-        {pull.completed > 0 && (
-          <>
-            <p>{said.stopText}</p>
-            <TickField label={said.stopDiscard(bytes(pull.completed))} checked={discard} onChecked={setDiscard} />
-          </>
-        )}
-        {failed !== undefined && <Notice kind="bad">{reason(failed)}</Notice>}
-        <div class="ends">
-          <Button onClick={onClose}>{said.stopKeep}</Button>
-          <Button type="submit" kind="danger" busy={busy}>
-            {said.stopAct}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
   );
 }

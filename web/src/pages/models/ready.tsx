@@ -1,15 +1,15 @@
 // Keeping a model ready: in memory until somebody says otherwise, and loaded when the box starts.
 import { useState } from "preact/hooks";
 import { may } from "../../api/box";
-import { ask } from "../../api/client";
 import { stays, type Model } from "../../api/models";
+import { SETTINGS, keepSettings, type Settings } from "../../api/settings";
 import { useAsked } from "../../parts/asked";
 import { TickField } from "../../parts/field";
+import { Marked } from "../../parts/marked";
 import { trying } from "../../parts/notice";
 import { words } from "../../words";
 import { loadIt } from "./actions";
 import type { Here } from "./here";
-import { Marked } from "../../parts/marked";
 
 export function Ready({ model, here, context }: { model: Model; here: Here; context: number | undefined }) {
   const said = words.models;
@@ -33,17 +33,9 @@ export function Ready({ model, here, context }: { model: Model; here: Here; cont
 
 const PRELOAD = "models.preload";
 
-/** As much of a setting as is needed here. */
-interface Setting {
-  name: string;
-  value: string | null;
-  kept?: string | null;
-  locked?: string;
-}
-
 function Preload({ model }: { model: string }) {
   const said = words.models;
-  const settings = useAsked<{ settings: Setting[] }>("/admin/api/settings");
+  const settings = useAsked<Settings>(SETTINGS);
   const [busy, setBusy] = useState(false);
   const setting = settings.value?.settings.find((each) => each.name === PRELOAD);
   if (!setting) return null;
@@ -51,14 +43,14 @@ function Preload({ model }: { model: string }) {
   const turn = async (checked: boolean): Promise<void> => {
     const wanted = checked ? [...names, model] : names.filter((name) => !same(name, model));
     setBusy(true);
-    await trying(async () => settings.set(await ask("PUT", "/admin/api/settings", { values: { [PRELOAD]: wanted.length > 0 ? wanted.join(", ") : null } })));
+    await trying(async () => settings.set(await keepSettings({ [PRELOAD]: wanted.join(", ") })));
     setBusy(false);
   };
   return (
     <TickField
       label={said.preload}
       hint={setting.locked ?? <Marked text={said.preloadHint} />}
-      disabled={busy || setting.locked !== undefined}
+      disabled={busy || setting.locked != null}
       checked={names.some((name) => same(name, model))}
       onChecked={(checked) => void turn(checked)}
     />

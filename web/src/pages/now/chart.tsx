@@ -50,7 +50,7 @@ export default function Chart({ title, times, lines, format }: ChartProps) {
   useEffect(() => plot.current?.setData(data.current));
   const ends = [times[0], times.at(-1)].map((time) => moment((time ?? 0) * 1000));
   return (
-    <figure class="card chart">
+    <figure class="card plot">
       <figcaption>
         <h3>{title}</h3>
         {lines.length > 1 && (

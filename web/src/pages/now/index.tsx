@@ -44,7 +44,7 @@ function Figures({ now: { requests, rate, sensors } }: { now: NowTold }) {
     [said.power, sensors.power === undefined ? undefined : said.watts(number(sensors.power))],
   ];
   return (
-    <dl class="figures">
+    <dl class="at-a-glance">
       {figures.map(
         ([name, value]) =>
           value !== undefined && (

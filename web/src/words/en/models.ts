@@ -74,10 +74,9 @@ export default {
   stop: "Cancel",
   dismiss: "Remove from this list",
   stopTitle: (model: string) => `Stop fetching ${model}?`,
-  stopText: "What has come so far can stay on the disk, so that it goes on from there another time.",
-  stopDiscard: (size: string) => `Remove what has come so far (${size})`,
-  stopKeep: "Go on fetching",
-  stopAct: "Stop it",
+  stopText: (size: string) => `What has come so far (${size}) is removed. To go on with it another time, pause it instead.`,
+  stopNothing: "Nothing of it has come yet.",
+  stopAct: "Stop and remove",
 
   what: "What it is",
   parameters: "Parameters",

@@ -76,10 +76,9 @@ const models: typeof en = {
   stop: "取消",
   dismiss: "从列表中移除",
   stopTitle: (model) => `停止获取 ${model}？`,
-  stopText: "已下载的部分可以留在磁盘上，下次从那里继续。",
-  stopDiscard: (size) => `删除已下载的部分（${size}）`,
-  stopKeep: "继续获取",
-  stopAct: "停止",
+  stopText: (size) => `已下载的部分（${size}）将被删除。如果想以后继续，请改用暂停。`,
+  stopNothing: "尚未下载任何内容。",
+  stopAct: "停止并删除",
 
   what: "基本信息",
   parameters: "参数量",
