@@ -50,7 +50,10 @@ export function Editor({ settings, drain, onKept }: EditorProps) {
     <>
       {waiting > 0 && (
         <Notice kind="warning">
-          {said.pending(waiting)} <RestartButton drain={drain} />
+          <div class="row apart">
+            {said.pending(waiting)}
+            <RestartButton drain={drain} />
+          </div>
         </Notice>
       )}
       <div class="finding">

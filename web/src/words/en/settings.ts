@@ -40,7 +40,7 @@ export default {
   },
   back: "Take back what is set here",
   goesBack: "Will be as it is without this page.",
-  undo: "Leave it",
+  undo: "Undo the change",
 
   changes: (n: number) => (n === 1 ? "1 change" : `${n} changes`),
   needRestart: (n: number) => (n === 1 ? "1 of them counts after a restart" : `${n} of them count after a restart`),

@@ -42,7 +42,7 @@ const settings: typeof en = {
   },
   back: "撤销此处的设定",
   goesBack: "将恢复为不经本页设定时的值。",
-  undo: "保持不变",
+  undo: "撤销更改",
 
   changes: (n) => `${n} 项更改`,
   needRestart: (n) => `其中 ${n} 项重启后生效`,
