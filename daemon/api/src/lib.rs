@@ -27,6 +27,7 @@ mod ollama;
 mod openai;
 mod openapi;
 mod options;
+mod pages;
 mod places;
 mod quota;
 mod rate;
@@ -249,6 +250,7 @@ pub fn router(api: Api) -> Router {
         .merge(oci::router())
         .merge(relay::router())
         .merge(trust::router())
+        .merge(pages::router())
         .merge(split::router())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

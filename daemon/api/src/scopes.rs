@@ -100,6 +100,19 @@ const TABLE: &[(Method, &str, Need)] = &[
     (GET, "/trust/root.crt", Private),
     (GET, "/trust/root.pem", Private),
     (GET, "/trust/root.mobileconfig", Private),
+    // The page. What it shows is asked for by routes of their own.
+    (GET, "/chat/{conversation}", Private),
+    (GET, "/models", Private),
+    (GET, "/now", Private),
+    (GET, "/keys", Private),
+    (GET, "/network", Private),
+    (GET, "/settings", Private),
+    (GET, "/connect", Private),
+    (GET, "/records", Private),
+    (GET, "/assets/{file}", Private),
+    (GET, "/icon.svg", Private),
+    (GET, "/site.webmanifest", Private),
+    (GET, "/admin/api/box", Private),
     // What paired boxes ask.
     (GET, "/peer/models", Need::Scope(Infer)),
     // Who may do what.

@@ -4,6 +4,7 @@ mod admin;
 mod limits;
 mod models;
 mod oci;
+mod pages;
 mod pairing;
 mod refusals;
 mod trust;

@@ -8,6 +8,7 @@ mod fit;
 mod invitations;
 mod keys;
 mod manifests;
+mod meeting;
 mod offers;
 mod pairing;
 mod peers;
@@ -51,6 +52,7 @@ pub(crate) fn router() -> Router<Api> {
         .route("/admin/api/peers/{name}", delete(peers::forget))
         .route("/admin/api/login", post(people::sign_in))
         .route("/admin/api/logout", post(people::sign_out))
+        .route("/admin/api/box", get(meeting::meet))
         .route("/admin/api/me", get(people::me))
         .route("/admin/api/password", post(people::change_password))
         .route("/admin/api/reset-password", post(people::reset_password))

@@ -115,7 +115,7 @@ pub(super) async fn sign_out(api: Api) -> Result<Response, Refusal> {
 
 /// Who somebody is, and what they may.
 #[derive(Serialize)]
-struct Known {
+pub(super) struct Known {
     /// `person`, `key`, `operator` or `local`.
     kind: &'static str,
     name: String,
@@ -128,7 +128,7 @@ pub(super) async fn me(api: Api) -> Response {
 }
 
 impl Known {
-    fn of(caller: &access::Caller) -> Self {
+    pub(super) fn of(caller: &access::Caller) -> Self {
         let kind = match caller.who() {
             Who::Person(_) => "person",
             Who::Key(_) => "key",
