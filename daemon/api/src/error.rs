@@ -10,12 +10,14 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{RETRY_AFTER, WWW_AUTHENTICATE},
 };
-use identity::pairing::PairingError;
+use identity::{IdentityError, OwnCertificateError, pairing::PairingError};
 use protocol::{Ability, GenerateError, InvalidOption};
 use registry::RegistryError;
 use scheduler::{AskError, ScheduleError};
-use state::StateError;
+use state::{StateError, conversations::ConversationError};
 use store::{Model, StoreError};
+
+use crate::settings::SettingsError;
 
 /// Why a request was not answered.
 #[derive(Debug, thiserror::Error)]
@@ -117,6 +119,18 @@ pub(crate) enum Error {
     PullManifest(Arc<RegistryError>),
     #[error(transparent)]
     Registry(Arc<RegistryError>),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// One was brought that is not good.
+    #[error(transparent)]
+    OwnCertificate(#[from] OwnCertificateError),
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// What was said on the machine counts above what is said on the page.
+    #[error(
+        "the box's certificate is named by tls.cert in {place}; take that away first, and start hob again"
+    )]
+    OwnByFile { place: String },
     #[error("blob \"{digest}\" not found")]
     UnknownBlob { digest: String },
     #[error("invalid digest format")]
@@ -275,6 +289,23 @@ impl Error {
         }
     }
 
+    /// The field of the request that is at fault, if one is.
+    pub(crate) fn field(&self) -> Option<&str> {
+        match self {
+            Self::Invalid(invalid) => invalid.field.as_deref(),
+            Self::Key(KeyError::Name) => Some("name"),
+            Self::Key(KeyError::NoScopes | KeyError::NotForPeers) => Some("scopes"),
+            Self::Key(KeyError::Past) => Some("expires"),
+            Self::Unconfirmed => Some("confirm"),
+            Self::Settings(error) => error.field(),
+            Self::OwnCertificate(
+                OwnCertificateError::NoKey { .. } | OwnCertificateError::Mismatch { .. },
+            ) => Some("key"),
+            Self::OwnCertificate(_) => Some("certificate"),
+            _ => None,
+        }
+    }
+
     /// What a refusal's headers say besides: when to come again, and how to be known.
     pub(crate) fn tell(&self, headers: &mut HeaderMap) {
         if self.status() == StatusCode::UNAUTHORIZED {
@@ -307,6 +338,8 @@ impl Error {
             | Self::UnknownPrevious { .. }
             | Self::State(StateError::PreviousGone)
             | Self::Lacks { .. }
+            | Self::OwnCertificate(_)
+            | Self::Settings(SettingsError::Unknown(_) | SettingsError::Invalid { .. })
             | Self::Unable { .. } => StatusCode::BAD_REQUEST,
             Self::Unauthorized { .. }
             | Self::Unclaimed
@@ -341,8 +374,10 @@ impl Error {
             Self::People(error) => people_status(error),
             Self::Invitation(error) => invitation_status(error),
             Self::Pairing(error) => pairing_status(error),
+            Self::Settings(SettingsError::Locked { .. }) | Self::OwnByFile { .. } => StatusCode::CONFLICT,
             Self::NoNetwork | Self::Itself | Self::LendsNothing => StatusCode::CONFLICT,
             Self::NotRedeemed { status, .. } => redemption_status(*status),
+            Self::State(StateError::Conversation(error)) => conversation_status(error),
             Self::Store(error) => store_status(error),
             Self::Schedule(error) => schedule_status(error),
             Self::Generate(error) => generate_status(error),
@@ -354,8 +389,22 @@ impl Error {
             | Self::Access(_)
             | Self::Audit(_)
             | Self::Kept(_)
+            | Self::Settings(SettingsError::Disk(_))
+            | Self::Identity(_)
             | Self::Task(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+}
+
+fn conversation_status(error: &ConversationError) -> StatusCode {
+    match error {
+        ConversationError::Unknown => StatusCode::NOT_FOUND,
+        ConversationError::UnknownMessage(_) | ConversationError::Moved(_) => StatusCode::BAD_REQUEST,
+        ConversationError::OwnerGone => StatusCode::UNAUTHORIZED,
+        ConversationError::TooManyImages { .. }
+        | ConversationError::TooMuchText { .. }
+        | ConversationError::OwnerFull { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

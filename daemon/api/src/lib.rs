@@ -33,6 +33,7 @@ mod quota;
 mod rate;
 mod relay;
 mod scopes;
+pub mod settings;
 mod split;
 mod sse;
 mod strays;
@@ -41,6 +42,8 @@ mod tests;
 mod tools;
 mod trust;
 mod upload;
+
+use std::sync::Arc;
 
 use access::{Access, Caller};
 use axum::{
@@ -58,6 +61,7 @@ use identity::Identity;
 use registry::{Neighbourhood, Registry};
 pub use relay::Relay;
 use scheduler::Scheduler;
+use settings::Settings;
 use state::{State, StateError};
 use store::{Model, ModelName, Store, StoreError};
 use tokio_util::sync::CancellationToken;
@@ -75,6 +79,7 @@ pub struct Api {
     state: State,
     access: Access,
     identity: Option<Identity>,
+    settings: Arc<dyn Settings>,
     health: Health,
     caller: Caller,
     /// Held for as long as something is done on behalf of the caller.
@@ -113,15 +118,15 @@ pub struct Parts {
     pub access: Access,
     /// Who the box is, if it has anything to do with the network.
     pub identity: Option<Identity>,
+    /// What the owner has decided.
+    pub settings: Arc<dyn Settings>,
 }
 
-/// What the operator decided.
+/// What the operator decided, once and for all.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Told to clients by `/api/version`.
     pub version: String,
-    /// The context of one request in tokens, where neither it nor its model says.
-    pub context_tokens: u32,
     /// Requests that one worker runs at once.
     pub sequences: u32,
     /// Milliseconds that a step may take while somebody waits for their next token.
@@ -132,8 +137,6 @@ pub struct Config {
     pub cache_types: protocol::CacheTypes,
     /// Compute threads of a worker; `None` is one for each core.
     pub threads: Option<u32>,
-    /// Whether other boxes may have this one's models.
-    pub share: bool,
     /// The engine, if paired boxes may have their models computed by it.
     pub lends: Option<String>,
 }
@@ -141,8 +144,18 @@ pub struct Config {
 impl Api {
     /// An API over these. What it does by itself, it does on behalf of whoever runs the box.
     pub fn new(parts: Parts, config: Config) -> Self {
-        let Parts { store, registry, neighbourhood, discovery, relay, scheduler, state, access, identity } =
-            parts;
+        let Parts {
+            store,
+            registry,
+            neighbourhood,
+            discovery,
+            relay,
+            scheduler,
+            state,
+            access,
+            identity,
+            settings,
+        } = parts;
         Self {
             store,
             registry,
@@ -153,6 +166,7 @@ impl Api {
             state,
             access,
             identity,
+            settings,
             health: Health::default(),
             caller: Caller::operator(),
             _place: None,

@@ -138,6 +138,11 @@ const TABLE: &[(Method, &str, Need)] = &[
     (POST, "/admin/api/reset-password", Operator),
     (GET, "/admin/api/audit", Need::Scope(Admin)),
     (GET, "/admin/api/status", Need::Scope(Admin)),
+    (GET, "/admin/api/settings", Need::Scope(Admin)),
+    (PUT, "/admin/api/settings", Need::Scope(Admin)),
+    (POST, "/admin/api/restart", Need::Scope(Admin)),
+    (PUT, "/admin/api/certificate", Need::Scope(Admin)),
+    (DELETE, "/admin/api/certificate", Need::Scope(Admin)),
     // Between boxes.
     (GET, "/peer/split", All(Split)),
     (POST, "/peer/split", All(Split)),

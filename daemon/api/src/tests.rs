@@ -7,6 +7,7 @@ mod oci;
 mod pages;
 mod pairing;
 mod refusals;
+mod settings;
 mod trust;
 
 use std::sync::Arc;
@@ -35,6 +36,7 @@ use crate::{Api, Config, Parts};
 pub(crate) struct Rig {
     pub(crate) api: Api,
     pub(crate) access: Access,
+    pub(crate) settings: Arc<settings::Fixed>,
     router: Router,
     /// Seconds since 1970.
     now: Arc<AtomicI64>,
@@ -67,6 +69,8 @@ impl Rig {
         let neighbourhood = Neighbourhood::new(peers, Arc::new(|_| Vec::new()));
         let access_too = access.clone();
         let (discovery, relay, identity) = (None, None, None);
+        let settings = Arc::new(settings::Fixed::default());
+        let settings_too = settings.clone();
         let parts = Parts {
             store,
             registry,
@@ -77,9 +81,10 @@ impl Rig {
             state,
             access: access_too,
             identity,
+            settings: settings_too,
         };
         let api = Api::new(parts, config());
-        Self { router: crate::router(api.clone()), api, access, now, folder }
+        Self { router: crate::router(api.clone()), api, access, settings, now, folder }
     }
 
     /// A key for these scopes, with whatever else its policy says.
@@ -197,13 +202,11 @@ fn scheduler_config() -> scheduler::Config {
 fn config() -> Config {
     Config {
         version: "0.0.0".into(),
-        context_tokens: 4096,
         sequences: 1,
         max_step_ms: 200,
         speculation: false,
         cache_types: protocol::CacheTypes::default(),
         threads: None,
-        share: true,
         lends: None,
     }
 }

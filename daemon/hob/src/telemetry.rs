@@ -14,9 +14,7 @@ use crate::settings::{LogSettings, LogTarget};
 /// # Errors
 /// If the level cannot be read.
 pub(crate) fn start(settings: &LogSettings) -> anyhow::Result<()> {
-    let filter = EnvFilter::builder().parse(&settings.level);
-    let filter =
-        filter.map_err(|error| anyhow::anyhow!("log.level \"{}\" is no level: {error}", settings.level))?;
+    let filter = filter(&settings.level)?;
     let registry = tracing_subscriber::registry().with(filter);
     if settings.target == LogTarget::Journal
         && let Ok(journal) = tracing_journald::layer()
@@ -26,6 +24,15 @@ pub(crate) fn start(settings: &LogSettings) -> anyhow::Result<()> {
     }
     registry.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false)).init();
     Ok(())
+}
+
+/// What is logged at a level, or by a list of them.
+///
+/// # Errors
+/// If it cannot be read.
+pub(crate) fn filter(level: &str) -> anyhow::Result<EnvFilter> {
+    let filter = EnvFilter::builder().parse(level);
+    filter.map_err(|error| anyhow::anyhow!("setting log.level: \"{level}\" is no level: {error}"))
 }
 
 /// Tells the user why the program ends.

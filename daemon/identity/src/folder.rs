@@ -12,11 +12,14 @@ use zeroize::Zeroizing;
 use crate::IdentityError;
 use crate::authority::Authority;
 use crate::leaf::Leaf;
+use crate::own::OwnCertificate;
 
 /// An open one. Nobody but the user can look into it.
 pub(crate) struct Folder {
     authority: PathBuf,
     leaf: PathBuf,
+    /// The owner's certificate with its key.
+    owners: PathBuf,
     lock: PathBuf,
 }
 
@@ -33,6 +36,7 @@ impl Folder {
         let folder = Self {
             authority: path.join("authority.pem"),
             leaf: path.join("server.pem"),
+            owners: path.join("owner.pem"),
             lock: path.join(".lock"),
         };
         let held = File::create(&folder.lock).and_then(|file| file.lock().map(|()| file));
@@ -73,6 +77,23 @@ impl Folder {
     /// Replaces it.
     pub(crate) fn keep_leaf(&self, leaf: &Leaf) -> Result<(), IdentityError> {
         keep(&self.leaf, leaf.to_pem().as_bytes())
+    }
+
+    /// The owner's certificate, if one is kept here.
+    pub(crate) fn owners(&self) -> Option<OwnCertificate> {
+        let (cert, key) = (self.owners.clone(), self.owners.clone());
+        self.owners.exists().then_some(OwnCertificate { cert, key })
+    }
+
+    /// Replaces it, with its key: one file, so that there is no moment at which they do not belong together.
+    pub(crate) fn keep_owners(&self, text: &[u8]) -> Result<(), IdentityError> {
+        keep(&self.owners, text)
+    }
+
+    /// Removes it.
+    pub(crate) fn forget_owners(&self) -> Result<(), IdentityError> {
+        let failed = |source| IdentityError::Io { action: "remove", path: self.owners.clone(), source };
+        durable::remove(&self.owners).map_err(failed)
     }
 }
 

@@ -21,7 +21,7 @@ mod trust;
 
 pub use device::{DeviceId, ExpectedId, InvalidDeviceId};
 pub use error::IdentityError;
-pub use identity::{Config, Identity, Now, Refreshed};
+pub use identity::{Brought, Config, Identity, Now, Refreshed};
 pub use names::{HostName, InvalidHostName, Names};
-pub use own::{OwnCertificate, OwnCertificateError};
+pub use own::{OwnCertificate, OwnCertificateError, Place};
 pub use status::{Source, Status, Warning};

@@ -38,6 +38,8 @@ impl std::fmt::Debug for Scheduler {
 
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    /// How long a model stays of which nobody says otherwise.
+    keep_alive: Mutex<KeepAlive>,
     pub(crate) world: World,
     prefixes: Option<PrefixFiles>,
     table: Mutex<Table>,
@@ -94,6 +96,7 @@ impl Scheduler {
         };
         let prefixes = config.cache_disk.as_ref().and_then(open);
         let shared = Arc::new(Shared {
+            keep_alive: Mutex::new(config.keep_alive),
             config,
             world,
             prefixes,
@@ -140,9 +143,22 @@ impl Scheduler {
         true
     }
 
+    /// From now on models of which nobody says otherwise stay for so long, those too that are at rest.
+    pub fn keep_models_for(&self, time: KeepAlive) {
+        let mut table = self.shared.table();
+        if std::mem::replace(&mut *self.shared.default_time(), time) == time {
+            return;
+        }
+        for entry in table.models.values_mut().filter(|entry| entry.is_idle() && entry.keep_alive.is_none()) {
+            entry.go_by(time);
+        }
+        drop(table);
+        self.shared.changed.notify_waiters();
+    }
+
     /// What is in memory, the longest to stay first.
     pub async fn loaded(&self) -> Vec<Loaded> {
-        let default = self.shared.config.keep_alive;
+        let default = self.shared.keep_alive();
         let table = self.shared.table();
         let mut loaded: Vec<Loaded> =
             table.models.values().filter_map(|entry| entry.describe(default)).collect();
@@ -365,7 +381,7 @@ impl Shared {
             let bytes = facts.resident_bytes.saturating_add(later_bytes);
             entry.phase = Phase::Ready { link: Arc::clone(&serving.link), facts };
             // Whoever waits for it must find it, even if it is to be kept for no time.
-            entry.rest(self.config.keep_alive);
+            entry.rest(self.keep_alive());
             entry.expires =
                 entry.expires.max(Instant::now().checked_add(GRACE).filter(|_| entry.expires.is_some()));
             table.correct(&load.name, bytes);
@@ -460,6 +476,14 @@ impl Shared {
         }
     }
 
+    fn keep_alive(&self) -> KeepAlive {
+        *self.default_time()
+    }
+
+    fn default_time(&self) -> MutexGuard<'_, KeepAlive> {
+        self.keep_alive.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -512,7 +536,7 @@ impl std::fmt::Debug for Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let mut table = self.shared.table();
-        let default = self.shared.config.keep_alive;
+        let default = self.shared.keep_alive();
         let Some(entry) = table.entry(&self.name, self.id) else { return };
         entry.leases -= 1;
         if entry.leases > 0 {

@@ -356,8 +356,13 @@ impl Entry {
     /// Sets the time to go, now that nobody uses it.
     pub(crate) fn rest(&mut self, default: KeepAlive) {
         self.used = Instant::now();
+        self.go_by(default);
+    }
+
+    /// The same, counted from when it was used last.
+    pub(crate) fn go_by(&mut self, default: KeepAlive) {
         self.expires = match self.keep_alive.unwrap_or(default) {
-            KeepAlive::For(time) => Instant::now().checked_add(time),
+            KeepAlive::For(time) => self.used.checked_add(time),
             KeepAlive::Forever => None,
         };
     }

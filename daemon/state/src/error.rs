@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::conversations::ConversationError;
+
 /// What can go wrong with the state.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -55,6 +57,9 @@ pub enum StateError {
     /// What was asked for takes more than was to be read.
     #[error("what was said takes more than can be gone on with")]
     TooLong,
+    /// What cannot be done with a conversation.
+    #[error(transparent)]
+    Conversation(#[from] ConversationError),
     /// The database refused, with its own words. What was asked for was not done, not even in part.
     #[error("the state cannot be read or written: {0}")]
     Database(#[from] rusqlite::Error),

@@ -8,6 +8,7 @@
 mod audit;
 mod behalves;
 mod clock;
+pub mod conversations;
 mod database;
 mod error;
 mod expiry;

@@ -62,7 +62,13 @@ pub enum Action {
     /// A box was a peer of this one until then.
     #[serde(rename = "peer.forget")]
     PeerForget,
-    /// A certificate was issued, or taken over from the owner's files.
+    /// The daemon was told to end and to run anew.
+    #[serde(rename = "restart")]
+    Restart,
+    /// A setting was changed, by the page.
+    #[serde(rename = "settings")]
+    Settings,
+    /// A certificate was issued, taken over from the owner, or given up.
     #[serde(rename = "certificate")]
     Certificate,
     /// The box was lent to another one for a part of a model.

@@ -2,6 +2,7 @@
 
 mod activity;
 mod audit;
+mod certificate;
 mod errors;
 mod expiry;
 mod fit;
@@ -13,7 +14,9 @@ mod offers;
 mod pairing;
 mod peers;
 mod people;
+mod restart;
 mod sessions;
+mod settings;
 mod status;
 mod store;
 mod time;
@@ -61,4 +64,7 @@ pub(crate) fn router() -> Router<Api> {
         .route("/admin/api/audit", get(audit::entries))
         .route("/admin/api/usage", get(usage::used))
         .route("/admin/api/status", get(status::status))
+        .route("/admin/api/settings", get(settings::list).put(settings::change))
+        .route("/admin/api/restart", post(restart::restart))
+        .route("/admin/api/certificate", put(certificate::keep).delete(certificate::forget))
 }
