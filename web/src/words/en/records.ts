@@ -14,8 +14,6 @@ export default {
   live: "Show new ones as they come",
   download: "Download all of it",
   when: "When",
-  target: "With what",
-  from: "From",
   none: "There are no such entries.",
   more: "Older ones",
   loading: "Loading…",

@@ -16,8 +16,6 @@ const records: typeof en = {
   live: "实时显示新记录",
   download: "下载全部",
   when: "时间",
-  target: "对象",
-  from: "来自",
   none: "没有这样的记录。",
   more: "更早的记录",
   loading: "正在载入…",
