@@ -21,7 +21,7 @@ interface EditorProps {
 
 export function Editor({ settings, drain, onKept }: EditorProps) {
   const said = words.settings;
-  const about = useAbout();
+  const { about, locked } = useTold();
   const [looked, setLooked] = useState(place.value.query.get("find") ?? "");
   const [onlySet, setOnlySet] = useState(false);
   const [draft, setDraft] = useState<Changes>({});
@@ -79,7 +79,7 @@ export function Editor({ settings, drain, onKept }: EditorProps) {
           </summary>
           <div class="stack">
             {settings.map((setting) => (
-              <SettingRow key={setting.name} setting={setting} about={about(setting)} draft={draft} onDraft={setDraft} error={setting.name === atFault ? reason(failed) : undefined} />
+              <SettingRow key={setting.name} setting={setting} about={about(setting)} locked={locked(setting)} draft={draft} onDraft={setDraft} error={setting.name === atFault ? reason(failed) : undefined} />
             ))}
           </div>
         </details>
@@ -112,11 +112,24 @@ function ask(keep: (confirm?: string) => Promise<void>, failed: (error: unknown)
   });
 }
 
-/** What a setting decides, in the reader's language where there is a sentence of it. */
-function useAbout(): (setting: Setting) => string {
-  const [known, setKnown] = useState<Record<string, string>>({});
+interface Told {
+  about: Record<string, string>;
+  why: Record<string, string>;
+}
+
+const UNTOLD: Told = { about: {}, why: {} };
+
+/** What the box says of a setting, in the reader's language where there are words for it. */
+function useTold(): { about: (setting: Setting) => string; locked: (setting: Setting) => string | undefined } {
+  const [told, setTold] = useState(UNTOLD);
   useEffect(() => {
-    if (locale.startsWith("zh")) void import("../../words/zh/about").then((module) => setKnown(module.default));
+    if (locale.startsWith("zh")) void import("../../words/zh/about").then(({ default: about, why }) => setTold({ about, why }));
   }, []);
-  return (setting) => known[setting.name] ?? setting.about;
+  return {
+    about: (setting) => told.about[setting.name] ?? setting.about,
+    locked: ({ locked, origin }) => {
+      if (!locked) return undefined;
+      return origin.layer === "environment" && origin.where ? words.settings.byVariable(origin.where) : (told.why[locked] ?? locked);
+    },
+  };
 }

@@ -16,7 +16,6 @@ export default {
   when: "When",
   none: "There are no such entries.",
   more: "Older ones",
-  loading: "Loading…",
   damaged: (n: number) => (n === 1 ? "1 entry is not what was written. On the box, `hob audit verify` tells more." : `${n} entries are not what was written. On the box, \`hob audit verify\` tells more.`),
   outcomes: { done: "done", refused: "refused", failed: "failed" },
   groups: {

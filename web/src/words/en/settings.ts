@@ -31,7 +31,7 @@ export default {
   afterRestart: "counts after a restart",
   waits: "A change of this waits for a restart.",
   locked: (why: string) => `Not from here: ${why}.`,
-  on: "On",
+  byVariable: (variable: string) => `the variable ${variable} says it`,
   units: {
     size: "A size, as 8GiB or 500MB",
     time: "A time, as 30s, 5m or 24h",
