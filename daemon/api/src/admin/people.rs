@@ -173,7 +173,7 @@ pub(super) async fn confirmed(api: &Api, password: Option<String>) -> Result<(),
     if api.caller.session().is_none() {
         return Ok(());
     }
-    let missing = || Invalid::of("confirm", "confirm must be your password, typed again: this makes a key");
+    let missing = || Invalid::of("confirm", "confirm must be your password, typed again");
     let password = typed_again(&password.ok_or_else(missing)?)?;
     let confirmed = api.on_access(move |access, by| access.confirm_password(by, &password)).await;
     confirmed.map_err(unconfirmed)
