@@ -33,6 +33,7 @@ mod queue;
 mod readme;
 mod registries;
 mod responses;
+mod settings;
 mod sharing;
 mod slow_readers;
 mod split;
