@@ -3,6 +3,7 @@
 mod admin;
 mod limits;
 mod models;
+mod now;
 mod oci;
 mod pairing;
 mod refusals;
