@@ -8,7 +8,7 @@ use http_body_util::BodyExt as _;
 use protocol::GenerateError;
 use scheduler::{Enrolled, Errand, Kind, ScheduleError};
 use serde_json::{Value, json};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{Rig, request, scopes};
 use crate::{error::Error, family::Family};
@@ -48,6 +48,11 @@ async fn next(events: &mut axum::body::Body) -> Option<Value> {
     let text = String::from_utf8(frame.unwrap().into_data().unwrap().to_vec()).unwrap();
     let data = text.strip_prefix("event: now\ndata: ").unwrap_or_else(|| panic!("{text:?}"));
     Some(serde_json::from_str(data.trim_end()).unwrap())
+}
+
+/// So many seconds, by a clock that stands still but for this.
+async fn passes(seconds: u64) {
+    sleep_until(Instant::now() + Duration::from_secs(seconds)).await;
 }
 
 #[tokio::test]
@@ -169,11 +174,11 @@ async fn the_last_day_has_a_row_for_each_minute_until_the_box_stops() {
     let api = rig.api.clone();
     let keeping = tokio::spawn(async move { api.keep_history().await });
     assert_eq!(rig.look("/admin/api/history").await, json!({"step": 60, "rows": []}));
-    tokio::time::sleep(Duration::from_secs(30)).await;
+    passes(30).await;
     let request = rig.a_request();
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    passes(2).await;
     request.said(120);
-    tokio::time::sleep(Duration::from_secs(90)).await;
+    passes(90).await;
 
     let history = rig.look("/admin/api/history").await;
 
