@@ -25,6 +25,7 @@ mod members;
 mod memory;
 mod models;
 mod neighbours_answer;
+mod now;
 mod page;
 mod pairing;
 mod power_cut;
