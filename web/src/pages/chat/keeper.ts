@@ -18,7 +18,7 @@ export class Keeper {
   #change: Change | undefined;
   #working = false;
   /** Whose it is: whoever signs in after them at this window gets none of it. */
-  readonly #owner = me.peek()?.name;
+  #owner: string | undefined;
 
   /** `begun` if the box knows the conversation. */
   constructor(
@@ -33,6 +33,7 @@ export class Keeper {
 
   /** Keeps a message, in place of what was to be kept of it before. */
   message(message: Message, leaf = false): void {
+    this.#owner ??= me.peek()?.name;
     const before = this.#messages.get(message.id);
     this.#messages.set(message.id, { message, leaf: leaf || (before?.leaf ?? false) });
     void this.#work();
@@ -41,6 +42,7 @@ export class Keeper {
   /** Keeps what is different about the conversation; one that has not begun begins so. */
   change(changed: Change): void {
     if (!this.begun && this.#messages.size === 0) return;
+    this.#owner ??= me.peek()?.name;
     this.#change = { ...this.#change, ...changed };
     void this.#work();
   }
