@@ -1,6 +1,6 @@
 // Writes one conversation down on the box, in the order in which things are said, and goes on once the box is back.
 import { effect, signal } from "@preact/signals";
-import { begin, change, keep, type Conversation, type Message } from "../../api/conversations";
+import { begin, change, keep, type Conversation, type Kept, type Message } from "../../api/conversations";
 import { me } from "../../api/box";
 import { epoch, Failure } from "../../api/client";
 import { reason } from "../../parts/notice";
@@ -20,10 +20,11 @@ export class Keeper {
   /** Whose it is: whoever signs in after them at this window gets none of it. */
   #owner: string | undefined;
 
-  /** `begun` if the box knows the conversation. */
+  /** `begun` if the box knows the conversation. What the box says when something was written goes to `kept`. */
   constructor(
     private readonly head: () => Head,
     private begun: boolean,
+    private readonly kept: (kept: Kept) => void,
   ) {}
 
   /** Whether all is written down. */
@@ -75,11 +76,12 @@ export class Keeper {
     if ((!first && !changed) || me.peek()?.name !== this.#owner) return false;
     try {
       if (!this.begun) {
-        await begin(this.head());
+        this.kept(await begin(this.head()));
         this.begun = true;
       } else if (first) {
         const [id, kept] = first;
-        await keep(this.head().id, kept.message, kept.leaf);
+        const told = await keep(this.head().id, kept.message, kept.leaf);
+        if (told) this.kept(told);
         // Unless there is more of it by now.
         if (this.#messages.get(id) === kept) this.#messages.delete(id);
       } else if (changed) {
