@@ -31,6 +31,16 @@ export function date(at: string | number | Date): string {
   return new Intl.DateTimeFormat(locale, { dateStyle: "medium" }).format(new Date(at));
 }
 
+/** A day that is counted by UTC, as `2026-11-26`. */
+export function day(text: string): string {
+  return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone: "UTC" }).format(new Date(text));
+}
+
+/** The same without its year; nothing of nothing. */
+export function shortDay(text: string | undefined): string {
+  return text === undefined ? "" : new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", timeZone: "UTC" }).format(new Date(text));
+}
+
 /** A time of day to the second, here. */
 export function clock(at: string | number | Date): string {
   return new Intl.DateTimeFormat(locale, { timeStyle: "medium" }).format(new Date(at));

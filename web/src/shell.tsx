@@ -21,6 +21,8 @@ interface Entry {
   path: string;
   icon: IconName;
   needs: Scope;
+  /** Whoever signed in has something of their own there. */
+  own?: boolean;
   view: ComponentType;
 }
 
@@ -29,12 +31,18 @@ const PAGES: Entry[] = [
   { name: "chat", path: "/", icon: "chat", needs: "infer", view: later(() => import("./pages/chat")) },
   { name: "models", path: "/models", icon: "model", needs: "models.read", view: later(() => import("./pages/models")) },
   { name: "now", path: "/now", icon: "now", needs: "admin", view: later(() => import("./pages/now")) },
-  { name: "keys", path: "/keys", icon: "key", needs: "admin", view: later(() => import("./pages/keys")) },
+  { name: "keys", path: "/keys", icon: "key", needs: "admin", own: true, view: later(() => import("./pages/keys")) },
   { name: "network", path: "/network", icon: "network", needs: "admin", view: later(() => import("./pages/network")) },
   { name: "settings", path: "/settings", icon: "settings", needs: "admin", view: later(() => import("./pages/settings")) },
   { name: "connect", path: "/connect", icon: "connect", needs: "models.read", view: later(() => import("./pages/connect")) },
   { name: "records", path: "/records", icon: "records", needs: "admin", view: later(() => import("./pages/records")) },
 ];
+
+/** Whether there is something in it for who is here. */
+const seen = (page: Entry): boolean => may(page.needs) || (page.own === true && me.value?.kind === "person");
+
+/** What it is called to them. */
+const titled = (page: Entry): string => (page.own && !may(page.needs) ? words.shell.account : words.shell.pages[page.name]);
 
 /** The page that a path leads to; a conversation is the chat's. */
 function pageAt(path: string): Entry | undefined {
@@ -71,10 +79,11 @@ function MenuButton() {
   return <IconButton buttonRef={button} icon="menu" label={words.shell.menu} />;
 }
 
-function View({ page: { name, view: View, needs } }: { page: Entry }) {
-  if (may(needs)) return <View />;
+function View({ page }: { page: Entry }) {
+  const { view: View } = page;
+  if (seen(page)) return <View />;
   return (
-    <Page title={words.shell.pages[name]}>
+    <Page title={titled(page)}>
       <p>{words.shell.onlyOwner}</p>
       <AtTls />
     </Page>
@@ -89,11 +98,11 @@ function Menu({ current }: { current: Entry | undefined }) {
         <strong>{box.value?.name}</strong>
       </p>
       <ul>
-        {PAGES.filter((page) => may(page.needs)).map((page) => (
+        {PAGES.filter(seen).map((page) => (
           <li key={page.name}>
             <Link to={page.path} current={page === current}>
               <Icon name={page.icon} />
-              {words.shell.pages[page.name]}
+              {titled(page)}
             </Link>
           </li>
         ))}

@@ -25,7 +25,7 @@ export interface Part {
   /** The value as people read it. */
   text: string;
   /** One of the colours of `meter.css`. */
-  colour: "ember" | "blue" | "good" | "warn" | "quiet" | "free";
+  colour: "ember" | "blue" | "good" | "warn" | "ink" | "quiet" | "line" | "free";
 }
 
 /** A whole in its parts. */

@@ -7,6 +7,8 @@ export interface Column<Row> {
   cell: (row: Row) => ComponentChildren;
   /** Figures stand to the right. */
   figure?: boolean;
+  /** What the row is called by: readers hear it with each cell, and on a narrow screen it heads the card. */
+  heading?: boolean;
   /** The column's title is for readers alone, as above buttons. */
   unseen?: boolean;
 }
@@ -38,11 +40,17 @@ export function Table<Row>({ caption, columns, rows, rowKey, empty }: TableProps
         <tbody>
           {rows.map((row) => (
             <tr key={rowKey(row)}>
-              {columns.map((column) => (
-                <td key={column.title} class={column.figure ? "figure" : ""} data-title={column.unseen ? "" : column.title}>
-                  {column.cell(row)}
-                </td>
-              ))}
+              {columns.map((column) =>
+                column.heading ? (
+                  <th key={column.title} scope="row">
+                    {column.cell(row)}
+                  </th>
+                ) : (
+                  <td key={column.title} class={column.figure ? "figure" : ""} data-title={column.unseen ? "" : column.title}>
+                    {column.cell(row)}
+                  </td>
+                ),
+              )}
             </tr>
           ))}
         </tbody>

@@ -95,6 +95,9 @@ pub enum Action {
     /// A model was removed.
     #[serde(rename = "model.remove")]
     ModelRemove,
+    /// A request that was under way was ended by the owner.
+    #[serde(rename = "request.stop")]
+    RequestStop,
     /// A request was refused with 401 or 403; the target is its method and path.
     #[serde(rename = "request")]
     Request,

@@ -6,8 +6,8 @@ import { Button } from "../../parts/button";
 import { TextField, TickField } from "../../parts/field";
 import { Notice, reason, say, trying } from "../../parts/notice";
 import { useTitle } from "../../parts/page";
+import { Spelled } from "../../parts/spelled";
 import { words } from "../../words";
-import { Spelled } from "./spelled";
 import "./claim.css";
 
 interface Draft {

@@ -1,6 +1,9 @@
-import { Page } from "../../parts/page";
-import { words } from "../../words";
+// The models of the box: all of them, or one that the address names.
+import { place } from "../../place";
+import { List } from "./list";
+import { One } from "./one";
 
 export default function Models() {
-  return <Page title={words.shell.pages.models}>{null}</Page>;
+  const shown = place.value.query.get("show");
+  return shown ? <One key={shown} name={shown} /> : <List />;
 }

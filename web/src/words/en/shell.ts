@@ -31,6 +31,7 @@ export default {
   again: "Try again",
   yes: "Yes",
   no: "No",
+  account: "Your account",
   pages: {
     chat: "Chat",
     models: "Models",

@@ -33,6 +33,7 @@ const shell: typeof en = {
   again: "重试",
   yes: "是",
   no: "否",
+  account: "您的账户",
   pages: {
     chat: "聊天",
     models: "模型",

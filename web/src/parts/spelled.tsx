@@ -1,4 +1,5 @@
 // A device's ID, in its groups, to be compared with another one by eye or by ear.
+import "./spelled.css";
 
 export function Spelled({ id }: { id: string }) {
   return (

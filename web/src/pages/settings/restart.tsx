@@ -1,0 +1,94 @@
+// Restarting the box: what it interrupts is said before, and the page waits until the box is back.
+import { signal } from "@preact/signals";
+import { useEffect, useState } from "preact/hooks";
+import { ask, Failure } from "../../api/client";
+import { LOGS, asking, type Lines } from "../../api/records";
+import { restart } from "../../api/upkeep";
+import { Button } from "../../parts/button";
+import { confirm } from "../../parts/confirm";
+import { Dialog } from "../../parts/dialog";
+import { say } from "../../parts/notice";
+import { words } from "../../words";
+
+const LOOK_MS = 300;
+/** A box that is not back by then is told of. */
+const SLOW_MS = 60_000;
+
+export function RestartButton({ drain, main }: { drain: string; main?: boolean }) {
+  const said = words.settings;
+  const begin = async (): Promise<void> => {
+    const runs = await running();
+    confirm({
+      title: said.restartTitle,
+      text: [runs > 0 ? said.restartRuns(runs) : "", said.restartText(drain)].join(" ").trim(),
+      act: said.restartAct,
+      does: async () => {
+        const line = await lastLine();
+        await restart();
+        begun.value = { line, at: Date.now() };
+      },
+    });
+  };
+  return (
+    <Button icon="again" kind={main ? "main" : "plain"} onClick={() => void begin()}>
+      {main ? said.restartNow : said.restart}
+    </Button>
+  );
+}
+
+/** How a daemon that began anew is told from the one before. */
+interface Since {
+  /** The number of the last line of its log; a new one counts from 1. */
+  line: number;
+  at: number;
+}
+
+/** The restart that the page waits for. */
+const begun = signal<Since | undefined>(undefined);
+
+/** Says that the box restarts, for as long as it does; once in the page, whichever button began it. */
+export function Restarting() {
+  const since = begun.value;
+  return since ? <Waiting since={since} onBack={() => (begun.value = undefined)} /> : null;
+}
+
+function Waiting({ since, onBack }: { since: Since; onBack: () => void }) {
+  const said = words.settings;
+  const [slow, setSlow] = useState(false);
+  useEffect(() => {
+    let gone = false;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const look = async (): Promise<void> => {
+      const line = await lastLine().catch((error: unknown) => (error instanceof Failure && error.status === 0 ? undefined : 0));
+      gone ||= line === undefined;
+      setSlow(Date.now() - since.at > SLOW_MS);
+      if (line !== undefined && (gone || line < since.line)) {
+        say(said.restarted);
+        return onBack();
+      }
+      timer = setTimeout(() => void look(), LOOK_MS);
+    };
+    timer = setTimeout(() => void look(), LOOK_MS);
+    return () => clearTimeout(timer);
+  }, [since]);
+  return (
+    <Dialog title={said.restarting} onClose={onBack}>
+      <p role="status">{slow ? said.restartSlow : said.restartingText}</p>
+      <progress aria-label={said.restarting} />
+    </Dialog>
+  );
+}
+
+async function lastLine(): Promise<number> {
+  const { lines } = await ask<Lines>("GET", asking(LOGS, { limit: 1 }));
+  return lines.at(-1)?.n ?? 0;
+}
+
+/** Requests that a restart would end; none, if nobody can say. */
+async function running(): Promise<number> {
+  try {
+    return (await ask<{ requests: unknown[] }>("GET", "/admin/api/now")).requests.length;
+  } catch {
+    return 0;
+  }
+}
