@@ -136,6 +136,10 @@ describe("an answer that is heard", () => {
     expect(sentences.of("Tea is **simple**. It costs 3.50 a bag.\n\n```js\nlet a;\n```\nDone", true)).toEqual(["Done"]);
   });
 
+  it("comes with the numbers of its lists", () => {
+    expect(new Sentences(() => "").of("So:\n\n1. Boil it.\n2. Wait\n")).toEqual(["So:", "1. Boil it.", "2. Wait"]);
+  });
+
   it("comes by Chinese sentences too", () => {
     expect(new Sentences(() => "").of("先烧水。再放茶叶，等三分钟")).toEqual(["先烧水。"]);
   });

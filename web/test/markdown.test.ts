@@ -161,6 +161,13 @@ describe("a hundred thousand characters", () => {
     expect(performance.now() - begun).toBeLessThan(BOUND_MS);
   });
 
+  it.each(["_a", "a.", " ", "[a](", "`a", "<a ", "\\(", "[\\"])("of %s in many paragraphs are read soon", { timeout: 60_000 }, (of) => {
+    const paragraph = `x${of.repeat(Math.floor(19_990 / of.length))}@b`;
+    const begun = performance.now();
+    lex(`${paragraph}\n\n`.repeat(20));
+    expect(performance.now() - begun).toBeLessThan(BOUND_MS);
+  });
+
   it("within each other stay text at some depth", () => {
     const depth = (markdown: string, name: string) => drawn(markdown).names.filter((each) => each === name).length;
     expect(depth("> ".repeat(500) + "a", "blockquote")).toBeLessThan(40);

@@ -10,10 +10,12 @@ const MOST_SEARCHED = 10_000_000;
 const MOST_IN_LINE = 20_000;
 /** Characters of one answer; a longer one is shown as it was written. */
 const MOST_READ = 500_000;
+/** Brackets that open, in one answer: each may begin a link, which marked looks for a thousand characters far. */
+const MOST_BRACKETS = 5000;
 
 /** Reads Markdown into blocks. */
 export function lex(text: string): Token[] {
-  if (text.length > MOST_READ) return plain(text);
+  if (text.length > MOST_READ || count(text, "[", text.length) > MOST_BRACKETS) return plain(text);
   try {
     return new Bounded().lex(text);
   } catch {

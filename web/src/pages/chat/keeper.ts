@@ -1,6 +1,6 @@
 // Writes one conversation down on the box, in the order in which things are said, and goes on once the box is back.
 import { effect, signal } from "@preact/signals";
-import { begin, change, keep, type Conversation, type Message } from "../../api/conversations";
+import { begin, change, keep, type Conversation, type Kept, type Message } from "../../api/conversations";
 import { me } from "../../api/box";
 import { epoch, Failure } from "../../api/client";
 import { reason } from "../../parts/notice";
@@ -18,12 +18,13 @@ export class Keeper {
   #change: Change | undefined;
   #working = false;
   /** Whose it is: whoever signs in after them at this window gets none of it. */
-  readonly #owner = me.peek()?.name;
+  #owner: string | undefined;
 
-  /** `begun` if the box knows the conversation. */
+  /** `begun` if the box knows the conversation. What the box says when something was written goes to `kept`. */
   constructor(
     private readonly head: () => Head,
     private begun: boolean,
+    private readonly kept: (kept: Kept) => void,
   ) {}
 
   /** Whether all is written down. */
@@ -33,6 +34,7 @@ export class Keeper {
 
   /** Keeps a message, in place of what was to be kept of it before. */
   message(message: Message, leaf = false): void {
+    this.#owner ??= me.peek()?.name;
     const before = this.#messages.get(message.id);
     this.#messages.set(message.id, { message, leaf: leaf || (before?.leaf ?? false) });
     void this.#work();
@@ -41,6 +43,7 @@ export class Keeper {
   /** Keeps what is different about the conversation; one that has not begun begins so. */
   change(changed: Change): void {
     if (!this.begun && this.#messages.size === 0) return;
+    this.#owner ??= me.peek()?.name;
     this.#change = { ...this.#change, ...changed };
     void this.#work();
   }
@@ -73,11 +76,12 @@ export class Keeper {
     if ((!first && !changed) || me.peek()?.name !== this.#owner) return false;
     try {
       if (!this.begun) {
-        await begin(this.head());
+        this.kept(await begin(this.head()));
         this.begun = true;
       } else if (first) {
         const [id, kept] = first;
-        await keep(this.head().id, kept.message, kept.leaf);
+        const told = await keep(this.head().id, kept.message, kept.leaf);
+        if (told) this.kept(told);
         // Unless there is more of it by now.
         if (this.#messages.get(id) === kept) this.#messages.delete(id);
       } else if (changed) {

@@ -11,20 +11,22 @@ export const next = signal<string | undefined>(undefined);
 
 let gone = new AbortController();
 
-/** Asks for the newest ones anew. */
-export async function refreshList(): Promise<void> {
+/** Asks for the newest ones anew, and tells them. */
+export async function refreshList(): Promise<readonly Listed[]> {
   gone.abort();
   gone = new AbortController();
   const { signal } = gone;
   try {
     const listing = await listed(search.peek().trim(), undefined, signal);
-    if (signal.aborted) return;
+    if (signal.aborted) return listing.conversations;
     const after = search.peek().trim() === "" && listing.next !== undefined ? older(listing.conversations) : [];
     conversations.value = [...listing.conversations, ...after];
     if (after.length === 0) next.value = listing.next;
     failed.value = undefined;
+    return listing.conversations;
   } catch (error) {
     if (!signal.aborted) failed.value = reason(error);
+    return [];
   }
 }
 

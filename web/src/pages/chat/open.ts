@@ -67,12 +67,19 @@ export function say(talk: Talk, content: string, pictures: readonly string[]): v
   go(`/chat/${talk.id}`, true);
 }
 
-/** Asks the box for the open conversation anew, unless something goes on in it here. */
+/** Asks the box what is new: in the list, and in the open conversation, unless something goes on in it here. */
 export async function refresh(): Promise<void> {
+  const rows = await refreshList();
   const open = opened.peek();
   if ("failed" in open && wanted !== undefined) return load(wanted);
   if (!("talk" in open) || open.talk === fresh || !open.talk.quiet) return;
   const { talk } = open;
+  // Pictures make it long; it is fetched only if there is something new in it.
+  const row = rows.find((each) => each.id === talk.id);
+  if (row && row.updated === talk.updated) {
+    talk.title.value = row.title;
+    return;
+  }
   try {
     const conversation = await fetched(talk.id);
     if (talk.quiet) talk.take(conversation);
@@ -103,7 +110,6 @@ export function stayCurrent(): () => void {
   const anew = (): void => {
     if (document.hidden) return;
     void refreshModels().catch(() => undefined);
-    void refreshList();
     void refresh();
   };
   const dispose = effect(() => {

@@ -1,7 +1,7 @@
 // An answer that grows, sentence by sentence, for who listens to it. Pure.
 
-/** Ends of sentences: a mark with something behind it, a Chinese mark, or the end of a line. */
-const END = /[.!?…]["')\]*_]*(?=\s)|[。！？；]|\n/g;
+/** Ends of sentences: a mark with something behind it that no number of a list has, a Chinese mark, or the end of a line. */
+const END = /(?<!(?:^|\n)\s*\d{1,3})[.!?…]["')\]*_]*(?=\s)|[。！？；]|\n/g;
 /** Letters after which a sentence without an end is said all the same. */
 const MOST_UNSAID = 400;
 

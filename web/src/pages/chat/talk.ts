@@ -28,14 +28,14 @@ export class Talk {
   /** Messages that were answered to this page: readers heard them come. */
   readonly heard = new Set<string>();
   readonly keeper: Keeper;
-  /** When the box last heard of it, by the box's clock. */
+  /** When the box last wrote something of it down, as far as is known here. */
   updated = "";
 
   constructor(
     readonly id: string,
     begun: boolean,
   ) {
-    this.keeper = new Keeper(() => ({ id, title: this.title.peek(), model: this.model.peek(), settings: this.settings.peek() }), begun);
+    this.keeper = new Keeper(() => ({ id, title: this.title.peek(), model: this.model.peek(), settings: this.settings.peek() }), begun, ({ updated }) => (this.updated = updated));
   }
 
   static of(conversation: Conversation): Talk {

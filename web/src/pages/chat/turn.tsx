@@ -21,7 +21,7 @@ export function Turn({ talk, message }: TurnProps) {
       <Said talk={talk} message={message} />
       {message.role === "assistant" && !talk.answers.value.has(message.id) && (
         <div class="acts">
-          <CopyButton text={message.content} label={words.chat.copy} />
+          {message.content !== "" && <CopyButton text={message.content} label={words.chat.copy} />}
           <IconButton icon="again" label={words.chat.regenerate} disabled={talk.answers.value.size > 0} onClick={() => talk.again(message)} />
           <Turns talk={talk} message={message} />
         </div>
