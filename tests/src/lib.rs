@@ -1,6 +1,7 @@
 //! The harness: a real hob on a free port with a home of its own, which shows its log when a test fails.
 #![expect(clippy::unwrap_used, reason = "a harness that cannot go on is a failed test")]
 
+pub mod browser;
 pub mod docker_registry;
 pub mod group;
 pub mod lan;
@@ -126,8 +127,7 @@ impl Hob {
 
     /// The same, with other settings as well.
     pub fn restarted_with(mut self, environment: &[(&str, &str)]) -> Self {
-        self.daemon.kill().unwrap();
-        self.daemon.wait().unwrap();
+        self.kill();
         let home = std::mem::replace(&mut self.home, TempDir::new().unwrap());
         let mut settings = std::mem::take(&mut self.environment);
         settings.retain(|(name, _)| environment.iter().all(|(other, _)| other != name));
@@ -137,8 +137,7 @@ impl Hob {
 
     /// The same, on the machine where it was.
     pub fn restarted_at(mut self, machine: &Machine, environment: &[(&str, &str)]) -> Self {
-        self.daemon.kill().unwrap();
-        self.daemon.wait().unwrap();
+        self.kill();
         let home = std::mem::replace(&mut self.home, TempDir::new().unwrap());
         let mut settings = std::mem::take(&mut self.environment);
         settings.extend(owned(environment));
@@ -365,6 +364,12 @@ impl Hob {
     pub fn terminate(&mut self) -> std::process::ExitStatus {
         nix::sys::signal::kill(self.pid(), nix::sys::signal::Signal::SIGTERM).unwrap();
         self.daemon.wait().unwrap()
+    }
+
+    /// Kills the daemon, as a power cut would.
+    pub fn kill(&mut self) {
+        self.daemon.kill().unwrap();
+        self.daemon.wait().unwrap();
     }
 
     /// What it said so far.

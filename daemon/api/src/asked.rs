@@ -90,7 +90,7 @@ impl Api {
 
     fn laid_over(&self, model: Model, asked: Asked) -> Result<Prepared, Error> {
         let options = model.parameters.clone().overlaid(asked.options);
-        let load = load(&model, &options, &self.config, asked.keep_alive);
+        let load = load(&model, &options, self, asked.keep_alive);
         let input = match asked.input {
             Input::Chat(messages) => {
                 let layers = Layers { system: model.system.clone(), history: &model.messages };

@@ -104,7 +104,7 @@ impl Api {
         let model = self.resolve(&wanted.asked).await?;
         self.demand(&wanted.asked, &model, wanted.ability).await?;
         let options = model.parameters.clone().overlaid(wanted.options);
-        let load = load(&model, &options, &self.config, wanted.keep_alive).for_vectors();
+        let load = load(&model, &options, self, wanted.keep_alive).for_vectors();
         let work = Embed { owner: self.caller.owner(), inputs: wanted.inputs, overflow: wanted.overflow };
         let embedding = self.make_vectors(load, work).await?;
         let load_time = embedding.load_time;

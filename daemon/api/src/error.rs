@@ -10,12 +10,14 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{RETRY_AFTER, WWW_AUTHENTICATE},
 };
-use identity::pairing::PairingError;
+use identity::{IdentityError, OwnCertificateError, pairing::PairingError};
 use protocol::{Ability, GenerateError, InvalidOption};
-use registry::RegistryError;
+use registry::{PullsError, RegistryError};
 use scheduler::{AskError, ScheduleError};
-use state::StateError;
+use state::{StateError, conversations::ConversationError};
 use store::{Model, StoreError};
+
+use crate::settings::SettingsError;
 
 /// Why a request was not answered.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +33,10 @@ pub(crate) enum Error {
          `hob status` shows on the box itself"
     )]
     Unclaimed,
-    /// A key or a session may other things.
+    /// Somebody is signed in who uses the box, and does not own it.
+    #[error("this is for those who own this box; ask one of them")]
+    NotForMembers,
+    /// A key may other things.
     #[error(
         "this key does not have the scope {scope}; `hob key create NAME --scope {scope}` on the box makes one that has, or ask whoever owns \
          the box for it"
@@ -83,6 +88,8 @@ pub(crate) enum Error {
     /// Another box that was to be paired said no, or nothing that makes sense.
     #[error("{label}: {reason}")]
     NotRedeemed { label: String, status: Option<StatusCode>, reason: String },
+    #[error("there is nobody by the name {name:?}")]
+    UnknownPerson { name: String },
     #[error("there is no paired box '{name}'")]
     UnknownPeer { name: String },
     /// Somebody is signed in, and what they typed again is not their password.
@@ -117,6 +124,22 @@ pub(crate) enum Error {
     PullManifest(Arc<RegistryError>),
     #[error(transparent)]
     Registry(Arc<RegistryError>),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// One was brought that is not good.
+    #[error(transparent)]
+    OwnCertificate(#[from] OwnCertificateError),
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// What was said on the machine counts above what is said on the page.
+    #[error(
+        "the box's certificate is named by tls.cert in {place}; take that away first, and start hob again"
+    )]
+    OwnByFile { place: String },
+    #[error(transparent)]
+    Pulls(#[from] PullsError),
+    #[error("there is no pull {}", short(id))]
+    UnknownPull { id: String },
     #[error("blob \"{digest}\" not found")]
     UnknownBlob { digest: String },
     #[error("invalid digest format")]
@@ -138,8 +161,16 @@ pub(crate) enum Error {
     Store(#[from] StoreError),
     #[error("Response with id '{id}' not found.")]
     UnknownResponse { id: String },
+    /// It may have ended meanwhile.
+    #[error("there is no request {} under way", short(id))]
+    UnknownRequest { id: String },
     #[error("Previous response with id '{}' not found.", short(id))]
     UnknownPrevious { id: String },
+    #[error("there is no such conversation; it may have been deleted")]
+    UnknownConversation,
+    /// A paired box asks.
+    #[error("a paired box keeps the conversations of its people itself")]
+    KeptThere,
     #[error(transparent)]
     State(#[from] StateError),
     /// Written by another version, or by nobody.
@@ -243,6 +274,14 @@ impl Error {
         }
     }
 
+    /// What a transfer ended with, at a step of its.
+    pub(crate) fn of_transfer(step: &str, error: Arc<RegistryError>) -> Self {
+        match step {
+            "pulling manifest" => Self::PullManifest(error),
+            _ => Self::Registry(error),
+        }
+    }
+
     /// Says which model cannot do what it was asked for.
     pub(crate) fn about(self, model: &Model, asked: &str) -> Self {
         match self {
@@ -272,6 +311,24 @@ impl Error {
                 "server busy, please try again.  maximum pending requests exceeded".into()
             }
             other => other.to_string(),
+        }
+    }
+
+    /// The field of the request that is at fault, if one is.
+    pub(crate) fn field(&self) -> Option<&str> {
+        match self {
+            Self::Invalid(invalid) => invalid.field.as_deref(),
+            Self::Key(KeyError::Name) => Some("name"),
+            Self::Key(KeyError::NoScopes | KeyError::NotForPeers) => Some("scopes"),
+            Self::Key(KeyError::Past) => Some("expires"),
+            Self::Unconfirmed => Some("confirm"),
+            Self::People(PeopleError::NameTaken(_)) => Some("name"),
+            Self::Settings(error) => error.field(),
+            Self::OwnCertificate(
+                OwnCertificateError::NoKey { .. } | OwnCertificateError::Mismatch { .. },
+            ) => Some("key"),
+            Self::OwnCertificate(_) => Some("certificate"),
+            _ => None,
         }
     }
 
@@ -307,14 +364,18 @@ impl Error {
             | Self::UnknownPrevious { .. }
             | Self::State(StateError::PreviousGone)
             | Self::Lacks { .. }
+            | Self::OwnCertificate(_)
+            | Self::Settings(SettingsError::Unknown(_) | SettingsError::Invalid { .. })
             | Self::Unable { .. } => StatusCode::BAD_REQUEST,
             Self::Unauthorized { .. }
             | Self::Unclaimed
             | Self::Over(_)
             | Self::Access(AccessError::Over(_)) => StatusCode::UNAUTHORIZED,
             Self::LacksScope { .. }
+            | Self::NotForMembers
             | Self::NotOperator
             | Self::NotShared
+            | Self::KeptThere
             | Self::Readable
             | Self::ForeignName { .. } => StatusCode::FORBIDDEN,
             Self::BeyondEnd { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
@@ -330,7 +391,11 @@ impl Error {
             | Self::UnknownRepository { .. }
             | Self::UnknownKey { .. }
             | Self::UnknownPeer { .. }
+            | Self::UnknownPerson { .. }
+            | Self::UnknownPull { .. }
             | Self::UnknownResponse { .. }
+            | Self::UnknownConversation
+            | Self::UnknownRequest { .. }
             | Self::UnknownBlob { .. }
             | Self::NothingToCopy { .. }
             | Self::NothingToEmbed { .. } => StatusCode::NOT_FOUND,
@@ -341,9 +406,13 @@ impl Error {
             Self::People(error) => people_status(error),
             Self::Invitation(error) => invitation_status(error),
             Self::Pairing(error) => pairing_status(error),
+            Self::Settings(SettingsError::Locked { .. }) | Self::OwnByFile { .. } => StatusCode::CONFLICT,
             Self::NoNetwork | Self::Itself | Self::LendsNothing => StatusCode::CONFLICT,
             Self::NotRedeemed { status, .. } => redemption_status(*status),
+            Self::State(StateError::Conversation(error)) => conversation_status(error),
+            Self::State(error) if error.is_disk_full() => StatusCode::INSUFFICIENT_STORAGE,
             Self::Store(error) => store_status(error),
+            Self::Pulls(error) => pulls_status(error),
             Self::Schedule(error) => schedule_status(error),
             Self::Generate(error) => generate_status(error),
             Self::PullManifest(_)
@@ -354,8 +423,22 @@ impl Error {
             | Self::Access(_)
             | Self::Audit(_)
             | Self::Kept(_)
+            | Self::Settings(SettingsError::Disk(_))
+            | Self::Identity(_)
             | Self::Task(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+}
+
+fn conversation_status(error: &ConversationError) -> StatusCode {
+    match error {
+        ConversationError::Unknown => StatusCode::NOT_FOUND,
+        ConversationError::UnknownMessage(_) | ConversationError::Moved(_) => StatusCode::BAD_REQUEST,
+        ConversationError::OwnerGone => StatusCode::UNAUTHORIZED,
+        ConversationError::TooManyImages { .. }
+        | ConversationError::TooMuchText { .. }
+        | ConversationError::OwnerFull { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
@@ -378,7 +461,13 @@ fn generate_status(error: &GenerateError) -> StatusCode {
         | GenerateError::WorkerStuck => StatusCode::INTERNAL_SERVER_ERROR,
         GenerateError::Revoked => StatusCode::UNAUTHORIZED,
         GenerateError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        GenerateError::Ended => ended_status(),
     }
+}
+
+/// Of what the owner ended. One after which no client asks the same again by itself, and which is not about who asks.
+fn ended_status() -> StatusCode {
+    StatusCode::GONE
 }
 
 fn unauthorized(scope: Option<Scope>) -> String {
@@ -438,6 +527,10 @@ fn people_status(error: &PeopleError) -> StatusCode {
         PeopleError::Failed(AccessError::Over(_)) => StatusCode::UNAUTHORIZED,
         PeopleError::UnknownPerson(_) | PeopleError::UnknownSession => StatusCode::NOT_FOUND,
         PeopleError::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        PeopleError::Unclaimed
+        | PeopleError::NameTaken(_)
+        | PeopleError::Oneself
+        | PeopleError::LastOwner => StatusCode::CONFLICT,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -482,6 +575,16 @@ fn chain(error: &PairingError) -> String {
 fn schedule_status(error: &ScheduleError) -> StatusCode {
     match error {
         ScheduleError::Busy | ScheduleError::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+        ScheduleError::Ended => ended_status(),
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn pulls_status(error: &PullsError) -> StatusCode {
+    match error {
+        PullsError::TooMany => StatusCode::SERVICE_UNAVAILABLE,
+        PullsError::Elsewhere(_) => StatusCode::CONFLICT,
+        PullsError::Store(error) => store_status(error),
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

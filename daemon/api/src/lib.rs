@@ -20,6 +20,7 @@ mod identifier;
 mod json;
 mod keep_alive;
 mod load;
+mod log;
 mod media;
 mod ndjson;
 mod oci;
@@ -27,11 +28,13 @@ mod ollama;
 mod openai;
 mod openapi;
 mod options;
+mod pages;
 mod places;
 mod quota;
 mod rate;
 mod relay;
 mod scopes;
+pub mod settings;
 mod split;
 mod sse;
 mod strays;
@@ -40,6 +43,8 @@ mod tests;
 mod tools;
 mod trust;
 mod upload;
+
+use std::sync::Arc;
 
 use access::{Access, Caller};
 use axum::{
@@ -54,9 +59,11 @@ use family::Family;
 pub use health::Health;
 use http::{Method, StatusCode, Uri, header::LOCATION};
 use identity::Identity;
-use registry::{Neighbourhood, Registry};
+pub use log::{Log, LogLevel, LogLine};
+use registry::{Neighbourhood, Pulls, Registry};
 pub use relay::Relay;
 use scheduler::Scheduler;
+use settings::Settings;
 use state::{State, StateError};
 use store::{Model, ModelName, Store, StoreError};
 use tokio_util::sync::CancellationToken;
@@ -66,6 +73,8 @@ use tokio_util::sync::CancellationToken;
 pub struct Api {
     store: Store,
     registry: Registry,
+    /// What the box brings by itself.
+    pulls: Pulls,
     neighbourhood: Neighbourhood,
     discovery: Option<Discovery>,
     /// If requests may be passed to paired boxes.
@@ -74,6 +83,9 @@ pub struct Api {
     state: State,
     access: Access,
     identity: Option<Identity>,
+    settings: Arc<dyn Settings>,
+    /// What the daemon said last.
+    log: Log,
     health: Health,
     caller: Caller,
     /// Held for as long as something is done on behalf of the caller.
@@ -88,6 +100,10 @@ pub struct Api {
     downloads: places::Places,
     /// Keys, to boxes that this one is being paired with.
     offers: admin::Offers,
+    /// Of the machine, as they were read last.
+    gauges: admin::Gauges,
+    /// What went on in the last day.
+    past: admin::Past,
     config: Config,
     capabilities: ollama::Known,
 }
@@ -112,15 +128,17 @@ pub struct Parts {
     pub access: Access,
     /// Who the box is, if it has anything to do with the network.
     pub identity: Option<Identity>,
+    /// What the owner has decided.
+    pub settings: Arc<dyn Settings>,
+    /// What the daemon said last.
+    pub log: Log,
 }
 
-/// What the operator decided.
+/// What the operator decided, once and for all.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Told to clients by `/api/version`.
     pub version: String,
-    /// The context of one request in tokens, where neither it nor its model says.
-    pub context_tokens: u32,
     /// Requests that one worker runs at once.
     pub sequences: u32,
     /// Milliseconds that a step may take while somebody waits for their next token.
@@ -131,8 +149,6 @@ pub struct Config {
     pub cache_types: protocol::CacheTypes,
     /// Compute threads of a worker; `None` is one for each core.
     pub threads: Option<u32>,
-    /// Whether other boxes may have this one's models.
-    pub share: bool,
     /// The engine, if paired boxes may have their models computed by it.
     pub lends: Option<String>,
 }
@@ -140,9 +156,7 @@ pub struct Config {
 impl Api {
     /// An API over these. What it does by itself, it does on behalf of whoever runs the box.
     pub fn new(parts: Parts, config: Config) -> Self {
-        let Parts { store, registry, neighbourhood, discovery, relay, scheduler, state, access, identity } =
-            parts;
-        Self {
+        let Parts {
             store,
             registry,
             neighbourhood,
@@ -152,6 +166,22 @@ impl Api {
             state,
             access,
             identity,
+            settings,
+            log,
+        } = parts;
+        Self {
+            store,
+            pulls: Pulls::new(registry.clone()),
+            registry,
+            neighbourhood,
+            discovery,
+            relay,
+            scheduler,
+            state,
+            access,
+            identity,
+            settings,
+            log,
             health: Health::default(),
             caller: Caller::operator(),
             _place: None,
@@ -161,6 +191,8 @@ impl Api {
             uploads: upload::places(),
             downloads: oci::places(),
             offers: admin::Offers::default(),
+            gauges: admin::Gauges::default(),
+            past: admin::Past::default(),
             config,
             capabilities: ollama::Known::default(),
         }
@@ -183,6 +215,7 @@ impl Api {
 
     /// Ends what is under way that nobody waits for, and waits until it is written down.
     pub async fn stop(&self) {
+        self.pulls.stop();
         self.background.stop().await;
     }
 
@@ -249,6 +282,7 @@ pub fn router(api: Api) -> Router {
         .merge(oci::router())
         .merge(relay::router())
         .merge(trust::router())
+        .merge(pages::router())
         .merge(split::router())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

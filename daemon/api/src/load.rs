@@ -1,7 +1,7 @@
 //! How a model is loaded for a request: what its options say, else what the operator says.
 
 use protocol::{CacheOptions, LoadOptions, OptionPatch, Purpose};
-use scheduler::{KeepAlive, Load};
+use scheduler::{Errand, KeepAlive, Load};
 use store::{Model, ModelName};
 
 use crate::{Api, Config, error::Error};
@@ -12,12 +12,8 @@ const BATCH_TOKENS: u32 = 512;
 const LEAST_CONTEXT: u32 = 512;
 
 /// The load that `options` (Modelfile and request together) ask for.
-pub(crate) fn load(
-    model: &Model,
-    options: &OptionPatch,
-    config: &Config,
-    keep_alive: Option<KeepAlive>,
-) -> Load {
+pub(crate) fn load(model: &Model, options: &OptionPatch, api: &Api, keep_alive: Option<KeepAlive>) -> Load {
+    let context_tokens = api.settings.in_force().context_tokens;
     Load {
         name: model.name.clone(),
         digest: model.digest,
@@ -25,9 +21,14 @@ pub(crate) fn load(
         adapters: model.adapters.clone(),
         draft: model.draft.clone(),
         projector: model.projector.clone(),
-        options: LoadOptions { template: model.template.clone(), ..load_options(options, config) },
-        least_context: options.num_ctx.unwrap_or(config.context_tokens.min(LEAST_CONTEXT)),
+        options: LoadOptions {
+            template: model.template.clone(),
+            ..load_options(options, &api.config, context_tokens)
+        },
+        least_context: options.num_ctx.unwrap_or(context_tokens.min(LEAST_CONTEXT)),
         keep_alive,
+        // Whose it is, is the caller's part.
+        errand: Errand::default(),
     }
 }
 
@@ -44,15 +45,16 @@ impl Api {
 
     async fn preload_one(&self, name: &ModelName) -> Result<(), Error> {
         let model = self.resolve(&name.to_string()).await?;
-        let load = load(&model, &model.parameters, &self.config, Some(KeepAlive::Forever));
+        let load = load(&model, &model.parameters, self, Some(KeepAlive::Forever));
         self.bring(self.suited(&model, load).await?).await
     }
 }
 
-fn load_options(options: &OptionPatch, config: &Config) -> LoadOptions {
+/// `context_tokens` are those where nobody says.
+fn load_options(options: &OptionPatch, config: &Config, context_tokens: u32) -> LoadOptions {
     LoadOptions {
         purpose: Purpose::Generate,
-        context_tokens: options.num_ctx.unwrap_or(config.context_tokens),
+        context_tokens: options.num_ctx.unwrap_or(context_tokens),
         batch_tokens: options.num_batch.unwrap_or(BATCH_TOKENS),
         sequences: config.sequences,
         max_step_ms: config.max_step_ms,
@@ -75,19 +77,17 @@ mod tests {
     fn options_win_over_the_operator_and_automatic_ones_do_not() {
         let config = Config {
             version: String::new(),
-            context_tokens: 4096,
             sequences: 2,
             max_step_ms: 200,
             speculation: true,
             cache_types: protocol::CacheTypes::default(),
             threads: Some(3),
-            share: true,
             lends: None,
         };
         let options =
             OptionPatch { num_ctx: Some(64), num_thread: Some(0), num_gpu: Some(-1), ..Default::default() };
 
-        let load = load_options(&options, &config);
+        let load = load_options(&options, &config, 4096);
 
         assert_eq!(
             (load.context_tokens, load.threads, load.gpu_blocks, load.mmap),

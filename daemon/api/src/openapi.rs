@@ -5,27 +5,26 @@ mod page;
 
 use std::collections::HashSet;
 
-use axum::{Router, routing::get};
+use axum::{Router, response::IntoResponse, routing::get};
 use bytes::Bytes;
-use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
 
-use crate::{Api, json};
-
-/// What the page may load: its own style, and nothing else.
-const POLICY: &str =
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+use crate::{
+    Api, json,
+    pages::{Policy, secured},
+};
 
 /// The document and its page.
 pub(crate) fn router(version: &str, families: Vec<(&'static str, OpenApi)>) -> Router<Api> {
     let document = document(version, families);
     let page = Bytes::from(page::of(&document));
     let document = Bytes::from(json::encode(&document));
-    let page_headers = [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, POLICY)];
+    let page_type = [(CONTENT_TYPE, "text/html; charset=utf-8")];
     Router::new()
         .route("/openapi.json", get(async move || ([(CONTENT_TYPE, "application/json")], document)))
-        .route("/openapi", get(async move || (page_headers, page)))
+        .route("/openapi", get(async move || secured(Policy::Still, (page_type, page).into_response())))
         .route("/openapi.css", get(async || ([(CONTENT_TYPE, "text/css")], page::STYLE)))
 }
 

@@ -1,11 +1,18 @@
 //! The whole router over an empty store and a real access, asked as `front` would ask it. No model is ever loaded.
 
 mod admin;
+mod conversations;
+mod events;
 mod limits;
+mod logs;
 mod models;
 mod oci;
+mod pages;
 mod pairing;
+mod people;
+mod pulls;
 mod refusals;
+mod settings;
 mod trust;
 
 use std::sync::Arc;
@@ -28,12 +35,13 @@ use store::Store;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use crate::{Api, Config, Parts};
+use crate::{Api, Config, Log, Parts};
 
 /// A box, with nothing in it.
 pub(crate) struct Rig {
     pub(crate) api: Api,
     pub(crate) access: Access,
+    pub(crate) settings: Arc<settings::Fixed>,
     router: Router,
     /// Seconds since 1970.
     now: Arc<AtomicI64>,
@@ -66,6 +74,8 @@ impl Rig {
         let neighbourhood = Neighbourhood::new(peers, Arc::new(|_| Vec::new()));
         let access_too = access.clone();
         let (discovery, relay, identity) = (None, None, None);
+        let settings = Arc::new(settings::Fixed::default());
+        let settings_too = settings.clone();
         let parts = Parts {
             store,
             registry,
@@ -76,9 +86,11 @@ impl Rig {
             state,
             access: access_too,
             identity,
+            settings: settings_too,
+            log: Log::default(),
         };
         let api = Api::new(parts, config());
-        Self { router: crate::router(api.clone()), api, access, now, folder }
+        Self { router: crate::router(api.clone()), api, access, settings, now, folder }
     }
 
     /// A key for these scopes, with whatever else its policy says.
@@ -196,13 +208,11 @@ fn scheduler_config() -> scheduler::Config {
 fn config() -> Config {
     Config {
         version: "0.0.0".into(),
-        context_tokens: 4096,
         sequences: 1,
         max_step_ms: 200,
         speculation: false,
         cache_types: protocol::CacheTypes::default(),
         threads: None,
-        share: true,
         lends: None,
     }
 }

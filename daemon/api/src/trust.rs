@@ -7,19 +7,15 @@ use axum::{
     routing::get,
 };
 use http::{
-    HeaderName, HeaderValue, StatusCode,
-    header::{
-        CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
-        X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
-    },
+    HeaderValue, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE},
 };
 use identity::Identity;
 
-use crate::Api;
-
-/// Nothing but its own style: no script, no frame, no form.
-const POLICY: &str =
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+use crate::{
+    Api,
+    pages::{Policy, secured},
+};
 
 /// Everything under `/trust`.
 pub(crate) fn router() -> Router<Api> {
@@ -66,24 +62,11 @@ fn download(
 }
 
 fn file(kind: &'static str, name: Option<HeaderValue>, bytes: Vec<u8>) -> Response {
-    const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
-    let mut response = bytes.into_response();
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (CONTENT_TYPE, kind),
-        (CONTENT_SECURITY_POLICY, POLICY),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (X_FRAME_OPTIONS, "DENY"),
-        (REFERRER_POLICY, "no-referrer"),
-        (RESOURCE_POLICY, "same-origin"),
-        (CACHE_CONTROL, "no-store"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
+    let mut response = ([(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-store")], bytes).into_response();
     if let Some(name) = name {
-        headers.insert(CONTENT_DISPOSITION, name);
+        response.headers_mut().insert(CONTENT_DISPOSITION, name);
     }
-    response
+    secured(Policy::Still, response)
 }
 
 fn nothing() -> Response {

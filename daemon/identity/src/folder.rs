@@ -12,11 +12,21 @@ use zeroize::Zeroizing;
 use crate::IdentityError;
 use crate::authority::Authority;
 use crate::leaf::Leaf;
+use crate::own::OwnCertificate;
+
+/// Who the box is.
+pub(crate) const AUTHORITY: &str = "authority.pem";
+/// What it served last.
+pub(crate) const LEAF: &str = "server.pem";
+/// The certificate that its owner brought.
+pub(crate) const OWNERS: &str = "owner.pem";
 
 /// An open one. Nobody but the user can look into it.
 pub(crate) struct Folder {
     authority: PathBuf,
     leaf: PathBuf,
+    /// The owner's certificate with its key.
+    owners: PathBuf,
     lock: PathBuf,
 }
 
@@ -31,8 +41,9 @@ impl Folder {
         let failed = |action| move |source| IdentityError::Io { action, path: path.to_owned(), source };
         durable::make_private_folder(path).map_err(failed("make"))?;
         let folder = Self {
-            authority: path.join("authority.pem"),
-            leaf: path.join("server.pem"),
+            authority: path.join(AUTHORITY),
+            leaf: path.join(LEAF),
+            owners: path.join(OWNERS),
             lock: path.join(".lock"),
         };
         let held = File::create(&folder.lock).and_then(|file| file.lock().map(|()| file));
@@ -74,14 +85,31 @@ impl Folder {
     pub(crate) fn keep_leaf(&self, leaf: &Leaf) -> Result<(), IdentityError> {
         keep(&self.leaf, leaf.to_pem().as_bytes())
     }
+
+    /// The owner's certificate, if one is kept here.
+    pub(crate) fn owners(&self) -> Option<OwnCertificate> {
+        let (cert, key) = (self.owners.clone(), self.owners.clone());
+        self.owners.exists().then_some(OwnCertificate { cert, key })
+    }
+
+    /// Replaces it, with its key: one file, so that there is no moment at which they do not belong together.
+    pub(crate) fn keep_owners(&self, text: &[u8]) -> Result<(), IdentityError> {
+        keep(&self.owners, text)
+    }
+
+    /// Removes it.
+    pub(crate) fn forget_owners(&self) -> Result<(), IdentityError> {
+        let failed = |source| IdentityError::Io { action: "remove", path: self.owners.clone(), source };
+        durable::remove(&self.owners).map_err(failed)
+    }
 }
 
-fn keep(path: &Path, bytes: &[u8]) -> Result<(), IdentityError> {
+pub(crate) fn keep(path: &Path, bytes: &[u8]) -> Result<(), IdentityError> {
     let failed = |source| IdentityError::Io { action: "write", path: path.to_owned(), source };
     durable::write_private(path, bytes).map_err(failed)
 }
 
-fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, IdentityError> {
+pub(crate) fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, IdentityError> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

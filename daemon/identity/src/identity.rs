@@ -1,6 +1,8 @@
 //! The box's identity, open: what it serves TLS with, what it is called, and when something of that is made anew. How it is made
 //! is `authority`'s and `leaf`'s.
 
+mod brought;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -10,11 +12,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use rustls::ServerConfig;
 use rustls_pki_types::CertificateDer;
 
+pub use self::brought::Brought;
 use crate::authority::{Authority, DAY, Moment, label};
 use crate::folder::Folder;
 use crate::leaf::Leaf;
 use crate::names::{Names, Subjects, is_within, signable};
-use crate::own::{Files, Fingerprint, Own, OwnCertificate};
+use crate::own::{Fingerprint, Own, OwnCertificate, Pair};
 use crate::serving::{self, Serving};
 use crate::status::{Source, Status, Warning};
 use crate::{DeviceId, IdentityError, OwnCertificateError, pem, trust};
@@ -31,7 +34,7 @@ pub struct Config {
     pub now: Now,
     /// When this build was made, in seconds since 1970: it is not earlier than that, whatever the clock says.
     pub build_date: i64,
-    /// A certificate that the owner has for the box.
+    /// A certificate that the owner has for the box, in place of one that is kept.
     pub own: Option<OwnCertificate>,
 }
 
@@ -39,6 +42,11 @@ impl Config {
     /// What time it is, within what certificates can hold.
     fn clock(&self) -> i64 {
         (self.now)().clamp(0, LATEST)
+    }
+
+    /// Where the owner's certificate lies, if there is one.
+    fn owners(&self, folder: &Folder) -> Option<OwnCertificate> {
+        self.own.clone().or_else(|| folder.owners())
     }
 }
 
@@ -135,7 +143,7 @@ impl Identity {
             before => issue(&folder, &authority, &subjects, now.max(config.build_date), before.as_ref())?,
         };
         let mut own = OwnHeld::default();
-        let owners = config.own.as_ref().and_then(|paths| own.look(paths, at));
+        let owners = config.owners(&folder).and_then(|paths| own.look(&paths, at));
         let serving = Serving::new(leaf.certified(&authority)?, owners);
         Ok(Self(Arc::new(Shared {
             folder,
@@ -194,8 +202,9 @@ impl Identity {
         let mut held = self.held();
         let now = self.0.config.clock();
         let at = Moment { now, build_date: self.0.config.build_date };
-        if let Some(own) = self.0.config.own.as_ref().and_then(|paths| held.own.look(paths, at)) {
-            self.0.serving.serve_own(own);
+        let owners = self.0.config.owners(&self.0.folder);
+        if let Some(own) = owners.and_then(|paths| held.own.look(&paths, at)) {
+            self.0.serving.serve_own(Some(own));
             return Ok(Refreshed::Loaded);
         }
         let subjects = wanted(&self.0.authority, &self.0.names, addresses);
@@ -301,7 +310,7 @@ impl OwnHeld {
     /// The owner's certificate, if it is good and another than before.
     fn look(&mut self, paths: &OwnCertificate, at: Moment) -> Option<Own> {
         let now = at.now.max(at.build_date);
-        let read = Files::read(paths).and_then(|files| {
+        let read = Pair::read(paths).and_then(|files| {
             let found = files.fingerprint();
             // What was not good is looked at again: it may be that the clock was wrong.
             if self.problem.is_none() && self.seen == Some(found) {

@@ -10,6 +10,7 @@ mod error;
 mod fixture;
 mod folder;
 mod identity;
+mod kept;
 mod leaf;
 mod names;
 mod own;
@@ -21,7 +22,8 @@ mod trust;
 
 pub use device::{DeviceId, ExpectedId, InvalidDeviceId};
 pub use error::IdentityError;
-pub use identity::{Config, Identity, Now, Refreshed};
+pub use identity::{Brought, Config, Identity, Now, Refreshed};
+pub use kept::{Kept, KeptFile};
 pub use names::{HostName, InvalidHostName, Names};
-pub use own::{OwnCertificate, OwnCertificateError};
+pub use own::{OwnCertificate, OwnCertificateError, Place};
 pub use status::{Source, Status, Warning};

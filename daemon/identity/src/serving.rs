@@ -34,8 +34,8 @@ impl Serving {
     }
 
     /// From the next handshake on.
-    pub(crate) fn serve_own(&self, own: Own) {
-        self.pair.write().unwrap_or_else(PoisonError::into_inner).own = Some(own);
+    pub(crate) fn serve_own(&self, own: Option<Own>) {
+        self.pair.write().unwrap_or_else(PoisonError::into_inner).own = own;
     }
 
     /// Whether the owner's certificate is for what this says of its subjects.

@@ -24,7 +24,7 @@ pub struct Status {
 pub enum Source {
     /// The box's own authority's.
     Local,
-    /// The owner's, by file; the box's own where a client asks for none of the names in that.
+    /// The owner's; the box's own where a client asks for none of the names in that.
     Own,
 }
 
@@ -36,10 +36,10 @@ pub enum Warning {
     #[error("the clock is not set; certificates are made for the date of this version until it is")]
     ClockNotSet,
     /// The owner's certificate is not taken.
-    #[error("the certificate in tls.cert is not taken: {0}; what was served before is served on")]
+    #[error("the owner's certificate is not taken: {0}; what was served before is served on")]
     OwnCertificate(OwnCertificateError),
     /// The owner's certificate that is served has expired.
-    #[error("the certificate in tls.cert has expired; renew it")]
+    #[error("the owner's certificate has expired; renew it")]
     OwnExpired {
         /// When, in seconds since 1970.
         not_after: i64,

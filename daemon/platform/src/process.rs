@@ -1,11 +1,13 @@
 //! Child processes: how a worker is started, and what it finds when it wakes. The only place that spawns.
 #![expect(unsafe_code, reason = "descriptors are passed to a child by number")]
 
+use std::convert::Infallible;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
 
@@ -43,7 +45,7 @@ pub struct Worker {
     pub child: tokio::process::Child,
 }
 
-/// The descriptors that a worker is born with.
+/// The descriptors that a worker is born with. From the first on, systemd hands sockets to a daemon as well.
 const SOCKET_FD: i32 = 3;
 const MODEL_FD: i32 = 4;
 const OUTPUT_FD: i32 = 5;
@@ -109,7 +111,7 @@ pub fn spawn(worker: &WorkerProgram, files: WorkerFiles) -> io::Result<Worker> {
         .stdout(Stdio::null());
     let prepare = move || prepare_child(&wanted, parent);
     // SAFETY: between fork and exec only async-signal-safe calls are made: close_range or fcntl, dup2, prctl, getppid.
-    unsafe { std::os::unix::process::CommandExt::pre_exec(&mut command, prepare) };
+    unsafe { command.pre_exec(prepare) };
     let child = tokio::process::Command::from(command).kill_on_drop(true).spawn()?;
     Ok(Worker { socket: ours, child })
 }
@@ -169,6 +171,35 @@ fn moved_above(number: i32, descriptor: OwnedFd) -> io::Result<OwnedFd> {
     let copy = nix::fcntl::fcntl(&descriptor, nix::fcntl::FcntlArg::F_DUPFD_CLOEXEC(number))?;
     // SAFETY: just made, and nobody else's.
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// Runs this executable anew in this very process: with the same number, arguments and environment, and with `sockets` where
+/// systemd hands them over, in their order. What else is open is closed, and all threads end.
+///
+/// # Errors
+/// If it returns at all. Nothing can be gone on with then: what was open at the sockets' numbers is gone.
+pub fn run_anew(sockets: Vec<OwnedFd>) -> io::Result<Infallible> {
+    let end = SOCKET_FD + i32::try_from(sockets.len()).unwrap_or(i32::MAX - SOCKET_FD);
+    // Above the target numbers, so that no dup2 overwrites another's source.
+    let moved = sockets.into_iter().map(|socket| moved_above(end, socket)).collect::<io::Result<Vec<_>>>()?;
+    close_on_exec();
+    for (number, socket) in (SOCKET_FD..).zip(&moved) {
+        duplicate(socket.as_raw_fd(), number)?;
+    }
+    let mut arguments = std::env::args_os();
+    #[expect(clippy::disallowed_methods, reason = "this is the place that spawns")]
+    let mut command = std::process::Command::new(this_program()?);
+    if let Some(own) = arguments.next() {
+        command.arg0(own);
+    }
+    Err(command.args(arguments).exec())
+}
+
+/// The file of this executable; where it was replaced meanwhile, what runs is still there by its link.
+fn this_program() -> io::Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    let linked = Path::new("/proc/self/exe");
+    Ok(if !program.exists() && linked.exists() { linked.into() } else { program })
 }
 
 /// In a worker: the socket and the files that it was born with. Once.
@@ -247,7 +278,7 @@ impl Background {
     pub fn start(program: &Path, args: &[&str], log: File) -> io::Result<Self> {
         #[expect(clippy::disallowed_methods, reason = "this is the place that spawns")]
         let mut command = std::process::Command::new(program);
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        command.process_group(0);
         let log = Stdio::from(log);
         Ok(Self(command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()?))
     }

@@ -17,6 +17,15 @@ pub fn sockets() -> io::Result<Vec<(String, OwnedFd)>> {
     Ok(handed_over.map(|(number, name)| (name, unsafe { OwnedFd::from_raw_fd(number) })).collect())
 }
 
+/// Tells the service manager that the service begins anew, and says when it is ready again. It must not take that for an end.
+///
+/// # Errors
+/// If there is one, and it does not listen.
+pub fn reloading() -> io::Result<()> {
+    // Of the system's, who wants to know since when.
+    sd_notify::notify(&[NotifyState::Reloading, NotifyState::monotonic_usec_now()?])
+}
+
 /// Tells the service manager, if there is one.
 ///
 /// # Errors

@@ -19,6 +19,7 @@ use crate::lenders::Part;
 use crate::link::Link;
 use crate::plan::{Place, Refusal, Room, Size, Step, longest_context, next_step_beside};
 use crate::prefixes::PrefixFiles;
+use crate::roll::{Enrolled, Roll, Stage};
 use crate::table::{Phase, Table};
 use crate::worker::{self, Ended, Failure};
 use crate::world::{self, World};
@@ -38,9 +39,12 @@ impl std::fmt::Debug for Scheduler {
 
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    /// How long a model stays of which nobody says otherwise.
+    keep_alive: Mutex<KeepAlive>,
     pub(crate) world: World,
     prefixes: Option<PrefixFiles>,
     table: Mutex<Table>,
+    pub(crate) roll: Roll,
     /// Who reads a header. One at a time: a thousand requests that come at once for one model need it once.
     reading: tokio::sync::Mutex<()>,
     /// Something in the table changed.
@@ -94,10 +98,12 @@ impl Scheduler {
         };
         let prefixes = config.cache_disk.as_ref().and_then(open);
         let shared = Arc::new(Shared {
+            keep_alive: Mutex::new(config.keep_alive),
             config,
             world,
             prefixes,
             table: Mutex::default(),
+            roll: Roll::default(),
             reading: tokio::sync::Mutex::default(),
             changed: Notify::new(),
             tasks: TaskTracker::new(),
@@ -114,8 +120,9 @@ impl Scheduler {
     /// # Errors
     /// [`ScheduleError`] says why there is no worker for it.
     pub async fn generate(&self, load: Load, work: Generate) -> Result<Answer, ScheduleError> {
-        let (lease, load_time) = self.lease(load.clone(), Turn::Slot).await?;
-        Ok(Answer::begin(self.clone(), load, lease, load_time, work))
+        let enrolled = self.enrol(&load);
+        let leased = self.lease(load.clone(), Turn::Slot, &enrolled).await?;
+        Ok(Answer::begin(self.clone(), load, leased, enrolled, work))
     }
 
     /// Brings a model into memory, where it stays for its keep-alive.
@@ -123,7 +130,8 @@ impl Scheduler {
     /// # Errors
     /// As for [`Scheduler::generate`].
     pub async fn load(&self, load: Load) -> Result<(), ScheduleError> {
-        self.lease(load, Turn::Aside).await.map(drop)
+        let enrolled = self.enrol(&load);
+        self.lease(load, Turn::Aside, &enrolled).await.map(drop)
     }
 
     /// Takes a model out of memory, once its running answers ended; returns at once whether it was there.
@@ -140,9 +148,22 @@ impl Scheduler {
         true
     }
 
+    /// From now on models of which nobody says otherwise stay for so long, those too that are at rest.
+    pub fn keep_models_for(&self, time: KeepAlive) {
+        let mut table = self.shared.table();
+        if std::mem::replace(&mut *self.shared.default_time(), time) == time {
+            return;
+        }
+        for entry in table.models.values_mut().filter(|entry| entry.is_idle() && entry.keep_alive.is_none()) {
+            entry.go_by(time);
+        }
+        drop(table);
+        self.shared.changed.notify_waiters();
+    }
+
     /// What is in memory, the longest to stay first.
     pub async fn loaded(&self) -> Vec<Loaded> {
-        let default = self.shared.config.keep_alive;
+        let default = self.shared.keep_alive();
         let table = self.shared.table();
         let mut loaded: Vec<Loaded> =
             table.models.values().filter_map(|entry| entry.describe(default)).collect();
@@ -163,7 +184,26 @@ impl Scheduler {
         self.shared.tasks.wait().await;
     }
 
-    pub(crate) async fn lease(&self, mut load: Load, turn: Turn) -> Result<(Lease, Duration), ScheduleError> {
+    /// A lease, as soon as there is one, unless the request is ended before.
+    pub(crate) async fn lease(
+        &self,
+        load: Load,
+        turn: Turn,
+        enrolled: &Enrolled,
+    ) -> Result<(Lease, Duration), ScheduleError> {
+        tokio::select! {
+            biased;
+            () = enrolled.stopped() => Err(ScheduleError::Ended),
+            leased = self.come_to_lease(load, turn, enrolled) => leased,
+        }
+    }
+
+    async fn come_to_lease(
+        &self,
+        mut load: Load,
+        turn: Turn,
+        enrolled: &Enrolled,
+    ) -> Result<(Lease, Duration), ScheduleError> {
         let started = Instant::now();
         self.shared.rested(&load).await?;
         load.options.cache = self.shared.cache_of(&load);
@@ -190,7 +230,12 @@ impl Scheduler {
                     return Ok((lease, waited));
                 }
                 Look::Unknown => visit.shape = Some(self.shared.shape(&visit.load).await?),
-                Look::Nothing => changed.await,
+                Look::Nothing => {
+                    if visit.loading.is_some() {
+                        enrolled.followed().at(Stage::Loading);
+                    }
+                    changed.await;
+                }
             }
         }
     }
@@ -365,7 +410,7 @@ impl Shared {
             let bytes = facts.resident_bytes.saturating_add(later_bytes);
             entry.phase = Phase::Ready { link: Arc::clone(&serving.link), facts };
             // Whoever waits for it must find it, even if it is to be kept for no time.
-            entry.rest(self.config.keep_alive);
+            entry.rest(self.keep_alive());
             entry.expires =
                 entry.expires.max(Instant::now().checked_add(GRACE).filter(|_| entry.expires.is_some()));
             table.correct(&load.name, bytes);
@@ -460,6 +505,14 @@ impl Shared {
         }
     }
 
+    fn keep_alive(&self) -> KeepAlive {
+        *self.default_time()
+    }
+
+    fn default_time(&self) -> MutexGuard<'_, KeepAlive> {
+        self.keep_alive.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -512,7 +565,7 @@ impl std::fmt::Debug for Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let mut table = self.shared.table();
-        let default = self.shared.config.keep_alive;
+        let default = self.shared.keep_alive();
         let Some(entry) = table.entry(&self.name, self.id) else { return };
         entry.leases -= 1;
         if entry.leases > 0 {

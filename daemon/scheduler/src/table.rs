@@ -194,6 +194,11 @@ impl Table {
         !self.models.get(name).is_some_and(pinned) && self.starved(asking, CLEARED_AFTER).is_some()
     }
 
+    /// What is about to be given back.
+    pub(crate) fn leaving_bytes(&self) -> u64 {
+        self.leaving.values().map(|taken| taken.bytes).sum()
+    }
+
     /// Our workers' processes.
     pub(crate) fn processes(&self) -> Vec<u32> {
         let loaded = self.models.values().map(|entry| entry.taken);
@@ -356,8 +361,13 @@ impl Entry {
     /// Sets the time to go, now that nobody uses it.
     pub(crate) fn rest(&mut self, default: KeepAlive) {
         self.used = Instant::now();
+        self.go_by(default);
+    }
+
+    /// The same, counted from when it was used last.
+    pub(crate) fn go_by(&mut self, default: KeepAlive) {
         self.expires = match self.keep_alive.unwrap_or(default) {
-            KeepAlive::For(time) => Instant::now().checked_add(time),
+            KeepAlive::For(time) => self.used.checked_add(time),
             KeepAlive::Forever => None,
         };
     }

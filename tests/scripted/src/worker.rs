@@ -125,18 +125,18 @@ impl Worker {
         let now = Instant::now();
         let mut answers = std::mem::take(&mut self.answers);
         for answer in answers.iter_mut().filter(|answer| !answer.held && answer.due <= now) {
-            let said = if answer.script.stamped { Said::from(stamp()) } else { Said::from(" word") };
+            let said = if answer.script.stamped { stamp() } else { answer.script.token(answer.said) };
             answer.due += answer.script.every();
-            if answer.said < answer.script.tokens {
+            if answer.said < answer.script.tokens() {
                 answer.said += 1;
-                self.tell(&FromWorker::Said(answer.request, said, vec![7]))?;
+                self.tell(&FromWorker::Said(answer.request, Said::from(said), vec![7]))?;
             }
             // An answer's end follows its last token at once, as with a real one.
-            if answer.said == answer.script.tokens {
+            if answer.said == answer.script.tokens() {
                 self.tell(&FromWorker::Done(answer.request, Said::default(), done(answer.said)))?;
             }
         }
-        answers.retain(|answer| answer.said < answer.script.tokens);
+        answers.retain(|answer| answer.said < answer.script.tokens());
         self.answers = answers;
         // While somebody waits; before it has loaded, nobody does.
         if !self.answers.is_empty() && now >= self.alive + ALIVE {
@@ -156,6 +156,7 @@ fn facts(options: &LoadOptions) -> ModelFacts {
         context_tokens: options.context_tokens,
         resident_bytes: 1 << 20,
         gpu_bytes: 0,
+        parts: None,
         has_chat_template: true,
     }
 }

@@ -5,7 +5,6 @@ import { Failure } from "../api/client";
 import { words } from "../words";
 import { TextField } from "./field";
 import { Notice, reason } from "./notice";
-import "./form.css";
 
 export interface Form {
   busy: boolean;

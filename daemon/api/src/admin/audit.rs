@@ -46,7 +46,7 @@ pub(super) async fn entries(api: Api, Query(From { after }): Query<From>) -> Res
                     piece.push(b'\n');
                 }
                 Err(error) => {
-                    piece.extend_from_slice(&ndjson::line(&Failed { error: error.to_string() }));
+                    piece.extend_from_slice(&ndjson::line(&Failed::of(error.to_string())));
                     break;
                 }
             }

@@ -1,4 +1,4 @@
-//! How this family says that a request failed: `{"error": …}`.
+//! How this family says that a request failed: `{"error": …}`, and which field is at fault, if one is.
 
 use axum::{
     Json,
@@ -15,6 +15,16 @@ pub(super) struct Refusal(Error);
 #[derive(Serialize)]
 pub(super) struct Failed {
     pub(super) error: String,
+    /// The field at fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) field: Option<String>,
+}
+
+impl Failed {
+    /// Something that failed by itself, whatever was asked.
+    pub(super) fn of(error: String) -> Self {
+        Self { error, field: None }
+    }
 }
 
 impl<E: Into<Error>> From<E> for Refusal {
@@ -27,7 +37,8 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = self.0.status();
         tracing::debug!(%status, error = %self.0, "request refused");
-        let mut response = (status, Json(Failed { error: self.0.message() })).into_response();
+        let field = self.0.field().map(ToOwned::to_owned);
+        let mut response = (status, Json(Failed { error: self.0.message(), field })).into_response();
         self.0.tell(response.headers_mut());
         response
     }

@@ -39,7 +39,7 @@ pub(super) async fn fit(api: Api, Query(query): Query<FitQuery>) -> Result<Json<
     let model = api.resolve(&query.model).await?;
     let asked = OptionPatch { num_ctx: query.num_ctx, ..Default::default() };
     let options = model.parameters.clone().overlaid(asked);
-    let load = api.suited(&model, load(&model, &options, &api.config, None)).await?;
+    let load = api.suited(&model, load(&model, &options, &api, None)).await?;
     let fit = api.scheduler.fit(load).await?;
     let (outcome, evicted) = match fit.outcome {
         Outcome::Loaded => ("loaded", 0),

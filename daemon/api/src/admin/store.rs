@@ -56,7 +56,7 @@ pub(super) async fn scrub(api: Api, Query(query): Query<ScrubQuery>) -> Response
                 let problems = problems.iter().map(ToString::to_string).collect();
                 ScrubLine::Found { models, blobs, unused_blobs, unused_bytes, problems }
             }
-            Err(error) => ScrubLine::Failed(Failed { error: error.message() }),
+            Err(error) => ScrubLine::Failed(Failed::of(error.message())),
         };
         let _nobody_listens = sender.send(last).await;
     });

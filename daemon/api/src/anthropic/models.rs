@@ -111,7 +111,7 @@ pub(crate) async fn where_asked(
 )]
 pub(super) async fn list(api: Api, uri: &Uri) -> Result<Response, Refusal> {
     let query = Query::<Page>::try_from_uri(uri).map_err(|error| Invalid::new(error.body_text()))?;
-    let default_context = api.config.context_tokens;
+    let default_context = api.settings.in_force().context_tokens;
     let caller = api.caller.clone();
     let found = api.on_store(move |store| page_of(&store, &caller, &query.0, default_context)).await?;
     Ok(object(&found?))
@@ -127,7 +127,7 @@ pub(super) async fn list(api: Api, uri: &Uri) -> Result<Response, Refusal> {
 )]
 pub(super) async fn get(api: Api, asked: String) -> Result<Response, Refusal> {
     let model = api.resolve(&asked).await?;
-    Ok(object(&described(asked, &model, api.config.context_tokens)))
+    Ok(object(&described(asked, &model, api.settings.in_force().context_tokens)))
 }
 
 fn page_of(

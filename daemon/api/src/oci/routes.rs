@@ -91,7 +91,7 @@ async fn read(
 
 /// Other boxes get models only if the owner lets them; people and their programs are no other boxes.
 fn shared(api: &Api) -> Result<(), Error> {
-    if api.config.share || api.caller.peer().is_none() { Ok(()) } else { Err(Error::NotShared) }
+    if api.settings.in_force().share || api.caller.peer().is_none() { Ok(()) } else { Err(Error::NotShared) }
 }
 
 async fn tags(api: &Api, repository: Repository, page: &Page) -> Result<Response, Refusal> {

@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use access::Origin;
 use axum::{
+    Extension,
     body::Body,
     response::{IntoResponse, Response},
 };
 use futures_util::{Stream, stream};
-use http::{HeaderValue, header::CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 use jiff::Timestamp;
 use protocol::Event;
 use serde::Serialize;
@@ -32,7 +34,7 @@ use crate::{
     error::Error,
     go_json,
     load::load,
-    ndjson,
+    ndjson, pages,
 };
 
 /// Everything under `/api`, and `/`.
@@ -63,10 +65,10 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
 #[openapi(components(schemas(ErrorBody)))]
 struct Shared;
 
-/// That somebody is here.
+/// That somebody is here; to a browser, the page.
 #[utoipa::path(get, path = "/", responses((status = OK, body = String), Refusals))]
-async fn liveness() -> &'static str {
-    "Ollama is running"
+async fn liveness(origin: Option<Extension<Origin>>, headers: HeaderMap) -> Response {
+    pages::at_root(&headers, origin).unwrap_or_else(|| "Ollama is running".into_response())
 }
 
 /// Which version this is.
@@ -110,7 +112,7 @@ async fn answer(api: &Api, request: Request, shape: Shape) -> Result<Response, E
     let (framing, purpose) = (request.framing, request.purpose);
     let asked = request.model.clone();
     let options = model.parameters.clone().overlaid(request.options.clone());
-    let load = load(&model, &options, &api.config, request.keep_alive);
+    let load = load(&model, &options, &api, request.keep_alive);
     match request.into_generate(&model, &options) {
         None => {
             api.bring(load).await?;

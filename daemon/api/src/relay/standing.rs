@@ -22,7 +22,7 @@ impl Api {
 
     /// Of a model on the disk.
     pub(super) async fn room_for(&self, model: &Model) -> Standing {
-        let load = load(model, &model.parameters, &self.config, None);
+        let load = load(model, &model.parameters, self, None);
         let Ok(load) = self.suited(model, load).await else { return Standing::Unfit };
         match self.scheduler.fit(load).await.map(|fit| (fit.outcome, fit.sequences)) {
             Ok((Outcome::Loaded, sequences)) => Standing::Loaded { sequences, load: 0 },

@@ -161,7 +161,7 @@ async fn what_no_model_names_is_not_handed_out() {
 
 #[tokio::test]
 async fn other_boxes_get_nothing_where_the_owner_does_not_share_and_people_still_do() {
-    let mut shelf = shelf();
+    let shelf = shelf();
     let reads = scopes(&[Scope::ModelsRead]);
     let of_a_box = Policy { peer: Some("a box".into()), ..reads.clone() };
     let (other_box, person) =
@@ -169,8 +169,7 @@ async fn other_boxes_get_nothing_where_the_owner_does_not_share_and_people_still
     let path = format!("/v2/-/blobs/{}", shelf.shared);
     assert_eq!(shelf.get(&other_box, &path).await.status, StatusCode::OK);
 
-    let config = crate::Config { share: false, ..shelf.rig.api.config.clone() };
-    shelf.rig.router = crate::router(crate::Api { config, ..shelf.rig.api.clone() });
+    shelf.rig.settings.put_in_force(|in_force| in_force.share = false);
 
     for path in [path.as_str(), "/v2/_catalog", "/v2/open/manifests/1b", "/v2/open/tags/list"] {
         let answer = shelf.get(&other_box, path).await;

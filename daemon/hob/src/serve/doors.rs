@@ -41,6 +41,17 @@ impl Handed {
         Ok(Self(sockets))
     }
 
+    /// The same sockets once more, for doors that may have to be opened twice.
+    pub(super) fn again(&self) -> anyhow::Result<Self> {
+        let copies = self.0.iter().map(|(name, socket)| Ok((name.clone(), socket.try_clone()?)));
+        Ok(Self(copies.collect::<std::io::Result<_>>().context("cannot copy the sockets of systemd")?))
+    }
+
+    /// In the order in which they were handed over.
+    pub(super) fn into_sockets(self) -> Vec<OwnedFd> {
+        self.0.into_iter().map(|(_, socket)| socket).collect()
+    }
+
     fn has(&self, wanted: &str) -> bool {
         self.0.iter().any(|(name, _)| name == wanted)
     }

@@ -1,5 +1,6 @@
 //! `hob serve`: reads the settings, builds the parts, runs them until it is told to stop.
 
+mod decided;
 mod doors;
 mod lenders;
 pub(crate) mod neighbours;
@@ -23,10 +24,11 @@ use store::{ModelName, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use self::decided::Decided;
 use self::doors::{Doors, Handed};
 use self::lenders::Neighbours;
 use self::upkeep::Upkeep;
-use crate::settings::Settings;
+use crate::settings::{Served, Settings};
 use crate::telemetry;
 
 /// `hob serve` has no options of its own: its settings come from files and the environment.
@@ -42,9 +44,9 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// A setting, an address or a folder that cannot be used.
 pub(crate) fn run(Arguments {}: Arguments) -> anyhow::Result<()> {
     platform::memory::keep_little();
-    let settings = Settings::load()?;
-    telemetry::start(&settings.log)?;
-    for left_out in &settings.door.origins_left_out {
+    let served = Settings::load_served()?;
+    let log = telemetry::start(&served.read.settings.log)?;
+    for left_out in &served.read.settings.door.origins_left_out {
         tracing::warn!("OLLAMA_ORIGINS: {left_out}; it was left out, and HOB_ORIGINS may say more");
     }
     // Before anything else is opened: they are known by their numbers.
@@ -52,11 +54,25 @@ pub(crate) fn run(Arguments {}: Arguments) -> anyhow::Result<()> {
     let open_files = platform::process::raise_open_files();
     // Translating takes little; what computes is in the workers.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.context("cannot start the runtime")?.block_on(async {
-        let mut hob = Hob::build(&settings, handed, open_files)?;
+    let ended = runtime.context("cannot start the runtime")?.block_on(async {
+        let mut hob = Hob::begin(served, &log, &handed, open_files)?;
         hob.announce();
         hob.run().await
-    })
+    })?;
+    match ended {
+        Ended::ForGood => Ok(()),
+        Ended::ToRunAnew => match platform::process::run_anew(handed.into_sockets())
+            .context("cannot run anew, as was asked for")? {},
+    }
+}
+
+/// Why the daemon has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// It was told to by a signal.
+    ForGood,
+    /// The page asked for a restart.
+    ToRunAnew,
 }
 
 /// All parts, every address bound, nothing served yet.
@@ -67,6 +83,7 @@ struct Hob {
     api: api::Api,
     upkeep: Upkeep,
     discovery: Option<Discovery>,
+    decided: Arc<Decided>,
     /// Models that are loaded at start.
     preload: Vec<ModelName>,
     scheduler: Scheduler,
@@ -74,7 +91,18 @@ struct Hob {
 }
 
 impl Hob {
-    fn build(settings: &Settings, handed: Handed, open_files: u64) -> anyhow::Result<Self> {
+    /// What was set on the page must not keep the box from serving, as it could not be mended there then.
+    fn begin(served: Served, log: &api::Log, handed: &Handed, open_files: u64) -> anyhow::Result<Self> {
+        let built = Self::build(served.clone(), log.clone(), handed.again()?, open_files);
+        let Err(error) = built else { return built };
+        match served.with_less(&error)? {
+            Some(less) => Self::begin(less, log, handed, open_files),
+            None => Err(error),
+        }
+    }
+
+    fn build(served: Served, log: api::Log, handed: Handed, open_files: u64) -> anyhow::Result<Self> {
+        let settings = &served.read.settings.clone();
         let clock = Clock::system();
         let outside = doors::lead_outside(settings, &handed);
         let identity = outside.then(|| identity(settings, clock.clone())).transpose()?;
@@ -96,14 +124,15 @@ impl Hob {
                 false => front::Loopback::Local,
             },
         };
-        let served = doors.served_by_tls();
+        let by_tls = doors.served_by_tls();
         let peers = Peers::open(settings.state_dir.join("peers"))?;
-        let among = (served, !peers.list().is_empty());
+        let among = (by_tls, !peers.list().is_empty());
         let discovery = neighbours::discovery(&settings.neighbours, identity.as_ref(), &access, among);
         let neighbourhood = neighbourhood(peers, discovery.clone());
         let registry = Registry::new(store.clone(), registry_config(settings))?.beside(neighbourhood.clone());
         let scheduler = Scheduler::start(scheduler_config(settings, &neighbourhood)?);
         let relay = relay(settings)?;
+        let decided = Arc::new(Decided::new(served, scheduler.clone()));
         let parts = api::Parts {
             store,
             registry,
@@ -114,12 +143,14 @@ impl Hob {
             state,
             access: access.clone(),
             identity: identity.clone(),
+            settings: decided.clone(),
+            log,
         };
         let api = api::Api::new(parts, api_config(settings));
         let app = api::router(api.clone());
         let upkeep = Upkeep { access, identity, discovery: discovery.clone(), health: api.health() };
         let (preload, drain) = (settings.preload.clone(), settings.door.drain);
-        Ok(Self { doors, front, app, api, upkeep, discovery, preload, scheduler, drain })
+        Ok(Self { doors, front, app, api, upkeep, discovery, decided, preload, scheduler, drain })
     }
 
     fn announce(&mut self) {
@@ -127,6 +158,10 @@ impl Hob {
         health.listens_at(self.doors.addresses());
         for (what, reason) in self.doors.shut.drain(..) {
             let _news = health.degrade(what, reason);
+        }
+        if let Some(trouble) = self.decided.trouble() {
+            tracing::warn!("{trouble}");
+            let _news = health.degrade("settings", trouble);
         }
         // What the box is called and reached by is there from the first request on.
         self.upkeep.look();
@@ -159,10 +194,12 @@ impl Hob {
         }
     }
 
-    async fn run(self) -> anyhow::Result<()> {
+    async fn run(self) -> anyhow::Result<Ended> {
         let (stop, stopped) = (CancellationToken::new(), CancellationToken::new());
         let (api, preload) = (self.api.clone(), self.preload);
         tokio::spawn(async move { api.preload(&preload).await });
+        let api = self.api.clone();
+        tokio::spawn(async move { api.keep_history().await });
         self.upkeep.record(Action::Start);
         if let Some(discovery) = self.discovery.clone() {
             tokio::spawn(neighbours::follow(discovery, self.upkeep.access.clone()));
@@ -170,21 +207,26 @@ impl Hob {
         let upkeep = tokio::spawn(self.upkeep.run(stopped.clone()));
         let mut serving =
             tokio::spawn(front::serve(self.doors.listeners, self.app, self.front, stop.clone()));
-        told_to_stop().await?;
-        tracing::info!("stopping; running answers get {} seconds", self.drain.as_secs());
-        tell_systemd(&[NotifyState::Stopping]);
+        let ended = told_to_end(&self.decided.restart).await?;
+        let word = if ended == Ended::ForGood { "stopping" } else { "ending, to run anew" };
+        tracing::info!("{word}; running answers get {} seconds", self.drain.as_secs());
+        match ended {
+            Ended::ForGood => tell_systemd(&[NotifyState::Stopping]),
+            // By word that it stops, systemd would end what it is to run anew.
+            Ended::ToRunAnew => platform::service::reloading().unwrap_or_else(untold),
+        }
         self.api.health().stops();
         // While those who come are still let in, and before they find nobody there.
         if let Some(discovery) = self.discovery {
             discovery.stop().await;
         }
         stop.cancel();
-        let ended = async {
+        let drained = async {
             // Nothing more can be asked for once it returns.
             let _served = (&mut serving).await;
             self.api.drain().await;
         };
-        if tokio::time::timeout(self.drain, ended).await.is_err() {
+        if tokio::time::timeout(self.drain, drained).await.is_err() {
             tracing::warn!("answers were cut off");
             self.api.cut();
             if !serving.is_finished() {
@@ -194,7 +236,8 @@ impl Hob {
         self.api.stop().await;
         self.scheduler.shutdown().await;
         stopped.cancel();
-        upkeep.await?
+        upkeep.await??;
+        Ok(ended)
     }
 }
 
@@ -242,13 +285,11 @@ fn access(settings: &Settings, state: &State, clock: Clock) -> anyhow::Result<Ac
 fn api_config(settings: &Settings) -> api::Config {
     api::Config {
         version: env!("CARGO_PKG_VERSION").into(),
-        context_tokens: settings.context_tokens,
         sequences: settings.sequences,
         max_step_ms: settings.max_step_ms,
         speculation: settings.speculation,
         cache_types: settings.cache_types,
         threads: settings.threads,
-        share: settings.neighbours.share,
         lends: settings.neighbours.split.then(|| engine::BUILD.into()),
     }
 }
@@ -302,18 +343,20 @@ fn prune(store: &Store) -> impl FnOnce() + Send + 'static {
     }
 }
 
-async fn told_to_stop() -> anyhow::Result<()> {
+async fn told_to_end(restart: &CancellationToken) -> anyhow::Result<Ended> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        _ = terminate.recv() => Ok(Ended::ForGood),
+        _ = interrupt.recv() => Ok(Ended::ForGood),
+        () = restart.cancelled() => Ok(Ended::ToRunAnew),
     }
-    Ok(())
 }
 
 fn tell_systemd(state: &[NotifyState<'_>]) {
-    if let Err(error) = platform::service::tell(state) {
-        tracing::warn!(%error, "systemd was not told");
-    }
+    platform::service::tell(state).unwrap_or_else(untold);
+}
+
+fn untold(error: std::io::Error) {
+    tracing::warn!(%error, "systemd was not told");
 }

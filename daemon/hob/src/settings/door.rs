@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use front::{InvalidOrigin, OriginPattern};
 use identity::pairing::USUAL_PORT;
 
-use super::environment::Environment;
+use super::environment::{Environment, Variable};
 use super::limits;
 use super::raw::{self, Raw};
 use super::values::{deadline, list};
@@ -177,7 +177,7 @@ fn origins(
     text: Option<&str>,
     environment: &Environment,
 ) -> anyhow::Result<(Vec<OriginPattern>, Vec<InvalidOrigin>)> {
-    let is_named = |variables: &[(String, String)]| variables.iter().any(|(key, _)| key == "origins");
+    let is_named = |variables: &[Variable]| variables.iter().any(|variable| variable.setting == "origins");
     let ollamas = is_named(&environment.aliases) && !is_named(&environment.own);
     let (mut origins, mut left_out) = (Vec::new(), Vec::new());
     for origin in list(text) {
@@ -192,12 +192,14 @@ fn origins(
 
 #[cfg(test)]
 mod tests {
+    use super::super::layers::Layers;
     use super::*;
 
     fn door(variables: &[(&str, &str)]) -> Result<DoorSettings, String> {
         let environment =
             Environment::of(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let raw = raw::read(std::path::Path::new("/nowhere"), &environment);
+        let layers = Layers::read(std::path::Path::new("/nowhere"), &environment, None);
+        let raw = layers.and_then(|layers| layers.raw());
         raw.and_then(|raw| DoorSettings::check(&raw, &environment)).map_err(|error| format!("{error:#}"))
     }
 

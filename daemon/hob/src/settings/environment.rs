@@ -2,34 +2,44 @@
 //! reads it.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use super::surroundings::{FOLDERS, Surroundings};
 
+/// A setting that a variable says.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Variable {
+    /// Its own name.
+    pub(super) name: String,
+    /// The setting's, dotted.
+    pub(super) setting: String,
+    pub(super) value: String,
+}
+
 /// What the environment says, sorted by whose word it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Environment {
-    /// Settings by their dotted name, from Hob's own variables.
-    pub(super) own: Vec<(String, String)>,
+    /// From Hob's own variables.
+    pub(super) own: Vec<Variable>,
     /// Names of variables that look like ours and are none.
     pub(super) mistaken: Vec<String>,
-    /// Settings by their dotted name, from Ollama's variables.
-    pub(super) aliases: Vec<(String, String)>,
-    /// Where systemd wants state.
-    pub(super) state_directory: Option<String>,
+    /// From Ollama's variables.
+    pub(super) aliases: Vec<Variable>,
+    /// From variables that other programs go by: they count where nothing else is said, not even in a file.
+    pub(super) usual: Vec<Variable>,
     /// Where systemd wants what lives as long as the daemon.
     pub(super) runtime_directory: Option<String>,
     /// Standard error goes to the journal.
     pub(super) journal: bool,
-    /// The editor that the user's other programs open.
-    pub(super) editor: Option<String>,
     /// <https://no-color.org>
     pub(super) no_colour: bool,
     pub(super) surroundings: Surroundings,
 }
 
 /// Hob's variables without a section; others have one, as in `HOB_MODELS__DIR`.
-const PLAIN: &[&str] = &["HOB_HOST", "HOB_HOSTS", "HOB_KEY", "HOB_LAN", "HOB_LISTEN", "HOB_ORIGINS"];
+const PLAIN: &[&str] =
+    &["HOB_HOST", "HOB_HOSTS", "HOB_KEY", "HOB_LAN", "HOB_LISTEN", "HOB_NAME", "HOB_ORIGINS"];
 
 const ALIASES: &[(&str, &str)] = &[
     ("OLLAMA_HOST", "listen"),
@@ -49,6 +59,17 @@ const ALIASES: &[(&str, &str)] = &[
     ("https_proxy", "registry.proxy"),
 ];
 
+/// The first of several that is there counts: the user's editor has two names.
+const USUAL: &[(&str, &str)] =
+    &[("STATE_DIRECTORY", "state.dir"), ("VISUAL", "cli.editor"), ("EDITOR", "cli.editor")];
+
+/// Its value may be a secret.
+impl fmt::Debug for Variable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Variable").field(&self.name).finish()
+    }
+}
+
 impl Environment {
     pub(super) fn read() -> Self {
         let mut environment = Self::of(
@@ -67,30 +88,34 @@ impl Environment {
             .map(|(name, value)| (name, value.trim().trim_matches(['"', '\'']).to_owned()))
             .filter(|(_, value)| !value.is_empty())
             .collect();
-        let mut own: Vec<_> =
-            variables.iter().filter_map(|(name, value)| Some((key(name)?, value.clone()))).collect();
-        own.sort();
+        let said = |name: &str, setting: &str| {
+            let value = variables.get(name)?.clone();
+            Some(Variable { name: name.to_owned(), setting: setting.to_owned(), value })
+        };
+        let mut own: Vec<_> = variables.keys().filter_map(|name| said(name, &key(name)?)).collect();
+        own.sort_by(|one, other| one.name.cmp(&other.name));
         let mut mistaken: Vec<_> = variables.keys().filter(|name| is_mistaken(name)).cloned().collect();
         mistaken.sort();
         let mut aliases: Vec<_> = ALIASES
             .iter()
-            .filter_map(|(name, key)| Some(((*key).to_owned(), variables.get(*name)?.clone())))
+            .filter_map(|(name, setting)| said(name, setting))
             // For a client it may name a box, which is nowhere to listen.
-            .filter(|(key, value)| key != "listen" || is_address(value))
+            .filter(|variable| variable.setting != "listen" || is_address(&variable.value))
             .collect();
-        for (name, key) in [("OLLAMA_NOHISTORY", "cli.history"), ("OLLAMA_NOPRUNE", "models.prune")] {
-            if variables.contains_key(name) {
-                aliases.push((key.into(), "false".into()));
-            }
+        for (name, setting) in [("OLLAMA_NOHISTORY", "cli.history"), ("OLLAMA_NOPRUNE", "models.prune")] {
+            aliases
+                .extend(said(name, setting).map(|variable| Variable { value: "false".into(), ..variable }));
         }
+        let mut usual: Vec<_> = USUAL.iter().filter_map(|(name, setting)| said(name, setting)).collect();
+        // What is said later counts above what was said before.
+        usual.reverse();
         Self {
             own,
             mistaken,
             aliases,
-            state_directory: variables.get("STATE_DIRECTORY").cloned(),
+            usual,
             runtime_directory: variables.get("RUNTIME_DIRECTORY").cloned(),
             journal: variables.contains_key("JOURNAL_STREAM"),
-            editor: variables.get("VISUAL").or(variables.get("EDITOR")).cloned(),
             no_colour: variables.contains_key("NO_COLOR"),
             surroundings: surroundings(&variables),
         }
@@ -147,14 +172,19 @@ mod tests {
             variable("OLLAMA_MODELS", " \"/b\" "),
             variable("OLLAMA_KEEP_ALIVE", ""),
         ]);
-        assert_eq!(environment.own, [variable("models.dir", "/a")]);
-        assert_eq!(environment.aliases, [variable("models.dir", "/b")]);
+        let said = |name: &str, setting: &str, value: &str| Variable {
+            name: name.into(),
+            setting: setting.into(),
+            value: value.into(),
+        };
+        assert_eq!(environment.own, [said("HOB_MODELS__DIR", "models.dir", "/a")]);
+        assert_eq!(environment.aliases, [said("OLLAMA_MODELS", "models.dir", "/b")]);
         assert_eq!(environment.mistaken, ["HOB_LOOPBACK_REQUIRE_KEY"]);
         for (host, listens) in
             [("kitchen", false), ("kitchen:11443", false), ("0.0.0.0", true), ("[::1]:8", true), ("::", true)]
         {
             let aliases = Environment::of([variable("OLLAMA_HOST", host)]).aliases;
-            assert_eq!(aliases.iter().any(|(key, _)| key == "listen"), listens, "{host}");
+            assert_eq!(aliases.iter().any(|variable| variable.setting == "listen"), listens, "{host}");
         }
     }
 }

@@ -1,13 +1,17 @@
-//! Settings: layers of files and environment, read once into one typed struct. An unknown key is an error.
+//! Settings: layers of files, of what the page keeps, and of the environment, read into one typed struct. An unknown key is an error.
 
+pub(crate) mod catalogue;
 mod credentials;
 mod door;
 mod environment;
+mod layers;
 mod limits;
 mod neighbours;
 mod ownership;
+mod page;
 mod raw;
 mod secret;
+mod sources;
 mod surroundings;
 mod values;
 
@@ -24,17 +28,23 @@ use store::ModelName;
 
 pub(crate) use self::door::DoorSettings;
 use self::environment::Environment;
+pub(crate) use self::layers::Words;
 pub(crate) use self::neighbours::{Announce, NeighbourSettings};
 use self::ownership::absolute;
 pub(crate) use self::ownership::{AdminSettings, ClaimSettings, TlsSettings};
+pub(crate) use self::page::{Page, Values};
 use self::raw::Raw;
 pub(crate) use self::secret::Secret;
+pub(crate) use self::sources::{Read, Served, Sources};
 pub(crate) use self::surroundings::Surroundings;
 use self::values::{list, patience, ranged, size, time};
+use crate::telemetry;
 
 /// Everything that an owner can decide, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
+    /// What people call the box.
+    pub(crate) name: String,
     /// Who comes in where.
     pub(crate) door: DoorSettings,
     pub(crate) neighbours: NeighbourSettings,
@@ -120,26 +130,31 @@ pub(crate) enum LogTarget {
 }
 
 impl Settings {
-    /// Reads all layers: the machine's files, the user's file, Ollama's variables, Hob's own.
+    /// Reads all layers but the page's, which only the daemon goes by: the machine's files, the user's file, Ollama's variables,
+    /// Hob's own.
     ///
     /// # Errors
     /// The first value that makes no sense, with where it stands.
     pub(crate) fn load() -> anyhow::Result<Self> {
-        let environment = Environment::read();
-        let directories = Directories::of_user(environment.surroundings.home()?);
-        let raw = raw::read(&directories.config, &environment)?;
-        Self::check(raw, &directories, &environment)
+        Ok(Sources::system()?.read(None)?.settings)
+    }
+
+    /// Reads all layers, for the daemon.
+    ///
+    /// # Errors
+    /// The same. What the page keeps is left out if the box could not start with it.
+    pub(crate) fn load_served() -> anyhow::Result<Served> {
+        Sources::system()?.served()
     }
 
     fn check(raw: Raw, directories: &Directories, environment: &Environment) -> anyhow::Result<Self> {
-        let state_dir = environment.state_directory.as_ref().map(PathBuf::from);
-        let state_dir = raw.state.dir.clone().or(state_dir).unwrap_or_else(|| directories.state.clone());
-        let state_dir = absolute("state.dir", &state_dir)?;
+        let state_dir = state_dir(&raw, directories)?;
         let models_dir = raw.models.dir.clone().unwrap_or_else(|| state_dir.join("models"));
         let cache_disk = size("cache.disk", raw.cache.disk.as_deref().unwrap_or("0"))?;
         let target = if environment.journal { LogTarget::Journal } else { LogTarget::StandardError };
         let runtime_dir = ownership::runtime_dir(environment.runtime_directory.as_deref(), &state_dir);
         Ok(Self {
+            name: name(raw.name.as_deref())?,
             door: DoorSettings::check(&raw, environment)?,
             neighbours: NeighbourSettings::check(&raw.lan)?,
             admin: ownership::admin(&raw, &runtime_dir)?,
@@ -182,12 +197,36 @@ impl Settings {
             client_key: raw.key.map(Secret::from),
             boxes_dir: directories.config.join("boxes"),
             history: raw.cli.history.unwrap_or(true),
-            editor: raw.cli.editor.or(environment.editor.clone()).unwrap_or_else(|| "vi".into()),
+            editor: raw.cli.editor.unwrap_or_else(|| "vi".into()),
             colours: !environment.no_colour,
-            log: LogSettings { level: raw.log.level.unwrap_or_else(|| "info".into()), target },
+            log: LogSettings { level: level(raw.log.level)?, target },
             surroundings: environment.surroundings.clone(),
         })
     }
+}
+
+/// Where what is kept lies.
+fn state_dir(raw: &Raw, directories: &Directories) -> anyhow::Result<PathBuf> {
+    absolute("state.dir", raw.state.dir.as_ref().unwrap_or(&directories.state))
+}
+
+/// The longest name of a box, in characters.
+const LONGEST_NAME: usize = 40;
+
+fn name(given: Option<&str>) -> anyhow::Result<String> {
+    let Some(name) = given.map(str::trim) else { return Ok("Hob".into()) };
+    let fits = (1..=LONGEST_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    anyhow::ensure!(
+        fits,
+        "setting name: what people call the box has 1 to {LONGEST_NAME} characters, on one line"
+    );
+    Ok(name.to_owned())
+}
+
+fn level(given: Option<String>) -> anyhow::Result<String> {
+    let level = given.unwrap_or_else(|| "info".into());
+    telemetry::filter(&level)?;
+    Ok(level)
 }
 
 fn registry_settings(raw: raw::Registry) -> anyhow::Result<RegistrySettings> {
@@ -236,8 +275,8 @@ mod tests {
         let directories = Directories::of_user(Path::new("/home/somebody"));
         let environment =
             Environment::of(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let raw = raw::read(Path::new("/nowhere"), &environment).map_err(|error| format!("{error:#}"))?;
-        Settings::check(raw, &directories, &environment).map_err(|error| format!("{error:#}"))
+        let read = Sources { environment, directories }.read(None).map_err(|error| format!("{error:#}"))?;
+        Ok(read.settings)
     }
 
     #[test]
@@ -247,6 +286,34 @@ mod tests {
         assert_eq!(settings.keep_alive, KeepAlive::For(Duration::from_secs(300)));
         assert_eq!(settings.models_dir, Path::new("/home/somebody/.local/share/hob/models"));
         assert_eq!(settings.state_dir, Path::new("/home/somebody/.local/share/hob"));
+    }
+
+    #[test]
+    fn a_box_has_a_name_that_fits_on_a_page() {
+        let name = |text: &str| settings(&[("HOB_NAME", text)]).map(|settings| settings.name);
+        assert_eq!(settings(&[]).unwrap().name, "Hob");
+        assert_eq!(name("  Kitchen ").unwrap(), "Kitchen");
+        assert_eq!(name(&"厨".repeat(40)).unwrap().chars().count(), 40);
+        assert!(name(&"k".repeat(41)).unwrap_err().contains("1 to 40 characters"));
+        assert!(name("a\nb").unwrap_err().contains("on one line"));
+    }
+
+    /// What the page shows where nobody said anything is what is in force then.
+    #[test]
+    fn the_catalogues_defaults_are_those_that_count() {
+        let variables: Vec<(String, &str)> = catalogue::CATALOGUE
+            .iter()
+            .filter_map(|known| {
+                let name = known.name.to_uppercase().replace('.', "__");
+                Some((
+                    format!("HOB_{}", if name == "LAN__OPEN" { "LAN".into() } else { name }),
+                    known.default?,
+                ))
+            })
+            .collect();
+        let variables: Vec<(&str, &str)> =
+            variables.iter().map(|(name, text)| (name.as_str(), *text)).collect();
+        assert_eq!(settings(&variables).unwrap(), settings(&[]).unwrap());
     }
 
     #[test]

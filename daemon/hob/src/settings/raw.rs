@@ -1,16 +1,14 @@
-//! The layers as they are written, before anything is checked.
+//! The settings as they are written, before anything is checked. Which layer says what is `layers`'.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context as _;
-use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
 use serde::Deserialize;
 
-use super::environment::Environment;
-
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Raw {
+    pub(super) name: Option<String>,
     pub(super) listen: Option<String>,
     pub(super) host: Option<String>,
     pub(super) hosts: Option<String>,
@@ -35,6 +33,7 @@ pub(super) struct Raw {
 
 /// Beside this it may be what `open` says, alone: `lan = "on"`.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Lan {
     pub(super) open: Option<String>,
@@ -47,12 +46,14 @@ pub(super) struct Lan {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Loopback {
     pub(super) require_key: Option<bool>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Plaintext {
     pub(super) listen: Option<String>,
@@ -60,6 +61,7 @@ pub(super) struct Plaintext {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Limits {
     pub(super) connections: Option<u32>,
@@ -86,6 +88,7 @@ pub(super) struct Limits {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Tls {
     pub(super) cert: Option<PathBuf>,
@@ -94,6 +97,7 @@ pub(super) struct Tls {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Claim {
     pub(super) name: Option<String>,
@@ -101,6 +105,7 @@ pub(super) struct Claim {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Admin {
     pub(super) socket: Option<PathBuf>,
@@ -108,6 +113,7 @@ pub(super) struct Admin {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Models {
     pub(super) dir: Option<PathBuf>,
@@ -123,12 +129,14 @@ pub(super) struct Models {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct State {
     pub(super) dir: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Memory {
     pub(super) limit: Option<String>,
@@ -136,6 +144,7 @@ pub(super) struct Memory {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Registry {
     pub(super) trusted: Option<String>,
@@ -145,6 +154,7 @@ pub(super) struct Registry {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Engine {
     pub(super) max_step_ms: Option<u32>,
@@ -154,6 +164,7 @@ pub(super) struct Engine {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Cache {
     pub(super) k: Option<String>,
@@ -163,102 +174,16 @@ pub(super) struct Cache {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Log {
     pub(super) level: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Cli {
     pub(super) history: Option<bool>,
     pub(super) editor: Option<String>,
-}
-
-/// Lays the layers over each other.
-pub(super) fn read(user: &Path, environment: &Environment) -> anyhow::Result<Raw> {
-    if let Some(name) = environment.mistaken.first() {
-        anyhow::bail!(
-            "the variable {name} is no setting; where a setting has a section there are two underscores between them, as in \
-             HOB_MODELS__DIR"
-        );
-    }
-    let mut builder = Config::builder();
-    for path in files(user) {
-        builder = builder.add_source(Layer(path));
-    }
-    for (key, value) in environment.aliases.iter().chain(&environment.own) {
-        builder = builder.set_override(key, value.as_str()).with_context(|| format!("setting {key}"))?;
-    }
-    let layers = builder.build().map_err(with_hint).context("the settings cannot be read")?;
-    layers.try_deserialize().context("the settings make no sense")
-}
-
-/// TOML has one value of a name, and says so in words of its own.
-fn with_hint(error: ConfigError) -> anyhow::Error {
-    let said = error.to_string();
-    let twice = said.contains("dotted key") || said.contains("duplicate key");
-    match twice && said.contains("lan") {
-        true => anyhow::anyhow!(
-            "{said}\nhint: beside lan.route and its like, lan = \"on\" is written lan.open = \"on\""
-        ),
-        false => error.into(),
-    }
-}
-
-/// One file.
-#[derive(Clone, Debug)]
-struct Layer(PathBuf);
-
-impl Source for Layer {
-    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
-        Box::new(self.clone())
-    }
-
-    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
-        let mut values = File::from(self.0.as_path()).format(FileFormat::Toml).collect()?;
-        // `lan = "on"` in one file and `[lan]` in the next are about one thing.
-        if let Some(lan) = values.get_mut("lan")
-            && !matches!(lan.kind, ValueKind::Table(_))
-        {
-            let open = Map::from_iter([("open".to_owned(), lan.clone())]);
-            *lan = Value::new(lan.origin().map(ToOwned::to_owned).as_ref(), ValueKind::Table(open));
-        }
-        Ok(values)
-    }
-}
-
-/// Files that are there, the later ones over the earlier.
-fn files(user: &Path) -> Vec<PathBuf> {
-    let mut files = vec![PathBuf::from("/etc/hob/hob.toml")];
-    let folder = std::fs::read_dir("/etc/hob/conf.d").into_iter().flatten().flatten();
-    let mut parts: Vec<PathBuf> = folder.map(|entry| entry.path()).collect();
-    parts.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
-    parts.sort();
-    files.append(&mut parts);
-    files.push(user.join("hob.toml"));
-    files.retain(|path| path.is_file());
-    files
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lan_as_a_value_and_as_a_section_in_one_file_says_how_it_is_written() {
-        let folder = tempfile::TempDir::new().unwrap();
-        let path = folder.path().join("hob.toml");
-        for text in [
-            "lan = \"on\"\nlan.route = \"neighbours\"\n",
-            "lan.route = \"neighbours\"\nlan = \"on\"\n",
-            "lan = \"on\"\n[lan]\nroute = \"neighbours\"\n",
-        ] {
-            std::fs::write(&path, text).unwrap();
-            let error =
-                Config::builder().add_source(Layer(path.clone())).build().map_err(with_hint).unwrap_err();
-            let said = error.to_string();
-            assert!(said.contains("lan.open = \"on\""), "{said}");
-        }
-    }
 }

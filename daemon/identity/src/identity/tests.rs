@@ -491,9 +491,9 @@ fn renewed_files_are_served_and_bad_ones_leave_the_old_in_place() {
     assert_eq!(identity.status().warnings, []);
 
     for (bad, expected) in [
-        ("expired", OwnCertificateError::Expired { path: owners.0.cert.clone() }),
-        ("empty", OwnCertificateError::NoCertificate { path: owners.0.cert.clone() }),
-        ("no key", OwnCertificateError::NoKey { path: owners.0.key.clone() }),
+        ("expired", OwnCertificateError::Expired { place: Place::File(owners.0.cert.clone()) }),
+        ("empty", OwnCertificateError::NoCertificate { place: Place::File(owners.0.cert.clone()) }),
+        ("no key", OwnCertificateError::NoKey { place: Place::File(owners.0.key.clone()) }),
     ] {
         owners.put(&Owners::make("hob.example.org", if bad == "expired" { now - 1 } else { ends }));
         match bad {

@@ -50,8 +50,8 @@ function draw(place: HTMLElement, days: DayOfUse[], setOver: (index: number | un
     scales: { x: { time: false, range: [-0.6, days.length - 0.4] }, y: { range: (_, __, most) => [0, Math.max(most, 10) * 1.05] } },
     series: [{}, { fill: colour("--ember"), width: 0, paths: bars, points: { show: false } }, { fill: colour("--blue"), width: 0, paths: bars, points: { show: false } }],
     axes: [
-      { ...axis, grid: { show: false }, incrs: [1, 2, 5, 10, 15, 30], values: (_, splits) => splits.map((index) => shortDay(days[index]?.day)) },
-      { ...axis, size: 64, incrs: [1, 2, 5].flatMap((step) => Array.from({ length: 13 }, (_, power) => step * 10 ** power)).sort((one, other) => one - other), values: (_, splits) => splits.map((count) => number(count)) },
+      { ...axis, size: 28, grid: { show: false }, incrs: [1, 2, 5, 10, 15, 30], values: (_, splits) => splits.map((index) => shortDay(days[index]?.day)) },
+      { ...axis, size: 60, incrs: [1, 2, 5].flatMap((step) => Array.from({ length: 13 }, (_, power) => step * 10 ** power)).sort((one, other) => one - other), values: (_, splits) => splits.map((count) => number(count)) },
     ],
     hooks: { setCursor: [(plot) => setOver(plot.cursor.idx ?? undefined)] },
   };

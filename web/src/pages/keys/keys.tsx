@@ -42,6 +42,7 @@ function columns(again: () => void, told: (key: NewKey) => void): Column<Key>[] 
   return [
     {
       title: said.name,
+      heading: true,
       cell: (key) => (
         <span class="named">
           <strong>{key.name}</strong>

@@ -41,6 +41,7 @@ function columns(again: () => void, reset: (person: Person) => void): Column<Per
   return [
     {
       title: said.name,
+      heading: true,
       cell: (person) => (
         <span>
           <strong>{person.name}</strong> {person.you && <span class="mark">{said.you}</span>}

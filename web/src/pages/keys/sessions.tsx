@@ -27,6 +27,7 @@ function columns(again: () => void): Column<Session>[] {
   return [
     {
       title: said.browser,
+      heading: true,
       cell: (session) => (
         <span title={session.agent}>
           <Browser agent={session.agent} /> {session.current && <span class="mark">{said.thisOne}</span>}

@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { invite, withdraw, type Invitation } from "../../api/network";
+import { box } from "../../api/box";
 import { Failure } from "../../api/client";
 import { span } from "../../format";
 import { Button } from "../../parts/button";
@@ -81,7 +82,7 @@ function Open({ of: open }: { of: Invitation }) {
         </dd>
       </dl>
       <p class="small">{said.invitationText}</p>
-      <Copyable text={`hob pair ${address} --code ${open.code} --id ${open.id}`} label={said.copyCommand} />
+      <Copyable text={`hob pair ${address} --code ${open.code} --id ${box.value?.short ?? open.id}`} label={said.copyCommand} />
       <div>
         <Button onClick={() => void takeBack()}>{said.withdraw}</Button>
       </div>

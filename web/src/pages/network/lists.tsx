@@ -10,7 +10,7 @@ import { named } from "./scopes";
 export function Peers({ peers, again }: { peers: Peer[]; again: () => void }) {
   const said = words.network;
   const columns: Column<Peer>[] = [
-    { title: said.name, cell: (peer) => <Named name={peer.name} id={peer.short} /> },
+    { title: said.name, heading: true, cell: (peer) => <Named name={peer.name} id={peer.short} /> },
     { title: said.state, cell: (peer) => <State of={peer} /> },
     { title: said.address, cell: (peer) => <span class="mono">{peer.address}</span> },
     { title: said.may, cell: (peer) => (peer.scopes?.length ? named(peer.scopes) : <span class="quiet">{said.nothing}</span>) },
@@ -31,7 +31,7 @@ export function Peers({ peers, again }: { peers: Peer[]; again: () => void }) {
 export function Neighbours({ neighbours, pair }: { neighbours: Neighbour[]; pair: (address: string) => void }) {
   const said = words.network;
   const columns: Column<Neighbour>[] = [
-    { title: said.name, cell: (neighbour) => <Named name={neighbour.label} id={neighbour.id} /> },
+    { title: said.name, heading: true, cell: (neighbour) => <Named name={neighbour.label} id={neighbour.id} /> },
     { title: said.state, cell: (neighbour) => (neighbour.paired === null ? said.states[neighbour.state] : said.isPaired(neighbour.paired)) },
     { title: said.address, cell: (neighbour) => <span class="mono">{neighbour.url}</span> },
     { title: said.version, cell: (neighbour) => neighbour.version },

@@ -71,11 +71,25 @@ function columns(keys: Key[]): Column<Entry>[] {
         </time>
       ),
     },
-    { title: said.who, cell: (entry) => called(entry.who, keys) },
-    { title: said.what, cell: (entry) => <span title={entry.action}>{said.actions[entry.action] ?? entry.action}</span> },
-    { title: said.target, cell: (entry) => <span class="mono target">{entry.target}</span> },
+    {
+      title: said.who,
+      cell: (entry) => (
+        <span class="named">
+          {called(entry.who, keys)}
+          {entry.from && <span class="mono quiet small">{entry.from}</span>}
+        </span>
+      ),
+    },
+    {
+      title: said.what,
+      cell: (entry) => (
+        <span class="named" title={entry.action}>
+          {said.actions[entry.action] ?? entry.action}
+          {entry.target !== "" && <span class="target quiet small">{entry.target}</span>}
+        </span>
+      ),
+    },
     { title: said.outcome, cell: (entry) => <span class={entry.outcome === "done" ? "quiet" : "wrong"}>{said.outcomes[entry.outcome]}</span> },
-    { title: said.from, cell: (entry) => entry.from && <span class="mono small">{entry.from}</span> },
   ];
 }
 

@@ -21,16 +21,20 @@ interface EditorProps {
 
 export function Editor({ settings, drain, onKept }: EditorProps) {
   const said = words.settings;
-  const about = useAbout();
+  const { about, locked } = useTold();
   const [looked, setLooked] = useState(place.value.query.get("find") ?? "");
   const [onlySet, setOnlySet] = useState(false);
   const [draft, setDraft] = useState<Changes>({});
   const [failed, setFailed] = useState<unknown>();
   const [busy, setBusy] = useState(false);
   const field = failed instanceof Failure ? failed.field : undefined;
+  const atFault = settings.some((setting) => setting.name === field) ? field : undefined;
+  useEffect(() => {
+    if (atFault !== undefined) goTo(atFault);
+  }, [failed]);
   const looking = looked.trim() !== "" || onlySet;
   // What is at fault is shown, whatever is looked for.
-  const found = settings.filter((setting) => setting.name === field || ((!onlySet || isSet(setting)) && fits(setting, about(setting), looked.trim())));
+  const found = settings.filter((setting) => setting.name === atFault || ((!onlySet || isSet(setting)) && fits(setting, about(setting), looked.trim())));
   const waiting = settings.filter(waits).length;
 
   const keep = async (confirm?: string): Promise<void> => {
@@ -39,6 +43,10 @@ export function Editor({ settings, drain, onKept }: EditorProps) {
     setDraft({});
     setFailed(undefined);
     say(said.saved);
+  };
+  const discard = (): void => {
+    setDraft({});
+    setFailed(undefined);
   };
   const save = async (): Promise<void> => {
     if (settings.some((setting) => setting.confirm && setting.name in draft)) return ask(keep, setFailed);
@@ -50,7 +58,10 @@ export function Editor({ settings, drain, onKept }: EditorProps) {
     <>
       {waiting > 0 && (
         <Notice kind="warning">
-          {said.pending(waiting)} <RestartButton drain={drain} />
+          <div class="row apart">
+            {said.pending(waiting)}
+            <RestartButton drain={drain} />
+          </div>
         </Notice>
       )}
       <div class="finding">
@@ -62,20 +73,27 @@ export function Editor({ settings, drain, onKept }: EditorProps) {
       </p>
       {found.length === 0 && <p class="quiet">{said.nothingFound}</p>}
       {sectioned(found).map(({ section, settings }) => (
-        <details key={`${section} ${looking}`} class="card fold section" open={looking || section === "often" || settings.some(({ name }) => name === field)}>
+        <details key={`${section} ${looking}`} class="card fold section" open={looking || section === "often" || settings.some(({ name }) => name === atFault)}>
           <summary>
             <h2>{said.sections[section]}</h2> <span class="quiet small">{said.count(settings.length)}</span>
           </summary>
           <div class="stack">
             {settings.map((setting) => (
-              <SettingRow key={setting.name} setting={setting} about={about(setting)} draft={draft} onDraft={setDraft} error={setting.name === field ? reason(failed) : undefined} />
+              <SettingRow key={setting.name} setting={setting} about={about(setting)} locked={locked(setting)} draft={draft} onDraft={setDraft} error={setting.name === atFault ? reason(failed) : undefined} />
             ))}
           </div>
         </details>
       ))}
-      {Object.keys(draft).length > 0 && <SaveBar settings={settings} draft={draft} busy={busy} error={failed !== undefined ? reason(failed) : undefined} onSave={() => void save()} onDiscard={() => setDraft({})} />}
+      {Object.keys(draft).length > 0 && <SaveBar settings={settings} draft={draft} busy={busy} error={failed !== undefined && atFault === undefined ? reason(failed) : undefined} onSave={() => void save()} onDiscard={discard} />}
     </>
   );
+}
+
+/** Takes the reader to a setting. */
+function goTo(name: string): void {
+  const row = document.getElementById(`setting-${name}`);
+  row?.scrollIntoView({ block: "center" });
+  row?.querySelector<HTMLElement>("input, select")?.focus({ preventScroll: true });
 }
 
 /** Has the owner type their password; what is wrong with a setting is told beside it. */
@@ -94,11 +112,24 @@ function ask(keep: (confirm?: string) => Promise<void>, failed: (error: unknown)
   });
 }
 
-/** What a setting decides, in the reader's language where there is a sentence of it. */
-function useAbout(): (setting: Setting) => string {
-  const [known, setKnown] = useState<Record<string, string>>({});
+interface Told {
+  about: Record<string, string>;
+  why: Record<string, string>;
+}
+
+const UNTOLD: Told = { about: {}, why: {} };
+
+/** What the box says of a setting, in the reader's language where there are words for it. */
+function useTold(): { about: (setting: Setting) => string; locked: (setting: Setting) => string | undefined } {
+  const [told, setTold] = useState(UNTOLD);
   useEffect(() => {
-    if (locale.startsWith("zh")) void import("../../words/zh/about").then((module) => setKnown(module.default));
+    if (locale.startsWith("zh")) void import("../../words/zh/about").then(({ default: about, why }) => setTold({ about, why }));
   }, []);
-  return (setting) => known[setting.name] ?? setting.about;
+  return {
+    about: (setting) => told.about[setting.name] ?? setting.about,
+    locked: ({ locked, origin }) => {
+      if (!locked) return undefined;
+      return origin.layer === "environment" && origin.where ? words.settings.byVariable(origin.where) : (told.why[locked] ?? locked);
+    },
+  };
 }

@@ -5,7 +5,7 @@ import { Loaded, Page } from "../../parts/page";
 import { Tabs, tabOf } from "../../parts/tabs";
 import { words } from "../../words";
 import { Editor } from "./editor";
-import { RestartButton } from "./restart";
+import { RestartButton, Restarting } from "./restart";
 import { Upkeep } from "./upkeep";
 import "./settings.css";
 
@@ -19,6 +19,7 @@ export default function SettingsPage() {
     <Page title={words.shell.pages.settings} actions={<RestartButton drain={drain} />}>
       <Tabs label={words.settings.parts} current={tab} tabs={TABS.map((name) => ({ name, text: words.settings.tabs[name] }))} />
       {tab === "settings" ? <Loaded of={asked}>{({ settings }) => <Editor settings={settings} drain={drain} onKept={asked.set} />}</Loaded> : <Upkeep drain={drain} />}
+      <Restarting />
     </Page>
   );
 }

@@ -1,4 +1,5 @@
 // Restarting the box: what it interrupts is said before, and the page waits until the box is back.
+import { signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { ask, Failure } from "../../api/client";
 import { LOGS, asking, type Lines } from "../../api/records";
@@ -15,7 +16,6 @@ const SLOW_MS = 60_000;
 
 export function RestartButton({ drain, main }: { drain: string; main?: boolean }) {
   const said = words.settings;
-  const [since, setSince] = useState<Since>();
   const begin = async (): Promise<void> => {
     const runs = await running();
     confirm({
@@ -25,17 +25,14 @@ export function RestartButton({ drain, main }: { drain: string; main?: boolean }
       does: async () => {
         const line = await lastLine();
         await restart();
-        setSince({ line, at: Date.now() });
+        begun.value = { line, at: Date.now() };
       },
     });
   };
   return (
-    <>
-      <Button icon="again" kind={main ? "main" : "plain"} onClick={() => void begin()}>
-        {main ? said.restartNow : said.restart}
-      </Button>
-      {since && <Waiting since={since} onBack={() => setSince(undefined)} />}
-    </>
+    <Button icon="again" kind={main ? "main" : "plain"} onClick={() => void begin()}>
+      {main ? said.restartNow : said.restart}
+    </Button>
   );
 }
 
@@ -44,6 +41,15 @@ interface Since {
   /** The number of the last line of its log; a new one counts from 1. */
   line: number;
   at: number;
+}
+
+/** The restart that the page waits for. */
+const begun = signal<Since | undefined>(undefined);
+
+/** Says that the box restarts, for as long as it does; once in the page, whichever button began it. */
+export function Restarting() {
+  const since = begun.value;
+  return since ? <Waiting since={since} onBack={() => (begun.value = undefined)} /> : null;
 }
 
 function Waiting({ since, onBack }: { since: Since; onBack: () => void }) {

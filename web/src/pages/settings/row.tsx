@@ -8,12 +8,14 @@ import { changed, isSet, shown, waits } from "./sections";
 interface RowProps {
   setting: Setting;
   about: string;
+  /** Why it cannot be changed here. */
+  locked: string | undefined;
   draft: Changes;
   onDraft: (draft: Changes) => void;
   error: string | undefined;
 }
 
-export function SettingRow({ setting, about, draft, onDraft, error }: RowProps) {
+export function SettingRow({ setting, about, locked, draft, onDraft, error }: RowProps) {
   const said = words.settings;
   const goesBack = draft[setting.name] === null;
   const isChanged = setting.name in draft;
@@ -31,7 +33,7 @@ export function SettingRow({ setting, about, draft, onDraft, error }: RowProps) 
         {setting.restart && !setting.locked && <> · {said.afterRestart}</>}
       </p>
       {setting.hidden && <p class="small quiet">{said.hidden}</p>}
-      {setting.locked && <p class="small">{said.locked(setting.locked)}</p>}
+      {locked && <p class="small">{said.locked(locked)}</p>}
       {waits(setting) && !isChanged && <p class="small warn">{said.waits}</p>}
       {goesBack && <p class="small">{said.goesBack}</p>}
       {(isChanged || (keptHere && !setting.locked)) && (

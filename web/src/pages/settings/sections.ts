@@ -43,7 +43,7 @@ export const isSet = ({ origin, kept }: Setting): boolean => origin.layer !== "d
 /** What the page keeps of it is not in force before a restart. */
 export function waits({ restart, locked, kept, value, origin, hidden }: Setting): boolean {
   if (!restart || locked || hidden) return false;
-  return (kept ?? null) === null ? origin.layer === "page" : kept !== value;
+  return (kept ?? null) === null ? origin.layer === "page" : kept !== (value ?? "");
 }
 
 /** What stands in its control: what was typed, what is kept, what is in force. */

@@ -15,7 +15,7 @@ export default {
   certificate: "Certificate",
   source: { local: "Made by the box itself", own: "Brought by you" },
   byFiles: (where: string) => `It is read from the files that ${where} names, and is changed there.`,
-  names: "For",
+  names: "Names that it is for",
   expires: (date: string, ago: string) => `Good until ${date} (${ago})`,
   over: (date: string) => `Over since ${date}`,
   bring: "Bring your own",

@@ -14,11 +14,8 @@ export default {
   live: "Show new ones as they come",
   download: "Download all of it",
   when: "When",
-  target: "With what",
-  from: "From",
   none: "There are no such entries.",
   more: "Older ones",
-  loading: "Loading…",
   damaged: (n: number) => (n === 1 ? "1 entry is not what was written. On the box, `hob audit verify` tells more." : `${n} entries are not what was written. On the box, \`hob audit verify\` tells more.`),
   outcomes: { done: "done", refused: "refused", failed: "failed" },
   groups: {

@@ -31,7 +31,7 @@ export default {
   afterRestart: "counts after a restart",
   waits: "A change of this waits for a restart.",
   locked: (why: string) => `Not from here: ${why}.`,
-  on: "On",
+  byVariable: (variable: string) => `the variable ${variable} says it`,
   units: {
     size: "A size, as 8GiB or 500MB",
     time: "A time, as 30s, 5m or 24h",
@@ -40,7 +40,7 @@ export default {
   },
   back: "Take back what is set here",
   goesBack: "Will be as it is without this page.",
-  undo: "Leave it",
+  undo: "Undo the change",
 
   changes: (n: number) => (n === 1 ? "1 change" : `${n} changes`),
   needRestart: (n: number) => (n === 1 ? "1 of them counts after a restart" : `${n} of them count after a restart`),

@@ -15,7 +15,7 @@ const keys: typeof en = {
   expires: "有效期至",
   actions: "操作",
   never: "从未",
-  forever: "吊销为止",
+  forever: "长期",
   expired: (ago) => `已过期（${ago}）`,
   noLimits: "无",
   everything: "全部",

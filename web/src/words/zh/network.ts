@@ -17,7 +17,7 @@ const network: typeof en = {
   certificate: "证书",
   source: { local: "由设备自己签发", own: "由您提供" },
   byFiles: (where) => `证书读自 ${where} 指定的文件，请在那里更改。`,
-  names: "适用于",
+  names: "适用的名称",
   expires: (date, ago) => `有效期至 ${date}（${ago}）`,
   over: (date) => `已于 ${date} 过期`,
   bring: "使用自己的证书",

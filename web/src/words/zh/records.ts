@@ -16,11 +16,8 @@ const records: typeof en = {
   live: "实时显示新记录",
   download: "下载全部",
   when: "时间",
-  target: "对象",
-  from: "来自",
   none: "没有这样的记录。",
   more: "更早的记录",
-  loading: "正在载入…",
   damaged: (n) => `有 ${n} 条记录与当初写入的不符。在设备上运行 \`hob audit verify\` 可了解详情。`,
   outcomes: { done: "完成", refused: "拒绝", failed: "失败" },
   groups: {

@@ -33,7 +33,7 @@ const settings: typeof en = {
   afterRestart: "重启后生效",
   waits: "更改需重启后生效。",
   locked: (why) => `无法在此更改：${why}。`,
-  on: "开启",
+  byVariable: (variable) => `由变量 ${variable} 决定`,
   units: {
     size: "大小，例如 8GiB 或 500MB",
     time: "时间，例如 30s、5m 或 24h",
@@ -42,7 +42,7 @@ const settings: typeof en = {
   },
   back: "撤销此处的设定",
   goesBack: "将恢复为不经本页设定时的值。",
-  undo: "保持不变",
+  undo: "撤销更改",
 
   changes: (n) => `${n} 项更改`,
   needRestart: (n) => `其中 ${n} 项重启后生效`,

@@ -1,0 +1,52 @@
+//! The page in the box: its files, which are in the executable, and under which paths a browser gets it. What it shows it asks
+//! the other families for; `/trust` stands by itself, for it must do without script.
+
+mod files;
+mod headers;
+
+use access::{Origin, Way};
+use axum::{
+    Extension, Router,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use http::{HeaderMap, StatusCode, Uri, header::ACCEPT};
+
+use crate::Api;
+
+pub(crate) use headers::{Policy, secured};
+
+/// Where the page is at, beside `/`: it shows by itself what the path asks for.
+const PATHS: &[&str] =
+    &["/chat/{conversation}", "/models", "/now", "/keys", "/network", "/settings", "/connect", "/records"];
+
+/// The page under its paths, and all of its files. `/` is Ollama's as well, which asks for [`at_root`].
+pub(crate) fn router() -> Router<Api> {
+    let page = async |headers: HeaderMap| files::index(&headers);
+    let router = PATHS.iter().fold(Router::new(), |router, path| router.route(path, get(page)));
+    router
+        .route("/assets/{file}", get(asset))
+        .route("/icon.svg", get(asset))
+        .route("/site.webmanifest", get(asset))
+}
+
+async fn asset(uri: Uri, headers: HeaderMap) -> Response {
+    match files::named(uri.path(), &headers) {
+        Some(file) => file,
+        None => (StatusCode::NOT_FOUND, "404 page not found").into_response(),
+    }
+}
+
+/// The page, for a browser that asks for `/` by a way that nobody can write into.
+pub(crate) fn at_root(headers: &HeaderMap, origin: Option<Extension<Origin>>) -> Option<Response> {
+    let readable = origin.is_some_and(|Extension(origin)| origin.way == Way::Plaintext);
+    (!readable && wants_html(headers)).then(|| files::index(headers))
+}
+
+/// Whether what the client takes names HTML. `*/*` is every program's.
+fn wants_html(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
+    accepted
+        .flat_map(|accept| accept.split(','))
+        .any(|range| range.split(';').next().is_some_and(|range| range.trim() == "text/html"))
+}

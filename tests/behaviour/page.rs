@@ -1,0 +1,117 @@
+//! The page in the box, in a real browser on another machine of its network: everything a person does, found by what is written on
+//! it. Scripts of tests/browser do it; here are the boxes that they do it to.
+
+use behaviour::browser::Browser;
+use behaviour::lan::Lan;
+use behaviour::{Hob, free_port, model_file};
+use serde_json::{Value, json};
+
+const PASSWORD: &str = "a longer word than most";
+
+/// A box, and the network that a browser comes by.
+struct House {
+    lan: Lan,
+    hob: Hob,
+}
+
+impl House {
+    fn unclaimed() -> Self {
+        let lan = Lan::new();
+        let hob = Hob::start_on(&lan, &[]);
+        Self { lan, hob }
+    }
+
+    /// One of `ada`'s, with nothing in its store, at a port that is the same after a restart.
+    fn claimed() -> Self {
+        let lan = Lan::new();
+        let address = format!("{}:{}", lan.address, free_port());
+        let hob = Hob::start_on(&lan, &[("HOB_LAN", &address)]);
+        Self { lan, hob }.owned()
+    }
+
+    /// The same, with `smollm2`.
+    fn with_model() -> Self {
+        let house = Self::claimed();
+        let made = house.hob.create("smollm2", &model_file());
+        assert!(made.status.success(), "{made:?}");
+        house
+    }
+
+    /// The same, whose workers answer by scripts.
+    fn scripted() -> Self {
+        let lan = Lan::new();
+        let hob = Hob::start_scripted_on(&lan, &[]);
+        Self { lan, hob }.owned()
+    }
+
+    fn owned(self) -> Self {
+        let claim = ["claim", "--name", "ada", "--password-file", "-"];
+        let claimed = self.hob.cli_saying(&claim, PASSWORD);
+        assert!(claimed.status.success(), "{claimed:?}");
+        self
+    }
+
+    fn status(&self) -> Value {
+        let status = self.hob.cli(&["status", "--json"]);
+        assert!(status.status.success(), "{status:?}");
+        serde_json::from_slice(&status.stdout).unwrap()
+    }
+
+    fn browse(&self, script: &str, act: impl FnMut(&str) -> Value) {
+        let root = self.hob.cli(&["trust", "export"]);
+        assert!(root.status.success(), "{root:?}");
+        Browser::trusting(&root.stdout).run(&self.lan, script, self.hob.lan_url.as_deref().unwrap(), act);
+    }
+}
+
+/// What is done of which the script says nothing to us.
+fn nothing(asked: &str) -> Value {
+    panic!("{asked}?")
+}
+
+#[test]
+fn a_person_claims_the_box_by_the_page_and_signs_in_later() {
+    let house = House::unclaimed();
+    house.browse("claim.mjs", |asked| match asked {
+        "code" => {
+            let status = house.status();
+            json!({"code": status["setup_code"], "id": status["device"]["id"]})
+        }
+        other => nothing(other),
+    });
+}
+
+#[test]
+fn a_conversation_is_kept_on_the_box_branched_found_and_deleted() {
+    House::with_model().browse("chat.mjs", nothing);
+}
+
+#[test]
+fn what_a_model_says_never_becomes_markup() {
+    let house = House::scripted();
+    house.browse("hostile.mjs", |asked| match asked {
+        "script" => json!(json!({"says": include_str!("../browser/hostile.md")}).to_string()),
+        other => nothing(other),
+    });
+}
+
+#[test]
+fn a_page_outlives_its_worker_and_its_box() {
+    let house = House::with_model();
+    let root = house.hob.cli(&["trust", "export"]).stdout;
+    let url = house.hob.lan_url.clone().unwrap();
+    let mut hob = Some(house.hob);
+    Browser::trusting(&root).run(&house.lan, "faults.mjs", &url, |asked| {
+        match asked {
+            "kill the worker" => hob.as_ref().unwrap().workers().into_iter().for_each(kill),
+            "kill the daemon" => hob.as_mut().unwrap().kill(),
+            "start the daemon" => hob = hob.take().map(Hob::killed_and_restarted),
+            other => return nothing(other),
+        }
+        Value::Null
+    });
+}
+
+fn kill(process: i32) {
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(process), nix::sys::signal::Signal::SIGKILL).unwrap();
+}

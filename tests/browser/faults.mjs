@@ -1,0 +1,58 @@
+// What may go wrong under an open page: the worker of a model dies in mid-answer, the box is started again, another tab writes.
+import { ask, assert, open, signIn, url } from "./harness.mjs";
+
+const { browser, page, watched } = await open();
+// What the browser itself says of a connection that is gone.
+watched.expect(/Failed to load resource|ERR_/);
+await signIn(page, "ada", "a longer word than most");
+const message = page.getByRole("textbox", { name: "Message" });
+const send = async (text) => {
+  await message.fill(text);
+  await message.press("Enter");
+};
+const log = page.getByRole("log");
+
+await send("Count from 1 to 900, one number a line.");
+await log.getByText(/3/).last().waitFor();
+await ask("kill the worker");
+await page.getByRole("button", { name: "Try again" }).waitFor();
+const kept = await log.innerText();
+assert.match(kept, /3/, "what it had said stays");
+await page.getByRole("button", { name: "Try again" }).click();
+await page.getByRole("button", { name: "Stop" }).waitFor();
+await page.getByRole("button", { name: "Stop" }).click();
+await page.getByRole("button", { name: "Send" }).waitFor();
+
+// Power is cut in mid-answer: the page says that the box is gone, and goes on when it is back.
+await send("Count from 1 to 900, one number a line.");
+await page.getByRole("button", { name: "Stop" }).waitFor();
+await ask("kill the daemon");
+await page.getByText("The box does not answer just now").waitFor();
+await ask("start the daemon");
+await page.getByText("The box does not answer just now").waitFor({ state: "detached" });
+await page.getByRole("button", { name: "Try again" }).click();
+await page.getByRole("button", { name: "Stop" }).click();
+await page.getByText(/Stopped\./).waitFor();
+
+// What one tab says another one shows.
+const where = page.url();
+const other = await browser.newPage();
+await other.goto(where);
+await other.getByText(/Stopped\./).first().waitFor();
+await other.getByRole("textbox", { name: "Message" }).fill("Say: two tabs.");
+await other.getByRole("textbox", { name: "Message" }).press("Enter");
+await other.getByRole("button", { name: "Send" }).waitFor();
+await page.bringToFront();
+await page.evaluate(() => window.dispatchEvent(new Event("focus")));
+await log.getByText("Say: two tabs.").waitFor();
+
+// Signed out in one, nobody is signed in in the other.
+await other.bringToFront();
+await other.getByRole("button", { name: "Sign out" }).click();
+await page.bringToFront();
+await message.fill("Still here?");
+await message.press("Enter");
+await page.getByRole("heading", { name: /^Sign in to/ }).waitFor();
+
+watched.check();
+await browser.close();
