@@ -78,6 +78,7 @@ export default {
   stopNothing: "Nothing of it has come yet.",
   stopAct: "Stop and remove",
 
+  details: "Details",
   what: "What it is",
   parameters: "Parameters",
   quantization: "Quantisation",

@@ -80,6 +80,7 @@ const models: typeof en = {
   stopNothing: "尚未下载任何内容。",
   stopAct: "停止并删除",
 
+  details: "详情",
   what: "基本信息",
   parameters: "参数量",
   quantization: "量化",
