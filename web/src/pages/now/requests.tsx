@@ -74,8 +74,7 @@ function Stop({ request, who, stop }: { request: NowRequest; who: string; stop: 
     });
   return (
     <Button kind="danger" icon="stop" onClick={act}>
-      {said.stop}
-      <span class="unseen">: {who}</span>
+      {said.stop} <span class="unseen">{who}</span>
     </Button>
   );
 }

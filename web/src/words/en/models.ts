@@ -4,6 +4,7 @@ export default {
   get: "Get a model",
   noneTitle: "Get a first model",
   none: "A model is what answers you. The box fetches it once from the internet and then runs it by itself. Choose one to begin with:",
+  anotherTitle: "Another one as well?",
   noneHere: "There is no model on this box yet. Whoever owns it can get one.",
   list: "Models on this box",
   name: "Name",
@@ -42,8 +43,8 @@ export default {
 
   suggested: {
     "smollm2:135m": "The smallest. To see whether everything works.",
-    "qwen3:0.6b": "Small and quick, even on an old machine. Thinks before it answers.",
-    "llama3.2:1b": "Quick, and good at short texts and summaries.",
+    "llama3.2:1b": "Quick, even on an old machine. Good at short texts and summaries.",
+    "qwen3:1.7b": "Thinks before it answers, and knows many languages, Chinese among them.",
     "qwen3:4b": "Clever for its size: thinks, calls tools, knows many languages. Wants 6 GB of memory.",
     "qwen3:8b": "Cleverer still. Wants 10 GB of memory, and better a GPU.",
     "all-minilm": "Does not talk: makes vectors, for searching in documents.",
