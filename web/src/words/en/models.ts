@@ -51,7 +51,6 @@ export default {
   },
   advised: "A good first one",
   tooBig: "Too big for this box",
-  getThis: (name: string) => `Get ${name}`,
   fetch: "Get",
   about: (size: string) => `about ${size}`,
   byName: "Another one, by its name",
@@ -87,7 +86,6 @@ export default {
   format: "Format",
   trained: "Longest context",
   vectors: "Length of its vectors",
-  can: "Can",
   changed: "Changed",
   digest: "Digest",
 

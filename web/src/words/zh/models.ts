@@ -53,7 +53,6 @@ const models: typeof en = {
   },
   advised: "适合作为第一个",
   tooBig: "对此设备来说太大",
-  getThis: (name) => `获取 ${name}`,
   fetch: "获取",
   about: (size) => `约 ${size}`,
   byName: "按名称获取其他模型",
@@ -89,7 +88,6 @@ const models: typeof en = {
   format: "格式",
   trained: "最长上下文",
   vectors: "向量长度",
-  can: "能力",
   changed: "修改时间",
   digest: "摘要值",
 
