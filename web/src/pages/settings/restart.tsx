@@ -1,8 +1,8 @@
 // Restarting the box: what it interrupts is said before, and the page waits until the box is back.
 import { signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
-import { ask, Failure } from "../../api/client";
-import { LOGS, asking, type Lines } from "../../api/records";
+import { ask, epoch, Failure } from "../../api/client";
+import { AUDIT, asking, type Entries } from "../../api/records";
 import { restart } from "../../api/upkeep";
 import { Button } from "../../parts/button";
 import { confirm } from "../../parts/confirm";
@@ -10,7 +10,9 @@ import { Dialog } from "../../parts/dialog";
 import { say } from "../../parts/notice";
 import { words } from "../../words";
 
-const LOOK_MS = 300;
+const LOOK_MS = 500;
+/** Entries that a restart is looked for in. */
+const LAST = 50;
 /** A box that is not back by then is told of. */
 const SLOW_MS = 60_000;
 
@@ -23,9 +25,9 @@ export function RestartButton({ drain, main }: { drain: string; main?: boolean }
       text: [runs > 0 ? said.restartRuns(runs) : "", said.restartText(drain)].join(" ").trim(),
       act: said.restartAct,
       does: async () => {
-        const line = await lastLine();
+        const before = (await entries(1).catch(() => undefined))?.[0]?.seq;
         await restart();
-        begun.value = { line, at: Date.now() };
+        begun.value = { before, at: Date.now() };
       },
     });
   };
@@ -36,10 +38,9 @@ export function RestartButton({ drain, main }: { drain: string; main?: boolean }
   );
 }
 
-/** How a daemon that began anew is told from the one before. */
 interface Since {
-  /** The number of the last line of its log; a new one counts from 1. */
-  line: number;
+  /** The last entry of the audit log then. A daemon that begins says so in one that comes later. */
+  before: number | undefined;
   at: number;
 }
 
@@ -59,10 +60,12 @@ function Waiting({ since, onBack }: { since: Since; onBack: () => void }) {
     let gone = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const look = async (): Promise<void> => {
-      const line = await lastLine().catch((error: unknown) => (error instanceof Failure && error.status === 0 ? undefined : 0));
-      gone ||= line === undefined;
+      const found = await entries(LAST).catch((error: unknown) => (error instanceof Failure && error.status === 0 ? undefined : []));
+      gone ||= found === undefined;
       setSlow(Date.now() - since.at > SLOW_MS);
-      if (line !== undefined && (gone || line < since.line)) {
+      // It may be back before anybody missed it.
+      if (found && (gone || found.some(({ seq, action }) => action === "start" && since.before !== undefined && seq > since.before))) {
+        epoch.value += 1;
         say(said.restarted);
         return onBack();
       }
@@ -79,9 +82,8 @@ function Waiting({ since, onBack }: { since: Since; onBack: () => void }) {
   );
 }
 
-async function lastLine(): Promise<number> {
-  const { lines } = await ask<Lines>("GET", asking(LOGS, { limit: 1 }));
-  return lines.at(-1)?.n ?? 0;
+async function entries(last: number): Promise<Entries["entries"]> {
+  return (await ask<Entries>("GET", asking(`${AUDIT}/entries`, { last }))).entries;
 }
 
 /** Requests that a restart would end; none, if nobody can say. */
