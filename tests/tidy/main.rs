@@ -17,7 +17,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("discovery", &["identity"]),
     ("access", &["protocol", "state", "platform"]),
     ("scheduler", &["protocol", "store", "platform"]),
-    ("api", &["protocol", "store", "state", "identity", "registry", "discovery", "scheduler", "access"]),
+    ("backup", &["platform", "state", "store", "identity"]),
+    (
+        "api",
+        &["protocol", "store", "state", "identity", "registry", "discovery", "scheduler", "access", "backup"],
+    ),
     ("front", &["identity", "access"]),
     ("behaviour", &["protocol"]),
     ("scripted", &["protocol", "platform", "hob"]),

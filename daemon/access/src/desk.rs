@@ -1,11 +1,15 @@
 //! What [`Access`] does for people and with the audit log. It passes on to `people` and `audit`, which do it.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
-use crate::audit::{Action, AuditError, Entries, Event, Noted, Outcome};
+use protocol::Owner;
+use tokio::sync::watch;
+
+use crate::audit::{Action, AuditError, Entries, Event, Newest, Noted, Outcome};
 use crate::{
-    Access, Caller, ClaimError, OneTimeCode, Password, PeopleError, Person, PersonName, Scope, Session,
-    SignInError, SignedIn, Visitor,
+    Access, AccessError, Caller, ClaimError, OneTimeCode, Password, PeopleError, Person, PersonName, Role,
+    Scope, Session, SignInError, SignedIn, Visitor,
 };
 
 impl Access {
@@ -84,12 +88,44 @@ impl Access {
         self.persons().change_password(by, current, new)
     }
 
-    /// Gives somebody another password, and ends all of their sessions. For the operator alone. Blocks as signing in does.
+    /// Gives somebody another password, and ends all of their sessions but the one by which they ask themselves. Blocks as signing
+    /// in does.
     ///
     /// # Errors
     /// [`PeopleError`]; the old password stands then.
     pub fn reset_password(&self, by: &Caller, name: &PersonName, new: &Password) -> Result<(), PeopleError> {
         self.persons().reset_password(by, name, new)
+    }
+
+    /// Makes somebody who may sign in. Blocks for as long as hashing a password takes.
+    ///
+    /// # Errors
+    /// [`PeopleError`]; nobody was made then.
+    pub fn add_person(
+        &self,
+        by: &Caller,
+        name: &PersonName,
+        password: &Password,
+        role: Role,
+    ) -> Result<Person, PeopleError> {
+        self.persons().add(by, name, password, role)
+    }
+
+    /// Removes somebody, with what they talked about, and ends all that is being answered to them. Not the last who owns the box,
+    /// and nobody themselves.
+    ///
+    /// # Errors
+    /// [`PeopleError`]; they are still there then.
+    pub fn remove_person(&self, by: &Caller, name: &PersonName) -> Result<(), PeopleError> {
+        self.persons().remove(by, name)
+    }
+
+    /// When people were last seen, in seconds since 1970, to the minute. Who never signed in is not among them.
+    ///
+    /// # Errors
+    /// What the state says.
+    pub fn last_seen(&self) -> Result<HashMap<Owner, i64>, AccessError> {
+        self.persons().last_seen()
     }
 
     /// Everybody who may sign in. In memory.
@@ -149,5 +185,15 @@ impl Access {
     /// [`AuditError`] if they cannot be listed.
     pub fn audit_entries(&self, after: u64) -> Result<Entries, AuditError> {
         self.audit().entries(after)
+    }
+
+    /// The entries of the audit log before one, or all of them, the newest first. Reading them blocks on the disk.
+    pub fn newest_audit_entries(&self, before: Option<u64>) -> Newest {
+        self.audit().newest(before)
+    }
+
+    /// Follows the number of the audit log's last entry.
+    pub fn follow_audit(&self) -> watch::Receiver<u64> {
+        self.audit().follow()
     }
 }

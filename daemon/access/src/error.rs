@@ -284,8 +284,22 @@ pub enum OnBehalfError {
 #[non_exhaustive]
 pub enum PeopleError {
     /// Whoever asks may not.
-    #[error("only those who administer the box may do that, and passwords are reset on the box itself")]
+    #[error("only those who administer the box may do that")]
     NotAllowed,
+    /// The first person is who claims the box.
+    #[error(
+        "this box is not claimed yet: claim it first, with the setup code that `hob status` on the box shows"
+    )]
+    Unclaimed,
+    /// No two have the same name, in whatever case.
+    #[error("there is somebody by the name {0} already; choose another one")]
+    NameTaken(PersonName),
+    /// Somebody who is signed in would be removed by themselves.
+    #[error("nobody removes themselves: another owner of the box can")]
+    Oneself,
+    /// Nobody could administer the box any more.
+    #[error("this is the last one who owns the box; make somebody else an owner first")]
+    LastOwner,
     /// There is nobody by this name.
     #[error("there is nobody by the name {0}")]
     UnknownPerson(PersonName),
@@ -324,6 +338,12 @@ impl SignInError {
 }
 
 impl From<AuditError> for ClaimError {
+    fn from(error: AuditError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<AuditError> for PeopleError {
     fn from(error: AuditError) -> Self {
         Self::Failed(error.into())
     }

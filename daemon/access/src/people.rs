@@ -1,7 +1,8 @@
 //! People: who owns the box and who may sign in, and what becomes of their sessions. How the first comes to own it is
-//! `claiming`'s, what they do with a password `passwords`'. What changes anything is in the audit log before it is done.
+//! `claiming`'s, how others come and go `members`', what they do with a password `passwords`'. What changes anything is in the audit log before it is done.
 
 mod claiming;
+mod members;
 mod passwords;
 
 use std::path::Path;
@@ -21,7 +22,7 @@ use crate::policy::Limits;
 use crate::sessions::{Live, Session, SessionSecret, Sessions};
 use crate::throttle::Throttle;
 use crate::usage::Accounts;
-use crate::{AccessError, Caller, OneTimeCode, PeopleError, Scope, Scopes, Who};
+use crate::{AccessError, Caller, OneTimeCode, PeopleError, Scope, Who};
 
 /// Everybody who may sign in.
 #[derive(Debug)]
@@ -127,7 +128,7 @@ impl People {
         });
         Caller::by(Pass {
             who: Who::Person(Arc::clone(&person.name.0)),
-            scopes: Scopes::all(),
+            scopes: person.role.scopes(),
             name: Arc::clone(&person.name.0),
             account: self.accounts.of(person.owner, Limits::default()),
             policy: None,
@@ -208,6 +209,7 @@ impl Known {
             person: Person {
                 owner: row.owner,
                 name: row.name.parse().map_err(|_| damaged())?,
+                role: row.role.parse().map_err(|_| damaged())?,
                 created: row.created,
                 password_changed: row.password_changed,
             },

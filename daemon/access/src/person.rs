@@ -1,4 +1,4 @@
-//! What people are called, who they are told to be, and from where they come to the door. What they may do there is `people`'s.
+//! What people are called, what they are here and may, and from where they come to the door. Who there is, is `people`'s.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use protocol::Owner;
 
-use crate::{Caller, Origin, SessionSecret, audit};
+use crate::{Caller, Origin, Scope, Scopes, SessionSecret, audit};
 
 /// A box that is claimed before it is first switched on.
 #[derive(Clone)]
@@ -60,6 +60,45 @@ impl PersonName {
     }
 }
 
+/// What somebody is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Owns the box, and may do everything. There is one at least.
+    Owner,
+    /// May use its models, and change nothing but their own password.
+    Member,
+}
+
+impl Role {
+    /// As it is written in requests and in the state.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Member => "member",
+        }
+    }
+
+    pub(crate) fn scopes(self) -> Scopes {
+        match self {
+            Self::Owner => Scopes::all(),
+            Self::Member => [Scope::Infer, Scope::Embed, Scope::ModelsRead].into_iter().collect(),
+        }
+    }
+}
+
+/// A text is no role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("somebody is an \"owner\" or a \"member\"")]
+pub struct InvalidRole;
+
+impl FromStr for Role {
+    type Err = InvalidRole;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRole> {
+        [Self::Owner, Self::Member].into_iter().find(|role| role.name() == text).ok_or(InvalidRole)
+    }
+}
+
 /// Somebody who may sign in, as they are listed.
 #[derive(Clone, Debug)]
 pub struct Person {
@@ -67,6 +106,8 @@ pub struct Person {
     pub owner: Owner,
     /// What they sign in with.
     pub name: PersonName,
+    /// What they are here.
+    pub role: Role,
     /// Seconds since 1970.
     pub created: i64,
     /// Seconds since 1970.

@@ -12,7 +12,7 @@ use http::{
 };
 use identity::{IdentityError, OwnCertificateError, pairing::PairingError};
 use protocol::{Ability, GenerateError, InvalidOption};
-use registry::RegistryError;
+use registry::{PullsError, RegistryError};
 use scheduler::{AskError, ScheduleError};
 use state::{StateError, conversations::ConversationError};
 use store::{Model, StoreError};
@@ -33,7 +33,10 @@ pub(crate) enum Error {
          `hob status` shows on the box itself"
     )]
     Unclaimed,
-    /// A key or a session may other things.
+    /// Somebody is signed in who uses the box, and does not own it.
+    #[error("this is for those who own this box; ask one of them")]
+    NotForMembers,
+    /// A key may other things.
     #[error(
         "this key does not have the scope {scope}; `hob key create NAME --scope {scope}` on the box makes one that has, or ask whoever owns \
          the box for it"
@@ -85,6 +88,8 @@ pub(crate) enum Error {
     /// Another box that was to be paired said no, or nothing that makes sense.
     #[error("{label}: {reason}")]
     NotRedeemed { label: String, status: Option<StatusCode>, reason: String },
+    #[error("there is nobody by the name {name:?}")]
+    UnknownPerson { name: String },
     #[error("there is no paired box '{name}'")]
     UnknownPeer { name: String },
     /// Somebody is signed in, and what they typed again is not their password.
@@ -131,6 +136,10 @@ pub(crate) enum Error {
         "the box's certificate is named by tls.cert in {place}; take that away first, and start hob again"
     )]
     OwnByFile { place: String },
+    #[error(transparent)]
+    Pulls(#[from] PullsError),
+    #[error("there is no pull {}", short(id))]
+    UnknownPull { id: String },
     #[error("blob \"{digest}\" not found")]
     UnknownBlob { digest: String },
     #[error("invalid digest format")]
@@ -152,8 +161,16 @@ pub(crate) enum Error {
     Store(#[from] StoreError),
     #[error("Response with id '{id}' not found.")]
     UnknownResponse { id: String },
+    /// It may have ended meanwhile.
+    #[error("there is no request {} under way", short(id))]
+    UnknownRequest { id: String },
     #[error("Previous response with id '{}' not found.", short(id))]
     UnknownPrevious { id: String },
+    #[error("there is no such conversation; it may have been deleted")]
+    UnknownConversation,
+    /// A paired box asks.
+    #[error("a paired box keeps the conversations of its people itself")]
+    KeptThere,
     #[error(transparent)]
     State(#[from] StateError),
     /// Written by another version, or by nobody.
@@ -257,6 +274,14 @@ impl Error {
         }
     }
 
+    /// What a transfer ended with, at a step of its.
+    pub(crate) fn of_transfer(step: &str, error: Arc<RegistryError>) -> Self {
+        match step {
+            "pulling manifest" => Self::PullManifest(error),
+            _ => Self::Registry(error),
+        }
+    }
+
     /// Says which model cannot do what it was asked for.
     pub(crate) fn about(self, model: &Model, asked: &str) -> Self {
         match self {
@@ -297,6 +322,7 @@ impl Error {
             Self::Key(KeyError::NoScopes | KeyError::NotForPeers) => Some("scopes"),
             Self::Key(KeyError::Past) => Some("expires"),
             Self::Unconfirmed => Some("confirm"),
+            Self::People(PeopleError::NameTaken(_)) => Some("name"),
             Self::Settings(error) => error.field(),
             Self::OwnCertificate(
                 OwnCertificateError::NoKey { .. } | OwnCertificateError::Mismatch { .. },
@@ -346,8 +372,10 @@ impl Error {
             | Self::Over(_)
             | Self::Access(AccessError::Over(_)) => StatusCode::UNAUTHORIZED,
             Self::LacksScope { .. }
+            | Self::NotForMembers
             | Self::NotOperator
             | Self::NotShared
+            | Self::KeptThere
             | Self::Readable
             | Self::ForeignName { .. } => StatusCode::FORBIDDEN,
             Self::BeyondEnd { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
@@ -363,7 +391,11 @@ impl Error {
             | Self::UnknownRepository { .. }
             | Self::UnknownKey { .. }
             | Self::UnknownPeer { .. }
+            | Self::UnknownPerson { .. }
+            | Self::UnknownPull { .. }
             | Self::UnknownResponse { .. }
+            | Self::UnknownConversation
+            | Self::UnknownRequest { .. }
             | Self::UnknownBlob { .. }
             | Self::NothingToCopy { .. }
             | Self::NothingToEmbed { .. } => StatusCode::NOT_FOUND,
@@ -378,7 +410,9 @@ impl Error {
             Self::NoNetwork | Self::Itself | Self::LendsNothing => StatusCode::CONFLICT,
             Self::NotRedeemed { status, .. } => redemption_status(*status),
             Self::State(StateError::Conversation(error)) => conversation_status(error),
+            Self::State(error) if error.is_disk_full() => StatusCode::INSUFFICIENT_STORAGE,
             Self::Store(error) => store_status(error),
+            Self::Pulls(error) => pulls_status(error),
             Self::Schedule(error) => schedule_status(error),
             Self::Generate(error) => generate_status(error),
             Self::PullManifest(_)
@@ -427,7 +461,13 @@ fn generate_status(error: &GenerateError) -> StatusCode {
         | GenerateError::WorkerStuck => StatusCode::INTERNAL_SERVER_ERROR,
         GenerateError::Revoked => StatusCode::UNAUTHORIZED,
         GenerateError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        GenerateError::Ended => ended_status(),
     }
+}
+
+/// Of what the owner ended. One after which no client asks the same again by itself, and which is not about who asks.
+fn ended_status() -> StatusCode {
+    StatusCode::GONE
 }
 
 fn unauthorized(scope: Option<Scope>) -> String {
@@ -487,6 +527,10 @@ fn people_status(error: &PeopleError) -> StatusCode {
         PeopleError::Failed(AccessError::Over(_)) => StatusCode::UNAUTHORIZED,
         PeopleError::UnknownPerson(_) | PeopleError::UnknownSession => StatusCode::NOT_FOUND,
         PeopleError::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        PeopleError::Unclaimed
+        | PeopleError::NameTaken(_)
+        | PeopleError::Oneself
+        | PeopleError::LastOwner => StatusCode::CONFLICT,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -531,6 +575,16 @@ fn chain(error: &PairingError) -> String {
 fn schedule_status(error: &ScheduleError) -> StatusCode {
     match error {
         ScheduleError::Busy | ScheduleError::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+        ScheduleError::Ended => ended_status(),
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn pulls_status(error: &PullsError) -> StatusCode {
+    match error {
+        PullsError::TooMany => StatusCode::SERVICE_UNAVAILABLE,
+        PullsError::Elsewhere(_) => StatusCode::CONFLICT,
+        PullsError::Store(error) => store_status(error),
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -20,6 +20,7 @@ mod identifier;
 mod json;
 mod keep_alive;
 mod load;
+mod log;
 mod media;
 mod ndjson;
 mod oci;
@@ -58,7 +59,8 @@ use family::Family;
 pub use health::Health;
 use http::{Method, StatusCode, Uri, header::LOCATION};
 use identity::Identity;
-use registry::{Neighbourhood, Registry};
+pub use log::{Log, LogLevel, LogLine};
+use registry::{Neighbourhood, Pulls, Registry};
 pub use relay::Relay;
 use scheduler::Scheduler;
 use settings::Settings;
@@ -71,6 +73,8 @@ use tokio_util::sync::CancellationToken;
 pub struct Api {
     store: Store,
     registry: Registry,
+    /// What the box brings by itself.
+    pulls: Pulls,
     neighbourhood: Neighbourhood,
     discovery: Option<Discovery>,
     /// If requests may be passed to paired boxes.
@@ -80,6 +84,8 @@ pub struct Api {
     access: Access,
     identity: Option<Identity>,
     settings: Arc<dyn Settings>,
+    /// What the daemon said last.
+    log: Log,
     health: Health,
     caller: Caller,
     /// Held for as long as something is done on behalf of the caller.
@@ -94,6 +100,10 @@ pub struct Api {
     downloads: places::Places,
     /// Keys, to boxes that this one is being paired with.
     offers: admin::Offers,
+    /// Of the machine, as they were read last.
+    gauges: admin::Gauges,
+    /// What went on in the last day.
+    past: admin::Past,
     config: Config,
     capabilities: ollama::Known,
 }
@@ -120,6 +130,8 @@ pub struct Parts {
     pub identity: Option<Identity>,
     /// What the owner has decided.
     pub settings: Arc<dyn Settings>,
+    /// What the daemon said last.
+    pub log: Log,
 }
 
 /// What the operator decided, once and for all.
@@ -155,9 +167,11 @@ impl Api {
             access,
             identity,
             settings,
+            log,
         } = parts;
         Self {
             store,
+            pulls: Pulls::new(registry.clone()),
             registry,
             neighbourhood,
             discovery,
@@ -167,6 +181,7 @@ impl Api {
             access,
             identity,
             settings,
+            log,
             health: Health::default(),
             caller: Caller::operator(),
             _place: None,
@@ -176,6 +191,8 @@ impl Api {
             uploads: upload::places(),
             downloads: oci::places(),
             offers: admin::Offers::default(),
+            gauges: admin::Gauges::default(),
+            past: admin::Past::default(),
             config,
             capabilities: ollama::Known::default(),
         }
@@ -198,6 +215,7 @@ impl Api {
 
     /// Ends what is under way that nobody waits for, and waits until it is written down.
     pub async fn stop(&self) {
+        self.pulls.stop();
         self.background.stop().await;
     }
 

@@ -12,6 +12,9 @@ use serde::Serialize;
 
 use crate::{go_json, sse::X_ACCEL_BUFFERING};
 
+/// What a body of such lines says it is.
+pub(crate) const CONTENT: &str = "application/x-ndjson";
+
 /// One line.
 pub(crate) fn line(value: &impl Serialize) -> Bytes {
     let mut line = go_json::encode(value);
@@ -25,7 +28,7 @@ pub(crate) fn response(lines: impl Stream<Item = Bytes> + Send + 'static) -> Res
     let lines = lines.filter(|line| future::ready(!line.is_empty()));
     let mut response = Response::new(Body::from_stream(lines.map(Ok::<_, Infallible>)));
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(CONTENT));
     headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
     response
 }

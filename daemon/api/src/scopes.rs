@@ -39,6 +39,7 @@ const GET: Method = Method::GET;
 const HEAD: Method = Method::HEAD;
 const POST: Method = Method::POST;
 const PUT: Method = Method::PUT;
+const PATCH: Method = Method::PATCH;
 const DELETE: Method = Method::DELETE;
 
 /// All routes. A HEAD that is not here needs what its GET does.
@@ -134,15 +135,42 @@ const TABLE: &[(Method, &str, Need)] = &[
     (GET, "/admin/api/usage", Need::Scope(Admin)),
     (GET, "/admin/api/sessions", Need::Scope(Admin)),
     (DELETE, "/admin/api/sessions/{id}", Need::Scope(Admin)),
-    (POST, "/admin/api/password", Need::Scope(Admin)),
+    (POST, "/admin/api/password", Somebody),
+    (GET, "/admin/api/people", Need::Scope(Admin)),
+    (POST, "/admin/api/people", Need::Scope(Admin)),
+    (DELETE, "/admin/api/people/{name}", Need::Scope(Admin)),
+    (POST, "/admin/api/people/{name}/password", Need::Scope(Admin)),
     (POST, "/admin/api/reset-password", Operator),
     (GET, "/admin/api/audit", Need::Scope(Admin)),
+    (GET, "/admin/api/audit/entries", Need::Scope(Admin)),
+    (GET, "/admin/api/audit/events", Need::Scope(Admin)),
+    (GET, "/admin/api/logs", Need::Scope(Admin)),
+    (GET, "/admin/api/logs/events", Need::Scope(Admin)),
+    (GET, "/admin/api/logs/text", Need::Scope(Admin)),
     (GET, "/admin/api/status", Need::Scope(Admin)),
+    (GET, "/admin/api/diagnostics", Need::Scope(Admin)),
+    (POST, "/admin/api/backup", Need::Scope(Admin)),
+    (POST, "/admin/api/restore", Need::Scope(Admin)),
+    (POST, "/admin/api/reset", Need::Scope(Admin)),
+    // What was said; to each their own.
+    (GET, "/admin/api/conversations", Need::Scope(Infer)),
+    (POST, "/admin/api/conversations", Need::Scope(Infer)),
+    (DELETE, "/admin/api/conversations", Need::Scope(Infer)),
+    (GET, "/admin/api/conversations/export", Need::Scope(Infer)),
+    (GET, "/admin/api/conversations/{id}", Need::Scope(Infer)),
+    (PATCH, "/admin/api/conversations/{id}", Need::Scope(Infer)),
+    (DELETE, "/admin/api/conversations/{id}", Need::Scope(Infer)),
+    (PUT, "/admin/api/conversations/{id}/messages/{message}", Need::Scope(Infer)),
     (GET, "/admin/api/settings", Need::Scope(Admin)),
     (PUT, "/admin/api/settings", Need::Scope(Admin)),
     (POST, "/admin/api/restart", Need::Scope(Admin)),
     (PUT, "/admin/api/certificate", Need::Scope(Admin)),
     (DELETE, "/admin/api/certificate", Need::Scope(Admin)),
+    // What goes on.
+    (GET, "/admin/api/now", Need::Scope(Admin)),
+    (GET, "/admin/api/now/events", Need::Scope(Admin)),
+    (GET, "/admin/api/history", Need::Scope(Admin)),
+    (DELETE, "/admin/api/requests/{id}", Need::Scope(Admin)),
     // Between boxes.
     (GET, "/peer/split", All(Split)),
     (POST, "/peer/split", All(Split)),
@@ -156,6 +184,12 @@ const TABLE: &[(Method, &str, Need)] = &[
     (POST, "/admin/api/store/prune", All(ModelsWrite)),
     (GET, "/admin/api/store/partials", All(ModelsRead)),
     (DELETE, "/admin/api/store/partials/{digest}", All(ModelsWrite)),
+    (GET, "/admin/api/pulls", Need::Scope(ModelsWrite)),
+    (POST, "/admin/api/pulls", Need::Scope(ModelsWrite)),
+    (GET, "/admin/api/pulls/events", Need::Scope(ModelsWrite)),
+    (DELETE, "/admin/api/pulls/{id}", Need::Scope(ModelsWrite)),
+    (POST, "/admin/api/pulls/{id}/pause", Need::Scope(ModelsWrite)),
+    (POST, "/admin/api/pulls/{id}/resume", Need::Scope(ModelsWrite)),
 ];
 
 /// What a route needs; `None` if it is not in the table.
@@ -228,6 +262,7 @@ fn allowed(api: &Api, way: Option<Way>, need: Need) -> Result<(), Error> {
 fn lacking(api: &Api, caller: &Caller, scope: Scope) -> Error {
     match caller.who() {
         Who::Nobody | Who::Local => api.nobody(Some(scope)),
+        Who::Person(_) => Error::NotForMembers,
         _ => Error::LacksScope { scope },
     }
 }

@@ -1,11 +1,16 @@
 //! The whole router over an empty store and a real access, asked as `front` would ask it. No model is ever loaded.
 
 mod admin;
+mod conversations;
+mod events;
 mod limits;
+mod logs;
 mod models;
 mod oci;
 mod pages;
 mod pairing;
+mod people;
+mod pulls;
 mod refusals;
 mod settings;
 mod trust;
@@ -30,7 +35,7 @@ use store::Store;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use crate::{Api, Config, Parts};
+use crate::{Api, Config, Log, Parts};
 
 /// A box, with nothing in it.
 pub(crate) struct Rig {
@@ -82,6 +87,7 @@ impl Rig {
             access: access_too,
             identity,
             settings: settings_too,
+            log: Log::default(),
         };
         let api = Api::new(parts, config());
         Self { router: crate::router(api.clone()), api, access, settings, now, folder }

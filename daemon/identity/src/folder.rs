@@ -14,6 +14,13 @@ use crate::authority::Authority;
 use crate::leaf::Leaf;
 use crate::own::OwnCertificate;
 
+/// Who the box is.
+pub(crate) const AUTHORITY: &str = "authority.pem";
+/// What it served last.
+pub(crate) const LEAF: &str = "server.pem";
+/// The certificate that its owner brought.
+pub(crate) const OWNERS: &str = "owner.pem";
+
 /// An open one. Nobody but the user can look into it.
 pub(crate) struct Folder {
     authority: PathBuf,
@@ -34,9 +41,9 @@ impl Folder {
         let failed = |action| move |source| IdentityError::Io { action, path: path.to_owned(), source };
         durable::make_private_folder(path).map_err(failed("make"))?;
         let folder = Self {
-            authority: path.join("authority.pem"),
-            leaf: path.join("server.pem"),
-            owners: path.join("owner.pem"),
+            authority: path.join(AUTHORITY),
+            leaf: path.join(LEAF),
+            owners: path.join(OWNERS),
             lock: path.join(".lock"),
         };
         let held = File::create(&folder.lock).and_then(|file| file.lock().map(|()| file));
@@ -97,12 +104,12 @@ impl Folder {
     }
 }
 
-fn keep(path: &Path, bytes: &[u8]) -> Result<(), IdentityError> {
+pub(crate) fn keep(path: &Path, bytes: &[u8]) -> Result<(), IdentityError> {
     let failed = |source| IdentityError::Io { action: "write", path: path.to_owned(), source };
     durable::write_private(path, bytes).map_err(failed)
 }
 
-fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, IdentityError> {
+pub(crate) fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, IdentityError> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -186,6 +186,37 @@ pub fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Gives what lies at one name, a file or a folder, another name on the same volume, where nothing else is. Returns once that is on
+/// the disk.
+///
+/// # Errors
+/// If it cannot; it is where it was then.
+pub fn put(from: &Path, to: &Path) -> io::Result<()> {
+    File::open(from)?.sync_all()?;
+    #[expect(clippy::disallowed_methods, reason = "this is the place that also syncs")]
+    fs::rename(from, to)?;
+    sync_folder(folder_of(to))?;
+    sync_folder(folder_of(from))
+}
+
+/// Removes what lies there, a file or a folder with all that is in it, if anything does; what a link leads to stays. Returns once
+/// that is on the disk.
+///
+/// # Errors
+/// If some of it cannot be removed; the rest is gone then.
+pub fn remove_all(path: &Path) -> io::Result<()> {
+    let found = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        found => found?,
+    };
+    if found.is_dir() {
+        fs::remove_dir_all(path)?
+    } else {
+        fs::remove_file(path)?
+    }
+    sync_folder(folder_of(path))
+}
+
 /// Removes staged files that nobody has written to for `age`: what a process left that was killed.
 ///
 /// # Errors

@@ -135,6 +135,9 @@ pub enum RegistryError {
     /// A download's task panicked.
     #[error("the download of {0} ended without a word; the log says more")]
     Lost(Digest),
+    /// A pull's task panicked.
+    #[error("the pull ended without a word; the log says more")]
+    Unfinished,
     /// A part of ours failed.
     #[error("a part of the transfer failed; the log says more")]
     Task(#[from] tokio::task::JoinError),

@@ -1,6 +1,6 @@
 //! What a transfer tells while it runs.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 
 use identity::pairing::BoxName;
 use store::Digest;
@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use crate::RegistryError;
+use crate::download::Download;
 
 /// One word of a transfer, in Ollama's terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +34,47 @@ pub enum Progress {
 #[derive(Debug)]
 pub struct Transfer {
     words: mpsc::Receiver<Result<Progress, Arc<RegistryError>>>,
+    amount: Amount,
     task: AbortHandle,
+}
+
+/// How far a pull is, over all that it brings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Bytes of the model.
+    pub total: u64,
+    /// Those of them that are here.
+    pub completed: u64,
+}
+
+/// What a pull brings, once its manifest says it. It keeps none of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Amount(Arc<OnceLock<Brought>>);
+
+#[derive(Debug)]
+struct Brought {
+    total: u64,
+    /// Bytes that were here before.
+    here: u64,
+    downloads: Vec<Weak<Download>>,
+}
+
+impl Amount {
+    /// It is this.
+    pub(crate) fn is(&self, here: u64, downloads: &[Arc<Download>]) {
+        let total = downloads.iter().map(|download| download.total).fold(here, u64::saturating_add);
+        let downloads = downloads.iter().map(Arc::downgrade).collect();
+        self.0.get_or_init(|| Brought { total, here, downloads });
+    }
+
+    fn figures(&self) -> Option<Figures> {
+        let Brought { total, here, downloads } = self.0.get()?;
+        let mut completed = *here;
+        for download in downloads {
+            completed = completed.saturating_add(download.upgrade()?.completed());
+        }
+        Some(Figures { total: *total, completed })
+    }
 }
 
 /// Where a transfer's words go.
@@ -48,6 +89,14 @@ impl Transfer {
     where
         F: Future<Output = Result<(), Arc<RegistryError>>> + Send + 'static,
     {
+        Self::of(Amount::default(), work)
+    }
+
+    /// The same of what tells how much it is.
+    pub(crate) fn of<F>(amount: Amount, work: impl FnOnce(ProgressSender) -> F) -> Self
+    where
+        F: Future<Output = Result<(), Arc<RegistryError>>> + Send + 'static,
+    {
         let (sender, words) = mpsc::channel(WORDS_IN_FLIGHT);
         let working = work(sender.clone());
         let task = tokio::spawn(async move {
@@ -55,7 +104,17 @@ impl Transfer {
                 let _nobody_listens = sender.send(Err(error)).await;
             }
         });
-        Self { words, task: task.abort_handle() }
+        Self { words, amount, task: task.abort_handle() }
+    }
+
+    /// How far it is; `None` before the manifest is there, of a push, and once it has ended.
+    pub fn figures(&self) -> Option<Figures> {
+        self.amount.figures()
+    }
+
+    /// Bytes of all that it brings, once the manifest was there.
+    pub(crate) fn total(&self) -> Option<u64> {
+        Some(self.amount.0.get()?.total)
     }
 
     /// The next word; `None` once all is done. An error is the last word.

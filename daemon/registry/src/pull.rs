@@ -14,7 +14,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::download::{Download, Origin, held};
-use crate::progress::{ProgressSender, say};
+use crate::progress::{Amount, ProgressSender, say};
 use crate::retry::Tries;
 use crate::session::{Request, Session, limited};
 use crate::suppliers::Suppliers;
@@ -32,8 +32,9 @@ const NEARBY: Duration = Duration::from_secs(1);
 impl Registry {
     /// Brings a model, or what is missing of it. The model of that name, if there is one, is replaced at the very end.
     pub fn pull(&self, name: ModelName, from: Authority) -> Transfer {
-        let registry = self.clone();
-        Transfer::start(move |words| async move { registry.bring(&name, from, &words).await })
+        let (registry, amount) = (self.clone(), Amount::default());
+        let told = amount.clone();
+        Transfer::of(amount, move |words| async move { registry.bring(&name, from, &words, &told).await })
     }
 
     async fn bring(
@@ -41,10 +42,13 @@ impl Registry {
         name: &ModelName,
         from: Authority,
         words: &ProgressSender,
+        amount: &Amount,
     ) -> Result<(), Arc<RegistryError>> {
         say(words, Progress::Step("pulling manifest")).await;
+        let source = from.noted();
         let (manifest, holder) = self.manifest(name, from).await?;
-        let (mut holding, downloads) = self.admit(holder, &manifest, name).await?;
+        let (mut holding, downloads) = self.admit(holder, &manifest, name, source).await?;
+        amount.is(holding.iter().map(HeldBlob::bytes).sum(), &downloads);
         for blob in manifest.blobs() {
             match downloads.iter().find(|download| download.digest == blob.digest) {
                 Some(download) => follow(download, words).await?,
@@ -139,6 +143,7 @@ impl Registry {
         holder: Holder,
         manifest: &Manifest,
         name: &ModelName,
+        source: Option<String>,
     ) -> Result<(Vec<HeldBlob>, Vec<Arc<Download>>), RegistryError> {
         let (mut holding, mut missing) = (Vec::new(), Vec::new());
         for blob in manifest.distinct_blobs() {
@@ -151,7 +156,7 @@ impl Registry {
         let sizes: Vec<(Digest, u64)> = missing.iter().map(|blob| (blob.digest, blob.size)).collect();
         let store = self.store.clone();
         spawn_blocking(move || store.check_downloads(&sizes)).await??;
-        let origin = self.origin(holder, missing.iter().map(|blob| (*blob).clone()).collect());
+        let origin = self.origin(holder, source, missing.iter().map(|blob| (*blob).clone()).collect());
         let mut downloads: Vec<Arc<Download>> = Vec::new();
         for blob in missing {
             downloads.push(self.download(&origin, blob, name).await?);
@@ -160,7 +165,7 @@ impl Registry {
     }
 
     /// Begins to ask paired boxes for what is missing.
-    fn origin(&self, holder: Holder, missing: Vec<BlobRef>) -> Origin {
+    fn origin(&self, holder: Holder, noted: Option<String>, missing: Vec<BlobRef>) -> Origin {
         let peers = match &self.neighbourhood {
             Some(neighbourhood) if !missing.is_empty() => neighbourhood.peers(),
             _ => Vec::new(),
@@ -169,7 +174,7 @@ impl Registry {
             Holder::Registry(session) => (Some(session), None),
             Holder::Peer(named) => (None, Some(named)),
         };
-        Origin { session, suppliers: Arc::new(Suppliers::asked(peers, named.as_ref(), &missing)) }
+        Origin { session, noted, suppliers: Arc::new(Suppliers::asked(peers, named.as_ref(), &missing)) }
     }
 
     /// A model of several files becomes one of one file.

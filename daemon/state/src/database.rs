@@ -65,6 +65,7 @@ impl State {
         let (writer, readers) = (Mutex::new(writer), Mutex::default());
         let state = Self { shared: Arc::new(Shared { path, clock, writer, readers }) };
         state.forget_expired()?;
+        state.forget_gone()?;
         Ok(state)
     }
 
@@ -111,9 +112,17 @@ impl State {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StateError>,
     ) -> Result<T, StateError> {
+        self.connected(|reader| work(&reader.transaction()?))
+    }
+
+    /// With a connection that nobody else uses just now, and that writes nothing here.
+    pub(crate) fn connected<T>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, StateError>,
+    ) -> Result<T, StateError> {
         let idle = lock(&self.shared.readers).pop();
         let mut reader = idle.map_or_else(|| connect(&self.shared.path), Ok)?;
-        let read = work(&reader.transaction()?)?;
+        let read = work(&mut reader)?;
         let mut readers = lock(&self.shared.readers);
         if readers.len() < MOST_READERS {
             readers.push(reader);

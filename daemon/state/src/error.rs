@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use rusqlite::ErrorCode;
+
 use crate::conversations::ConversationError;
 
 /// What can go wrong with the state.
@@ -51,6 +53,14 @@ pub enum StateError {
         /// Why.
         source: rusqlite::Error,
     },
+    /// The file came from elsewhere, and is not one that a box wrote.
+    #[error("{path} was not written by a box: {what}", path = path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
     /// Nobody may ask any more for the response that this one goes on from. It was not kept.
     #[error("the response that this one goes on from was deleted meanwhile; it was not stored")]
     PreviousGone,
@@ -63,4 +73,11 @@ pub enum StateError {
     /// The database refused, with its own words. What was asked for was not done, not even in part.
     #[error("the state cannot be read or written: {0}")]
     Database(#[from] rusqlite::Error),
+}
+
+impl StateError {
+    /// Whether the disk has no room for it.
+    pub fn is_disk_full(&self) -> bool {
+        matches!(self, Self::Database(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull))
+    }
 }

@@ -1,6 +1,7 @@
 //! What is forgotten, and when: with age, beyond the limits, and when it is asked for. In the order in which it came, as a clock
 //! may have been wrong meanwhile.
 
+use protocol::Owner;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use crate::clock::CLOCK_SET;
@@ -54,6 +55,16 @@ pub(crate) fn forget_beyond(
         }
         forgotten += 1;
     }
+}
+
+/// Forgets all that was kept for an owner; how much.
+pub(crate) fn forget_of(transaction: &Transaction<'_>, owner: Owner) -> Result<usize, StateError> {
+    let mut statement =
+        transaction.prepare("SELECT number FROM responses WHERE owner = ? AND id IS NOT NULL")?;
+    let numbers = statement.query_map([owner.0.cast_signed()], |row| row.get(0))?;
+    let numbers = numbers.collect::<Result<Vec<i64>, _>>()?;
+    numbers.iter().try_for_each(|number| forget(transaction, *number))?;
+    Ok(numbers.len())
 }
 
 fn forget_expired(transaction: &Transaction<'_>, now: i64, kept: Option<i64>) -> Result<usize, StateError> {

@@ -107,7 +107,8 @@ impl State {
         })
     }
 
-    /// Ends a key for good. False if there is none of this owner that was not revoked.
+    /// Ends a key for good. False if there is none of this owner that was not revoked. What was talked about by it is for
+    /// [`State::forget_gone`].
     ///
     /// # Errors
     /// What the database says; it is as it was then.

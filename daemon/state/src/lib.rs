@@ -17,6 +17,7 @@ mod migrations;
 mod people;
 mod principals;
 mod responses;
+mod snapshot;
 mod usage;
 
 pub use audit::{AuditEnds, AuditHash, AuditPosition, InvalidAuditHash, InvalidAuditPosition};
@@ -24,6 +25,6 @@ pub use clock::{CLOCK_SET, Clock};
 pub use database::State;
 pub use error::StateError;
 pub use keys::{KeyRow, NewKeyRow};
-pub use people::{PersonRow, SessionRow};
+pub use people::{NewPerson, PersonRow, SessionRow};
 pub use responses::{Conversation, Item, ItemKind, Limits, Response, Stored};
 pub use usage::{LastUse, UsageRow};

@@ -20,6 +20,18 @@ pub(crate) fn run(connection: &mut Connection, path: &Path) -> Result<(), StateE
     run_steps(connection, path, STEPS)
 }
 
+/// How many formats there are.
+pub(crate) fn formats() -> usize {
+    STEPS.len()
+}
+
+/// What a file of a format has, table by table.
+pub(crate) fn schema_of(format: u32) -> Result<Vec<[Option<String>; 4]>, StateError> {
+    let mut file = Connection::open_in_memory()?;
+    run_steps(&mut file, Path::new("state.db"), &STEPS[..format as usize])?;
+    Ok(crate::snapshot::schema(&file)?)
+}
+
 fn run_steps(connection: &mut Connection, path: &Path, steps: &[&str]) -> Result<(), StateError> {
     loop {
         // Under the lock, as another process may be at it, too.

@@ -1,10 +1,11 @@
-//! People who may sign in, and the browsers that are. What a password is worth, and when a session ends, is `access`'s to know.
+//! People who may sign in, and the browsers that are. What a password is worth, what a role may, and when a session ends, is
+//! `access`'s to know.
 
 use protocol::Owner;
 use rusqlite::{Row, Transaction, params};
 
 use crate::principals::{self, PrincipalKind};
-use crate::{State, StateError};
+use crate::{State, StateError, expiry};
 
 /// Somebody who may sign in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,10 +16,25 @@ pub struct PersonRow {
     pub name: String,
     /// What their password is checked against.
     pub password_hash: String,
+    /// What they are here.
+    pub role: String,
     /// Seconds since 1970.
     pub created: i64,
     /// Seconds since 1970.
     pub password_changed: i64,
+    /// Seconds since 1970, to the minute, if they were ever signed in.
+    pub seen: Option<i64>,
+}
+
+/// Somebody who is to be able to sign in.
+#[derive(Clone, Copy, Debug)]
+pub struct NewPerson<'a> {
+    /// What they sign in with.
+    pub name: &'a str,
+    /// What their password is checked against.
+    pub password_hash: &'a str,
+    /// What they are here.
+    pub role: &'a str,
 }
 
 /// A browser that is signed in.
@@ -48,8 +64,7 @@ impl State {
     /// What the database says; nothing was done then.
     pub fn claim(
         &self,
-        name: &str,
-        password_hash: &str,
+        new: &NewPerson<'_>,
         session: impl FnOnce(Owner) -> Option<SessionRow>,
     ) -> Result<Option<PersonRow>, StateError> {
         let now = self.now();
@@ -57,21 +72,40 @@ impl State {
             if transaction.query_row("SELECT EXISTS (SELECT 1 FROM people)", [], |row| row.get(0))? {
                 return Ok(None);
             }
-            let person = PersonRow {
-                owner: principals::add(transaction, PrincipalKind::Person, name, now)?,
-                name: name.into(),
-                password_hash: password_hash.into(),
-                created: now,
-                password_changed: now,
-            };
-            transaction.execute(
-                "INSERT INTO people (owner, name, password_hash, created, password_changed) VALUES (?, ?, ?, ?, ?)",
-                params![person.owner.0.cast_signed(), person.name, person.password_hash, now, now],
-            )?;
+            let person = add(transaction, new, now)?;
             if let Some(session) = session(person.owner) {
                 add_session(transaction, &session)?;
             }
             Ok(Some(person))
+        })
+    }
+
+    /// Makes another person, with an owner of their own; `None` if there is somebody by this name, and nothing was done then.
+    ///
+    /// # Errors
+    /// What the database says; nothing was done then.
+    pub fn add_person(&self, new: &NewPerson<'_>) -> Result<Option<PersonRow>, StateError> {
+        let now = self.now();
+        self.write(|transaction| {
+            let named = "SELECT EXISTS (SELECT 1 FROM people WHERE name = ?)";
+            match transaction.query_row(named, [new.name], |row| row.get(0))? {
+                true => Ok(None),
+                false => add(transaction, new, now).map(Some),
+            }
+        })
+    }
+
+    /// Removes somebody, with their sessions and the answers that were kept for them. What they used stays, for the lists of that;
+    /// what they talked about is for [`State::forget_gone`]. False if there is no such person.
+    ///
+    /// # Errors
+    /// What the database says; nothing was done then.
+    pub fn remove_person(&self, owner: Owner) -> Result<bool, StateError> {
+        self.delete(|transaction| {
+            let forgotten = expiry::forget_of(transaction, owner)?;
+            let removed =
+                transaction.execute("DELETE FROM people WHERE owner = ?", [owner.0.cast_signed()])?;
+            Ok((removed == 1, removed + forgotten))
         })
     }
 
@@ -82,7 +116,7 @@ impl State {
     pub fn people(&self) -> Result<Vec<PersonRow>, StateError> {
         self.read(|transaction| {
             let mut statement = transaction.prepare(
-                "SELECT owner, name, password_hash, created, password_changed FROM people ORDER BY owner",
+                "SELECT owner, name, password_hash, role, created, password_changed, seen FROM people ORDER BY owner",
             )?;
             Ok(statement.query_map([], person)?.collect::<Result<_, _>>()?)
         })
@@ -134,7 +168,7 @@ impl State {
         })
     }
 
-    /// Writes when sessions were last seen.
+    /// Writes when sessions, and whose they are, were last seen.
     ///
     /// # Errors
     /// What the database says; none was written then.
@@ -144,8 +178,12 @@ impl State {
     ) -> Result<(), StateError> {
         self.write(|transaction| {
             let mut statement = transaction.prepare("UPDATE sessions SET seen = ? WHERE id = ?")?;
+            let mut person = transaction.prepare(
+                "UPDATE people SET seen = ? WHERE owner = (SELECT owner FROM sessions WHERE id = ?)",
+            )?;
             for (id, seen) in seen {
                 statement.execute(params![seen, id])?;
+                person.execute(params![seen, id])?;
             }
             Ok(())
         })
@@ -172,8 +210,10 @@ fn person(row: &Row<'_>) -> rusqlite::Result<PersonRow> {
         owner: Owner(row.get::<_, i64>(0)?.cast_unsigned()),
         name: row.get(1)?,
         password_hash: row.get(2)?,
-        created: row.get(3)?,
-        password_changed: row.get(4)?,
+        role: row.get(3)?,
+        created: row.get(4)?,
+        password_changed: row.get(5)?,
+        seen: row.get(6)?,
     })
 }
 
@@ -189,6 +229,23 @@ fn session(row: &Row<'_>) -> rusqlite::Result<SessionRow> {
     })
 }
 
+fn add(transaction: &Transaction<'_>, new: &NewPerson<'_>, now: i64) -> Result<PersonRow, StateError> {
+    let person = PersonRow {
+        owner: principals::add(transaction, PrincipalKind::Person, new.name, now)?,
+        name: new.name.into(),
+        password_hash: new.password_hash.into(),
+        role: new.role.into(),
+        created: now,
+        password_changed: now,
+        seen: None,
+    };
+    transaction.execute(
+        "INSERT INTO people (owner, name, password_hash, role, created, password_changed) VALUES (?, ?, ?, ?, ?, ?)",
+        params![person.owner.0.cast_signed(), person.name, person.password_hash, person.role, now, now],
+    )?;
+    Ok(person)
+}
+
 fn add_session(transaction: &Transaction<'_>, session: &SessionRow) -> Result<(), StateError> {
     transaction.execute(
         "INSERT INTO sessions (id, hash, owner, created, seen, address, agent) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -202,5 +259,7 @@ fn add_session(transaction: &Transaction<'_>, session: &SessionRow) -> Result<()
             session.agent
         ],
     )?;
+    let seen = "UPDATE people SET seen = ? WHERE owner = ?";
+    transaction.execute(seen, params![session.seen, session.owner.0.cast_signed()])?;
     Ok(())
 }

@@ -5,7 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use protocol::Owner;
-use state::{AuditEnds, AuditHash, AuditPosition, Clock, SessionRow, State};
+use state::conversations::NewConversation;
+use state::{
+    AuditEnds, AuditHash, AuditPosition, Clock, Limits, NewPerson, PersonRow, Response, SessionRow, State,
+};
 use tempfile::TempDir;
 
 const NOW: i64 = 1_790_000_000;
@@ -28,6 +31,10 @@ fn session(id: &str, owner: Owner) -> SessionRow {
     }
 }
 
+fn owner<'a>(name: &'a str, password_hash: &'a str) -> NewPerson<'a> {
+    NewPerson { name, password_hash, role: "owner" }
+}
+
 fn ids(state: &State) -> Vec<String> {
     state.sessions().unwrap().into_iter().map(|session| session.id).collect()
 }
@@ -37,20 +44,20 @@ fn the_first_person_has_an_owner_of_their_own_and_there_is_no_second() {
     let folder = TempDir::new().unwrap();
     let state = open(folder.path());
 
-    let anna = state.claim("Anna", "hash", |owner| Some(session("ses_1", owner))).unwrap().unwrap();
-    let bert = state.claim("Bert", "hash", |owner| Some(session("ses_2", owner))).unwrap();
+    let anna = state.claim(&owner("Anna", "hash"), |owner| Some(session("ses_1", owner))).unwrap().unwrap();
+    let bert = state.claim(&owner("Bert", "hash"), |owner| Some(session("ses_2", owner))).unwrap();
 
     assert!(bert.is_none() && anna.owner != Owner::default());
     let state = open(folder.path());
     assert_eq!(state.sessions().unwrap(), [session("ses_1", anna.owner)]);
-    assert_eq!(state.people().unwrap(), [anna]);
+    assert_eq!(state.people().unwrap(), [PersonRow { seen: Some(NOW), ..anna }]);
 }
 
 #[test]
 fn a_password_that_was_changed_is_nowhere_on_the_disk() {
     let folder = TempDir::new().unwrap();
     let state = open(folder.path());
-    let owner = state.claim("Anna", "the-old-hash-of-a-password", |_| None).unwrap().unwrap().owner;
+    let owner = state.claim(&owner("Anna", "the-old-hash-of-a-password"), |_| None).unwrap().unwrap().owner;
     for id in ["ses_this", "ses_stolen"] {
         state.keep_session(&session(id, owner)).unwrap();
     }
@@ -73,7 +80,7 @@ fn a_password_that_was_changed_is_nowhere_on_the_disk() {
 fn sessions_are_seen_and_ended() {
     let folder = TempDir::new().unwrap();
     let state = open(folder.path());
-    let owner = state.claim("Anna", "hash", |_| None).unwrap().unwrap().owner;
+    let owner = state.claim(&owner("Anna", "hash"), |_| None).unwrap().unwrap().owner;
     for id in ["ses_1", "ses_2", "ses_3"] {
         state.keep_session(&session(id, owner)).unwrap();
     }
@@ -83,6 +90,7 @@ fn sessions_are_seen_and_ended() {
 
     let left: Vec<_> =
         open(folder.path()).sessions().unwrap().into_iter().map(|left| (left.id, left.seen)).collect();
+    assert_eq!(state.people().unwrap()[0].seen, Some(NOW + 60));
     assert_eq!(left, [("ses_2".into(), NOW + 60), ("ses_3".into(), NOW)]);
     assert!(state.keep_session(&session("ses_4", Owner(999))).is_err(), "whose would it be");
 }
@@ -113,4 +121,62 @@ fn the_ends_of_the_audit_log_are_kept() {
     ] {
         assert!(wrong.parse::<AuditPosition>().is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn who_is_removed_takes_along_what_was_kept_for_them_and_their_number_and_name_is_nobodys() {
+    let folder = TempDir::new().unwrap();
+    let state = open(folder.path());
+    let anna = state.claim(&owner("Anna", "hash"), |_| None).unwrap().unwrap().owner;
+    let member = NewPerson { name: "Bert", password_hash: "the-hash-of-bert", role: "member" };
+    let bert = state.add_person(&member).unwrap().unwrap().owner;
+    assert_eq!(state.add_person(&NewPerson { name: "bERT", ..member }).unwrap(), None);
+    state.keep_session(&session("ses_bert", bert)).unwrap();
+    for owner in [anna, bert] {
+        let own = state.conversations_of(owner);
+        let (id, settings) = ("c".to_owned(), "{}".to_owned());
+        own.add(&NewConversation { id, title: format!("of {}", owner.0), model: "m".into(), settings })
+            .unwrap();
+        let response = Response {
+            id: format!("resp_{}", owner.0),
+            owner,
+            previous: None,
+            created: NOW,
+            pending: false,
+            body: "answered".into(),
+            items: Vec::new(),
+        };
+        state.keep_response(&response, Limits::default()).unwrap();
+    }
+
+    assert!(state.remove_person(bert).unwrap() && !state.remove_person(bert).unwrap());
+    state.forget_gone().unwrap();
+
+    let state = open(folder.path());
+    assert_eq!(state.people().unwrap().len(), 1);
+    assert!(ids(&state).is_empty() && state.conversations_of(bert).ids().unwrap().is_empty());
+    assert_eq!(state.response(bert, &format!("resp_{}", bert.0)).unwrap(), None);
+    assert!(state.response(anna, &format!("resp_{}", anna.0)).unwrap().is_some());
+    assert_eq!(state.conversations_of(anna).ids().unwrap(), ["c"]);
+    let bytes = fs::read(folder.path().join("state.db")).unwrap();
+    assert!(!bytes.windows(16).any(|window| window == b"the-hash-of-bert"));
+    let again = state.add_person(&member).unwrap().unwrap();
+    assert!(again.owner > bert && state.conversations_of(again.owner).ids().unwrap().is_empty());
+}
+
+#[test]
+fn who_was_there_before_there_were_roles_owns_the_box() {
+    let folder = TempDir::new().unwrap();
+    drop(open(folder.path()));
+    let file = rusqlite::Connection::open(folder.path().join("state.db")).unwrap();
+    let before = "DROP TABLE images; DROP TABLE messages; DROP TABLE conversations;
+         ALTER TABLE people DROP COLUMN role; ALTER TABLE people DROP COLUMN seen; PRAGMA user_version = 4;
+         INSERT INTO principals (number, kind, label, created) VALUES (1, 'person', 'Anna', 1);
+         INSERT INTO people (owner, name, password_hash, created, password_changed) VALUES (1, 'Anna', 'hash', 1, 1);";
+    file.execute_batch(before).unwrap();
+    drop(file);
+
+    let people = open(folder.path()).people().unwrap();
+
+    assert_eq!((people[0].role.as_str(), people[0].seen), ("owner", None));
 }

@@ -156,6 +156,7 @@ fn facts(options: &LoadOptions) -> ModelFacts {
         context_tokens: options.context_tokens,
         resident_bytes: 1 << 20,
         gpu_bytes: 0,
+        parts: None,
         has_chat_template: true,
     }
 }

@@ -35,7 +35,13 @@ pub enum Action {
     /// Somebody changed their password.
     #[serde(rename = "password.change")]
     PasswordChange,
-    /// The operator gave somebody another password.
+    /// Somebody was made who may sign in.
+    #[serde(rename = "person.make")]
+    PersonMake,
+    /// Somebody was removed who could.
+    #[serde(rename = "person.remove")]
+    PersonRemove,
+    /// Somebody was given another password by who administers the box.
     #[serde(rename = "password.reset")]
     PasswordReset,
     /// A key was made.
@@ -89,6 +95,9 @@ pub enum Action {
     /// A model was removed.
     #[serde(rename = "model.remove")]
     ModelRemove,
+    /// A request that was under way was ended by the owner.
+    #[serde(rename = "request.stop")]
+    RequestStop,
     /// A request was refused with 401 or 403; the target is its method and path.
     #[serde(rename = "request")]
     Request,
@@ -150,6 +159,28 @@ pub enum InvalidEntry {
     /// Its hash is not that of what it says.
     #[error("is not what was written")]
     Changed,
+}
+
+impl Action {
+    /// Its word, as it stands in an entry.
+    pub fn name(self) -> String {
+        word(&self)
+    }
+}
+
+impl Outcome {
+    /// Its word, as it stands in an entry.
+    pub fn name(self) -> String {
+        word(&self)
+    }
+}
+
+/// What serde calls it, so that no word stands in two places.
+fn word(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
 }
 
 impl Entry {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use state::{AuditEnds, AuditHash, AuditPosition};
 
+use super::newest::Newest;
 use super::read::{Entries, Tail, first_entry};
 use super::reserve::Reserve;
 use super::{AuditError, Entry, Event, failed};
@@ -205,6 +206,16 @@ impl Log {
         let bytes = self.current.as_ref().map_or(u64::MAX, |current| current.bytes);
         files.reverse();
         Ok(Entries::new(after, files, bytes, self.ends))
+    }
+
+    /// The entries before one, the newest first, from the last on that counts now.
+    pub(super) fn newest(&self, before: Option<u64>) -> Newest {
+        let before = before.unwrap_or(u64::MAX);
+        let files = self.files.iter().take_while(|file| file.first < before);
+        let files: Vec<PathBuf> = files.map(|file| file.path.clone()).collect();
+        let whole = files.len() < self.files.len();
+        let bytes = self.current.as_ref().filter(|_| !whole).map_or(u64::MAX, |current| current.bytes);
+        Newest::new(before, files, bytes)
     }
 }
 

@@ -1,12 +1,13 @@
 //! The audit log: who did what to the box, and who tried. Lines of JSON, each bound to the one before by a hash, and each on the
 //! disk before what it tells of is done. Never what is asked of a model, never a key, a password or a code.
 //!
-//! `entry` knows a line, `log` the files, `read` what lies in them, `verify` what a whole chain is, `refusals` how much of what strangers do is written and `acts` of what callers do,
+//! `entry` knows a line, `log` the files, `read` what lies in them, `newest` the same from its end on, `verify` what a whole chain is, `refusals` how much of what strangers do is written and `acts` of what callers do,
 //! `reserve` what room is kept for it.
 
 mod acts;
 mod entry;
 mod log;
+mod newest;
 mod read;
 mod refusals;
 mod reserve;
@@ -19,6 +20,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use state::{Clock, State, StateError};
+use tokio::sync::watch;
 
 use crate::lock;
 use acts::Acts;
@@ -26,6 +28,7 @@ use refusals::{Refusals, Verdict};
 
 pub(crate) use entry::is_print;
 pub use entry::{Action, Entry, InvalidEntry, Outcome, printable};
+pub use newest::Newest;
 pub use read::Entries;
 pub use state::{AuditEnds, AuditHash, AuditPosition};
 pub use verify::{Finding, Report, verify};
@@ -54,6 +57,8 @@ pub struct Audit {
     clock: Clock,
     state: State,
     written: Mutex<Written>,
+    /// The number of the last entry.
+    last: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
@@ -116,7 +121,8 @@ impl Audit {
             requests: Refusals::default(),
             acts: Acts::default(),
         };
-        let audit = Self { clock, state, written: Mutex::new(written) };
+        let last = watch::Sender::new(written.log.ends().last.seq);
+        let audit = Self { clock, state, written: Mutex::new(written), last };
         for notice in noticed {
             let (action, target) = match &notice {
                 log::Notice::Torn { bytes, aside } => {
@@ -230,6 +236,13 @@ impl Audit {
     }
 
     fn append(&self, log: &mut log::Log, event: &Event<'_>) -> Result<(), AuditError> {
+        let appended = self.append_within_limits(log, event);
+        let last = log.ends().last.seq;
+        self.last.send_if_modified(|told| std::mem::replace(told, last) != last);
+        appended
+    }
+
+    fn append_within_limits(&self, log: &mut log::Log, event: &Event<'_>) -> Result<(), AuditError> {
         log.append(&self.time(), event)?;
         self.state.keep_audit_ends(&log.ends())?;
         // One that is removed is written down, which may fill the next.
@@ -267,6 +280,16 @@ impl Audit {
     /// [`AuditError`] if the folder cannot be listed.
     pub fn entries(&self, after: u64) -> Result<Entries, AuditError> {
         lock(&self.written).log.entries(after)
+    }
+
+    /// All entries before one, or all there are now, the newest first. Reading them blocks.
+    pub fn newest(&self, before: Option<u64>) -> Newest {
+        lock(&self.written).log.newest(before)
+    }
+
+    /// Follows the number of the last entry.
+    pub fn follow(&self) -> watch::Receiver<u64> {
+        self.last.subscribe()
     }
 }
 

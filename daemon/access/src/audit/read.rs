@@ -130,15 +130,15 @@ pub(super) fn first_entry(path: &Path) -> Option<Entry> {
     Entry::parse(std::str::from_utf8(&line.bytes).ok()?).ok()
 }
 
-struct Line {
+pub(super) struct Line {
     /// Without its end, and no more than a line may have.
-    bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
     ended: bool,
     length: usize,
 }
 
 /// Reads a line, however long somebody made it.
-fn read_line(reader: &mut impl io::BufRead) -> io::Result<Option<Line>> {
+pub(super) fn read_line(reader: &mut impl io::BufRead) -> io::Result<Option<Line>> {
     let mut line = Line { bytes: Vec::new(), ended: false, length: 0 };
     line.length = reader.by_ref().take(MOST_LINE).read_until(b'\n', &mut line.bytes)?;
     line.ended = line.bytes.last() == Some(&b'\n');
@@ -149,7 +149,7 @@ fn read_line(reader: &mut impl io::BufRead) -> io::Result<Option<Line>> {
 }
 
 /// The number of an entry, without reading the rest of it.
-fn seq_of(line: &[u8]) -> Option<u64> {
+pub(super) fn seq_of(line: &[u8]) -> Option<u64> {
     let digits = line.strip_prefix(b"{\"seq\":")?;
     let end = digits.iter().position(|byte| *byte == b',')?;
     std::str::from_utf8(&digits[..end]).ok()?.parse().ok()

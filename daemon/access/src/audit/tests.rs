@@ -78,6 +78,10 @@ fn entries(audit: &Audit, after: u64) -> Vec<Entry> {
     audit.entries(after).unwrap().map(|line| Entry::parse(&line.unwrap()).unwrap()).collect()
 }
 
+fn newest(audit: &Audit, before: Option<u64>) -> Vec<u64> {
+    audit.newest(before).map(|entry| entry.unwrap().unwrap().seq).collect()
+}
+
 fn report(audit: &Audit) -> Report {
     let entries = audit.entries(0).unwrap();
     let ends = entries.ends();
@@ -465,4 +469,48 @@ fn a_log_from_before_a_state_that_was_moved_away_goes_on() {
 
     assert_eq!(findings(&audit), []);
     assert_eq!(entries(&audit, 0).len(), 4);
+}
+
+#[test]
+fn the_newest_come_first_over_all_files_and_from_any_of_them_on() {
+    let place = Place::new();
+    let audit = place.open_small(8);
+    record_all(&audit, 9);
+    assert!(place.files().len() > 2);
+
+    assert_eq!(newest(&audit, None), [9, 8, 7, 6, 5, 4, 3, 2, 1]);
+    assert_eq!(newest(&audit, Some(6)), [5, 4, 3, 2, 1]);
+    for before in 1..=10 {
+        assert_eq!(newest(&audit, Some(before)).first().copied().unwrap_or(0), before - 1);
+    }
+    assert!(newest(&audit, Some(1)).is_empty());
+
+    // What comes while somebody reads is not among what they asked for.
+    let mut reading = audit.newest(None);
+    record(&audit, "later");
+    assert_eq!(reading.next().unwrap().unwrap().unwrap().seq, 9);
+}
+
+#[test]
+fn a_line_that_somebody_changed_is_told_as_that_and_hides_no_other() {
+    let place = Place::new();
+    let audit = place.open();
+    record_all(&audit, 3);
+    place.tamper(|lines| owned(vec![lines[0], &lines[1].replace("key_2", "key_9"), lines[2]]));
+
+    let read: Vec<_> = audit.newest(None).map(|entry| entry.unwrap().map(|entry| entry.seq)).collect();
+    assert_eq!(read, [Ok(3), Err(InvalidEntry::Changed), Ok(1)]);
+}
+
+#[tokio::test]
+async fn whoever_follows_is_told_when_something_was_written() {
+    let place = Place::new();
+    let audit = place.open();
+    record(&audit, "before");
+    let mut last = audit.follow();
+    assert_eq!(*last.borrow_and_update(), 1);
+
+    record(&audit, "after");
+    last.changed().await.unwrap();
+    assert_eq!(*last.borrow(), 2);
 }

@@ -1,13 +1,13 @@
 //! How the box comes to be somebody's: by the code that its console shows, at its admin socket, or before it is first switched
 //! on. Which code it is, and how often one may try, is `claim`'s.
 
-use state::{PersonRow, State};
+use state::{NewPerson, PersonRow, State};
 
 use super::{Known, People};
 use crate::audit::{self, Action, Audit, Event, Outcome};
 use crate::claim::NotThis;
 use crate::password::{BUSY_PAUSE, Password, PasswordHash, Rank};
-use crate::person::{PersonName, Provision, SignedIn, Visitor};
+use crate::person::{PersonName, Provision, Role, SignedIn, Visitor};
 use crate::{AccessError, ClaimError, Origin, Way};
 
 impl People {
@@ -77,7 +77,7 @@ impl People {
                 made = (way == Way::Lan).then(|| self.sessions.make(owner, address, visitor.agent));
                 made.as_ref().map(|(_, row)| row.clone())
             };
-            self.state.claim(&name.0, hash.as_str(), session)?.ok_or(AccessError::AlreadyClaimed)
+            self.state.claim(&owner(name, hash), session)?.ok_or(AccessError::AlreadyClaimed)
         })?;
         let known = Known::read(row)?;
         let person = known.person.clone();
@@ -103,5 +103,9 @@ pub(super) fn provide(state: &State, audit: &Audit, provision: &Provision) -> Re
         target: &name.0,
         outcome: Outcome::Done,
     };
-    audit.around(&event, || state.claim(&name.0, hash.as_str(), |_| None)?.ok_or(AccessError::AlreadyClaimed))
+    audit.around(&event, || state.claim(&owner(&name, &hash), |_| None)?.ok_or(AccessError::AlreadyClaimed))
+}
+
+fn owner<'a>(name: &'a PersonName, hash: &'a PasswordHash) -> NewPerson<'a> {
+    NewPerson { name: &name.0, password_hash: hash.as_str(), role: Role::Owner.name() }
 }

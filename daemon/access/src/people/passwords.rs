@@ -4,12 +4,12 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Known, People};
+use super::{Known, People, members::allow};
 use crate::audit::{Action, Event, Outcome};
 use crate::password::{BUSY_PAUSE, Password, PasswordHash, Rank};
 use crate::person::{PersonName, SignedIn, Visitor};
 use crate::throttle::{Counted, Try};
-use crate::{AccessError, Caller, Origin, PeopleError, SignInError, Way, Who, lock, network_of};
+use crate::{AccessError, Caller, Origin, PeopleError, SignInError, Way, lock, network_of};
 
 impl People {
     pub(crate) fn sign_in(
@@ -149,13 +149,12 @@ impl People {
         name: &PersonName,
         new: &Password,
     ) -> Result<(), PeopleError> {
-        if *by.who() != Who::Operator {
-            return Err(PeopleError::NotAllowed);
-        }
+        allow(by)?;
         let known = self.find(name).ok_or_else(|| PeopleError::UnknownPerson(name.clone()))?;
         let hash =
             self.hashing.hash(new, Rank::Known).map_err(|_| PeopleError::Busy { retry_after: BUSY_PAUSE })?;
-        Ok(self.set_password(&known, hash, None, (by, Action::PasswordReset))?)
+        let own = by.session().filter(|_| by.owner() == known.person.owner);
+        Ok(self.set_password(&known, hash, own.map(|session| &**session), (by, Action::PasswordReset))?)
     }
 
     pub(super) fn set_password(

@@ -10,8 +10,9 @@ use tempfile::TempDir;
 use super::*;
 use crate::audit::{self, Entry};
 use crate::password::Rank;
+use crate::person::Role;
 use crate::{
-    Access, ClaimError, Config, Credential, NewKey, Origin, Password, Policy, Presented, Provision,
+    Access, ClaimError, Config, Credential, NewKey, Origin, Password, Policy, Presented, Provision, Scopes,
     SignInError, Visitor, Way,
 };
 
@@ -518,19 +519,111 @@ fn a_password_is_typed_again_only_so_often() {
 }
 
 #[test]
-fn the_operator_alone_resets_a_password_and_all_sessions_end() {
+fn who_administers_the_box_resets_a_password_and_all_sessions_of_it_end() {
     let hob = Hob::claimed();
     let signed_in = hob.signed_in();
     let reset =
         |by: &Caller, who: &str| hob.access.reset_password(by, &name(who), &password("battery staple"));
 
-    assert!(matches!(reset(&hob.caller(&signed_in), "anna"), Err(PeopleError::NotAllowed)));
+    assert!(matches!(reset(&Caller::local(), "anna"), Err(PeopleError::NotAllowed)));
     assert!(matches!(reset(&Caller::operator(), "bert"), Err(PeopleError::UnknownPerson(_))));
     assert!(hob.is_known(&signed_in));
     reset(&Caller::operator(), "ANNA").unwrap();
 
     assert!(!hob.is_known(&signed_in) && hob.access.sessions().is_empty());
-    assert!(hob.sign_in(PASSWORD, &lan(7)).is_err() && hob.sign_in("battery staple", &lan(7)).is_ok());
+    assert!(hob.sign_in(PASSWORD, &lan(7)).is_err());
+    // Who resets their own stays where they are.
+    let [here, there] = [7, 8].map(|place| hob.sign_in("battery staple", &lan(place)).unwrap());
+    reset(&hob.caller(&here), "anna").unwrap();
+    assert!(hob.is_known(&here) && !hob.is_known(&there));
+}
+
+#[test]
+fn a_member_may_use_models_and_has_a_password_of_their_own_and_administers_nothing() {
+    let mut hob = Hob::claimed();
+    let owner = hob.caller(&hob.signed_in());
+    hob.access.add_person(&owner, &name("Bert"), &password("first of bert"), Role::Member).unwrap();
+    hob.restart();
+
+    let sign_in =
+        |hob: &Hob, typed: &str| hob.access.sign_in(&name("BERT"), &password(typed), &lan(9)).unwrap();
+    let bert = hob.caller(&sign_in(&hob, "first of bert"));
+
+    let may: Vec<_> = Scope::ALL.into_iter().filter(|scope| bert.may(*scope)).collect();
+    assert_eq!(may, [Scope::Infer, Scope::Embed, Scope::ModelsRead]);
+    assert_ne!(bert.owner(), hob.caller(&hob.signed_in()).owner());
+    hob.access.change_password(&bert, &password("first of bert"), &password("other of bert")).unwrap();
+    let bert = hob.caller(&sign_in(&hob, "other of bert"));
+    let (anna, new) = (name("anna"), password("battery staple"));
+    assert!(matches!(
+        hob.access.add_person(&bert, &name("x"), &new, Role::Owner),
+        Err(PeopleError::NotAllowed)
+    ));
+    assert!(matches!(hob.access.remove_person(&bert, &anna), Err(PeopleError::NotAllowed)));
+    assert!(matches!(hob.access.reset_password(&bert, &anna, &new), Err(PeopleError::NotAllowed)));
+    let id = hob.access.sessions()[0].id.clone();
+    assert!(matches!(hob.access.end_session(&bert, &id), Err(PeopleError::NotAllowed)));
+}
+
+#[tokio::test]
+async fn who_is_removed_is_signed_out_at_once_and_comes_in_no_more() {
+    let mut hob = Hob::claimed();
+    let (operator, bert) = (Caller::operator(), name("bert"));
+    let add = |hob: &Hob, text: &str| hob.access.add_person(&operator, &bert, &password(text), Role::Member);
+    let sign_in = |hob: &Hob, typed: &str| hob.access.sign_in(&bert, &password(typed), &lan(9));
+    add(&hob, "first of bert").unwrap();
+    assert!(matches!(add(&hob, "first of bert"), Err(PeopleError::NameTaken(_))));
+    let before = hob.caller(&sign_in(&hob, "first of bert").unwrap());
+
+    hob.access.remove_person(&operator, &bert).unwrap();
+
+    tokio::time::timeout(Duration::from_secs(9), before.ended()).await.unwrap();
+    assert!(before.is_over() && sign_in(&hob, "first of bert").is_err());
+    assert!(matches!(hob.access.remove_person(&operator, &bert), Err(PeopleError::UnknownPerson(_))));
+    hob.restart();
+    assert!(sign_in(&hob, "first of bert").is_err());
+    // The name is free, and whoever has it next is somebody else.
+    add(&hob, "other of bert").unwrap();
+    assert_ne!(hob.caller(&sign_in(&hob, "other of bert").unwrap()).owner(), before.owner());
+    let acts: Vec<_> = hob.audited().into_iter().map(|entry| (entry.action, entry.target)).collect();
+    assert!(acts.contains(&(Action::PersonMake, "bert, member".into())));
+    assert!(acts.contains(&(Action::PersonRemove, "bert".into())));
+}
+
+#[test]
+fn the_last_owner_stays_and_nobody_removes_themselves() {
+    let hob = Hob::claimed();
+    let anna = hob.caller(&hob.signed_in());
+    let remove = |by: &Caller, who: &str| hob.access.remove_person(by, &name(who));
+    hob.access.add_person(&anna, &name("bert"), &password("first of bert"), Role::Member).unwrap();
+
+    assert!(matches!(remove(&Caller::operator(), "anna"), Err(PeopleError::LastOwner)));
+    assert!(matches!(remove(&anna, "anna"), Err(PeopleError::Oneself)));
+    hob.access.add_person(&anna, &name("cleo"), &password("first of cleo"), Role::Owner).unwrap();
+    assert!(matches!(remove(&anna, "anna"), Err(PeopleError::Oneself)));
+    let cleo = hob.access.sign_in(&name("cleo"), &password("first of cleo"), &lan(9)).unwrap();
+    remove(&hob.caller(&cleo), "anna").unwrap();
+
+    assert!(anna.is_over() && matches!(remove(&Caller::operator(), "cleo"), Err(PeopleError::LastOwner)));
+    assert!(remove(&anna, "cleo").unwrap_err().to_string().contains("ended"), "by a session that is over");
+    assert_eq!(hob.access.people().len(), 2);
+}
+
+#[test]
+fn when_somebody_was_last_seen_is_told_after_they_signed_out() {
+    let hob = Hob::claimed();
+    let signed_in = hob.signed_in();
+    hob.pass(HOUR);
+    let by = hob.caller(&signed_in);
+    assert_eq!(hob.access.last_seen().unwrap()[&by.owner()], NOW + HOUR);
+
+    hob.access.flush().unwrap();
+    hob.access.sign_out(&by).unwrap();
+
+    assert_eq!(hob.access.last_seen().unwrap()[&by.owner()], NOW + HOUR);
+    let bert =
+        hob.access.add_person(&Caller::operator(), &name("bert"), &password("first of bert"), Role::Member);
+    assert!(!hob.access.last_seen().unwrap().contains_key(&bert.unwrap().owner));
 }
 
 #[test]
@@ -581,6 +674,8 @@ fn what_cannot_be_written_down_is_not_done() {
     assert!(hob.access.change_password(&by, &password(PASSWORD), &password("battery staple")).is_err());
     assert!(hob.sign_in(PASSWORD, &lan(7)).is_err());
     assert!(hob.access.end_session(&by, by.session().unwrap()).is_err());
+    assert!(hob.access.add_person(&by, &name("bert"), &password("first of bert"), Role::Member).is_err());
+    assert_eq!(hob.access.people().len(), 1);
 
     assert_eq!(hob.access.sessions().len(), 2);
     assert!(hob.is_known(&signed_in), "and all goes on as it was");

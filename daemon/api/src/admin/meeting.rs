@@ -40,14 +40,14 @@ pub(super) async fn meet(api: Api, origin: Option<Extension<Origin>>) -> Respons
     let identity = api.identity.as_ref();
     let addresses = api.health.addresses();
     let met = Met {
-        name: "Hob".to_owned(),
+        name: api.settings.name(),
         label: identity.map(|identity| identity.label().to_owned()),
         id: identity.map(|identity| identity.id().to_string()),
         short: identity.map(|identity| identity.id().short()),
         claimed: api.access.is_claimed(),
         way: if network { "network" } else { "loopback" },
         https: addresses.into_iter().filter(|address| address.starts_with("https://")).collect(),
-        me: known.then(|| Known::of(&api.caller)),
+        me: known.then(|| Known::asking(&api)),
         version: known.then(|| api.config.version.clone()),
     };
     ([(CACHE_CONTROL, "no-store")], Json(met)).into_response()

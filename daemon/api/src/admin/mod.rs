@@ -2,18 +2,28 @@
 
 mod activity;
 mod audit;
+mod backup;
 mod certificate;
+mod conversations;
+mod diagnostics;
+mod entries;
 mod errors;
+mod events;
 mod expiry;
 mod fit;
 mod invitations;
 mod keys;
+mod logs;
 mod manifests;
 mod meeting;
+mod members;
+mod now;
 mod offers;
 mod pairing;
 mod peers;
 mod people;
+mod pulls;
+mod reset;
 mod restart;
 mod sessions;
 mod settings;
@@ -30,6 +40,7 @@ use axum::{
 
 use crate::Api;
 
+pub(crate) use now::{Gauges, Past};
 pub(crate) use offers::Offers;
 
 /// Everything under `/admin/api`, `/claim` and `/pair`.
@@ -44,6 +55,11 @@ pub(crate) fn router() -> Router<Api> {
         .route("/admin/api/store/room", get(store::room))
         .route("/admin/api/store/partials", get(store::partials))
         .route("/admin/api/store/partials/{digest}", delete(store::remove_partial))
+        .route("/admin/api/pulls", get(pulls::list).post(pulls::begin))
+        .route("/admin/api/pulls/events", get(pulls::follow))
+        .route("/admin/api/pulls/{id}", delete(pulls::remove))
+        .route("/admin/api/pulls/{id}/pause", post(pulls::pause))
+        .route("/admin/api/pulls/{id}/resume", post(pulls::resume))
         .route("/admin/api/keys", get(keys::list).post(keys::create))
         .route("/admin/api/keys/{id}", delete(keys::revoke))
         .route("/admin/api/keys/{id}/rotate", post(keys::rotate))
@@ -61,10 +77,25 @@ pub(crate) fn router() -> Router<Api> {
         .route("/admin/api/reset-password", post(people::reset_password))
         .route("/admin/api/sessions", get(sessions::list))
         .route("/admin/api/sessions/{id}", delete(sessions::end))
+        .merge(conversations::router())
+        .merge(members::router())
         .route("/admin/api/audit", get(audit::entries))
+        .route("/admin/api/audit/entries", get(entries::newest))
+        .route("/admin/api/audit/events", get(entries::follow))
+        .route("/admin/api/logs", get(logs::last))
+        .route("/admin/api/logs/events", get(logs::follow))
+        .route("/admin/api/logs/text", get(logs::text))
         .route("/admin/api/usage", get(usage::used))
         .route("/admin/api/status", get(status::status))
+        .route("/admin/api/diagnostics", get(diagnostics::diagnostics))
+        .route("/admin/api/backup", post(backup::backup))
+        .route("/admin/api/restore", post(backup::restore))
+        .route("/admin/api/reset", post(reset::reset))
         .route("/admin/api/settings", get(settings::list).put(settings::change))
         .route("/admin/api/restart", post(restart::restart))
         .route("/admin/api/certificate", put(certificate::keep).delete(certificate::forget))
+        .route("/admin/api/now", get(now::now))
+        .route("/admin/api/now/events", get(now::events))
+        .route("/admin/api/history", get(now::history))
+        .route("/admin/api/requests/{id}", delete(now::stop))
 }

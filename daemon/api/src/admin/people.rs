@@ -1,9 +1,10 @@
-//! Who may administer the box, and how they come to: the claim, signing in and out, passwords. What is right is `access`'s to know;
-//! here it is JSON and a cookie.
+//! Who somebody is, and how they come to be: the claim, signing in and out, their password. What is right is `access`'s to know;
+//! here it is JSON and a cookie. Who else may sign in is `members`'.
 
 use access::audit::{Action, Outcome};
 use access::{
-    NewKey, Origin, Password, PersonName, Policy, Scope, Scopes, SessionSecret, SignedIn, Visitor, Way, Who,
+    NewKey, Origin, Password, Person, PersonName, Policy, Scope, Scopes, SessionSecret, SignedIn, Visitor,
+    Way, Who,
 };
 use axum::{
     Extension, Json,
@@ -101,7 +102,7 @@ pub(super) async fn sign_in(
     let door = Door::of(origin, &headers);
     let signed_in: SignedIn =
         api.on_access(move |access, _| access.sign_in(&name, &password, &door.visitor())).await?;
-    let told = Known::of(&signed_in.caller);
+    let told = Known::of(&signed_in.caller, Some(&signed_in.person));
     Ok(with_session(signed_in.session.as_ref(), &told))
 }
 
@@ -119,16 +120,27 @@ pub(super) struct Known {
     /// `person`, `key`, `operator` or `local`.
     kind: &'static str,
     name: String,
+    /// Of a person: `owner` or `member`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'static str>,
     scopes: Vec<&'static str>,
 }
 
 /// `GET /admin/api/me`.
 pub(super) async fn me(api: Api) -> Response {
-    ([(CACHE_CONTROL, "no-store")], Json(Known::of(&api.caller))).into_response()
+    ([(CACHE_CONTROL, "no-store")], Json(Known::asking(&api))).into_response()
 }
 
 impl Known {
-    pub(super) fn of(caller: &access::Caller) -> Self {
+    /// Whoever asks.
+    pub(super) fn asking(api: &Api) -> Self {
+        let is_person = matches!(api.caller.who(), Who::Person(_));
+        let people = if is_person { api.access.people() } else { Vec::new() };
+        let person = people.into_iter().find(|person| person.owner == api.caller.owner());
+        Self::of(&api.caller, person.as_ref())
+    }
+
+    fn of(caller: &access::Caller, person: Option<&Person>) -> Self {
         let kind = match caller.who() {
             Who::Person(_) => "person",
             Who::Key(_) => "key",
@@ -137,7 +149,8 @@ impl Known {
             Who::Nobody => "nobody",
         };
         let scopes = Scope::ALL.into_iter().filter(|scope| caller.may(*scope)).map(Scope::name).collect();
-        Self { kind, name: caller.name().to_owned(), scopes }
+        let role = person.map(|person| person.role.name());
+        Self { kind, name: caller.name().to_owned(), role, scopes }
     }
 }
 
@@ -173,7 +186,7 @@ pub(super) async fn confirmed(api: &Api, password: Option<String>) -> Result<(),
     if api.caller.session().is_none() {
         return Ok(());
     }
-    let missing = || Invalid::of("confirm", "confirm must be your password, typed again: this makes a key");
+    let missing = || Invalid::of("confirm", "confirm must be your password, typed again");
     let password = typed_again(&password.ok_or_else(missing)?)?;
     let confirmed = api.on_access(move |access, by| access.confirm_password(by, &password)).await;
     confirmed.map_err(unconfirmed)
@@ -191,11 +204,11 @@ fn typed_again(text: &str) -> Result<Password, Error> {
     text.parse().map_err(|_| Error::Unconfirmed)
 }
 
-fn person(text: &str) -> Result<PersonName, Invalid> {
+pub(super) fn person(text: &str) -> Result<PersonName, Invalid> {
     text.parse().map_err(|error: access::InvalidPersonName| Invalid::of("name", error.to_string()))
 }
 
-fn new_password(field: &str, text: &str) -> Result<Password, Invalid> {
+pub(super) fn new_password(field: &str, text: &str) -> Result<Password, Invalid> {
     text.parse().map_err(|error: access::InvalidPassword| Invalid::of(field, error.to_string()))
 }
 
@@ -219,7 +232,7 @@ impl Door {
 }
 
 #[derive(Serialize)]
-struct Nothing {}
+pub(super) struct Nothing {}
 
 /// For how long a browser keeps its session, in seconds. How long that is one is `access`'s to know.
 const WEEK: u32 = 7 * 24 * 3600;

@@ -1,14 +1,14 @@
-//! Bodies of this family: JSON, read strictly, and only where the headers say that it is JSON as well. A page of somebody else's
-//! can send a form without the browser asking anybody, but not that.
+//! Bodies and queries of this family, read strictly. Bodies are JSON, and only where the headers say that it is JSON as well: a page
+//! of somebody else's can send a form without the browser asking anybody, but not that.
 
-use axum::extract::{FromRequest, Request};
-use http::header::CONTENT_TYPE;
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use http::{header::CONTENT_TYPE, request::Parts};
 use serde::de::DeserializeOwned;
 
 use super::errors::Refusal;
 use crate::{
     body::{self, COMMAND_BYTES},
-    error::Error,
+    error::{Error, Invalid},
 };
 
 /// A body of so many bytes at most, read.
@@ -25,5 +25,19 @@ impl<S: Sync, T: DeserializeOwned, const BYTES: usize> FromRequest<S> for Typed<
             return Err(Error::NotJson.into());
         }
         Ok(Self(body::typed(request.into_body(), BYTES).await?))
+    }
+}
+
+/// What stands behind the question mark, read.
+pub(super) struct Asked<T>(pub(super) T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        match Query::try_from_uri(&parts.uri) {
+            Ok(Query(asked)) => Ok(Self(asked)),
+            Err(error) => Err(Invalid::new(error.body_text()).into()),
+        }
     }
 }

@@ -188,10 +188,7 @@ impl TrackedTransfer {
 
     fn failed(&self, error: Arc<RegistryError>) -> Error {
         tracing::warn!(%error, "a transfer failed");
-        match self.step {
-            "pulling manifest" => Error::PullManifest(error),
-            _ => Error::Registry(error),
-        }
+        Error::of_transfer(self.step, error)
     }
 }
 

@@ -45,7 +45,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 pub(crate) fn run(Arguments {}: Arguments) -> anyhow::Result<()> {
     platform::memory::keep_little();
     let served = Settings::load_served()?;
-    telemetry::start(&served.read.settings.log)?;
+    let log = telemetry::start(&served.read.settings.log)?;
     for left_out in &served.read.settings.door.origins_left_out {
         tracing::warn!("OLLAMA_ORIGINS: {left_out}; it was left out, and HOB_ORIGINS may say more");
     }
@@ -55,7 +55,7 @@ pub(crate) fn run(Arguments {}: Arguments) -> anyhow::Result<()> {
     // Translating takes little; what computes is in the workers.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let ended = runtime.context("cannot start the runtime")?.block_on(async {
-        let mut hob = Hob::begin(served, &handed, open_files)?;
+        let mut hob = Hob::begin(served, &log, &handed, open_files)?;
         hob.announce();
         hob.run().await
     })?;
@@ -92,16 +92,16 @@ struct Hob {
 
 impl Hob {
     /// What was set on the page must not keep the box from serving, as it could not be mended there then.
-    fn begin(served: Served, handed: &Handed, open_files: u64) -> anyhow::Result<Self> {
-        let built = Self::build(served.clone(), handed.again()?, open_files);
+    fn begin(served: Served, log: &api::Log, handed: &Handed, open_files: u64) -> anyhow::Result<Self> {
+        let built = Self::build(served.clone(), log.clone(), handed.again()?, open_files);
         let Err(error) = built else { return built };
         match served.with_less(&error)? {
-            Some(less) => Self::begin(less, handed, open_files),
+            Some(less) => Self::begin(less, log, handed, open_files),
             None => Err(error),
         }
     }
 
-    fn build(served: Served, handed: Handed, open_files: u64) -> anyhow::Result<Self> {
+    fn build(served: Served, log: api::Log, handed: Handed, open_files: u64) -> anyhow::Result<Self> {
         let settings = &served.read.settings.clone();
         let clock = Clock::system();
         let outside = doors::lead_outside(settings, &handed);
@@ -144,6 +144,7 @@ impl Hob {
             access: access.clone(),
             identity: identity.clone(),
             settings: decided.clone(),
+            log,
         };
         let api = api::Api::new(parts, api_config(settings));
         let app = api::router(api.clone());
@@ -197,6 +198,8 @@ impl Hob {
         let (stop, stopped) = (CancellationToken::new(), CancellationToken::new());
         let (api, preload) = (self.api.clone(), self.preload);
         tokio::spawn(async move { api.preload(&preload).await });
+        let api = self.api.clone();
+        tokio::spawn(async move { api.keep_history().await });
         self.upkeep.record(Action::Start);
         if let Some(discovery) = self.discovery.clone() {
             tokio::spawn(neighbours::follow(discovery, self.upkeep.access.clone()));

@@ -183,6 +183,28 @@ impl Paired {
         proven(&self.root, place, patience)
     }
 
+    /// As it is written down, with its key.
+    pub fn written(&self) -> Zeroizing<Vec<u8>> {
+        let written = Written {
+            address: self.address.to_string(),
+            place: self.place,
+            id: self.id().to_string(),
+            root: self.root_pem(),
+            key: self.key.as_ref().map(|key| key.0.clone()),
+        };
+        Zeroizing::new(serde_json::to_vec_pretty(&written).expect("texts cannot fail to serialize"))
+    }
+
+    /// The one that was written down under a name; `None` if that was done by half, or by hand.
+    pub fn read(name: &BoxName, text: &[u8]) -> Option<Self> {
+        let written: Written = serde_json::from_slice(text).ok()?;
+        let root = CertificateDer::from_pem_slice(written.root.as_bytes()).ok()?;
+        let address = written.address.parse().ok()?;
+        let key = written.key.map(AdminKey);
+        let paired = Self { name: name.clone(), address, place: written.place, root, key };
+        (written.id == paired.id().to_string()).then_some(paired)
+    }
+
     fn must_be(&self, found: DeviceId) -> Result<(), PairingError> {
         let expected = self.id();
         if expected == found {
@@ -229,16 +251,8 @@ impl Boxes {
         let folder = |source| PairingError::Io { action: "make", path: self.folder.clone(), source };
         durable::make_private_folder(&self.folder).map_err(folder)?;
         let path = self.path(&paired.name);
-        let written = Written {
-            address: paired.address.to_string(),
-            place: paired.place,
-            id: paired.id().to_string(),
-            root: paired.root_pem(),
-            key: paired.key.as_ref().map(|key| key.0.clone()),
-        };
         let failed = |source| PairingError::Io { action: "write", path: path.clone(), source };
-        let text =
-            serde_json::to_vec_pretty(&written).map(Zeroizing::new).map_err(|error| failed(error.into()))?;
+        let text = paired.written();
         durable::write_private(&path, &text).map_err(failed)
     }
 
@@ -253,8 +267,7 @@ impl Boxes {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(PairingError::Io { action: "read", path, source }),
         };
-        let paired = serde_json::from_slice::<Written>(&text).ok().and_then(|written| read(name, written));
-        paired.map(Some).ok_or(PairingError::Damaged { path })
+        Paired::read(name, &text).map(Some).ok_or(PairingError::Damaged { path })
     }
 
     /// All, by name.
@@ -296,19 +309,6 @@ impl Boxes {
 }
 
 const EXTENSION: &str = ".json";
-
-fn read(name: &BoxName, written: Written) -> Option<Paired> {
-    let root = CertificateDer::from_pem_slice(written.root.as_bytes()).ok()?;
-    let paired = Paired {
-        name: name.clone(),
-        address: written.address.parse().ok()?,
-        place: written.place,
-        root,
-        key: written.key.map(AdminKey),
-    };
-    // Else it was written by half, or by hand.
-    (written.id == paired.id().to_string()).then_some(paired)
-}
 
 #[cfg(test)]
 mod tests;

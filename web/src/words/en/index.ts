@@ -1,4 +1,5 @@
 // All texts in English, page by page.
+import chat from "./chat";
 import claim from "./claim";
 import connect from "./connect";
 import keys from "./keys";
@@ -9,4 +10,4 @@ import records from "./records";
 import settings from "./settings";
 import shell from "./shell";
 
-export default { shell, claim, models, now, keys, network, settings, connect, records };
+export default { shell, claim, chat, models, now, keys, network, settings, connect, records };

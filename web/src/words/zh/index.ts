@@ -1,5 +1,6 @@
 // 全部简体中文文字，按页面划分。
 import type en from "../en";
+import chat from "./chat";
 import claim from "./claim";
 import connect from "./connect";
 import keys from "./keys";
@@ -10,6 +11,6 @@ import records from "./records";
 import settings from "./settings";
 import shell from "./shell";
 
-const zh: typeof en = { shell, claim, models, now, keys, network, settings, connect, records };
+const zh: typeof en = { shell, claim, chat, models, now, keys, network, settings, connect, records };
 
 export default zh;

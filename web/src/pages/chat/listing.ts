@@ -1,0 +1,88 @@
+// The conversations in the list at the side: those that were fetched so far, and what was searched for.
+import { signal } from "@preact/signals";
+import { listed, type Listed } from "../../api/conversations";
+import { reason } from "../../parts/notice";
+
+export const conversations = signal<readonly Listed[] | undefined>(undefined);
+export const search = signal("");
+export const failed = signal<string | undefined>(undefined);
+/** Where the list goes on. */
+export const next = signal<string | undefined>(undefined);
+
+let gone = new AbortController();
+
+/** Asks for the newest ones anew. */
+export async function refreshList(): Promise<void> {
+  gone.abort();
+  gone = new AbortController();
+  const { signal } = gone;
+  try {
+    const listing = await listed(search.peek().trim(), undefined, signal);
+    if (signal.aborted) return;
+    const after = search.peek().trim() === "" && listing.next !== undefined ? older(listing.conversations) : [];
+    conversations.value = [...listing.conversations, ...after];
+    if (after.length === 0) next.value = listing.next;
+    failed.value = undefined;
+  } catch (error) {
+    if (!signal.aborted) failed.value = reason(error);
+  }
+}
+
+/** What was fetched before of what comes after these: who scrolled down stays there. */
+function older(newest: readonly Listed[]): readonly Listed[] {
+  const last = newest.at(-1);
+  const known = conversations.peek() ?? [];
+  const at = last ? known.findIndex((each) => each.id === last.id) : -1;
+  if (at < 0) return [];
+  const fresh = new Set(newest.map((each) => each.id));
+  return known.slice(at + 1).filter((each) => !fresh.has(each.id));
+}
+
+/** Asks for more. */
+export async function more(): Promise<void> {
+  const before = next.peek();
+  const { signal } = gone;
+  if (before === undefined || signal.aborted) return;
+  next.value = undefined;
+  try {
+    const listing = await listed(search.peek().trim(), before, signal);
+    if (signal.aborted) return;
+    const known = conversations.peek() ?? [];
+    const fresh = new Set(known.map((each) => each.id));
+    conversations.value = [...known, ...listing.conversations.filter((each) => !fresh.has(each.id))];
+    next.value = listing.next;
+  } catch (error) {
+    if (!signal.aborted) failed.value = reason(error);
+  }
+}
+
+/** A conversation goes on: it stands at the top. */
+export function touch(changed: Pick<Listed, "id" | "title" | "model">): void {
+  const known = conversations.peek();
+  if (!known || search.peek() !== "") return;
+  const now = new Date().toISOString();
+  const before = known.find((each) => each.id === changed.id) ?? { created: now, messages: 0 };
+  conversations.value = [{ ...before, ...changed, updated: now }, ...known.filter((each) => each.id !== changed.id)];
+}
+
+/** What was changed about one that stays where it is. */
+export function retitle(id: string, title: string): void {
+  conversations.value = conversations.peek()?.map((each) => (each.id === id ? { ...each, title } : each));
+}
+
+export function drop(id: string): void {
+  conversations.value = conversations.peek()?.filter((each) => each.id !== id);
+}
+
+const DAY_MS = 86_400_000;
+
+export type Period = "today" | "yesterday" | "week" | "older";
+
+/** When a conversation was last spoken in, as one remembers it. */
+export function period(updated: string, now: Date): Period {
+  const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate()).getTime();
+  const at = Date.parse(updated);
+  if (at >= midnight) return "today";
+  if (at >= midnight - DAY_MS) return "yesterday";
+  return at >= midnight - 7 * DAY_MS ? "week" : "older";
+}
