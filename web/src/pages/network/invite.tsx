@@ -26,6 +26,7 @@ export function Invite({ lends, onClose }: { lends: boolean; onClose: () => void
     event.preventDefault();
     const make = async (): Promise<void> => {
       invitation.value = await invite({ scopes: [...scopes], ...confirmation(own) });
+      say(said.invited);
     };
     if (await form.send(make)) onClose();
   };

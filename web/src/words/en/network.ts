@@ -90,6 +90,7 @@ export default {
   inviteText: "It gets a code, which is good once, and for ten minutes.",
   inviteMay: "Who comes by it may here",
   inviteAct: "Make a code",
+  invited: "The code is made: it is shown above the paired boxes.",
   invitation: "Your invitation",
   invitationText: "On the other box, choose “Pair with a box” and enter this. Or on its command line:",
   copyCommand: "Copy the command",

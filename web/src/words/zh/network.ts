@@ -92,6 +92,7 @@ const network: typeof en = {
   inviteText: "会得到一个邀请码，只能使用一次，十分钟内有效。",
   inviteMay: "凭邀请进入者在这里可以",
   inviteAct: "生成邀请码",
+  invited: "邀请码已生成，显示在已配对设备的上方。",
   invitation: "您的邀请",
   invitationText: "在另一台设备上选择“与设备配对”并输入以下内容；或在其命令行运行：",
   copyCommand: "复制命令",
