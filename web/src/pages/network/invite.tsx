@@ -75,9 +75,9 @@ function Open({ of: open }: { of: Invitation }) {
         <CopyButton text={open.code} label={said.copyCode} />
       </div>
       <dl class="facts">
-        <dt>{said.pairAddress}</dt>
+        <dt>{said.ourAddress}</dt>
         <dd class="mono">{address}</dd>
-        <dt>{said.theirId}</dt>
+        <dt>{said.ourId}</dt>
         <dd>
           <Spelled id={open.id} />
         </dd>

@@ -92,6 +92,8 @@ export default {
   inviteAct: "Make a code",
   invited: "The code is made: it is shown above the paired boxes.",
   invitation: "Your invitation",
+  ourAddress: "This box's address",
+  ourId: "This box's ID",
   invitationText: "On the other box, choose “Pair with a box” and enter this. Or on its command line:",
   copyCommand: "Copy the command",
   copyCode: "Copy the code",

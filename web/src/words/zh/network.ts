@@ -94,6 +94,8 @@ const network: typeof en = {
   inviteAct: "生成邀请码",
   invited: "邀请码已生成，显示在已配对设备的上方。",
   invitation: "您的邀请",
+  ourAddress: "此设备的地址",
+  ourId: "此设备的 ID",
   invitationText: "在另一台设备上选择“与设备配对”并输入以下内容；或在其命令行运行：",
   copyCommand: "复制命令",
   copyCode: "复制邀请码",
