@@ -87,6 +87,16 @@ fn a_conversation_is_kept_on_the_box_branched_found_and_deleted() {
 }
 
 #[test]
+fn every_page_is_for_everybody_on_any_screen_light_and_dark_and_in_chinese() {
+    House::with_model().browse("pages.mjs", nothing);
+}
+
+#[test]
+fn lighthouse_finds_the_pages_accessible_and_well_made() {
+    House::with_model().browse("lighthouse.mjs", nothing);
+}
+
+#[test]
 fn what_a_model_says_never_becomes_markup() {
     let house = House::scripted();
     house.browse("hostile.mjs", |asked| match asked {

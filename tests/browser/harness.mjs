@@ -12,7 +12,7 @@ const [packages, url, home, pictures] = process.argv.slice(2);
 const require = createRequire(join(packages, "package.json"));
 const { chromium } = require("playwright-core");
 
-export { assert, url };
+export { assert, packages, url };
 
 /** Everything a test may wait for is there within this. */
 export const PATIENCE = 60_000;
