@@ -59,6 +59,7 @@ export default {
   noNeighbours: "No other box says that it is here. One that is asleep, on another network, or told to be silent is not seen; pair with it by its address.",
   states: { setup: "belongs to nobody yet", ready: "ready" },
   isPaired: (name: string) => `paired, as ${name}`,
+  claim: "Make it yours",
   pairWith: "Pair",
 
   pair: "Pair with a box",

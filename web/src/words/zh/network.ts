@@ -61,6 +61,7 @@ const network: typeof en = {
   noNeighbours: "没有发现其他设备。休眠中、在其他网络上或被设为静默的设备不会被发现；请通过地址与它配对。",
   states: { setup: "尚无所有者", ready: "就绪" },
   isPaired: (name) => `已配对，名为 ${name}`,
+  claim: "认领它",
   pairWith: "配对",
 
   pair: "与设备配对",
