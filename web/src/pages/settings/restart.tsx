@@ -16,7 +16,15 @@ const LAST = 50;
 /** A box that is not back by then is told of. */
 const SLOW_MS = 60_000;
 
-export function RestartButton({ drain, main }: { drain: string; main?: boolean }) {
+interface RestartProps {
+  /** How long running answers get. */
+  drain: string;
+  /** It is what is to be done next. */
+  main?: boolean;
+  onBegun?: () => void;
+}
+
+export function RestartButton({ drain, main, onBegun }: RestartProps) {
   const said = words.settings;
   const begin = async (): Promise<void> => {
     const runs = await running();
@@ -28,6 +36,7 @@ export function RestartButton({ drain, main }: { drain: string; main?: boolean }
         const before = (await entries(1).catch(() => undefined))?.[0]?.seq;
         await restart();
         begun.value = { before, at: Date.now() };
+        onBegun?.();
       },
     });
   };
@@ -50,7 +59,7 @@ const begun = signal<Since | undefined>(undefined);
 /** Says that the box restarts, for as long as it does; once in the page, whichever button began it. */
 export function Restarting() {
   const since = begun.value;
-  return since ? <Waiting since={since} onBack={() => (begun.value = undefined)} /> : null;
+  return since ? <Waiting key={since.at} since={since} onBack={() => (begun.value = undefined)} /> : null;
 }
 
 function Waiting({ since, onBack }: { since: Since; onBack: () => void }) {
@@ -58,10 +67,16 @@ function Waiting({ since, onBack }: { since: Since; onBack: () => void }) {
   const [slow, setSlow] = useState(false);
   useEffect(() => {
     let gone = false;
+    let left = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const look = async (): Promise<void> => {
-      const found = await entries(LAST).catch((error: unknown) => (error instanceof Failure && error.status === 0 ? undefined : []));
-      gone ||= found === undefined;
+      const found = await entries(LAST).catch((error: unknown) => {
+        const status = error instanceof Failure ? error.status : 0;
+        // A box of a backup knows nobody who signed in before.
+        gone ||= status === 0 || status === 401;
+        return status === 0 ? undefined : [];
+      });
+      if (left) return;
       setSlow(Date.now() - since.at > SLOW_MS);
       // It may be back before anybody missed it.
       if (found && (gone || found.some(({ seq, action }) => action === "start" && since.before !== undefined && seq > since.before))) {
@@ -72,8 +87,12 @@ function Waiting({ since, onBack }: { since: Since; onBack: () => void }) {
       timer = setTimeout(() => void look(), LOOK_MS);
     };
     timer = setTimeout(() => void look(), LOOK_MS);
-    return () => clearTimeout(timer);
-  }, [since]);
+    return () => {
+      left = true;
+      clearTimeout(timer);
+      onBack();
+    };
+  }, []);
   return (
     <Dialog title={said.restarting} onClose={onBack}>
       <p role="status">{slow ? said.restartSlow : said.restartingText}</p>

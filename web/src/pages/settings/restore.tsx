@@ -80,7 +80,7 @@ function Found({ restored, drain, onClose }: { restored: Restored; drain: string
       )}
       <div class="ends">
         <Button onClick={onClose}>{said.later}</Button>
-        <RestartButton main drain={drain} />
+        <RestartButton main drain={drain} onBegun={onClose} />
       </div>
     </Dialog>
   );
