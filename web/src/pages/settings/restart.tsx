@@ -16,15 +16,7 @@ const LAST = 50;
 /** A box that is not back by then is told of. */
 const SLOW_MS = 60_000;
 
-interface RestartProps {
-  /** How long running answers get. */
-  drain: string;
-  /** It is what is to be done next. */
-  main?: boolean;
-  onBegun?: () => void;
-}
-
-export function RestartButton({ drain, main, onBegun }: RestartProps) {
+export function RestartButton({ drain }: { drain: string }) {
   const said = words.settings;
   const begin = async (): Promise<void> => {
     const runs = await running();
@@ -33,28 +25,38 @@ export function RestartButton({ drain, main, onBegun }: RestartProps) {
       text: [runs > 0 ? said.restartRuns(runs) : "", said.restartText(drain)].join(" ").trim(),
       act: said.restartAct,
       does: async () => {
-        const before = (await entries(1).catch(() => undefined))?.[0]?.seq;
+        const since = await now();
         await restart();
-        begun.value = { before, at: Date.now() };
-        onBegun?.();
+        awaitRestart(since);
       },
     });
   };
   return (
-    <Button icon="again" kind={main ? "main" : "plain"} onClick={() => void begin()}>
-      {main ? said.restartNow : said.restart}
+    <Button icon="again" onClick={() => void begin()}>
+      {said.restart}
     </Button>
   );
 }
 
-interface Since {
+export interface Since {
   /** The last entry of the audit log then. A daemon that begins says so in one that comes later. */
   before: number | undefined;
   at: number;
 }
 
+/** Where the box stands before what restarts it. */
+export async function now(): Promise<Since> {
+  const [last] = await entries(1).catch(() => []);
+  return { before: last?.seq, at: Date.now() };
+}
+
 /** The restart that the page waits for. */
 const begun = signal<Since | undefined>(undefined);
+
+/** Waits for the box, which has begun to restart. */
+export function awaitRestart(since: Since): void {
+  begun.value = since;
+}
 
 /** Says that the box restarts, for as long as it does; once in the page, whichever button began it. */
 export function Restarting() {
