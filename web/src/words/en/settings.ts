@@ -95,7 +95,7 @@ export default {
   diagnosticsName: "hob-diagnostics.json",
 
   reset: "Begin anew",
-  resetText: "Everything that makes this box yours is removed: people, keys, conversations, settings, paired boxes, records and its identity. It then belongs to nobody, and can be claimed again.",
+  resetText: "Everything that makes this box yours is removed: people, keys, conversations, settings, paired boxes, records and its identity. It then belongs to nobody, and can be claimed again. If the network was turned on by this page, it is off afterwards.",
   resetTitle: "Remove all of it?",
   resetModels: "The models",
   resetKeep: "Stay on the box",
@@ -103,5 +103,5 @@ export default {
   typeName: (name: string) => `Type the name of the box: ${name}`,
   resetAct: "Remove all of it",
   resetDone: "The box begins anew",
-  resetDoneText: "It gets a new ID and a new certificate, so your browser warns again. Its console shows the setup code. Open it again in a moment:",
+  resetDoneText: "It gets a new ID, a new name on the network and a new certificate, so your browser warns again. Its console shows the setup code, and where it is. If you came by a number and not by its name, it is there again in a moment:",
 };

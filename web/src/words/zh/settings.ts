@@ -97,7 +97,7 @@ const settings: typeof en = {
   diagnosticsName: "hob-diagnostics.json",
 
   reset: "重新开始",
-  resetText: "删除使此设备归您所有的一切：用户、密钥、对话、设置、配对、记录以及设备身份。之后它不属于任何人，可以重新认领。",
+  resetText: "删除使此设备归您所有的一切：用户、密钥、对话、设置、配对、记录以及设备身份。之后它不属于任何人，可以重新认领。如果网络是在本页开启的，之后会关闭。",
   resetTitle: "全部删除？",
   resetModels: "模型",
   resetKeep: "保留在设备上",
@@ -105,7 +105,7 @@ const settings: typeof en = {
   typeName: (name) => `请输入设备名称：${name}`,
   resetAct: "全部删除",
   resetDone: "设备重新开始",
-  resetDoneText: "它会获得新的 ID 和证书，因此浏览器会再次发出警告。设置码显示在设备的屏幕上。请稍后重新打开：",
+  resetDoneText: "它会获得新的 ID、新的网络名称和新的证书，因此浏览器会再次发出警告。设置码和地址显示在设备的屏幕上。如果您是通过数字地址而不是名称打开的，请稍后在这里重新打开：",
 };
 
 export default settings;
