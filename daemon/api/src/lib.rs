@@ -52,6 +52,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use backup::Backups;
 use discovery::Discovery;
 use error::Error;
 use family::Family;
@@ -83,6 +84,7 @@ pub struct Api {
     access: Access,
     identity: Option<Identity>,
     settings: Arc<dyn Settings>,
+    backups: Backups,
     /// What the daemon said last.
     log: Log,
     health: Health,
@@ -125,6 +127,8 @@ pub struct Parts {
     pub identity: Option<Identity>,
     /// What the owner has decided.
     pub settings: Arc<dyn Settings>,
+    /// The box in one file, and back.
+    pub backups: Backups,
     /// What the daemon said last.
     pub log: Log,
 }
@@ -162,6 +166,7 @@ impl Api {
             access,
             identity,
             settings,
+            backups,
             log,
         } = parts;
         Self {
@@ -176,6 +181,7 @@ impl Api {
             access,
             identity,
             settings,
+            backups,
             log,
             health: Health::default(),
             caller: Caller::operator(),

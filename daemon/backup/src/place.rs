@@ -164,6 +164,7 @@ fn make_new(folder: &Folder, models: Models) -> Result<(), PlaceError> {
         folder.peers(),
         folder.aliases(),
         folder.cache(),
+        folder.history(),
         log,
         index,
         folder.state(),

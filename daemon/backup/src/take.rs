@@ -233,16 +233,26 @@ struct Laid<'a> {
 struct Files {
     authority: Option<Zeroizing<Vec<u8>>>,
     served: Option<Zeroizing<Vec<u8>>>,
+    owners: Option<Zeroizing<Vec<u8>>>,
 }
 
 impl Files {
+    fn place(&mut self, file: KeptFile) -> &mut Option<Zeroizing<Vec<u8>>> {
+        match file {
+            KeptFile::Authority => &mut self.authority,
+            KeptFile::Served => &mut self.served,
+            KeptFile::Owners => &mut self.owners,
+        }
+    }
+
     fn kept(self) -> Result<Option<Kept>, BackupError> {
         let name = Member::Identity(KeptFile::Authority).to_string();
-        match (self.authority, self.served) {
-            (None, None) => Ok(None),
-            (None, Some(_)) => Err(BackupError::Missing(name)),
-            (Some(authority), served) => {
-                let kept = Kept::of(authority, served);
+        let Self { authority, served, owners } = self;
+        match authority {
+            None if served.is_none() && owners.is_none() => Ok(None),
+            None => Err(BackupError::Missing(name)),
+            Some(authority) => {
+                let kept = Kept::of(authority, served).map(|kept| kept.with_owners(owners));
                 kept.map(Some).map_err(|why| BackupError::Senseless { name, why: why.into() })
             }
         }
@@ -284,12 +294,8 @@ impl<'a> Laid<'a> {
             Member::Settings => self.take_settings(&text),
             Member::Peer(name) => self.take_peer(name, &text),
             Member::Model(number) => self.take_model(*number, listed.model.as_ref(), text),
-            Member::Identity(KeptFile::Authority) => {
-                self.files.authority = Some(text);
-                Ok(())
-            }
-            Member::Identity(KeptFile::Served) => {
-                self.files.served = Some(text);
+            Member::Identity(file) => {
+                *self.files.place(*file) = Some(text);
                 Ok(())
             }
         }
@@ -299,7 +305,7 @@ impl<'a> Laid<'a> {
         let name = Member::Settings.to_string();
         let senseless = |why| BackupError::Senseless { name: name.clone(), why };
         let settings = std::str::from_utf8(text).map_err(|error| senseless(error.to_string()))?;
-        (self.parts.check_settings)(settings).map_err(senseless)?;
+        self.parts.settings.check(settings).map_err(senseless)?;
         self.settings = if text.is_empty() { Settings::None } else { Settings::Some };
         let path = self.staged.settings();
         platform::durable::write_private(&path, text).map_err(BackupError::io("write", path))

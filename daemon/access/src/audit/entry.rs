@@ -95,6 +95,15 @@ pub enum Action {
     /// A model was removed.
     #[serde(rename = "model.remove")]
     ModelRemove,
+    /// A backup was made.
+    #[serde(rename = "backup.make")]
+    BackupMake,
+    /// A backup is to be put in place, or is.
+    #[serde(rename = "backup.restore")]
+    BackupRestore,
+    /// The box is to be made new, or is.
+    #[serde(rename = "reset")]
+    Reset,
     /// A request was refused with 401 or 403; the target is its method and path.
     #[serde(rename = "request")]
     Request,

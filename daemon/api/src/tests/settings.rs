@@ -25,8 +25,23 @@ impl Fixed {
         change(&mut self.held().in_force);
     }
 
+    pub(crate) fn restarts(&self) -> usize {
+        self.held().restarts
+    }
+
     fn held(&self) -> MutexGuard<'_, Held> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Anything is a setting.
+impl backup::KeptSettings for Fixed {
+    fn check(&self, _: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn without_secrets(&self, _: &str) -> Option<String> {
+        None
     }
 }
 
