@@ -1,5 +1,5 @@
-//! Compiles what of C++ the binding leaves out, against the very source that `llama-cpp-sys-2` was built from: the shim over
-//! llama.cpp's `common/chat.h`, and ggml's RPC with a transport of our own. Tells the engine what that source is.
+//! Compiles what of C++ the binding leaves out, against the very source that `llama-cpp-sys-2` was built from: the shims over
+//! llama.cpp's `common/chat.h` and `src/llama-ext.h`, and ggml's RPC with a transport of our own. Tells the engine what that source is.
 
 use std::path::{Path, PathBuf};
 
@@ -13,8 +13,10 @@ fn main() {
     };
     shim()
         .file("src/shim/chat.cpp")
+        .file("src/shim/memory.cpp")
         .include(source.join("common"))
         .include(source.join("include"))
+        .include(source.join("src"))
         .include(source.join("vendor"))
         .compile("hob_shim");
     let rpc = source.join("ggml/src/ggml-rpc");

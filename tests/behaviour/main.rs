@@ -23,6 +23,7 @@ mod launch;
 mod memory;
 mod models;
 mod neighbours_answer;
+mod now;
 mod pairing;
 mod power_cut;
 mod queue;

@@ -10,8 +10,8 @@ use access::{
 };
 use axum::extract::FromRequestParts;
 use http::{Extensions, request::Parts};
-use protocol::{Embed, Generate, Rendered};
-use scheduler::{Answer, Embedding, Load};
+use protocol::{Embed, Generate, Input, Inputs, Rendered};
+use scheduler::{Answer, Embedding, Errand, Kind, Load};
 use store::{Digest, ModelName, Store, StoreError};
 
 use crate::{Api, error::Error, quota::Place, relay::Hop};
@@ -142,36 +142,51 @@ impl Api {
 
     /// Begins an answer.
     pub(crate) async fn generate(&self, load: Load, generate: Generate) -> Result<Answer, Error> {
-        Ok(self.scheduler.generate(self.bounded(load), self.signed(generate)).await?)
+        let kind = match generate.input {
+            Input::Chat(_) | Input::Continue { .. } => Kind::Chat,
+            Input::Raw(_) | Input::Tokens(_) | Input::Infill { .. } => Kind::Generate,
+        };
+        Ok(self.scheduler.generate(self.bounded(load, kind), self.signed(generate)).await?)
     }
 
     /// What a model would read.
     pub(crate) async fn render(&self, load: Load, generate: Generate) -> Result<Rendered, Error> {
-        Ok(self.scheduler.render(self.bounded(load), self.signed(generate)).await?)
+        Ok(self.scheduler.render(self.bounded(load, Kind::Tokens), self.signed(generate)).await?)
     }
 
     /// The bytes of each of these tokens.
     pub(crate) async fn detokenize(&self, load: Load, tokens: Vec<i32>) -> Result<Vec<Vec<u8>>, Error> {
-        Ok(self.scheduler.detokenize(self.bounded(load), tokens).await?)
+        Ok(self.scheduler.detokenize(self.bounded(load, Kind::Tokens), tokens).await?)
     }
 
     /// Begins to make vectors.
     pub(crate) async fn make_vectors(&self, load: Load, embed: Embed) -> Result<Embedding, Error> {
-        Ok(self.scheduler.embed(self.bounded(load), embed).await?)
+        let kind = match embed.inputs {
+            Inputs::Pairs { .. } => Kind::Rerank,
+            Inputs::Texts(_) | Inputs::Tokens(_) => Kind::Embed,
+        };
+        Ok(self.scheduler.embed(self.bounded(load, kind), embed).await?)
     }
 
     /// Brings a model into memory.
     pub(crate) async fn bring(&self, load: Load) -> Result<(), Error> {
-        Ok(self.scheduler.load(self.bounded(load)).await?)
+        Ok(self.scheduler.load(self.bounded(load, Kind::Load)).await?)
     }
 
-    /// With no more context than the caller may have. A model that is loaded with more serves it as it is.
-    fn bounded(&self, mut load: Load) -> Load {
+    /// On this errand of the caller's, and with no more context than they may have. A model that is loaded with more serves it
+    /// as it is.
+    fn bounded(&self, mut load: Load, kind: Kind) -> Load {
+        load.errand = self.errand(kind);
         if let Some(most) = self.caller.most_context() {
             load.options.context_tokens = load.options.context_tokens.min(most);
             load.least_context = load.least_context.min(most);
         }
         load
+    }
+
+    /// What is wanted, and by whom.
+    pub(crate) fn errand(&self, kind: Kind) -> Errand {
+        Errand { who: self.caller.name().into(), kind }
     }
 
     /// Whose it is, and how long it may become.
@@ -189,7 +204,7 @@ mod tests {
     use std::num::NonZeroU32;
 
     use access::{Policy, Scopes};
-    use protocol::{Input, Options};
+    use protocol::Options;
 
     use super::*;
     use crate::tests::Rig;

@@ -23,6 +23,27 @@ impl Cut {
         }))
     }
 
+    /// For what only tells its caller what goes on, without an end of its own: nobody who stops the daemon waits for that.
+    pub(crate) fn of_onlooker(api: &Api) -> Self {
+        let (caller, stopping) = (api.caller.clone(), api.health.stopping());
+        Self(Box::pin(async move {
+            tokio::select! {
+                () = caller.ended() => GenerateError::Revoked,
+                () = stopping.cancelled() => GenerateError::Stopping,
+            }
+        }))
+    }
+
+    /// The same, but for one more thing that ends it, and why that does.
+    pub(crate) fn or(self, stop: CancellationToken, why: GenerateError) -> Self {
+        Self(Box::pin(async move {
+            tokio::select! {
+                first = self => first,
+                () = stop.cancelled_owned() => why,
+            }
+        }))
+    }
+
     /// For what nothing ends.
     pub(crate) fn never() -> Self {
         Self(Box::pin(std::future::pending()))

@@ -164,6 +164,9 @@ pub(crate) enum Error {
     Store(#[from] StoreError),
     #[error("Response with id '{id}' not found.")]
     UnknownResponse { id: String },
+    /// It may have ended meanwhile.
+    #[error("there is no request {} under way", short(id))]
+    UnknownRequest { id: String },
     #[error("Previous response with id '{}' not found.", short(id))]
     UnknownPrevious { id: String },
     #[error("there is no such conversation; it may have been deleted")]
@@ -398,6 +401,7 @@ impl Error {
             | Self::UnknownPull { .. }
             | Self::UnknownResponse { .. }
             | Self::UnknownConversation
+            | Self::UnknownRequest { .. }
             | Self::UnknownBlob { .. }
             | Self::NothingToCopy { .. }
             | Self::NothingToEmbed { .. } => StatusCode::NOT_FOUND,
@@ -463,7 +467,13 @@ fn generate_status(error: &GenerateError) -> StatusCode {
         | GenerateError::WorkerStuck => StatusCode::INTERNAL_SERVER_ERROR,
         GenerateError::Revoked => StatusCode::UNAUTHORIZED,
         GenerateError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        GenerateError::Ended => ended_status(),
     }
+}
+
+/// Of what the owner ended. One after which no client asks the same again by itself, and which is not about who asks.
+fn ended_status() -> StatusCode {
+    StatusCode::GONE
 }
 
 fn unauthorized(scope: Option<Scope>) -> String {
@@ -571,6 +581,7 @@ fn chain(error: &PairingError) -> String {
 fn schedule_status(error: &ScheduleError) -> StatusCode {
     match error {
         ScheduleError::Busy | ScheduleError::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+        ScheduleError::Ended => ended_status(),
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -14,16 +14,19 @@ use http::{
     header::{CACHE_CONTROL, RETRY_AFTER},
 };
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use crate::Api;
 
 /// How the box is. A clone is cheap, and the same.
 #[derive(Clone, Debug, Default)]
-pub struct Health(Arc<Mutex<Known>>);
+pub struct Health {
+    known: Arc<Mutex<Known>>,
+    stopping: CancellationToken,
+}
 
 #[derive(Debug, Default)]
 struct Known {
-    stopping: bool,
     /// By what it is about.
     degraded: BTreeMap<&'static str, String>,
     addresses: Vec<String>,
@@ -48,7 +51,7 @@ impl Health {
 
     /// That nobody is served any more who does not ask already.
     pub fn stops(&self) {
-        self.known().stopping = true;
+        self.stopping.cancel();
     }
 
     pub(crate) fn reasons(&self) -> Vec<Reason> {
@@ -61,11 +64,16 @@ impl Health {
     }
 
     fn is_stopping(&self) -> bool {
-        self.known().stopping
+        self.stopping.is_cancelled()
+    }
+
+    /// Cancelled once nobody new is served: what only tells what goes on ends then, and holds up nobody's stopping.
+    pub(crate) fn stopping(&self) -> CancellationToken {
+        self.stopping.clone()
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -101,6 +101,10 @@ pub struct Api {
     downloads: places::Places,
     /// Keys, to boxes that this one is being paired with.
     offers: admin::Offers,
+    /// Of the machine, as they were read last.
+    gauges: admin::Gauges,
+    /// What went on in the last day.
+    past: admin::Past,
     config: Config,
     capabilities: ollama::Known,
 }
@@ -192,6 +196,8 @@ impl Api {
             uploads: upload::places(),
             downloads: oci::places(),
             offers: admin::Offers::default(),
+            gauges: admin::Gauges::default(),
+            past: admin::Past::default(),
             config,
             capabilities: ollama::Known::default(),
         }

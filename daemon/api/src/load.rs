@@ -1,7 +1,7 @@
 //! How a model is loaded for a request: what its options say, else what the operator says.
 
 use protocol::{CacheOptions, LoadOptions, OptionPatch, Purpose};
-use scheduler::{KeepAlive, Load};
+use scheduler::{Errand, KeepAlive, Load};
 use store::{Model, ModelName};
 
 use crate::{Api, Config, error::Error};
@@ -27,6 +27,8 @@ pub(crate) fn load(model: &Model, options: &OptionPatch, api: &Api, keep_alive: 
         },
         least_context: options.num_ctx.unwrap_or(context_tokens.min(LEAST_CONTEXT)),
         keep_alive,
+        // Whose it is, is the caller's part.
+        errand: Errand::default(),
     }
 }
 

@@ -153,6 +153,11 @@ const TABLE: &[(Method, &str, Need)] = &[
     (POST, "/admin/api/restart", Need::Scope(Admin)),
     (PUT, "/admin/api/certificate", Need::Scope(Admin)),
     (DELETE, "/admin/api/certificate", Need::Scope(Admin)),
+    // What goes on.
+    (GET, "/admin/api/now", Need::Scope(Admin)),
+    (GET, "/admin/api/now/events", Need::Scope(Admin)),
+    (GET, "/admin/api/history", Need::Scope(Admin)),
+    (DELETE, "/admin/api/requests/{id}", Need::Scope(Admin)),
     // Between boxes.
     (GET, "/peer/split", All(Split)),
     (POST, "/peer/split", All(Split)),

@@ -1,7 +1,7 @@
 //! A smaller model with the same vocabulary that guesses how texts go on. It reads what the model itself has read, a part of
 //! it each step so that nobody waits for it, and guesses token by token while it is sure of them.
 
-use protocol::Owner;
+use protocol::{MemoryParts, Owner};
 
 use crate::cache::common_prefix;
 use crate::ggml::{Batch, Context, DecodeError, Output, Token};
@@ -40,6 +40,11 @@ impl DraftModel {
             read: context.sequences().map(|_| (Owner::default(), Vec::new())).collect(),
             context,
         }
+    }
+
+    /// What it takes here, if ggml says so.
+    pub(crate) fn memory(&self) -> Option<MemoryParts> {
+        self.context.memory()
     }
 
     pub(crate) fn set_threads(&mut self, threads: u32) {

@@ -114,6 +114,7 @@ impl Loaded {
             context_tokens,
             resident_bytes: (system.measure)().unwrap_or(model.weight_bytes()),
             gpu_bytes: 0,
+            parts: encoder.memory(),
             has_chat_template: false,
         };
         let template = header.text("tokenizer.chat_template.rerank");

@@ -4,7 +4,9 @@ use std::io::{BufWriter, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use protocol::{Done, Embedded, FrameError, FromWorker, GenerateError, Rendered, RequestId, Said, frame};
+use protocol::{
+    Done, Embedded, FrameError, FromWorker, GenerateError, PromptProgress, Rendered, RequestId, Said, frame,
+};
 
 use crate::step::HungUp;
 
@@ -15,6 +17,10 @@ pub(crate) struct Outbox(Arc<Mutex<BufWriter<UnixStream>>>);
 impl Outbox {
     pub(crate) fn new(socket: UnixStream) -> Self {
         Self(Arc::new(Mutex::new(BufWriter::new(socket))))
+    }
+
+    pub(crate) fn reading(&self, request: RequestId, prompt: PromptProgress) -> Result<(), HungUp> {
+        self.write(&FromWorker::Reading(request, prompt))
     }
 
     pub(crate) fn said(&self, request: RequestId, said: Said, tokens: Vec<i32>) -> Result<(), HungUp> {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use protocol::event::{Done, FinishReason, PromptRead};
-use protocol::{Generate, GenerateError, Owner, Priority, RequestId};
+use protocol::{Generate, GenerateError, Owner, Priority, PromptProgress, RequestId};
 
 use crate::adapters::Scales;
 use crate::budget::Reading;
@@ -80,6 +80,8 @@ pub(crate) struct Running {
     generated: usize,
     prompt_tokens: usize,
     cached_tokens: usize,
+    /// How much of the prompt was said to be read.
+    told_read: Option<usize>,
     limit: usize,
     admitted: Instant,
     first_token: Option<Instant>,
@@ -198,6 +200,7 @@ impl Running {
             text,
             prompt_tokens,
             cached_tokens,
+            told_read: None,
             limit: asked.min(most.max(1)),
             stops: work.options.stop,
             keep: (work.options.num_keep as usize).min(context_tokens / 2),
@@ -206,6 +209,17 @@ impl Running {
             admitted: arrived,
             first_token: None,
         }
+    }
+
+    /// How much of the prompt is read, if that is more than was told, before anything is said.
+    pub(crate) fn reads_on(&mut self, read: usize) -> Option<PromptProgress> {
+        let read = read.min(self.prompt_tokens);
+        if self.first_token.is_some() || self.told_read == Some(read) {
+            return None;
+        }
+        self.told_read = Some(read);
+        let count = |tokens: usize| u32::try_from(tokens).unwrap_or(u32::MAX);
+        Some(PromptProgress { tokens: count(self.prompt_tokens), read: count(read) })
     }
 
     /// Takes a sampled token in, and with it those that the answer's form has follow it; all of them are added to `told`.

@@ -151,6 +151,10 @@ impl Loop {
             self.drop_cancelled();
             if self.start_waiting() {
                 self.make_way();
+                // Before what may be a long step.
+                if self.tell_reading().and_then(|()| self.outbox.flush()).is_err() {
+                    return HungUp;
+                }
             }
             self.shift_full();
             if self.read_span().is_err() {
@@ -168,6 +172,9 @@ impl Loop {
                 }),
                 Err(error) => self.give_up(&error),
             };
+            if prompt_tokens > 0 {
+                emitted = emitted.and_then(|()| self.tell_reading());
+            }
             if beat.elapsed() >= HEARTBEAT {
                 beat = Instant::now();
                 emitted = emitted.and_then(|()| self.outbox.alive());
@@ -192,6 +199,19 @@ impl Loop {
                 Err(TryRecvError::Disconnected) => return Err(HungUp),
             }
         }
+    }
+
+    /// How far those are whose prompts are being read.
+    fn tell_reading(&mut self) -> Result<(), HungUp> {
+        for sequence in &mut self.sequences {
+            let read = sequence.cached.len();
+            if let Some(running) = &mut sequence.running
+                && let Some(prompt) = running.reads_on(read)
+            {
+                self.outbox.reading(running.request, prompt)?;
+            }
+        }
+        Ok(())
     }
 
     fn note(&mut self, news: Intake) {

@@ -13,8 +13,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use protocol::{
-    CacheTypes, FrameError, FromWorker, LoadOptions, ModelFacts, Owner, Purpose, Quantization, RequestId,
-    ToWorker, frame,
+    CacheTypes, FrameError, FromWorker, LoadOptions, MemoryParts, ModelFacts, Owner, Purpose, Quantization,
+    RequestId, ToWorker, frame,
 };
 
 use crate::draft_model::DraftModel;
@@ -234,11 +234,16 @@ impl Loaded {
         outbox: &Outbox,
     ) -> Result<Self, String> {
         let header = check_header(&mut files.model)?;
-        files.adapters.iter_mut().try_for_each(|adapter| check_header(adapter).map(drop))?;
-        if let Some(projector) = &mut files.projector
-            && !check_header(projector)?.is_projector()
-        {
-            return Err("its projector is none".into());
+        let mut beside_bytes = 0;
+        for adapter in &mut files.adapters {
+            beside_bytes += check_header(adapter)?.tensor_bytes();
+        }
+        if let Some(projector) = &mut files.projector {
+            let header = check_header(projector)?;
+            if !header.is_projector() {
+                return Err("its projector is none".into());
+            }
+            beside_bytes += header.tensor_bytes();
         }
         if let Some(draft) = &mut files.draft
             && !check_header(draft)?.shares_vocabulary(&header)
@@ -296,10 +301,22 @@ impl Loaded {
             context_tokens,
             resident_bytes: measure().unwrap_or(computed),
             gpu_bytes: 0,
+            parts: parts(&context, draft.as_ref(), beside_bytes),
             has_chat_template,
         };
         Ok(Self { model, context, draft, projector, prompts, specials, cancellations, facts })
     }
+}
+
+/// What ggml has of it all, with weights that it does not count with the model's.
+fn parts(context: &Context, draft: Option<&DraftModel>, beside_bytes: u64) -> Option<MemoryParts> {
+    let own = context.memory()?;
+    let draft = draft.map_or(Some(MemoryParts::default()), DraftModel::memory)?;
+    Some(MemoryParts {
+        weights_bytes: own.weights_bytes + draft.weights_bytes + beside_bytes,
+        cache_bytes: own.cache_bytes + draft.cache_bytes,
+        compute_bytes: own.compute_bytes + draft.compute_bytes,
+    })
 }
 
 /// Other boxes' devices, and how many layers each has.

@@ -12,6 +12,16 @@ pub fn free_bytes(path: &Path) -> io::Result<u64> {
     Ok(available(nix::sys::statvfs::statvfs(path)?))
 }
 
+/// Bytes of the disk that holds `path`, taken or not.
+///
+/// # Errors
+/// If the system does not say.
+#[expect(clippy::useless_conversion, reason = "the types differ by system")]
+pub fn total_bytes(path: &Path) -> io::Result<u64> {
+    let disk = nix::sys::statvfs::statvfs(path)?;
+    Ok(u64::from(disk.blocks()).saturating_mul(u64::from(disk.fragment_size())))
+}
+
 #[expect(clippy::useless_conversion, reason = "the types differ by system")]
 fn available(disk: nix::sys::statvfs::Statvfs) -> u64 {
     u64::from(disk.blocks_available()).saturating_mul(u64::from(disk.fragment_size()))
@@ -77,7 +87,7 @@ mod tests {
 
         reserve(&file, 1 << 20).unwrap();
 
-        assert!(free > 0);
+        assert!(free > 0 && free <= total_bytes(folder.path()).unwrap());
         assert_eq!(file.metadata().unwrap().len(), 1 << 20);
         let full = reserve(&file, free.saturating_mul(4)).unwrap_err();
         assert_eq!(full.kind(), io::ErrorKind::StorageFull);

@@ -27,13 +27,18 @@ const ONE: Version = Version {
 
 /// Bytes that the narrowest group around this process could still have in RAM; `None` without a limit.
 pub(crate) fn available_bytes() -> Option<u64> {
+    least(Version::available)
+}
+
+/// Bytes that the narrowest group around this process may have in RAM; `None` without a limit.
+pub(crate) fn limit_bytes() -> Option<u64> {
+    least(Version::limit)
+}
+
+fn least(of: impl Fn(&Version, &Path, &str) -> Option<u64>) -> Option<u64> {
     let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
-    let available =
-        |version: &Version, group: Option<&str>| version.available(Path::new(version.root), group?);
-    [available(&TWO, group_of_two(&groups)), available(&ONE, group_of_one(&groups))]
-        .into_iter()
-        .flatten()
-        .min()
+    let by = |version: &Version, group: Option<&str>| of(version, Path::new(version.root), group?);
+    [by(&TWO, group_of_two(&groups)), by(&ONE, group_of_one(&groups))].into_iter().flatten().min()
 }
 
 fn group_of_two(groups: &str) -> Option<&str> {
@@ -50,20 +55,32 @@ fn group_of_one(groups: &str) -> Option<&str> {
 impl Version {
     /// In a container, a group's own folder may be out of sight, and its limit be found at the root.
     fn available(&self, root: &Path, group: &str) -> Option<u64> {
-        let folder = root.join(group);
-        let around = folder.ancestors().take_while(|folder| folder.starts_with(root));
-        around.filter_map(|folder| self.available_in(folder)).min()
+        least_around(root, group, |folder| self.available_in(folder))
+    }
+
+    fn limit(&self, root: &Path, group: &str) -> Option<u64> {
+        least_around(root, group, |folder| self.limit_in(folder))
+    }
+
+    fn limit_in(&self, folder: &Path) -> Option<u64> {
+        // Without a limit it says "max".
+        std::fs::read_to_string(folder.join(self.limit)).ok()?.trim().parse().ok()
     }
 
     fn available_in(&self, folder: &Path) -> Option<u64> {
         let read = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
-        // Without a limit it says "max".
-        let limit = read(self.limit)?.trim().parse::<u64>().ok()?;
+        let limit = self.limit_in(folder)?;
         let used = read(self.used).and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(0);
         let statistics = read("memory.stat").unwrap_or_default();
         let droppable: u64 = self.droppable.iter().filter_map(|name| figure(&statistics, name)).sum();
         Some(limit.saturating_sub(used.saturating_sub(droppable)))
     }
+}
+
+fn least_around(root: &Path, group: &str, of: impl Fn(&Path) -> Option<u64>) -> Option<u64> {
+    let folder = root.join(group);
+    let around = folder.ancestors().take_while(|folder| folder.starts_with(root));
+    around.filter_map(of).min()
 }
 
 fn figure(statistics: &str, name: &str) -> Option<u64> {
@@ -96,6 +113,7 @@ mod tests {
 
         write(&slice.join("hob.service"), &TWO, "1000", 400, "");
         assert_eq!(TWO.available(root.path(), group), Some(600));
+        assert_eq!(TWO.limit(root.path(), group), Some(1000));
     }
 
     #[test]

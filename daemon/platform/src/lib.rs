@@ -11,5 +11,6 @@ pub mod interfaces;
 pub mod memory;
 pub mod network;
 pub mod process;
+pub mod sensors;
 pub mod service;
 pub mod users;

@@ -10,6 +10,13 @@ pub fn available_bytes() -> Option<u64> {
     kibibytes(&memory, "MemAvailable:").into_iter().chain(group::available_bytes()).min()
 }
 
+/// Bytes of RAM that there are for this process, whoever has them now: the system's, or what its control group may have. `None`
+/// where the system does not say.
+pub fn total_bytes() -> Option<u64> {
+    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    kibibytes(&memory, "MemTotal:").into_iter().chain(group::limit_bytes()).min()
+}
+
 /// Has this process give back at once what it has freed. The C library would keep it for the thread that had it: after a
 /// few hundred headers of large models, a hundred megabytes. To be called before there are other threads.
 pub fn keep_little() {

@@ -101,6 +101,9 @@ pub enum GenerateError {
         "the server is stopping and could not wait for the end of this answer; ask again once it is back"
     )]
     Stopping,
+    /// The owner of the box ended it. No worker says it.
+    #[error("the owner of this box stopped this request; ask them before you ask it again")]
+    Ended,
 }
 
 /// What a model can do, or cannot.

@@ -66,6 +66,15 @@ pub struct PromptRead {
     pub cached_tokens: u32,
 }
 
+/// How much of a prompt was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromptProgress {
+    /// All of it.
+    pub tokens: u32,
+    /// Of these, read by now, those of the cache included.
+    pub read: u32,
+}
+
 /// A call of a tool, or more of one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallPart {

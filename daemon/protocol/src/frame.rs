@@ -6,7 +6,8 @@ use std::io::{self, Read, Write};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    CacheTypes, Done, Embed, Embedded, Generate, GenerateError, Purpose, Quantization, Rendered, Said,
+    CacheTypes, Done, Embed, Embedded, Generate, GenerateError, PromptProgress, Purpose, Quantization,
+    Rendered, Said,
 };
 
 /// Longer frames are refused by both ends.
@@ -66,6 +67,9 @@ pub enum FromWorker {
         /// What ggml said.
         reason: String,
     },
+    /// How much of a request's prompt is read by now, and how long it is. Told first when it gets its place: that much was in
+    /// the prefix cache.
+    Reading(RequestId, PromptProgress),
     /// Tokens of an answer, and what they add to it; perhaps nothing yet.
     Said(RequestId, Said, Vec<i32>),
     /// The last of an answer, and its end. In one frame: whoever has the text knows that nothing follows it.
@@ -154,8 +158,21 @@ pub struct ModelFacts {
     pub resident_bytes: u64,
     /// Of these, on GPUs.
     pub gpu_bytes: u64,
+    /// What ggml has for what, if it says so.
+    pub parts: Option<MemoryParts>,
     /// The model brings a chat template, or its Modelfile does.
     pub has_chat_template: bool,
+}
+
+/// Bytes that ggml has for a model, by what for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryParts {
+    /// The weights, those that are mapped included.
+    pub weights_bytes: u64,
+    /// The KV cache, and states of recurrent blocks.
+    pub cache_bytes: u64,
+    /// The buffers of a step, which are touched by the first ones.
+    pub compute_bytes: u64,
 }
 
 /// Why a frame could not be read or written.

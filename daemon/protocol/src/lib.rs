@@ -18,9 +18,12 @@ pub use cache_type::{CACHE_BLOCK, CacheType, CacheTypes, InvalidCacheType};
 pub use conversation::{Message, Role, Think, ThinkLevel, Tool, ToolCall, ToolChoice, Tools};
 pub use embed::{Embed, Embedded, Inputs, Purpose, WIDEST_VECTOR};
 pub use error::{Ability, GenerateError};
-pub use event::{CallName, CallPart, Done, Event, FinishReason, Logprob, PromptRead, Said, TokenLogprob};
+pub use event::{
+    CallName, CallPart, Done, Event, FinishReason, Logprob, PromptProgress, PromptRead, Said, TokenLogprob,
+};
 pub use frame::{
-    CacheOptions, FrameError, FromWorker, Lending, LoadOptions, ModelFacts, RequestId, Secret, ToWorker,
+    CacheOptions, FrameError, FromWorker, Lending, LoadOptions, MemoryParts, ModelFacts, RequestId, Secret,
+    ToWorker,
 };
 pub use options::{InvalidOption, OptionPatch, Options};
 pub use priority::{Priority, UnknownPriority};

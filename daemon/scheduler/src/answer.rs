@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
 use crate::link::News;
+use crate::roll::Enrolled;
 use crate::run::{Lease, Turn};
 use crate::{Load, Scheduler};
 
@@ -20,6 +21,7 @@ pub struct Answer {
     request: RequestId,
     events: UnboundedReceiver<News>,
     lease: Lease,
+    enrolled: Enrolled,
     ended: bool,
     /// What it takes to begin again.
     scheduler: Scheduler,
@@ -41,16 +43,17 @@ impl Answer {
     pub(crate) fn begin(
         scheduler: Scheduler,
         load: Load,
-        lease: Lease,
-        load_time: Duration,
+        (lease, load_time): (Lease, Duration),
+        enrolled: Enrolled,
         work: Generate,
     ) -> Self {
-        let (request, events) = lease.link().begin(work.clone(), Vec::new());
+        let (request, events) = lease.link().begin(work.clone(), Vec::new(), enrolled.followed());
         Self {
             load_time,
             request,
             events,
             lease,
+            enrolled,
             ended: false,
             scheduler,
             load,
@@ -64,8 +67,14 @@ impl Answer {
 
     /// The next event; [`Event::Done`] or [`Event::Failed`] is the last, and `None` comes after it.
     pub async fn next(&mut self) -> Option<Event> {
-        loop {
-            let News { event, tokens } = self.events.recv().await?;
+        while !self.ended {
+            let news = tokio::select! {
+                // First, so that it is seen in an answer whose events are there as soon as they are asked for.
+                biased;
+                () = self.enrolled.stopped() => return Some(self.stop()),
+                news = self.events.recv() => news,
+            };
+            let News { event, tokens } = news?;
             self.lease.link().read(self.request);
             if !tokens.is_empty() {
                 self.first.get_or_insert_with(Instant::now);
@@ -79,12 +88,26 @@ impl Answer {
                 {
                     continue;
                 }
+                Event::Failed(_) if self.enrolled.followed().is_stopped() => continue,
                 Event::Done(done) if !self.resumed.is_empty() => Event::Done(self.as_a_whole(done)),
                 last => last,
             };
             self.ended = true;
             return Some(last);
         }
+        None
+    }
+
+    /// Ends it before its end, as the owner of the box wants.
+    fn stop(&mut self) -> Event {
+        self.cancel();
+        self.ended = true;
+        Event::Failed(GenerateError::Ended)
+    }
+
+    fn cancel(&self) {
+        self.lease.link().forget(self.request);
+        self.lease.link().send(ToWorker::Cancel(self.request));
     }
 
     /// Whether any worker would say the same: by choosing the likeliest, or by a known seed.
@@ -101,13 +124,14 @@ impl Answer {
     /// Has another worker go on; false if none can be had, or none that reads the same prompt.
     async fn resume(&mut self) -> bool {
         tracing::warn!(model = %self.load.name, tokens = self.told.len(), "the worker died; another one goes on");
-        let leased = self.scheduler.lease(self.load.clone(), Turn::Resumed).await;
+        let leased = self.scheduler.lease(self.load.clone(), Turn::Resumed, &self.enrolled).await;
         let Ok((lease, _)) = leased else { return false };
         if lease.link().context_tokens != self.lease.link().context_tokens {
             return false;
         }
         self.resumed.push(self.told.len());
-        (self.request, self.events) = lease.link().begin(self.work.clone(), self.told.clone());
+        (self.request, self.events) =
+            lease.link().begin(self.work.clone(), self.told.clone(), self.enrolled.followed());
         self.lease = lease;
         true
     }
@@ -123,8 +147,7 @@ impl Answer {
 impl Drop for Answer {
     fn drop(&mut self) {
         if !self.ended {
-            self.lease.link().forget(self.request);
-            self.lease.link().send(ToWorker::Cancel(self.request));
+            self.cancel();
         }
     }
 }

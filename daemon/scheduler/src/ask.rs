@@ -3,6 +3,7 @@
 use protocol::{Generate, GenerateError, Rendered, RequestId, ToWorker};
 
 use crate::link::Whole;
+use crate::roll::{Enrolled, Stage};
 use crate::run::{Lease, Turn};
 use crate::{AskError, Load, Scheduler};
 
@@ -13,9 +14,10 @@ impl Scheduler {
     /// # Errors
     /// [`AskError`]; what a generation would be refused for, but for its length.
     pub async fn render(&self, load: Load, work: Generate) -> Result<Rendered, AskError> {
-        let (lease, _) = self.lease(load, Turn::Aside).await?;
+        let enrolled = self.enrol(&load);
+        let (lease, _) = self.lease(load, Turn::Aside, &enrolled).await?;
         let (request, answer) = lease.link().render(work);
-        Question { lease, request, answer }.answer().await
+        Question { lease, enrolled, request, answer }.answer().await
     }
 
     /// The bytes of each token, which need not be whole characters; control tokens have their names. Loads as
@@ -24,22 +26,28 @@ impl Scheduler {
     /// # Errors
     /// [`AskError`]; [`GenerateError::UnknownToken`] for one that the model does not have.
     pub async fn detokenize(&self, load: Load, tokens: Vec<i32>) -> Result<Vec<Vec<u8>>, AskError> {
-        let (lease, _) = self.lease(load, Turn::Aside).await?;
+        let enrolled = self.enrol(&load);
+        let (lease, _) = self.lease(load, Turn::Aside, &enrolled).await?;
         let (request, answer) = lease.link().detokenize(tokens);
-        Question { lease, request, answer }.answer().await
+        Question { lease, enrolled, request, answer }.answer().await
     }
 }
 
 /// A question that was asked. Dropping it takes it back.
 struct Question<T> {
     lease: Lease,
+    enrolled: Enrolled,
     request: RequestId,
     answer: Whole<T>,
 }
 
 impl<T> Question<T> {
     async fn answer(mut self) -> Result<T, AskError> {
-        Ok((&mut self.answer).await.unwrap_or(Err(GenerateError::WorkerDied))?)
+        self.enrolled.followed().at(Stage::Reading);
+        tokio::select! {
+            answer = &mut self.answer => Ok(answer.unwrap_or(Err(GenerateError::WorkerDied))?),
+            () = self.enrolled.stopped() => Err(GenerateError::Ended.into()),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use protocol::{Embed, Embedded, GenerateError, Inputs, RequestId, ToWorker};
 
 use crate::link::Whole;
+use crate::roll::{Enrolled, Stage};
 use crate::run::{Lease, Turn};
 use crate::{Load, ScheduleError, Scheduler};
 
@@ -16,6 +17,7 @@ pub struct Embedding {
     /// How long the request waited for its model.
     pub load_time: Duration,
     lease: Lease,
+    enrolled: Enrolled,
     pieces: std::vec::IntoIter<Inputs>,
     /// All but the inputs.
     work: Embed,
@@ -37,10 +39,11 @@ impl Scheduler {
     /// # Errors
     /// [`ScheduleError`] says why there is no worker for it.
     pub async fn embed(&self, load: Load, mut work: Embed) -> Result<Embedding, ScheduleError> {
-        let (lease, load_time) = self.lease(load.for_vectors(), Turn::Slot).await?;
+        let enrolled = self.enrol(&load);
+        let (lease, load_time) = self.lease(load.for_vectors(), Turn::Slot, &enrolled).await?;
         let inputs = std::mem::replace(&mut work.inputs, Inputs::Texts(Vec::new()));
         let pieces = inputs.into_pieces().into_iter();
-        Ok(Embedding { load_time, lease, pieces, work, asked: VecDeque::new() })
+        Ok(Embedding { load_time, lease, enrolled, pieces, work, asked: VecDeque::new() })
     }
 }
 
@@ -51,9 +54,14 @@ impl Embedding {
     /// What the worker could not do with one of them, or that it died.
     pub async fn finish(mut self) -> Result<Embedded, GenerateError> {
         let mut whole = Embedded::default();
+        self.enrolled.followed().at(Stage::Reading);
         self.ask();
         while let Some(asked) = self.asked.front_mut() {
-            let piece = (&mut asked.answer).await.unwrap_or(Err(GenerateError::WorkerDied))?;
+            let piece = tokio::select! {
+                piece = &mut asked.answer => piece.unwrap_or(Err(GenerateError::WorkerDied))?,
+                () = self.enrolled.stopped() => return Err(GenerateError::Ended),
+            };
+            self.enrolled.followed().read_more(piece.prompt_tokens);
             self.asked.pop_front();
             self.ask();
             whole.vectors.extend(piece.vectors);

@@ -71,6 +71,9 @@ pub enum ScheduleError {
         /// Why.
         source: io::Error,
     },
+    /// The owner of the box ended the request while it waited.
+    #[error("{}", GenerateError::Ended)]
+    Ended,
     /// The daemon is about to end.
     #[error("hob is shutting down")]
     ShuttingDown,

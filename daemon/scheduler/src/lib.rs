@@ -19,6 +19,8 @@ mod link;
 mod plan;
 mod prefixes;
 mod quantize;
+mod report;
+mod roll;
 mod run;
 mod spread;
 mod table;
@@ -36,6 +38,8 @@ pub use keep_alive::{InvalidKeepAlive, KeepAlive};
 pub use lend::{LendError, Lent, Loan};
 pub use lenders::{Borrowed, Later, Lenders, Offer, Part};
 pub use platform::process::WorkerProgram;
+pub use report::{Machine, Memory, Parts, Share, Source};
+pub use roll::{Delays, Enrolled, Errand, Kind, Rate, Request, Stage, Totals};
 pub use run::Scheduler;
 
 use std::path::PathBuf;
@@ -93,6 +97,8 @@ pub struct Load {
     /// How long it stays when this request is over; forever is a pin, so that it makes room for no other. `None` leaves
     /// what an earlier request said, else the operator's default, by which nothing is pinned.
     pub keep_alive: Option<KeepAlive>,
+    /// What for, and for whom.
+    pub errand: Errand,
 }
 
 impl Load {

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::backlog::{Backlog, Pace};
+use crate::roll::{Followed, Hold};
 
 /// One step of an answer.
 #[derive(Debug)]
@@ -51,10 +52,18 @@ struct Pending {
 /// Who is told what a worker says of a request.
 #[derive(Debug)]
 pub(crate) enum Listener {
-    Answer(UnboundedSender<News>, Backlog),
+    Answer(Heard),
     Vectors(Reply<Embedded>),
     Prompt(Reply<Rendered>),
     Pieces(Reply<Pieces>),
+}
+
+/// Where an answer goes piece by piece.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    sender: UnboundedSender<News>,
+    backlog: Backlog,
+    followed: Followed,
 }
 
 /// An answer that comes as a whole.
@@ -66,12 +75,12 @@ pub(crate) type Pieces = Vec<Vec<u8>>;
 
 impl Listener {
     fn is_held(&self) -> bool {
-        matches!(self, Self::Answer(_, backlog) if backlog.is_held())
+        matches!(self, Self::Answer(heard) if heard.backlog.is_held())
     }
 
     fn wants_slot(&self) -> bool {
         match self {
-            Self::Answer(_, backlog) => !backlog.is_held(),
+            Self::Answer(heard) => !heard.backlog.is_held(),
             Self::Vectors(_) => true,
             Self::Prompt(_) | Self::Pieces(_) => false,
         }
@@ -80,10 +89,26 @@ impl Listener {
     fn fail(self, error: GenerateError) {
         // Nobody listens to a cancelled request.
         match self {
-            Self::Answer(sender, _) => drop(sender.send(Event::Failed(error).into())),
+            Self::Answer(heard) => drop(heard.sender.send(Event::Failed(error).into())),
             Self::Vectors(sender) => drop(sender.send(Err(error))),
             Self::Prompt(sender) => drop(sender.send(Err(error))),
             Self::Pieces(sender) => drop(sender.send(Err(error))),
+        }
+    }
+}
+
+impl Heard {
+    /// How far the answer is, by what is said of it.
+    fn note(&self, news: &News) {
+        match &news.event {
+            Event::Said(said) => {
+                if let Some(read) = said.read {
+                    self.followed.read_all(read);
+                }
+                self.followed.said(news.tokens.len() as u64);
+            }
+            Event::Done(done) => self.followed.done(done),
+            Event::Failed(_) => {}
         }
     }
 }
@@ -104,9 +129,15 @@ impl Link {
 
     /// Begins a generation, or goes on with one of whose answer these tokens were told. On a dead worker the answer is
     /// that it died.
-    pub(crate) fn begin(&self, work: Generate, told: Vec<i32>) -> (RequestId, UnboundedReceiver<News>) {
+    pub(crate) fn begin(
+        &self,
+        work: Generate,
+        told: Vec<i32>,
+        followed: &Followed,
+    ) -> (RequestId, UnboundedReceiver<News>) {
         let (sender, events) = unbounded_channel();
-        let request = self.enter(Listener::Answer(sender, Backlog::default()));
+        let heard = Heard { sender, backlog: Backlog::default(), followed: followed.clone() };
+        let request = self.enter(Listener::Answer(heard));
         self.send_media(request, &work);
         let work = Box::new(work);
         self.send(match told.is_empty() {
@@ -182,6 +213,7 @@ impl Link {
     /// Passes on what the worker said; false if it is nothing that a loaded worker says.
     pub(crate) fn take_in(&self, said: FromWorker) -> bool {
         match said {
+            FromWorker::Reading(request, prompt) => self.follow(request, |followed| followed.read(prompt)),
             FromWorker::Said(request, said, tokens) => {
                 self.deliver(request, News { event: Event::Said(said), tokens });
             }
@@ -216,13 +248,23 @@ impl Link {
         true
     }
 
+    fn follow(&self, request: RequestId, tell: impl FnOnce(&Followed)) {
+        if let Some(pending) = &*self.pending()
+            && let Some(Listener::Answer(heard)) = pending.requests.get(&request)
+        {
+            tell(&heard.followed);
+        }
+    }
+
     fn deliver(&self, request: RequestId, news: News) {
         if let Some(pending) = &mut *self.pending() {
             let last = !matches!(news.event, Event::Said(_));
-            if let Some(Listener::Answer(sender, backlog)) = pending.requests.get_mut(&request) {
+            if let Some(Listener::Answer(heard)) = pending.requests.get_mut(&request) {
+                heard.note(&news);
                 // Nobody listens to a cancelled request.
-                let _undelivered = sender.send(news);
-                if !last && backlog.grow() == Some(Pace::Hold) {
+                let _undelivered = heard.sender.send(news);
+                if !last && heard.backlog.grow() == Some(Pace::Hold) {
+                    heard.followed.hold(Hold::Held);
                     self.send(ToWorker::Hold(request));
                 }
             }
@@ -237,9 +279,10 @@ impl Link {
         let mut pending = self.pending();
         let Some(pending) = &mut *pending else { return };
         let is_awaited = pending.is_awaited();
-        if let Some(Listener::Answer(_, backlog)) = pending.requests.get_mut(&request)
-            && backlog.shrink() == Some(Pace::Release)
+        if let Some(Listener::Answer(heard)) = pending.requests.get_mut(&request)
+            && heard.backlog.shrink() == Some(Pace::Release)
         {
+            heard.followed.hold(Hold::Released);
             self.send(ToWorker::Release(request));
             if !is_awaited {
                 pending.since = Instant::now();

@@ -19,6 +19,7 @@ use crate::lenders::Part;
 use crate::link::Link;
 use crate::plan::{Place, Refusal, Room, Size, Step, longest_context, next_step_beside};
 use crate::prefixes::PrefixFiles;
+use crate::roll::{Enrolled, Roll, Stage};
 use crate::table::{Phase, Table};
 use crate::worker::{self, Ended, Failure};
 use crate::world::{self, World};
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     pub(crate) world: World,
     prefixes: Option<PrefixFiles>,
     table: Mutex<Table>,
+    pub(crate) roll: Roll,
     /// Who reads a header. One at a time: a thousand requests that come at once for one model need it once.
     reading: tokio::sync::Mutex<()>,
     /// Something in the table changed.
@@ -101,6 +103,7 @@ impl Scheduler {
             world,
             prefixes,
             table: Mutex::default(),
+            roll: Roll::default(),
             reading: tokio::sync::Mutex::default(),
             changed: Notify::new(),
             tasks: TaskTracker::new(),
@@ -117,8 +120,9 @@ impl Scheduler {
     /// # Errors
     /// [`ScheduleError`] says why there is no worker for it.
     pub async fn generate(&self, load: Load, work: Generate) -> Result<Answer, ScheduleError> {
-        let (lease, load_time) = self.lease(load.clone(), Turn::Slot).await?;
-        Ok(Answer::begin(self.clone(), load, lease, load_time, work))
+        let enrolled = self.enrol(&load);
+        let leased = self.lease(load.clone(), Turn::Slot, &enrolled).await?;
+        Ok(Answer::begin(self.clone(), load, leased, enrolled, work))
     }
 
     /// Brings a model into memory, where it stays for its keep-alive.
@@ -126,7 +130,8 @@ impl Scheduler {
     /// # Errors
     /// As for [`Scheduler::generate`].
     pub async fn load(&self, load: Load) -> Result<(), ScheduleError> {
-        self.lease(load, Turn::Aside).await.map(drop)
+        let enrolled = self.enrol(&load);
+        self.lease(load, Turn::Aside, &enrolled).await.map(drop)
     }
 
     /// Takes a model out of memory, once its running answers ended; returns at once whether it was there.
@@ -179,7 +184,26 @@ impl Scheduler {
         self.shared.tasks.wait().await;
     }
 
-    pub(crate) async fn lease(&self, mut load: Load, turn: Turn) -> Result<(Lease, Duration), ScheduleError> {
+    /// A lease, as soon as there is one, unless the request is ended before.
+    pub(crate) async fn lease(
+        &self,
+        load: Load,
+        turn: Turn,
+        enrolled: &Enrolled,
+    ) -> Result<(Lease, Duration), ScheduleError> {
+        tokio::select! {
+            biased;
+            () = enrolled.stopped() => Err(ScheduleError::Ended),
+            leased = self.come_to_lease(load, turn, enrolled) => leased,
+        }
+    }
+
+    async fn come_to_lease(
+        &self,
+        mut load: Load,
+        turn: Turn,
+        enrolled: &Enrolled,
+    ) -> Result<(Lease, Duration), ScheduleError> {
         let started = Instant::now();
         self.shared.rested(&load).await?;
         load.options.cache = self.shared.cache_of(&load);
@@ -206,7 +230,12 @@ impl Scheduler {
                     return Ok((lease, waited));
                 }
                 Look::Unknown => visit.shape = Some(self.shared.shape(&visit.load).await?),
-                Look::Nothing => changed.await,
+                Look::Nothing => {
+                    if visit.loading.is_some() {
+                        enrolled.followed().at(Stage::Loading);
+                    }
+                    changed.await;
+                }
             }
         }
     }

@@ -194,6 +194,11 @@ impl Table {
         !self.models.get(name).is_some_and(pinned) && self.starved(asking, CLEARED_AFTER).is_some()
     }
 
+    /// What is about to be given back.
+    pub(crate) fn leaving_bytes(&self) -> u64 {
+        self.leaving.values().map(|taken| taken.bytes).sum()
+    }
+
     /// Our workers' processes.
     pub(crate) fn processes(&self) -> Vec<u32> {
         let loaded = self.models.values().map(|entry| entry.taken);

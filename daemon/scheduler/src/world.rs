@@ -3,14 +3,16 @@
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
+use std::time::Instant;
 
 use platform::memory;
 use platform::process::{WorkerFiles, WorkerProgram};
+use platform::sensors::Sensors;
 use store::gguf::Header;
 
 use crate::budget::Gauge;
 use crate::worker::{Connection, Spawn};
-use crate::{Load, ScheduleError, Shape};
+use crate::{Load, Machine, ScheduleError, Shape};
 
 /// Reads a model's headers.
 type ReadShape = dyn Fn(&Load) -> Result<Shape, ScheduleError> + Send + Sync;
@@ -18,12 +20,17 @@ type ReadShape = dyn Fn(&Load) -> Result<Shape, ScheduleError> + Send + Sync;
 /// Reads the system's figures, given our workers' processes.
 type ReadGauge = dyn Fn(&[u32]) -> Gauge + Send + Sync;
 
+/// Reads what the machine tells of itself.
+type ReadMachine = dyn Fn() -> Machine + Send + Sync;
+
 pub(crate) struct World {
     pub(crate) spawn: Box<Spawn>,
     /// Blocks on the disk.
     pub(crate) shape: Box<ReadShape>,
     /// Given our workers' processes.
     pub(crate) gauge: Box<ReadGauge>,
+    /// Blocks for a moment.
+    pub(crate) machine: Box<ReadMachine>,
 }
 
 impl World {
@@ -33,7 +40,18 @@ impl World {
             let worker = platform::process::spawn(&program, files)?;
             Ok(Connection { socket: worker.socket, process: Some(worker.child) })
         };
-        Self { spawn: Box::new(spawn), shape: Box::new(shape), gauge: Box::new(gauge) }
+        let sensors = Sensors::of_this_machine();
+        let machine = move || Machine {
+            memory_bytes: memory::total_bytes(),
+            temperature: sensors.temperature(),
+            power: sensors.power(Instant::now()),
+        };
+        Self {
+            spawn: Box::new(spawn),
+            shape: Box::new(shape),
+            gauge: Box::new(gauge),
+            machine: Box::new(machine),
+        }
     }
 }
 

@@ -33,6 +33,7 @@ pub use name::{InvalidName, ModelName};
 pub use outline::Outline;
 pub use partial::{Follower, ListedPartial, Part, PartWriter, Partial};
 pub use prune::Pruned;
+pub use room::DiskRoom;
 pub use scrub::{Depth, Problem, Scrubbed};
 
 /// What [`Store::header`] answers with.

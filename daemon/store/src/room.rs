@@ -7,7 +7,37 @@ use platform::disk;
 
 use crate::{Digest, Store, StoreError};
 
+/// Bytes of the disk that holds the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskRoom {
+    /// That can still be written.
+    pub free_bytes: u64,
+    /// In all.
+    pub total_bytes: u64,
+}
+
 impl Store {
+    /// How much room the disk has.
+    ///
+    /// # Errors
+    /// If the system does not say.
+    pub fn disk_room(&self) -> Result<DiskRoom, StoreError> {
+        let measured = disk::free_bytes(&self.root)
+            .and_then(|free_bytes| Ok(DiskRoom { free_bytes, total_bytes: disk::total_bytes(&self.root)? }));
+        measured.map_err(crate::error::io("measure", &self.root))
+    }
+
+    /// Bytes of the disk that models take, and downloads of them. Looks at each file.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub fn taken_bytes(&self) -> Result<u64, StoreError> {
+        let entries = std::fs::read_dir(self.blobs()).map_err(crate::error::io("read", &self.blobs()))?;
+        // One that goes while it is looked at takes nothing.
+        let files = entries.flatten().filter_map(|entry| entry.metadata().ok()).filter(|it| it.is_file());
+        Ok(files.map(|metadata| disk::taken_bytes(&metadata)).sum())
+    }
+
     /// Whether `needed_bytes` more leave free what is to stay free.
     ///
     /// # Errors

@@ -104,6 +104,9 @@ pub enum Action {
     /// The box is to be made new, or is.
     #[serde(rename = "reset")]
     Reset,
+    /// A request that was under way was ended by the owner.
+    #[serde(rename = "request.stop")]
+    RequestStop,
     /// A request was refused with 401 or 403; the target is its method and path.
     #[serde(rename = "request")]
     Request,

@@ -1,7 +1,7 @@
 //! What goes on with each model; the scheduler says it.
 
 use axum::Json;
-use scheduler::Activity;
+use scheduler::{Activity, State};
 use serde::Serialize;
 
 use crate::Api;
@@ -51,14 +51,19 @@ pub(super) async fn models(api: Api) -> Json<Models> {
     })
 }
 
+/// How a model stands, in a word, and why if that is known.
+pub(super) fn state(state: State) -> (&'static str, Option<String>) {
+    match state {
+        State::Absent => ("absent", None),
+        State::Loading => ("loading", None),
+        State::Loaded => ("loaded", None),
+        State::Resting => ("resting", None),
+        State::Quarantined(reason) => ("quarantined", Some(reason)),
+    }
+}
+
 fn model(activity: Activity) -> Model {
-    let (state, reason) = match activity.state {
-        scheduler::State::Absent => ("absent", None),
-        scheduler::State::Loading => ("loading", None),
-        scheduler::State::Loaded => ("loaded", None),
-        scheduler::State::Resting => ("resting", None),
-        scheduler::State::Quarantined(reason) => ("quarantined", Some(reason)),
-    };
+    let (state, reason) = state(activity.state);
     Model {
         name: activity.name.to_string(),
         state,

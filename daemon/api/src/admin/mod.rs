@@ -16,6 +16,7 @@ mod keys;
 mod logs;
 mod manifests;
 mod members;
+mod now;
 mod offers;
 mod pairing;
 mod peers;
@@ -38,6 +39,7 @@ use axum::{
 
 use crate::Api;
 
+pub(crate) use now::{Gauges, Past};
 pub(crate) use offers::Offers;
 
 /// Everything under `/admin/api`, `/claim` and `/pair`.
@@ -90,4 +92,8 @@ pub(crate) fn router() -> Router<Api> {
         .route("/admin/api/settings", get(settings::list).put(settings::change))
         .route("/admin/api/restart", post(restart::restart))
         .route("/admin/api/certificate", put(certificate::keep).delete(certificate::forget))
+        .route("/admin/api/now", get(now::now))
+        .route("/admin/api/now/events", get(now::events))
+        .route("/admin/api/history", get(now::history))
+        .route("/admin/api/requests/{id}", delete(now::stop))
 }

@@ -113,6 +113,8 @@ fn may_be_passed(api: &Api) -> bool {
 /// Who is to be asked, in this order, before it is answered here.
 struct Plan {
     asked: String,
+    /// Which model that is.
+    model: ModelName,
     candidates: Vec<Candidate>,
     /// Why it is not answered here at once.
     why: Why,
@@ -183,6 +185,7 @@ impl Relay {
             order.into_iter().filter_map(|index| candidates.get_mut(index)?.take()).collect();
         (!candidates.is_empty()).then(|| Plan {
             asked: glance.model.clone(),
+            model: name,
             candidates,
             why: Why::of(standing),
         })

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http_body::Frame;
+use scheduler::Enrolled;
 
 use super::family::last_words;
 use super::hop;
@@ -29,6 +30,8 @@ pub(super) struct Passed {
     /// Of the box that gives it.
     pulse: Pulse,
     tally: Tally,
+    /// That it is under way.
+    enrolled: Option<Enrolled>,
     /// The beginning of a piece of which the end is not in.
     partial: BytesMut,
     /// Pieces that were passed on.
@@ -45,7 +48,7 @@ impl Passed {
         voice: Option<Voice>,
         cut: Cut,
         pulse: Pulse,
-        tally: Tally,
+        (tally, enrolled): (Tally, Option<Enrolled>),
     ) -> Self {
         Self {
             body: Some(body),
@@ -54,6 +57,7 @@ impl Passed {
             cut,
             pulse,
             tally,
+            enrolled,
             partial: BytesMut::new(),
             pieces: 0,
             bytes: 0,
@@ -75,6 +79,9 @@ impl Passed {
         let pieces = voice.pieces(&whole);
         self.pieces += pieces;
         self.tally.pieces(pieces);
+        if let Some(enrolled) = &self.enrolled {
+            enrolled.said(pieces);
+        }
         Some(whole)
     }
 
@@ -195,7 +202,8 @@ mod tests {
         let sent = pieces.iter().map(|piece| Ok(Bytes::from_static(piece.as_bytes()))).collect::<Vec<_>>();
         let end = gone.then(|| Err(std::io::Error::other("gone")));
         let body = Body::from_stream(stream::iter(sent.into_iter().chain(end)));
-        let mut passed = Passed::new(body, None, voice, Cut::never(), Pulse::ever(), Tally::of(&rig.api));
+        let mut passed =
+            Passed::new(body, None, voice, Cut::never(), Pulse::ever(), (Tally::of(&rig.api), None));
         let mut told = Vec::new();
         while let Some(frame) = passed.frame().await {
             told.push(String::from_utf8(frame?.into_data().unwrap().to_vec()).unwrap());
@@ -274,7 +282,7 @@ mod tests {
             Some(Voice::Lines),
             Cut::never(),
             Pulse::ever(),
-            Tally::of(&rig.api),
+            (Tally::of(&rig.api), None),
         );
         assert_eq!(passed.collect().await.unwrap().to_bytes(), "a\nb\n");
     }

@@ -4,6 +4,8 @@
 //! Not what has to be where it was asked for: a response that is kept is asked for later, and goes on from another that is kept
 //! here; bringing a model into memory, or out of it, is about this box.
 
+use scheduler::Kind;
+
 use crate::body::{COMMAND_BYTES, CONVERSATION_BYTES};
 
 /// One of them.
@@ -62,6 +64,21 @@ const ROUTES: &[Route] = &[
 impl Route {
     pub(super) fn of(path: &str) -> Option<&'static Self> {
         ROUTES.iter().find(|route| route.path == path)
+    }
+
+    /// What its requests are about.
+    pub(super) fn kind(&self) -> Kind {
+        match self.path {
+            "/api/generate" | "/v1/completions" => Kind::Generate,
+            "/api/embed" | "/api/embeddings" | "/v1/embeddings" => Kind::Embed,
+            "/v1/rerank" => Kind::Rerank,
+            "/api/show"
+            | "/v1/tokenize"
+            | "/v1/detokenize"
+            | "/v1/responses/input_tokens"
+            | "/v1/messages/count_tokens" => Kind::Tokens,
+            _ => Kind::Chat,
+        }
     }
 
     /// Whether it only tells of a model. The one that is here is as good as any, and nothing needs to be read.

@@ -9,6 +9,8 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 use http::{HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE};
 use http_body_util::{BodyExt as _, Limited};
+use protocol::GenerateError;
+use scheduler::Kind;
 use tokio::time::timeout;
 use tower_http::request_id::RequestId;
 
@@ -32,6 +34,7 @@ pub(super) struct Search {
     /// How its answer comes in pieces, if it does.
     streams: Option<Voice>,
     voice: Voice,
+    kind: Kind,
     text_bytes: usize,
 }
 
@@ -77,6 +80,7 @@ impl Search {
             name,
             streams,
             voice: route.voice,
+            kind: route.kind(),
             text_bytes: glance.text_bytes,
         }
     }
@@ -123,8 +127,11 @@ impl Search {
         let mut tally = Tally::of(&self.api);
         tally.begun(self.text_bytes);
         let mut pulse = Pulse::of(peer);
+        let model = self.plan.model.clone();
+        let enrolled = self.api.scheduler.pass_on(self.api.errand(self.kind), model, peer.name().as_str());
+        let mut cut = Cut::of(&self.api).or(enrolled.stop(), GenerateError::Ended);
         let begun = tokio::select! {
-            why = Cut::of(&self.api) => Err(Failed::Cut(why.into())),
+            why = &mut cut => Err(Failed::Cut(why.into())),
             () = &mut pulse => Err(Failed::Gone),
             begun = self.begin(candidate) => begun,
         };
@@ -144,7 +151,7 @@ impl Search {
         if let Some(name) = name.filter(|_| self.api.is_for_its_owner()) {
             head.headers.insert(ANSWERED_BY, name);
         }
-        let body = Passed::new(body, first, voice, Cut::of(&self.api), pulse, tally);
+        let body = Passed::new(body, first, voice, cut, pulse, (tally, Some(enrolled)));
         Ok(Response::from_parts(head, Body::new(body)))
     }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use llama_cpp_sys_2 as sys;
 
-use protocol::{CacheType, CacheTypes};
+use protocol::{CacheType, CacheTypes, MemoryParts};
 
 use super::{Adapter, LoadError, Model, Token, log};
 
@@ -180,6 +180,15 @@ impl Context {
     pub(crate) fn capacity(&self) -> usize {
         // SAFETY: the context is ours.
         unsafe { sys::llama_n_ctx(self.raw.as_ptr()) as usize }
+    }
+
+    /// What it and its model take here, if ggml says so.
+    pub(crate) fn memory(&self) -> Option<MemoryParts> {
+        let mut parts = [0; 3];
+        // SAFETY: the context is ours and only looked at; there is room for three numbers.
+        let known = unsafe { hob_memory_parts(self.raw.as_ptr(), parts.as_mut_ptr()) };
+        let [weights_bytes, cache_bytes, compute_bytes] = parts;
+        known.then_some(MemoryParts { weights_bytes, cache_bytes, compute_bytes })
     }
 
     /// An empty batch of the largest size that [`Context::decode`] takes.
@@ -446,6 +455,10 @@ pub(crate) enum Output {
     Nothing,
     /// The next token's logits as well.
     Logits,
+}
+
+unsafe extern "C" {
+    fn hob_memory_parts(context: *const sys::llama_context, parts: *mut u64) -> bool;
 }
 
 unsafe extern "C" fn is_set(flag: *mut c_void) -> bool {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use gguf::Pooling;
 use llama_cpp_sys_2 as sys;
+use protocol::MemoryParts;
 
 use super::context::{Batch, Context, DecodeError, Output, SequenceId};
 use super::{LoadError, Model, Token};
@@ -97,6 +98,11 @@ impl Encoder {
         let batch = context.batch();
         let room = if pools_last { batch.room() } else { batch.room().min(at_once) };
         Ok(Self { context, progress, batch, room, width, pools_last })
+    }
+
+    /// What it and its model take here, if ggml says so.
+    pub(crate) fn memory(&self) -> Option<MemoryParts> {
+        self.context.memory()
     }
 
     /// Tokens of one step.

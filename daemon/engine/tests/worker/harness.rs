@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use protocol::request::Overflow;
 use protocol::{
     CacheOptions, CacheTypes, Done, Event, FromWorker, Generate, GenerateError, Input, LoadOptions, Message,
-    Options, Owner, Rendered, RequestId, Role, ToWorker, frame,
+    ModelFacts, Options, Owner, Rendered, RequestId, Role, ToWorker, frame,
 };
 
 pub(crate) const ME: Owner = Owner(1);
@@ -20,6 +20,8 @@ pub(crate) struct Worker {
     pub(crate) socket: UnixStream,
     thread: Option<JoinHandle<()>>,
     pub(crate) next: u64,
+    /// What it found out about its model.
+    pub(crate) facts: ModelFacts,
     /// An end whose text was taken.
     end: Cell<Option<(RequestId, Done)>>,
 }
@@ -56,7 +58,7 @@ impl Worker {
                 FromWorker::Loading(_) => {}
                 FromWorker::Loaded(facts) => {
                     assert_eq!(facts.context_tokens, context_tokens);
-                    return Ok(Self { socket, thread: Some(thread), next: 0, end: Cell::default() });
+                    return Ok(Self { socket, thread: Some(thread), next: 0, facts, end: Cell::default() });
                 }
                 FromWorker::LoadFailed { reason } => return Err(reason),
                 other => panic!("instead of a loaded model: {other:?}"),
@@ -106,7 +108,7 @@ impl Worker {
     fn last_word(&self) -> FromWorker {
         loop {
             match frame::read(&self.socket).unwrap().unwrap() {
-                FromWorker::Alive => {}
+                FromWorker::Alive | FromWorker::Reading(..) => {}
                 other => return other,
             }
         }
@@ -140,7 +142,7 @@ impl Worker {
                 (request, Event::Said(text))
             }
             FromWorker::Failed(request, error) => (request, Event::Failed(error)),
-            FromWorker::Alive => self.next_event(),
+            FromWorker::Alive | FromWorker::Reading(..) => self.next_event(),
             other => panic!("instead of an event: {other:?}"),
         }
     }

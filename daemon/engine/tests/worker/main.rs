@@ -8,6 +8,7 @@ mod images;
 mod memories;
 mod pace;
 mod prompts;
+mod reading;
 mod sampling;
 mod split;
 mod tools;
@@ -16,7 +17,7 @@ mod vectors;
 use protocol::request::Overflow;
 use protocol::{
     CacheOptions, CacheType, CacheTypes, Done, Event, FinishReason, FromWorker, Generate, GenerateError,
-    Input, LoadOptions, Message, Options, RequestId, Role, Secret, ToWorker, frame,
+    Input, LoadOptions, Message, Options, PromptProgress, RequestId, Role, Secret, ToWorker, frame,
 };
 
 use harness::*;
@@ -399,7 +400,7 @@ fn told(worker: &mut Worker, work: Generate) -> (Vec<(String, Vec<i32>)>, String
         match frame::read(&worker.socket).unwrap().unwrap() {
             FromWorker::Said(_, said, tokens) => pieces.push((said.text, tokens)),
             FromWorker::Done(_, last, done) => return (pieces, last.text, done),
-            FromWorker::Alive => {}
+            FromWorker::Alive | FromWorker::Reading(..) => {}
             other => panic!("{other:?}"),
         }
     }

@@ -226,6 +226,8 @@ impl Hob {
         let (stop, stopped) = (CancellationToken::new(), CancellationToken::new());
         let (api, preload) = (self.api.clone(), self.preload);
         tokio::spawn(async move { api.preload(&preload).await });
+        let api = self.api.clone();
+        tokio::spawn(async move { api.keep_history().await });
         self.upkeep.record(Action::Start);
         if let Some(discovery) = self.discovery.clone() {
             tokio::spawn(neighbours::follow(discovery, self.upkeep.access.clone()));

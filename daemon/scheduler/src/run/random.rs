@@ -21,9 +21,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use super::*;
-use crate::MemoryLimit;
 use crate::budget::Gauge;
 use crate::worker::Connection;
+use crate::{Errand, MemoryLimit};
 
 const BUDGET_BYTES: u64 = 600 << 20;
 const MODELS: usize = 5;
@@ -129,6 +129,7 @@ async fn work(theirs: Socket, model: usize, workers: Arc<Workers>) -> io::Result
                     context_tokens: options.context_tokens,
                     resident_bytes: taken - estimate.compute_bytes,
                     gpu_bytes: 0,
+                    parts: None,
                     has_chat_template: false,
                 })
             }
@@ -195,6 +196,7 @@ fn scheduler(workers: &Arc<Workers>) -> Scheduler {
         spawn: Box::new(spawn),
         shape: Box::new(move |load| Ok(shape_of(model(load)))),
         gauge: Box::new(|_| Gauge::default()),
+        machine: Box::new(Default::default),
     };
     let config = Config {
         worker: WorkerProgram { program: PathBuf::new(), args: Vec::new() },
@@ -238,6 +240,7 @@ fn load(folder: &TempDir, arrival: &Arrival) -> Load {
         },
         least_context: arrival.context_tokens.unwrap_or(512),
         keep_alive: arrival.keep_alive,
+        errand: Errand::default(),
     }
 }
 

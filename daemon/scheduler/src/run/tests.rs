@@ -3,6 +3,7 @@
 mod asking;
 mod lending;
 mod pace;
+mod serving;
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -19,7 +20,7 @@ use store::Digest;
 use super::*;
 use crate::budget::Gauge;
 use crate::worker::Connection;
-use crate::{Activity, MemoryLimit, Queue, State};
+use crate::{Activity, Errand, Kind, MemoryLimit, Queue, State};
 
 const STUCK_AFTER: Duration = Duration::from_secs(60);
 
@@ -41,6 +42,7 @@ fn parts(max_queue: usize) -> (Config, World, Receiver<UnixStream>) {
         spawn: Box::new(spawn),
         shape: Box::new(|_| Ok(Shape::default())),
         gauge: Box::new(|_| Gauge::default()),
+        machine: Box::new(Default::default),
     };
     let config = Config {
         worker: WorkerProgram { program: PathBuf::new(), args: Vec::new() },
@@ -82,7 +84,13 @@ pub(crate) fn a_load(name: &str) -> Load {
         },
         least_context: 64,
         keep_alive: None,
+        errand: Errand { who: "ada".into(), kind: Kind::Chat },
     }
+}
+
+async fn leased(scheduler: &Scheduler, load: Load, turn: Turn) -> Result<(Lease, Duration), ScheduleError> {
+    let enrolled = scheduler.enrol(&load);
+    scheduler.lease(load, turn, &enrolled).await
 }
 
 fn a_question() -> Generate {
@@ -107,7 +115,13 @@ fn the_end(generated_tokens: u32) -> Done {
 /// The worker's half of a load.
 fn accept_load(worker: &UnixStream) {
     assert!(matches!(frame::read(worker).unwrap(), Some(ToWorker::Load(_))));
-    let facts = ModelFacts { context_tokens: 64, resident_bytes: 1, gpu_bytes: 0, has_chat_template: false };
+    let facts = ModelFacts {
+        context_tokens: 64,
+        resident_bytes: 1,
+        gpu_bytes: 0,
+        parts: None,
+        has_chat_template: false,
+    };
     frame::write(worker, &FromWorker::Loaded(facts)).unwrap();
 }
 
@@ -230,6 +244,7 @@ fn willing(workers: Receiver<UnixStream>) -> std::thread::JoinHandle<usize> {
                     context_tokens: 64,
                     resident_bytes: 1,
                     gpu_bytes: 0,
+                    parts: None,
                     has_chat_template: false,
                 };
                 let _stopped = frame::write(&worker, &FromWorker::Loaded(facts));
@@ -321,19 +336,19 @@ fn told_of(scheduler: &Scheduler) -> Vec<(String, State, usize, usize)> {
 async fn a_request_that_has_waited_long_for_room_gets_it_though_others_keep_coming() {
     let (scheduler, workers) = scheduler(8);
     let _workers = willing(workers);
-    let (first, _) = scheduler.lease(a_load("busy"), Turn::Slot).await.unwrap();
+    let (first, _) = leased(&scheduler, a_load("busy"), Turn::Slot).await.unwrap();
     let asking = scheduler.clone();
-    let waiting = tokio::spawn(async move { asking.lease(a_load("starved"), Turn::Slot).await });
+    let waiting = tokio::spawn(async move { leased(&asking, a_load("starved"), Turn::Slot).await });
     tokio::task::yield_now().await;
     // One that ends late is followed by another that began before.
-    let (second, _) = scheduler.lease(a_load("busy"), Turn::Slot).await.unwrap();
+    let (second, _) = leased(&scheduler, a_load("busy"), Turn::Slot).await.unwrap();
     drop(first);
     let busy = ("busy:latest".to_owned(), State::Loaded, 1, 0);
     assert_eq!(told_of(&scheduler), [busy, ("starved:latest".to_owned(), State::Absent, 0, 1)]);
 
     tokio::time::pause();
     tokio::time::advance(Duration::from_secs(61)).await;
-    let mut third = std::pin::pin!(scheduler.lease(a_load("busy"), Turn::Slot));
+    let mut third = std::pin::pin!(leased(&scheduler, a_load("busy"), Turn::Slot));
     assert!(is_pending(third.as_mut()).await, "it goes on without an end");
     assert!(scheduler.activity()[1].longest_wait >= Some(Duration::from_secs(61)));
     tokio::time::resume();
@@ -349,9 +364,9 @@ async fn a_request_that_has_waited_long_for_room_gets_it_though_others_keep_comi
 async fn a_request_that_is_given_up_waits_no_more() {
     let (scheduler, workers) = scheduler(8);
     let _workers = willing(workers);
-    let _lease = scheduler.lease(a_load("busy"), Turn::Slot).await.unwrap();
+    let _lease = leased(&scheduler, a_load("busy"), Turn::Slot).await.unwrap();
     let asking = scheduler.clone();
-    let waiting = tokio::spawn(async move { asking.lease(a_load("other"), Turn::Slot).await.is_ok() });
+    let waiting = tokio::spawn(async move { leased(&asking, a_load("other"), Turn::Slot).await.is_ok() });
     tokio::task::yield_now().await;
     assert_eq!(scheduler.activity().len(), 2);
 
@@ -397,11 +412,11 @@ async fn answers_that_go_on_with_another_worker_are_not_refused() {
     for _ in 0..3 {
         answers.push(scheduler.generate(a_load("m"), a_question()).await.unwrap());
     }
-    assert!(matches!(scheduler.lease(a_load("m"), Turn::Slot).await, Err(ScheduleError::Busy)));
-    assert!(matches!(scheduler.lease(a_load("other"), Turn::Slot).await, Err(ScheduleError::Busy)));
+    assert!(matches!(leased(&scheduler, a_load("m"), Turn::Slot).await, Err(ScheduleError::Busy)));
+    assert!(matches!(leased(&scheduler, a_load("other"), Turn::Slot).await, Err(ScheduleError::Busy)));
 
-    assert!(scheduler.lease(a_load("m"), Turn::Resumed).await.is_ok());
-    let mut other = std::pin::pin!(scheduler.lease(a_load("other"), Turn::Resumed));
+    assert!(leased(&scheduler, a_load("m"), Turn::Resumed).await.is_ok());
+    let mut other = std::pin::pin!(leased(&scheduler, a_load("other"), Turn::Resumed));
     assert!(is_pending(other.as_mut()).await, "it may wait for a model as well");
     assert_eq!(scheduler.queue(), Queue { limit: 1, waiting: 2 });
 }

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use protocol::{Done, GenerateError};
+use scheduler::ScheduleError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -109,7 +110,8 @@ impl FailureCode {
     fn of(error: &Error) -> Self {
         match error {
             Error::Generate(GenerateError::Media { .. }) => Self::InvalidImage,
-            Error::Generate(GenerateError::Revoked | GenerateError::Stopping) => Self::ServerError,
+            Error::Generate(GenerateError::Revoked | GenerateError::Stopping | GenerateError::Ended)
+            | Error::Schedule(ScheduleError::Ended) => Self::ServerError,
             error if error.status() == StatusCode::SERVICE_UNAVAILABLE => Self::RateLimitExceeded,
             error if error.status().is_client_error() => Self::InvalidPrompt,
             _ => Self::ServerError,

@@ -143,7 +143,13 @@ async fn a_model_is_loaded_no_larger_than_what_was_borrowed_for_it() {
     let Some(ToWorker::Load(options)) = hear(&worker).await else { panic!("no load") };
     assert_eq!((options.remote, options.sequences), (vec![4], 1), "here there would be room for two");
     assert_eq!(neighbour.borrowed.lock().unwrap()[0].0, lends);
-    let facts = ModelFacts { context_tokens: 64, resident_bytes: 1, gpu_bytes: 0, has_chat_template: false };
+    let facts = ModelFacts {
+        context_tokens: 64,
+        resident_bytes: 1,
+        gpu_bytes: 0,
+        parts: None,
+        has_chat_template: false,
+    };
     frame::write(&worker, &FromWorker::Loaded(facts)).unwrap();
     load.await.unwrap().unwrap();
     let part = Part { lender: "attic".into(), layers: 4, bytes: lends };
@@ -164,7 +170,13 @@ async fn a_model_too_big_for_this_box_is_loaded_with_a_part_on_another_whose_end
     let (worker, _workers) = next(workers).await;
     let Some(ToWorker::Load(options)) = hear(&worker).await else { panic!("no load") };
     assert_eq!(options.remote, [4], "three blocks, and what makes the logits");
-    let facts = ModelFacts { context_tokens: 64, resident_bytes: 1, gpu_bytes: 0, has_chat_template: false };
+    let facts = ModelFacts {
+        context_tokens: 64,
+        resident_bytes: 1,
+        gpu_bytes: 0,
+        parts: None,
+        has_chat_template: false,
+    };
     frame::write(&worker, &FromWorker::Loaded(facts)).unwrap();
     let mut answer = asked.await.unwrap();
 

@@ -3,7 +3,7 @@
 use super::*;
 
 /// An answer under way, whose worker has said `pieces` of it.
-async fn said(
+pub(super) async fn said(
     scheduler: &Scheduler,
     workers: Receiver<UnixStream>,
     pieces: i32,
