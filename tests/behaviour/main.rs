@@ -30,6 +30,7 @@ mod queue;
 mod readme;
 mod registries;
 mod responses;
+mod settings;
 mod sharing;
 mod slow_readers;
 mod split;

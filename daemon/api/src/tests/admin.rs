@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use super::{Answer, NOW, Rig, request, scopes};
 
-const PASSWORD: &str = "correct horse battery";
+pub(super) const PASSWORD: &str = "correct horse battery";
 
 impl Rig {
     async fn claim(&self, body: Value) -> Answer {
@@ -24,7 +24,7 @@ impl Rig {
     }
 
     /// A claimed box, and its owner's session.
-    async fn claimed() -> (Self, String) {
+    pub(super) async fn claimed() -> (Self, String) {
         let rig = Self::new();
         let code = rig.access.setup_code().unwrap().reveal();
         let claimed = rig.claim(json!({"code": code, "name": "ada", "password": PASSWORD})).await;
@@ -34,12 +34,18 @@ impl Rig {
     }
 
     /// Whoever has this session, on the network.
-    fn by_session(&self, session: &str) -> Caller {
+    pub(super) fn by_session(&self, session: &str) -> Caller {
         let origin = Origin { way: Way::Lan, address: Some([192, 168, 1, 7].into()) };
         self.access.identify(&Presented { origin, credential: Credential::Session(session) }).unwrap()
     }
 
-    async fn as_person(&self, session: &str, method: Method, path: &str, body: Option<Value>) -> Answer {
+    pub(super) async fn as_person(
+        &self,
+        session: &str,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Answer {
         self.send(&self.by_session(session), Way::Lan, request(method, path, body)).await
     }
 }
