@@ -78,6 +78,8 @@ impl Download {
 pub(crate) struct Origin {
     /// The registry, unless the manifest is a paired box's.
     pub(crate) session: Option<Arc<Session>>,
+    /// What is noted of that, for whoever goes on with it.
+    pub(crate) noted: Option<String>,
     pub(crate) suppliers: Arc<Suppliers>,
 }
 
@@ -90,7 +92,7 @@ impl Registry {
         blob: &BlobRef,
         model: &ModelName,
     ) -> Result<Arc<Download>, RegistryError> {
-        let partial = match self.begin(blob, model).await? {
+        let partial = match self.begin(blob, model, origin.noted.as_deref()).await? {
             Begun::Running(download) => return Ok(download),
             Begun::New(partial) => partial,
             Begun::Here(held) => return Ok(Arc::new(Download::done(held))),
@@ -138,14 +140,25 @@ impl Registry {
     }
 
     /// A download that was just given up may still be writing its last bytes.
-    async fn begin(&self, blob: &BlobRef, model: &ModelName) -> Result<Begun, RegistryError> {
+    async fn begin(
+        &self,
+        blob: &BlobRef,
+        model: &ModelName,
+        noted: Option<&str>,
+    ) -> Result<Begun, RegistryError> {
         let mut tries = 0;
         loop {
             if let Some(running) = self.running(&blob.digest) {
                 return Ok(Begun::Running(running));
             }
             let (store, digest, bytes, model) = (self.store.clone(), blob.digest, blob.size, model.clone());
-            match spawn_blocking(move || store.begin_partial(&digest, bytes, &model)).await? {
+            let noted = noted.map(str::to_owned);
+            let begin = move || {
+                let partial = store.begin_partial(&digest, bytes, &model)?;
+                noted.map(|source| partial.note_source(&model, &source)).transpose()?;
+                Ok(partial)
+            };
+            match spawn_blocking(begin).await? {
                 Err(StoreError::Busy(_)) if tries < BUSY_TRIES => tries += 1,
                 other => {
                     let partial = other?;

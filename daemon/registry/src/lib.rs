@@ -74,6 +74,31 @@ pub enum Authority {
     Peer(BoxName),
 }
 
+/// How it is noted beside a download that the peer of this name said to bring.
+const OF_PEER: &str = "peer ";
+/// The same of a registry that was asked by plain HTTP.
+const IN_PLAIN: &str = "plain";
+
+impl Authority {
+    /// What is noted beside what is brought; nothing for what is usual.
+    fn noted(&self) -> Option<String> {
+        match self {
+            Self::Registry(Transport::Secure) => None,
+            Self::Registry(Transport::Plain) => Some(IN_PLAIN.to_owned()),
+            Self::Peer(name) => Some(format!("{OF_PEER}{name}")),
+        }
+    }
+
+    /// Who it was by what was noted; `None` if nobody can tell any more.
+    fn of_note(note: Option<&str>) -> Option<Self> {
+        match note {
+            None => Some(Self::Registry(Transport::Secure)),
+            Some(IN_PLAIN) => Some(Self::Registry(Transport::Plain)),
+            Some(note) => Some(Self::Peer(note.strip_prefix(OF_PEER)?.parse().ok()?)),
+        }
+    }
+}
+
 /// Pulls and pushes. A clone is cheap and shares downloads and limits.
 #[derive(Clone, Debug)]
 pub struct Registry {

@@ -45,8 +45,9 @@ impl Registry {
         amount: &Amount,
     ) -> Result<(), Arc<RegistryError>> {
         say(words, Progress::Step("pulling manifest")).await;
+        let source = from.noted();
         let (manifest, holder) = self.manifest(name, from).await?;
-        let (mut holding, downloads) = self.admit(holder, &manifest, name).await?;
+        let (mut holding, downloads) = self.admit(holder, &manifest, name, source).await?;
         amount.is(holding.iter().map(HeldBlob::bytes).sum(), &downloads);
         for blob in manifest.blobs() {
             match downloads.iter().find(|download| download.digest == blob.digest) {
@@ -142,6 +143,7 @@ impl Registry {
         holder: Holder,
         manifest: &Manifest,
         name: &ModelName,
+        source: Option<String>,
     ) -> Result<(Vec<HeldBlob>, Vec<Arc<Download>>), RegistryError> {
         let (mut holding, mut missing) = (Vec::new(), Vec::new());
         for blob in manifest.distinct_blobs() {
@@ -154,7 +156,7 @@ impl Registry {
         let sizes: Vec<(Digest, u64)> = missing.iter().map(|blob| (blob.digest, blob.size)).collect();
         let store = self.store.clone();
         spawn_blocking(move || store.check_downloads(&sizes)).await??;
-        let origin = self.origin(holder, missing.iter().map(|blob| (*blob).clone()).collect());
+        let origin = self.origin(holder, source, missing.iter().map(|blob| (*blob).clone()).collect());
         let mut downloads: Vec<Arc<Download>> = Vec::new();
         for blob in missing {
             downloads.push(self.download(&origin, blob, name).await?);
@@ -163,7 +165,7 @@ impl Registry {
     }
 
     /// Begins to ask paired boxes for what is missing.
-    fn origin(&self, holder: Holder, missing: Vec<BlobRef>) -> Origin {
+    fn origin(&self, holder: Holder, noted: Option<String>, missing: Vec<BlobRef>) -> Origin {
         let peers = match &self.neighbourhood {
             Some(neighbourhood) if !missing.is_empty() => neighbourhood.peers(),
             _ => Vec::new(),
@@ -172,7 +174,7 @@ impl Registry {
             Holder::Registry(session) => (Some(session), None),
             Holder::Peer(named) => (None, Some(named)),
         };
-        Origin { session, suppliers: Arc::new(Suppliers::asked(peers, named.as_ref(), &missing)) }
+        Origin { session, noted, suppliers: Arc::new(Suppliers::asked(peers, named.as_ref(), &missing)) }
     }
 
     /// A model of several files becomes one of one file.

@@ -140,6 +140,26 @@ fn a_blob_that_is_too_short_is_replaced_by_a_whole_one() {
 }
 
 #[test]
+fn a_download_is_listed_with_its_model_and_where_it_comes_from_if_that_was_noted() {
+    let (_folder, store) = open();
+    let digest = Digest::of(b"download");
+    let noted = || {
+        let [listed] = &store.partials().unwrap()[..] else { panic!("one was begun") };
+        (listed.model.clone().unwrap(), listed.source.clone())
+    };
+
+    let partial = store.begin_partial(&digest, 12, &name("model")).unwrap();
+    assert_eq!(noted(), ("model:latest".into(), None));
+    partial.note_source(&name("model"), "peer attic").unwrap();
+    assert_eq!(noted(), ("model:latest".into(), Some("peer attic".into())));
+    drop(partial);
+
+    // Whoever goes on with it may have another source.
+    drop(store.begin_partial(&digest, 12, &name("model")).unwrap());
+    assert_eq!(noted().1, None);
+}
+
+#[test]
 fn prune_spares_what_is_young_and_downloads_of_this_week() {
     let (folder, store) = open();
     blob(&store, b"young");

@@ -8,7 +8,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::{Pull, PullId, PullState};
-use crate::Figures;
+use crate::{Authority, Figures};
 
 /// How long one that is done stays in the list.
 const LISTED: Duration = Duration::from_secs(3600);
@@ -50,8 +50,10 @@ impl Drop for Run {
 }
 
 /// What is on the disk of a model that is not here yet.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Left {
+    /// From whom, as far as that was noted.
+    pub(super) from: Authority,
     pub(super) figures: Figures,
     /// When something last came, in seconds since 1970.
     pub(super) since: i64,

@@ -20,7 +20,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use self::list::{Left, List};
 use self::rate::Rate;
-use crate::{Authority, Figures, Progress, Registry, RegistryError, Transfer, Transport};
+use crate::{Authority, Figures, Progress, Registry, RegistryError, Transfer};
 
 /// Those that may run at once. They share the connections of the registry.
 const MOST_RUNNING: usize = 16;
@@ -263,7 +263,7 @@ impl Pulls {
         let new = |model: &ModelName, left: &Left| Pull {
             id: new_id(),
             model: model.clone(),
-            from: Authority::Registry(Transport::Secure),
+            from: left.from.clone(),
             state: PullState::Paused,
             status: String::new(),
             figures: left.figures,
@@ -301,12 +301,14 @@ fn new_id() -> PullId {
     PullId(rand::random())
 }
 
-/// By model, without those of which something is arriving.
+/// By model, without those of which something is arriving, and those of which nobody can tell from whom they come.
 fn left(partials: Vec<ListedPartial>, arriving: &HashSet<Digest>) -> BTreeMap<ModelName, Left> {
     let mut models: BTreeMap<ModelName, Option<Left>> = BTreeMap::new();
     for partial in partials {
         let Some(model) = partial.model.and_then(|name| name.parse().ok()) else { continue };
-        let left = models.entry(model).or_insert_with(|| Some(Left::default()));
+        let new = |from| Left { from, figures: Figures::default(), since: 0 };
+        let of_note = || Authority::of_note(partial.source.as_deref()).map(new);
+        let left = models.entry(model).or_insert_with(of_note);
         if arriving.contains(&partial.digest) {
             *left = None;
         }

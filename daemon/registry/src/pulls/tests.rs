@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::time::timeout;
 
 use super::*;
-use crate::Config;
+use crate::{Config, Transport};
 
 const MIB: u64 = 1 << 20;
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -122,6 +122,13 @@ async fn what_is_paused_stays_and_is_gone_on_with_where_it_was() {
 
     assert!(matches!(paused.state, PullState::Paused) && paused.rate == 0, "{paused:?}");
     assert!(paused.figures.total > 40 * MIB && paused.figures.completed < paused.figures.total, "{paused:?}");
+    let arriving = async {
+        while !bench.pulls.registry.arriving().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(DEADLINE, arriving).await.unwrap();
+    assert!(bench.store.list().unwrap().is_empty(), "it went on");
     let asked = bench.server.bytes_asked();
     let again = bench.begin("model");
     assert_eq!(again.id, begun.id);
@@ -133,6 +140,7 @@ async fn what_is_paused_stays_and_is_gone_on_with_where_it_was() {
     let [found] = &bench.pulls.list()[..] else { panic!("{:?}", bench.pulls.list()) };
     assert!(matches!(found.state, PullState::Paused) && found.model == bench.model("model"), "{found:?}");
     assert!(found.figures.completed >= 4 * MIB && found.by.is_none(), "{found:?}");
+    assert_eq!(found.from, Authority::Registry(Transport::Plain));
     let id = bench.begin("model").id;
     assert_eq!(id, found.id);
     bench.done(id).await;
@@ -219,4 +227,15 @@ async fn so_many_run_at_once_and_no_more_and_one_model_comes_from_one_place() {
 
     bench.pulls.pause(first.id);
     bench.begin("more");
+}
+
+#[test]
+fn from_whom_something_comes_is_told_by_what_was_noted() {
+    let peer = Authority::Peer("attic".parse().unwrap());
+    for from in [Authority::Registry(Transport::Plain), Authority::Registry(Transport::Secure), peer] {
+        assert_eq!(Authority::of_note(from.noted().as_deref()), Some(from));
+    }
+    for nobody in ["", "peer ", "peer a/b", "somebody"] {
+        assert_eq!(Authority::of_note(Some(nobody)), None, "{nobody:?}");
+    }
 }

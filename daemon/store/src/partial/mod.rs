@@ -48,6 +48,8 @@ pub struct ListedPartial {
     pub completed_bytes: u64,
     /// The model it was begun for, as far as that was noted.
     pub model: Option<String>,
+    /// Where it comes from, in the words of whoever brings it, if they noted that.
+    pub source: Option<String>,
     /// When something last arrived.
     pub modified: SystemTime,
 }
@@ -141,11 +143,14 @@ impl Store {
             let digest = name.to_str().and_then(|name| name.strip_suffix("-partial")?.parse::<Digest>().ok());
             let (Some(digest), Ok(metadata)) = (digest, entry.metadata()) else { continue };
             let parts = self.saved_parts(&digest)?.unwrap_or_default();
+            let note = fs::read_to_string(self.note_path(&digest)).ok();
+            let mut noted = note.iter().flat_map(|note| note.lines()).map(str::to_owned);
             found.push(ListedPartial {
                 digest,
                 bytes: metadata.len(),
                 completed_bytes: parts.iter().map(|part| part.completed).sum(),
-                model: fs::read_to_string(self.note_path(&digest)).ok(),
+                model: noted.next(),
+                source: noted.next(),
                 modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
             });
         }
@@ -203,6 +208,15 @@ impl Partial {
     /// The blob that it is to be.
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// Notes where it comes from as well, in one line, for whoever goes on with it.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if it cannot be noted.
+    pub fn note_source(&self, model: &ModelName, source: &str) -> Result<(), StoreError> {
+        let path = self.store.note_path(&self.digest);
+        durable::write(&path, format!("{model}\n{source}").as_bytes()).map_err(io("write", &path))
     }
 
     /// Bytes that the blob has.
@@ -345,7 +359,7 @@ impl Store {
         self.blobs().join(format!("sha256-{}-partial-{number}", digest.hex()))
     }
 
-    /// Which model it is for. Hidden, as Ollama reads all that begins like a part.
+    /// Which model it is for, and where it comes from if that was said. Hidden, as Ollama reads all that begins like a part.
     fn note_path(&self, digest: &Digest) -> PathBuf {
         self.blobs().join(format!(".partial-{}", digest.hex()))
     }
