@@ -21,6 +21,7 @@ mod front_door;
 mod http;
 mod launch;
 mod logs;
+mod members;
 mod memory;
 mod models;
 mod neighbours_answer;

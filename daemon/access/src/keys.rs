@@ -203,7 +203,7 @@ impl Keys {
     }
 
     pub(crate) fn revoke(&self, by: &Caller, id: KeyId) -> Result<(), KeyError> {
-        let _changing = self.change(by)?;
+        let changing = self.change(by)?;
         let (hash, key) = self.find(id)?;
         let now = self.time.now();
         self.audited(by, Action::KeyRevoke, (id, &key.name), || {
@@ -212,6 +212,10 @@ impl Keys {
         let gone = Live { revoked: true, ..key.again() };
         self.live_mut().insert(hash, Arc::new(gone));
         lock(&key.end).cancel();
+        drop(changing);
+        if let Err(error) = self.state.forget_gone() {
+            tracing::error!(%error, "what was talked about by the key {id} is not all deleted; that is done at the next start");
+        }
         Ok(())
     }
 

@@ -417,6 +417,7 @@ impl Error {
             Self::NotRedeemed { status, .. } => redemption_status(*status),
             Self::State(StateError::Conversation(error)) => conversation_status(error),
             Self::Backup(error) => backup_status(error),
+            Self::State(error) if error.is_disk_full() => StatusCode::INSUFFICIENT_STORAGE,
             Self::Store(error) => store_status(error),
             Self::Pulls(error) => pulls_status(error),
             Self::Schedule(error) => schedule_status(error),

@@ -3,6 +3,7 @@
 mod admin;
 mod backup;
 mod events;
+mod conversations;
 mod limits;
 mod logs;
 mod models;
@@ -10,6 +11,7 @@ mod now;
 mod oci;
 mod pairing;
 mod pulls;
+mod people;
 mod refusals;
 mod settings;
 mod trust;

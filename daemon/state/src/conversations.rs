@@ -1,6 +1,7 @@
 //! What people and programs talk about with models: conversations, each a tree of messages, and who may see them. Where a text
-//! stands in them is `search`'s; what settings and bodies say is the API's, who may be which owner is `access`'s.
+//! stands in them is `search`'s, how many go at once `gone`'s; what settings and bodies say is the API's, who may be which owner is `access`'s.
 
+mod gone;
 mod search;
 
 use protocol::Owner;
@@ -327,14 +328,6 @@ impl Conversations {
         })
     }
 
-    /// Deletes all.
-    ///
-    /// # Errors
-    /// What the database says; they are still there then.
-    pub fn delete_all(&self) -> Result<(), StateError> {
-        self.state.delete(|transaction| Ok(((), forget(transaction, self.owner)?)))
-    }
-
     /// Keeps a message, or what it says by now. Its conversation is the newest then.
     ///
     /// # Errors
@@ -390,12 +383,6 @@ impl Conversations {
             () => Ok(()),
         }
     }
-}
-
-/// Deletes all that an owner talks about; how much.
-pub(crate) fn forget(transaction: &Transaction<'_>, owner: Owner) -> Result<usize, StateError> {
-    let delete = "DELETE FROM conversations WHERE owner = ?";
-    Ok(transaction.execute(delete, [owner.0.cast_signed()])?)
 }
 
 /// What became of a message that was written.

@@ -65,6 +65,7 @@ impl State {
         let (writer, readers) = (Mutex::new(writer), Mutex::default());
         let state = Self { shared: Arc::new(Shared { path, clock, writer, readers }) };
         state.forget_expired()?;
+        state.forget_gone()?;
         Ok(state)
     }
 

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use rusqlite::ErrorCode;
+
 use crate::conversations::ConversationError;
 
 /// What can go wrong with the state.
@@ -71,4 +73,11 @@ pub enum StateError {
     /// The database refused, with its own words. What was asked for was not done, not even in part.
     #[error("the state cannot be read or written: {0}")]
     Database(#[from] rusqlite::Error),
+}
+
+impl StateError {
+    /// Whether the disk has no room for it.
+    pub fn is_disk_full(&self) -> bool {
+        matches!(self, Self::Database(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull))
+    }
 }

@@ -4,7 +4,7 @@ use protocol::Owner;
 use rusqlite::params;
 
 use crate::principals::{self, PrincipalKind};
-use crate::{State, StateError, conversations};
+use crate::{State, StateError};
 
 /// A key, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,17 +107,15 @@ impl State {
         })
     }
 
-    /// Ends a key for good, with all that was talked about by it, as nobody can read that any more. False if there is none of this
-    /// owner that was not revoked.
+    /// Ends a key for good. False if there is none of this owner that was not revoked. What was talked about by it is for
+    /// [`State::forget_gone`].
     ///
     /// # Errors
     /// What the database says; it is as it was then.
     pub fn revoke_key(&self, owner: Owner, when: i64) -> Result<bool, StateError> {
-        self.delete(|transaction| {
+        self.write(|transaction| {
             let update = "UPDATE keys SET revoked = ? WHERE owner = ? AND revoked IS NULL";
-            let revoked = transaction.execute(update, params![when, owner.0.cast_signed()])? == 1;
-            let forgotten = if revoked { conversations::forget(transaction, owner)? } else { 0 };
-            Ok((revoked, forgotten))
+            Ok(transaction.execute(update, params![when, owner.0.cast_signed()])? == 1)
         })
     }
 }

@@ -5,7 +5,7 @@ use protocol::Owner;
 use rusqlite::{Row, Transaction, params};
 
 use crate::principals::{self, PrincipalKind};
-use crate::{State, StateError, conversations, expiry};
+use crate::{State, StateError, expiry};
 
 /// Somebody who may sign in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,15 +95,14 @@ impl State {
         })
     }
 
-    /// Removes somebody, with their sessions, what they talked about, and the answers that were kept for them. What they used stays,
-    /// for the lists of that. False if there is no such person.
+    /// Removes somebody, with their sessions and the answers that were kept for them. What they used stays, for the lists of that;
+    /// what they talked about is for [`State::forget_gone`]. False if there is no such person.
     ///
     /// # Errors
     /// What the database says; nothing was done then.
     pub fn remove_person(&self, owner: Owner) -> Result<bool, StateError> {
         self.delete(|transaction| {
-            let forgotten =
-                conversations::forget(transaction, owner)? + expiry::forget_of(transaction, owner)?;
+            let forgotten = expiry::forget_of(transaction, owner)?;
             let removed =
                 transaction.execute("DELETE FROM people WHERE owner = ?", [owner.0.cast_signed()])?;
             Ok((removed == 1, removed + forgotten))

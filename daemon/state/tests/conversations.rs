@@ -279,11 +279,13 @@ fn what_was_deleted_or_said_otherwise_is_nowhere_on_the_disk() {
     own.keep_message("deleted", &NewMessage { images: vec![picture], ..said("i", None, "") }).unwrap();
     own.keep_message("kept", &said("m1", None, "first-thought")).unwrap();
     own.keep_message("kept", &said("m1", None, "second-thought")).unwrap();
+    assert!(!hob.holds("first-thought"));
     own.change("kept", Change { title: Some("t".into()), ..Change::default() }).unwrap();
+    assert!(!hob.holds("about kept"));
 
     assert!(own.delete("deleted").unwrap() && !own.delete("deleted").unwrap());
 
-    for text in ["deleted-words", "deleted-picture", "first-thought", "about kept"] {
+    for text in ["deleted-words", "deleted-picture"] {
         assert!(!hob.holds(text), "{text}");
     }
     assert!(hob.holds("kept-words") && hob.holds("second-thought"));
@@ -300,10 +302,25 @@ fn who_is_gone_takes_along_what_they_talked_about_and_begins_nothing_more() {
     }
 
     assert!(hob.state.revoke_key(key, NOW).unwrap());
+    hob.state.forget_gone().unwrap();
 
     let gone = hob.state.conversations_of(key);
     assert_eq!(gone.whole("c").unwrap(), None);
     assert_eq!(refused(gone.add(&new("d"))), ConversationError::OwnerGone);
     assert_eq!(refused(hob.state.conversations_of(Owner(999)).add(&new("d"))), ConversationError::OwnerGone);
     assert!(hob.state.conversations_of(other).whole("c").unwrap().is_some());
+}
+
+#[test]
+fn what_a_power_cut_left_of_who_is_gone_goes_at_the_next_start() {
+    let hob = Hob::new();
+    let key = hob.key("k");
+    talk(&hob.state.conversations_of(key), "c", &["words-of-the-key"]);
+    talk(&hob.local(), "c", &["words-of-others"]);
+    hob.state.revoke_key(key, NOW).unwrap();
+
+    let again = State::open(hob.folder.path(), Clock::of(|| NOW)).unwrap();
+
+    assert_eq!(again.conversations_of(key).whole("c").unwrap(), None);
+    assert!(!hob.holds("words-of-the-key") && hob.holds("words-of-others"));
 }

@@ -150,6 +150,7 @@ fn who_is_removed_takes_along_what_was_kept_for_them_and_their_number_and_name_i
     }
 
     assert!(state.remove_person(bert).unwrap() && !state.remove_person(bert).unwrap());
+    state.forget_gone().unwrap();
 
     let state = open(folder.path());
     assert_eq!(state.people().unwrap().len(), 1);

@@ -50,7 +50,7 @@ impl People {
     /// Ends all that is being answered to them as well.
     pub(crate) fn remove(&self, by: &Caller, name: &PersonName) -> Result<(), PeopleError> {
         allow(by)?;
-        let _changing = lock(&self.changing);
+        let changing = lock(&self.changing);
         by.still().map_err(AccessError::from)?;
         let Known { person, .. } = self.find(name).ok_or_else(|| PeopleError::UnknownPerson(name.clone()))?;
         if by.session().is_some() && by.owner() == person.owner {
@@ -67,6 +67,10 @@ impl People {
         })?;
         self.sessions.forget(|live| live.owner() == person.owner);
         self.throttle.forget(&person.name.0.to_lowercase());
+        drop(changing);
+        if let Err(error) = self.state.forget_gone() {
+            tracing::error!(%error, "what {} talked about is not all deleted; that is done at the next start", person.name);
+        }
         Ok(())
     }
 

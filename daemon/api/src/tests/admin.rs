@@ -50,7 +50,7 @@ impl Rig {
     }
 }
 
-fn session(answer: &Answer) -> String {
+pub(super) fn session(answer: &Answer) -> String {
     let cookie = answer.header("set-cookie");
     cookie.strip_prefix("__Host-hob=").unwrap().split_once(';').unwrap().0.to_owned()
 }

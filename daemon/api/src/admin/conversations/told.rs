@@ -61,8 +61,9 @@ pub(super) fn until_cut(
     stream::unfold(begun, async |begun| {
         let (mut pieces, mut cut) = begun?;
         tokio::select! {
-            piece = pieces.next() => Some((piece?, Some((pieces, cut)))),
+            biased;
             why = &mut cut => Some((Err(why.into()), None)),
+            piece = pieces.next() => Some((piece?, Some((pieces, cut)))),
         }
     })
 }
