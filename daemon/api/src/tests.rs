@@ -2,16 +2,16 @@
 
 mod admin;
 mod backup;
-mod events;
 mod conversations;
+mod events;
 mod limits;
 mod logs;
 mod models;
 mod now;
 mod oci;
 mod pairing;
-mod pulls;
 mod people;
+mod pulls;
 mod refusals;
 mod settings;
 mod trust;

@@ -119,3 +119,41 @@ async fn a_reset_is_on_the_record_and_begins_with_a_restart() {
     assert_eq!((status, rig.settings.restarts()), (StatusCode::ACCEPTED, 1));
     assert_eq!(recorded(&rig).last().unwrap(), "reset models are removed");
 }
+
+#[tokio::test]
+async fn diagnostics_tell_how_the_box_is_and_no_secret() {
+    use crate::settings::{Counts, Kind, Layer, Needs, Origin as Said, Setting, Value as Set};
+    let rig = Rig::new();
+    let code = rig.access.setup_code().unwrap().reveal();
+    rig.api.log.push(NOW, crate::LogLevel::Info, "hob".into(), format!("claim it with the code {code}, now"));
+    rig.settings.have(Setting {
+        name: "registry.proxy",
+        kind: Kind::Text,
+        about: "A proxy.",
+        default: None,
+        value: Set::Hidden,
+        origin: Said { layer: Layer::Page, place: None },
+        kept: Set::Hidden,
+        locked: None,
+        counts: Counts::AfterRestart,
+        needs: Needs::Password,
+    });
+    let asked = Request::get("/admin/api/diagnostics").body(Body::empty()).unwrap();
+
+    let (status, told) = told(rig.begin(&Caller::operator(), asked).await).await;
+
+    assert_eq!(status, StatusCode::OK, "{told}");
+    for part in ["at", "system", "status", "settings", "now", "network", "log"] {
+        assert!(!told[part].is_null(), "{part}: {told}");
+    }
+    assert_eq!(told["log"][0]["message"], "claim it with the code …, now");
+    assert_eq!((&told["settings"][0]["hidden"], &told["settings"][0]["value"]), (&json!(true), &Value::Null));
+    assert!(!told.to_string().contains(&code), "{told}");
+    let (_, key) = owner(&rig);
+    assert!(told_of(&rig, &key).await.contains("\"claimed\":true"));
+}
+
+async fn told_of(rig: &Rig, by: &Caller) -> String {
+    let asked = Request::get("/admin/api/diagnostics").body(Body::empty()).unwrap();
+    told(rig.begin(by, asked).await).await.1.to_string()
+}

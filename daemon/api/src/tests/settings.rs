@@ -59,6 +59,10 @@ impl Fixed {
         change(&mut self.held().in_force);
     }
 
+    pub(crate) fn have(&self, setting: Setting) {
+        self.held().all.push(setting);
+    }
+
     pub(crate) fn restarts(&self) -> usize {
         self.held().restarts
     }
