@@ -75,7 +75,9 @@ fn a_box_is_saved_made_new_and_made_again_of_what_was_saved() {
     let entries = newest(&hob);
     assert_eq!(entries.last().unwrap(), "reset", "{entries:?}");
     let (_, told) = administer(&hob, "GET", "diagnostics", None);
-    assert!(told["settings"].to_string().contains("\"Hob\"") && !told["settings"].to_string().contains("Kitchen"));
+    assert!(
+        told["settings"].to_string().contains("\"Hob\"") && !told["settings"].to_string().contains("Kitchen")
+    );
     assert_chained(&hob);
 
     let told = restarted(&hob, || {

@@ -600,6 +600,7 @@ fn backup_status(error: &BackupError) -> StatusCode {
     match error {
         BackupError::Busy => StatusCode::CONFLICT,
         BackupError::NoRoom { .. } => StatusCode::INSUFFICIENT_STORAGE,
+        BackupError::State(error) if error.is_disk_full() => StatusCode::INSUFFICIENT_STORAGE,
         BackupError::NotABackup
         | BackupError::Sealed
         | BackupError::NotSealed

@@ -131,8 +131,10 @@ impl Backups {
     pub fn take_in(&self, from: impl Read, passphrase: Option<&Passphrase>) -> Result<Taken, BackupError> {
         let turn = self.turn()?;
         let folder = &self.parts.folder;
-        // What was laid aside before is replaced, so it is not to be put in place any more.
-        Next::forget(folder)?;
+        // What was laid aside before is replaced, so it is not to be put in place any more. A reset stays one until this is kept.
+        if matches!(Next::read(folder), Ok(Some(Next::Restore))) {
+            Next::forget(folder)?;
+        }
         let (taking, staged) = (folder.taking(), folder.staged());
         platform::durable::remove_all(&taking).map_err(BackupError::io("remove", &taking))?;
         platform::durable::make_private_folder(staged.path())

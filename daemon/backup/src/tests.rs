@@ -415,6 +415,7 @@ fn one_is_made_or_taken_in_at_a_time_and_a_reset_takes_the_place_of_a_backup() {
     assert!(!rig.folder().taking().exists(), "what was not kept is gone");
     open.take(&file, None).unwrap().keep().unwrap();
     open.backups.reset(Models::Keep).unwrap();
+    open.take(b"no backup", None).unwrap_err();
     drop(open);
     assert!(matches!(rig.place(), Some(Placed::New(Models::Keep))));
 }
@@ -469,5 +470,14 @@ fn nothing_is_put_in_place_under_a_daemon_that_serves() {
     let refused = place(&rig.folder(), &rig.models(), &clock()).unwrap_err();
     assert!(matches!(refused, PlaceError::InUse { .. }));
     drop(held);
-    assert!(rig.place().is_some());
+    rig.place().unwrap().forget(&rig.folder()).unwrap();
+    let taking = rig.folder().taking();
+    fs::create_dir_all(&taking).unwrap();
+    let held = rig.folder().lock().unwrap();
+    assert!(
+        place(&rig.folder(), &rig.models(), &clock()).is_err() && taking.exists(),
+        "it takes one in just now"
+    );
+    drop(held);
+    assert!(rig.place().is_none() && !taking.exists());
 }
