@@ -178,7 +178,6 @@ impl Backups {
         let mut archive = Archive::new(from);
         let (bytes, mut text) = archive.next(CONTENTS, MOST_CONTENTS)?;
         let contents = read_whole(&mut text, bytes)?;
-        drop(text);
         archive.fill(bytes)?;
         let contents = Contents::read(&contents, seal)?;
         self.check_room(&contents)?;

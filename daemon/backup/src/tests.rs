@@ -248,7 +248,8 @@ fn a_box_that_is_killed_while_a_backup_is_put_in_place_goes_on_at_its_next_start
         open.fill("attic");
         open.backup(Some(PASSPHRASE))
     };
-    let steps: [(&str, fn(&Folder)); 6] = [
+    type Step = (&'static str, fn(&Folder));
+    let steps: [Step; 6] = [
         ("nothing was done", |_| {}),
         ("the old log is gone", |folder| folder.beside_state().iter().for_each(|path| gone(path))),
         ("the old state is gone", |folder| gone(&folder.state())),
