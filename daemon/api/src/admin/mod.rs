@@ -15,7 +15,10 @@ mod invitations;
 mod keys;
 mod logs;
 mod manifests;
+<<<<<<< HEAD
 mod meeting;
+=======
+>>>>>>> keep
 mod members;
 mod now;
 mod offers;
