@@ -7,6 +7,9 @@ use std::process::{Command, Output, Stdio};
 
 use behaviour::lan::Lan;
 use behaviour::{Hob, cache};
+use serde_json::json;
+
+use crate::settings::administer;
 
 /// The certificates that the box shows under a name, its own first.
 fn shown(hob: &Hob, lan: &Lan, name: &str) -> Vec<String> {
@@ -158,28 +161,47 @@ fn a_box_that_wakes_in_1970_shows_certificates_that_hold_today() {
     succeeded(verified(&chain, "-verify_hostname", "localhost"));
 }
 
+/// The files of a certificate for hob.example.org, and of its key.
+fn made_by_an_owner(folder: &Path) -> (PathBuf, PathBuf) {
+    let (cert, key) = (folder.join("new.pem"), folder.join("new.key"));
+    let paths = [&cert, &key].map(|path| path.to_str().unwrap());
+    let subject = ["-subj", "/CN=hob.example.org", "-addext", "subjectAltName=DNS:hob.example.org"];
+    let fixed = [
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "30",
+    ];
+    succeeded(openssl(&[&fixed[..], &subject, &["-out", paths[0], "-keyout", paths[1]]].concat(), ""));
+    (cert, key)
+}
+
+#[test]
+fn a_certificate_that_is_brought_to_the_page_is_served_at_once_and_given_up_at_once() {
+    let (lan, files) = (Lan::new(), tempfile::TempDir::new().unwrap());
+    let hob = Hob::start_on(&lan, &[]);
+    let (cert, key) = made_by_an_owner(files.path());
+    let (cert, key) = (fs::read_to_string(cert).unwrap(), fs::read_to_string(key).unwrap());
+
+    let body = json!({"certificate": cert, "key": key});
+    assert_eq!(administer(&hob, "PUT", "certificate", Some(&body)).0, "204");
+
+    assert_eq!(shown(&hob, &lan, "hob.example.org"), [cert]);
+    assert_eq!(shown(&hob, &lan, "localhost").len(), 3);
+    assert_eq!(administer(&hob, "DELETE", "certificate", None).0, "204");
+    assert_eq!(shown(&hob, &lan, "hob.example.org").len(), 3);
+}
+
 #[test]
 fn an_owners_certificate_is_served_anew_when_its_files_are_replaced_and_not_when_they_are_bad() {
     let (lan, files) = (Lan::new(), tempfile::TempDir::new().unwrap());
     let (cert, key) = (files.path().join("fullchain.pem"), files.path().join("privkey.pem"));
-    let make = || {
-        let (new_cert, new_key) = (files.path().join("new.pem"), files.path().join("new.key"));
-        let paths = [&new_cert, &new_key].map(|path| path.to_str().unwrap());
-        let subject = ["-subj", "/CN=hob.example.org", "-addext", "subjectAltName=DNS:hob.example.org"];
-        let fixed = [
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-            "-days",
-            "30",
-        ];
-        succeeded(openssl(&[&fixed[..], &subject, &["-out", paths[0], "-keyout", paths[1]]].concat(), ""));
-        (new_cert, new_key)
-    };
+    let make = || made_by_an_owner(files.path());
     let put = |(new_cert, new_key): (PathBuf, PathBuf)| {
         #[expect(clippy::disallowed_methods, reason = "as certbot does it")]
         let rename = |from: &Path, to: &Path| fs::rename(from, to).unwrap();

@@ -87,7 +87,7 @@ fn a_port_that_somebody_has_keeps_nobody_from_the_network() {
 }
 
 /// What systemd does: it opens the socket, and starts the program with it as its descriptor 3.
-const ACTIVATE: &str = "
+pub(super) const ACTIVATE: &str = "
 import os, socket, sys
 listener = socket.socket()
 listener.bind(('127.0.0.1', 0))

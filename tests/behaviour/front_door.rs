@@ -6,7 +6,7 @@ use std::process::{Output, Stdio};
 
 use behaviour::lan::Lan;
 use behaviour::{Hob, cache, executable, model_file};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const PASSWORD: &str = "a longer word than most";
@@ -164,6 +164,18 @@ fn a_box_is_claimed_from_another_machine_and_serves_it_until_its_key_is_revoked(
     }
     assert!(!said.contains(&key) && !said.contains(PASSWORD));
     assert!(house.hob.cli(&["audit", "verify"]).status.success());
+}
+
+#[test]
+fn what_the_page_shows_to_be_copied_does_what_it_says() {
+    let house = House::claimed();
+    assert!(house.hob.create("smollm2", &model_file()).status.success());
+    let short = json!({"model": "short", "from": "smollm2", "parameters": {"num_predict": 8}});
+    assert_eq!(house.hob.post("/api/create", &short).status, 200);
+    let key = house.key(&["laptop"]);
+    let packages = cache().join("node");
+
+    house.python("examples.py", &[house.url(), &house.root(), &key, "short", packages.to_str().unwrap()]);
 }
 
 /// A server may answer before it has read what is sent, and curl then shows a broken stream every third time.

@@ -23,6 +23,8 @@ impl Browser<'_> {
         let url = format!("{}{path}", hob.lan_url.as_deref().unwrap());
         let mut curl = self.lan.command("curl");
         curl.args(["--silent", "--insecure", "--write-out", "\n%{http_code}", "--request", method]);
+        // As of a page of the box's own.
+        curl.args(["--header", "sec-fetch-site: same-origin"]);
         curl.arg("--cookie").arg(&self.cookies).arg("--cookie-jar").arg(&self.cookies);
         if !body.is_null() {
             curl.args(["--header", "content-type: application/json", "--data", &body.to_string()]);
@@ -46,7 +48,8 @@ fn what_a_member_says_is_theirs_over_a_power_cut_until_they_are_removed() {
     let (ada, bert) = (browser("ada"), browser("bert"));
     assert_eq!(ada.sign_in(&hob, "ada", PASSWORD), 200);
     let member = json!({"name": "bert", "password": OTHER, "role": "member", "confirm": PASSWORD});
-    assert_eq!(ada.ask(&hob, "POST", "/admin/api/people", &member).0, 201);
+    let (status, made) = ada.ask(&hob, "POST", "/admin/api/people", &member);
+    assert_eq!(status, 201, "{made}");
     assert_eq!(bert.sign_in(&hob, "bert", OTHER), 200);
     let begun = json!({"id": "0123456789abcdef", "title": "天气", "model": "m"});
     assert_eq!(bert.ask(&hob, "POST", "/admin/api/conversations", &begun).0, 201);

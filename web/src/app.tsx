@@ -3,6 +3,7 @@ import { effect } from "@preact/signals";
 import { box, meet } from "./api/box";
 import { epoch, reachable } from "./api/client";
 import { later } from "./later";
+import { AtTls } from "./parts/at-tls";
 import { Notice, Toasts } from "./parts/notice";
 import { Questions } from "./parts/confirm";
 import { Shell } from "./shell";
@@ -38,6 +39,16 @@ function Before() {
   const known = box.value;
   if (!known) return <main class="page" aria-busy="true" />;
   if (!known.claimed && known.way === "network") return <Claim />;
-  if (!known.me) return <SignIn />;
+  if (!known.me) return known.way === "network" ? <SignIn /> : <Elsewhere />;
   return <Shell />;
+}
+
+/** By a way on which whoever presents nothing is nobody, and no session counts. */
+function Elsewhere() {
+  return (
+    <main class="page">
+      <h1>{box.value?.name}</h1>
+      <AtTls />
+    </main>
+  );
 }

@@ -4,6 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { box, may, me, meet, type Scope } from "./api/box";
 import { ask } from "./api/client";
 import { later } from "./later";
+import { AtTls } from "./parts/at-tls";
 import { IconButton, Button } from "./parts/button";
 import { ChoiceField } from "./parts/field";
 import { Icon, type IconName } from "./parts/icon";
@@ -129,19 +130,6 @@ function Menu({ current }: { current: Entry | undefined }) {
         {box.value?.short && <p class="small quiet mono">{box.value.short}</p>}
       </div>
     </>
-  );
-}
-
-/** Where the box can be looked after by, for who came by a way on which that cannot be done. */
-function AtTls() {
-  const known = box.value;
-  if (!known || known.way === "network") return null;
-  const [address] = known.https;
-  if (!address) return known.claimed ? null : <p class="small">{words.shell.unclaimedHere}</p>;
-  return (
-    <p class="small">
-      {known.claimed ? words.shell.lookAfter : words.shell.unclaimed} <a href={address}>{address}</a>
-    </p>
   );
 }
 

@@ -34,6 +34,12 @@ describe("examples", () => {
     }
   });
 
+  it("of a box that is asked in plaintext need a key, and nothing to be trusted", () => {
+    const plain: Filling = { ...remote, address: "http://192.168.1.5:11434", root: undefined };
+    expect(examples("home-assistant", plain).map(({ text }) => text)).toEqual([plain.address, "hob_key"]);
+    expect(examples("open-webui", plain)[0]!.text).toContain("-p 3000:8080");
+  });
+
   it("on the box itself need no key where one is asked for by itself", () => {
     expect(examples("home-assistant", local).map(({ text }) => text)).toEqual(["http://localhost:11434"]);
     expect(examples("home-assistant", owned).map(({ text }) => text)).toEqual([owned.address, "hob_key"]);

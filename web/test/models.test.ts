@@ -24,16 +24,19 @@ describe("parameters", () => {
 });
 
 describe("a model for a beginning", () => {
-  it("leaves half of what models may take", () => {
-    for (const limit of [1.5e9, 4e9, 8e9, 64e9]) {
-      const found = SUGGESTIONS.find(({ name }) => name === advised(limit))!;
-      expect(found.needs).toBeLessThanOrEqual(limit / 2);
+  it("leaves half of what models may take, if any does", () => {
+    for (const locale of ["en-GB", "zh-Hans-CN"]) {
+      for (const limit of [1.5e9, 4e9, 8e9, 64e9]) {
+        const found = SUGGESTIONS.find(({ name }) => name === advised(limit, locale))!;
+        expect(found.needs).toBeLessThanOrEqual(limit / 2);
+      }
+      expect(advised(1e9, locale)).toBe("smollm2:135m");
     }
   });
 
-  it("is a usual one if nobody knows what the box has, and the smallest of a box that has little", () => {
-    expect(advised(undefined)).toBe("llama3.2:1b");
-    expect(advised(1e9)).toBe("smollm2:135m");
+  it("speaks the reader's language", () => {
+    expect(advised(undefined, "en")).toBe("llama3.2:1b");
+    expect(advised(undefined, "zh-Hans-CN")).toBe("qwen3:1.7b");
   });
 });
 

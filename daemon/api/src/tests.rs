@@ -6,6 +6,7 @@ mod events;
 mod limits;
 mod logs;
 mod models;
+mod now;
 mod oci;
 mod pages;
 mod pairing;

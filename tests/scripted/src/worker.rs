@@ -7,11 +7,14 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use protocol::{
-    Done, Embed, Embedded, FinishReason, FrameError, FromWorker, Generate, LoadOptions, ModelFacts, Rendered,
-    RequestId, Said, ToWorker, frame,
+    Done, Embed, Embedded, FinishReason, FrameError, FromWorker, Generate, LoadOptions, ModelFacts,
+    PromptProgress, Rendered, RequestId, Said, ToWorker, frame,
 };
 
 use crate::script::Script;
+
+/// Of every prompt.
+const PROMPT_TOKENS: u32 = 8;
 
 /// Numbers of a vector, as all-MiniLM-L6-v2 has.
 const VECTOR: usize = 384;
@@ -74,13 +77,9 @@ impl Worker {
     fn take(&mut self, message: ToWorker) -> Result<(), FrameError> {
         match message {
             ToWorker::Load(options) => self.tell(&FromWorker::Loaded(facts(&options))),
-            ToWorker::Generate(request, work) => {
-                self.begin(request, &work, 0);
-                Ok(())
-            }
+            ToWorker::Generate(request, work) => self.begin(request, &work, 0),
             ToWorker::Resume(request, work, told) => {
-                self.begin(request, &work, u32::try_from(told.len()).unwrap_or(u32::MAX));
-                Ok(())
+                self.begin(request, &work, u32::try_from(told.len()).unwrap_or(u32::MAX))
             }
             ToWorker::Embed(request, work) => self.tell(&FromWorker::Embedded(request, embedded(&work))),
             ToWorker::Render(request, _) => self.tell(&FromWorker::Rendered(request, rendered())),
@@ -110,10 +109,11 @@ impl Worker {
         }
     }
 
-    fn begin(&mut self, request: RequestId, work: &Generate, said: u32) {
+    fn begin(&mut self, request: RequestId, work: &Generate, said: u32) -> Result<(), FrameError> {
         let script = Script::of(work);
         let due = Instant::now() + script.first();
         self.answers.push(Answer { request, script, said, due, held: false });
+        self.tell(&FromWorker::Reading(request, PromptProgress { tokens: PROMPT_TOKENS, read: 0 }))
     }
 
     fn hold(&mut self, request: RequestId, change: impl Fn(&mut Answer)) {
@@ -174,7 +174,7 @@ fn rendered() -> Rendered {
 fn done(tokens: u32) -> Done {
     Done {
         reason: FinishReason::Stop,
-        prompt_tokens: 8,
+        prompt_tokens: PROMPT_TOKENS,
         cached_tokens: 0,
         generated_tokens: tokens,
         thinking_tokens: 0,

@@ -28,9 +28,10 @@ export function listen<T>(path: string, name: string, hear: (data: T) => void): 
     source = new EventSource(path);
     source.addEventListener(name, (event: MessageEvent<string>) => hear(JSON.parse(event.data) as T));
     source.addEventListener("error", () => {
+      // Whoever looks is told that what they see may be old by now.
+      lost();
       // A browser asks again by itself only after what was no refusal.
       if (source?.readyState !== EventSource.CLOSED) return;
-      lost();
       again = setTimeout(start, 2000);
     });
   };

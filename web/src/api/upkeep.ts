@@ -10,7 +10,7 @@ export async function backup(wanted: { passphrase?: string; confirm?: string }):
   return { name: /filename="([^"]+)"/.exec(said)?.[1] ?? "hob.hobbackup", file: await response.blob() };
 }
 
-/** What will be in place at the next start. */
+/** What the box begins anew with. */
 export interface Restored {
   box: { id: string; label: string } | null;
   made: string;
@@ -22,9 +22,11 @@ export interface Restored {
   keys: number;
   peers: number;
   models: { name: string; lacks: { digest: string; bytes: number }[] }[];
-  left_out: string[];
+  /** What was left out when it was made. */
+  left_out: ("identity" | "peer-keys" | "settings")[];
 }
 
+/** Once all of the file was checked, the box restarts with it. */
 export async function restore(file: Blob, { passphrase, confirm }: { passphrase?: string; confirm?: string }): Promise<Restored> {
   const headers: Record<string, string> = { "content-type": "application/octet-stream" };
   if (passphrase) headers["hob-passphrase"] = encodeURIComponent(passphrase);
@@ -34,4 +36,5 @@ export async function restore(file: Blob, { passphrase, confirm }: { passphrase?
 
 export const diagnostics = (): Promise<unknown> => ask("GET", "/admin/api/diagnostics");
 
+/** The box restarts, and is new. */
 export const reset = (wanted: { models: "keep" | "remove"; confirm?: string }): Promise<void> => ask("POST", "/admin/api/reset", wanted);

@@ -112,7 +112,7 @@ async fn answer(api: &Api, request: Request, shape: Shape) -> Result<Response, E
     let (framing, purpose) = (request.framing, request.purpose);
     let asked = request.model.clone();
     let options = model.parameters.clone().overlaid(request.options.clone());
-    let load = load(&model, &options, &api, request.keep_alive);
+    let load = load(&model, &options, api, request.keep_alive);
     match request.into_generate(&model, &options) {
         None => {
             api.bring(load).await?;

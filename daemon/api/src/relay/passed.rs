@@ -273,6 +273,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn one_that_the_owner_ends_is_counted_so_far_and_ends_with_word_of_it() {
+        let rig = Rig::new();
+        let errand = rig.api.errand(scheduler::Kind::Chat);
+        let enrolled = rig.api.scheduler.pass_on(errand, "m".parse().unwrap(), "kitchen");
+        let cut = Cut::never().or(enrolled.stop(), protocol::GenerateError::Ended);
+        let pieces = stream::iter([Ok::<_, Infallible>("data: 1\n\ndata: 2\n\n")]);
+        let body = Body::from_stream(futures_util::StreamExt::chain(pieces, stream::pending()));
+        let tally = (Tally::of(&rig.api), Some(enrolled));
+        let mut passed = Passed::new(body, None, Some(Voice::Events), cut, Pulse::ever(), tally);
+        passed.frame().await.unwrap().unwrap();
+        let request = rig.api.scheduler.requests().remove(0);
+        assert_eq!((request.tokens, &*request.errand.who), (2, "operator"));
+
+        assert!(rig.api.scheduler.stop_request(request.id));
+
+        let last = passed.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert!(last.starts_with(b"data: {\"error\":"), "{last:?}");
+        assert!(String::from_utf8_lossy(&last).contains("the owner of this box stopped"), "{last:?}");
+        assert!(passed.frame().await.is_none());
+    }
+
+    #[tokio::test]
     async fn what_was_not_read_yet_comes_first() {
         let rig = Rig::new();
         let body = Body::from_stream(stream::iter([Ok::<_, Infallible>("b\n")]));

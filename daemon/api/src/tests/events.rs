@@ -30,6 +30,10 @@ impl Events {
 
     /// The next: its id, its name and what it holds; `None` at the end.
     pub(crate) async fn next(&mut self) -> Option<(Option<u64>, String, Value)> {
+        timeout(DEADLINE, self.read()).await.expect("no event came, and no end")
+    }
+
+    async fn read(&mut self) -> Option<(Option<u64>, String, Value)> {
         loop {
             if let Some((event, rest)) = self.read.split_once("\n\n") {
                 let (event, rest) = (event.to_owned(), rest.to_owned());
@@ -39,7 +43,7 @@ impl Events {
                 let number = field("id: ").map(|number| number.parse().unwrap());
                 return Some((number, field("event: ")?.to_owned(), serde_json::from_str(data).unwrap()));
             }
-            let frame = timeout(DEADLINE, self.body.frame()).await.expect("no event came")?;
+            let frame = self.body.frame().await?;
             self.read.push_str(std::str::from_utf8(&frame.unwrap().into_data().unwrap()).unwrap());
         }
     }

@@ -1,6 +1,7 @@
 //! What the box serves follows its clock, its addresses, its files and its owner, and who it is stays.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use rcgen::{CertificateParams, KeyPair};
 use rustls::version::{TLS12, TLS13};
@@ -491,9 +492,9 @@ fn renewed_files_are_served_and_bad_ones_leave_the_old_in_place() {
     assert_eq!(identity.status().warnings, []);
 
     for (bad, expected) in [
-        ("expired", OwnCertificateError::Expired { place: Place::File(owners.0.cert.clone()) }),
-        ("empty", OwnCertificateError::NoCertificate { place: Place::File(owners.0.cert.clone()) }),
-        ("no key", OwnCertificateError::NoKey { place: Place::File(owners.0.key.clone()) }),
+        ("expired", OwnCertificateError::Expired { place: crate::Place::File(owners.0.cert.clone()) }),
+        ("empty", OwnCertificateError::NoCertificate { place: crate::Place::File(owners.0.cert.clone()) }),
+        ("no key", OwnCertificateError::NoKey { place: crate::Place::File(owners.0.key.clone()) }),
     ] {
         owners.put(&Owners::make("hob.example.org", if bad == "expired" { now - 1 } else { ends }));
         match bad {
@@ -510,6 +511,67 @@ fn renewed_files_are_served_and_bad_ones_leave_the_old_in_place() {
     }
     place.pass(91 * DAY);
     assert!(identity.status().warnings.contains(&Warning::OwnExpired { not_after: ends }));
+}
+
+#[test]
+fn a_certificate_that_is_brought_is_served_at_once_and_after_a_restart_until_it_is_given_up() {
+    let place = Place::new();
+    let identity = place.open().unwrap();
+    let (certificate, key) = Owners::make("hob.example.org", place.now() + 90 * DAY);
+    let served = |identity: &Identity| {
+        // A client that was here before would go on with what it agreed on then.
+        let trusting = Arc::new(client(certificate.der(), place.now(), &TLS13));
+        meet(identity.server_config(), trusting, "hob.example.org").is_ok()
+    };
+    assert!(!served(&identity));
+
+    let brought = identity.check_own(certificate.pem(), key.serialize_pem()).unwrap();
+    assert_eq!(brought.names(), ["hob.example.org"]);
+    assert!(!served(&identity), "it is checked, and not kept");
+    identity.keep_own(brought).unwrap();
+
+    assert!(served(&identity) && identity.is_ours("hob.example.org"));
+    look(&identity, &[]);
+    assert_eq!(look(&identity, &[]), Refreshed::Unchanged);
+    let status = identity.status();
+    assert_eq!((status.source, status.warnings.as_slice()), (Source::Own, &[][..]));
+    let kept = place.tls().join("owner.pem");
+    assert_eq!(kept.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    drop(identity);
+    let again = place.open().unwrap();
+    assert!(served(&again));
+    place.asked_for(&again, "nas.local").unwrap();
+
+    again.forget_own().unwrap();
+
+    assert!(!served(&again) && !kept.exists() && !again.is_ours("hob.example.org"));
+    assert_eq!((again.status().source, again.status().warnings.as_slice()), (Source::Local, &[][..]));
+    again.forget_own().unwrap();
+}
+
+#[test]
+fn a_certificate_that_is_brought_is_checked_as_one_in_a_file_and_files_count_above_it() {
+    let mut place = Place::new();
+    let (certificate, key) = Owners::make("hob.example.org", place.now() + 90 * DAY);
+    let (expired, expireds) = Owners::make("hob.example.org", place.now() - 1);
+    let identity = place.open().unwrap();
+    let refused =
+        |certificate: String, key: String| identity.check_own(certificate, key).unwrap_err().to_string();
+
+    assert!(refused(expired.pem(), expireds.serialize_pem()).contains("what was sent has expired"));
+    assert!(refused(certificate.pem(), expireds.serialize_pem()).contains("does not belong"));
+    assert!(refused(key.serialize_pem(), key.serialize_pem()).contains("no certificate in what was sent"));
+    assert!(refused(certificate.pem(), String::new()).contains("no key in what was sent"));
+    // A power cut leaves no part of it.
+    assert!(!place.tls().join("owner.pem").exists());
+
+    let brought = identity.check_own(certificate.pem(), key.serialize_pem()).unwrap();
+    assert!(!format!("{brought:?}").contains("PRIVATE"));
+    identity.keep_own(brought).unwrap();
+    drop(identity);
+    let owners = Owners::beside(&mut place);
+    owners.put(&Owners::make("other.example.org", place.now() + 90 * DAY));
+    assert_eq!(place.open().unwrap().status().names, ["other.example.org"]);
 }
 
 #[test]

@@ -122,6 +122,13 @@ async fn what_is_paused_stays_and_is_gone_on_with_where_it_was() {
 
     assert!(matches!(paused.state, PullState::Paused) && paused.rate == 0, "{paused:?}");
     assert!(paused.figures.total > 40 * MIB && paused.figures.completed < paused.figures.total, "{paused:?}");
+    let arriving = async {
+        while !bench.pulls.registry.arriving().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(DEADLINE, arriving).await.unwrap();
+    assert!(bench.store.list().unwrap().is_empty(), "it went on");
     let asked = bench.server.bytes_asked();
     let again = bench.begin("model");
     assert_eq!(again.id, begun.id);

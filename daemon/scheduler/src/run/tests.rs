@@ -200,6 +200,28 @@ async fn a_model_kept_for_no_time_goes_with_its_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn models_at_rest_go_by_the_owners_new_word_and_those_with_a_word_of_their_own_do_not() {
+    for (own, stays) in [(None, false), (Some(KeepAlive::Forever), true)] {
+        let (scheduler, workers) = scheduler(8);
+        let asking = scheduler.clone();
+        let load = Load { keep_alive: own, ..a_load("m") };
+        let asked = tokio::spawn(async move { asking.load(load).await });
+        let (worker, _workers) = loaded_worker(workers).await;
+        asked.await.unwrap().unwrap();
+        assert_eq!(scheduler.loaded().await[0].expires_at, None);
+
+        scheduler.keep_models_for(KeepAlive::For(Duration::ZERO));
+
+        if stays {
+            assert_eq!(scheduler.loaded().await[0].expires_at, None);
+        } else {
+            while hear(&worker).await.is_some() {}
+            assert!(scheduler.loaded().await.is_empty());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_model_that_cannot_be_loaded_is_told_with_its_reason() {
     let (scheduler, workers) = scheduler(8);
     let asked = tokio::spawn(async move { scheduler.load(a_load("m")).await });

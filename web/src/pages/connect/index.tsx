@@ -11,7 +11,7 @@ import { Page } from "../../parts/page";
 
 import { Link } from "../../place";
 import { words } from "../../words";
-import { addresses, isLocal } from "./addresses";
+import { addresses, isLocal, isTls } from "./addresses";
 import { CLIENTS, examples, trusting, type Filling } from "./examples";
 import { MakeKey } from "./key";
 import { Programs } from "./programs";
@@ -25,8 +25,8 @@ export default function Connect() {
   const status = useAsked<Status>(may("admin") ? STATUS : undefined).value;
   const models = useAsked<{ models: Model[] }>(MODELS).value?.models;
   const talking = (models ?? []).filter((model) => model.capabilities.includes("completion"));
-  const plain = status?.addresses.filter(isLocal) ?? [];
-  const there = addresses(location.origin, box.value?.https ?? [], plain.length > 0 ? plain : [LOOPBACK]);
+  const plain = status?.addresses.filter((each) => !isTls(each)) ?? [];
+  const there = addresses(location.origin, box.value?.https ?? [], plain.some(isLocal) ? plain : [...plain, LOOPBACK]);
   const [address, setAddress] = useState(there[0]!);
   const [chosen, setChosen] = useState<string>();
   const [client, setClient] = useState("curl");
@@ -34,7 +34,7 @@ export default function Connect() {
   const model = chosen ?? talking[0]?.name ?? said.modelPlaceholder;
   const local = isLocal(address);
   // A certificate of the owner's own is of an authority that programs know.
-  const root = local || status?.device?.certificate.source === "own" ? undefined : `${box.value?.label ?? "hob"}.pem`;
+  const root = !isTls(address) || status?.device?.certificate.source === "own" ? undefined : `${box.value?.label ?? "hob"}.pem`;
   const filling: Filling = { address, model, key: key ?? (local ? "hob" : said.placeholder), root };
   return (
     <Page title={words.shell.pages.connect}>

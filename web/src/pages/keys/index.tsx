@@ -30,8 +30,8 @@ export default function KeysPage() {
       {tab === "people" && (
         <>
           <People />
-          <Sessions />
           <OwnAccount />
+          <Sessions />
         </>
       )}
     </Page>

@@ -12,7 +12,7 @@ import { ChoiceField, TextField } from "../../parts/field";
 import { FormError, useForm } from "../../parts/form";
 import { Marked } from "../../parts/marked";
 import { say, trying } from "../../parts/notice";
-import { words } from "../../words";
+import { locale, words } from "../../words";
 import { SUGGESTIONS, advised, type Suggestion } from "./suggestions";
 
 interface GetProps {
@@ -23,10 +23,11 @@ interface GetProps {
 
 /** Where there is no model yet. */
 export function GetFirst({ pulls }: { pulls: Pull[] }) {
+  const coming = pulls.some((pull) => pull.state === "running");
   return (
     <section class="stack">
-      <h2>{words.models.noneTitle}</h2>
-      <p class="measure">{words.models.none}</p>
+      <h2>{coming ? words.models.anotherTitle : words.models.noneTitle}</h2>
+      {!coming && <p class="measure">{words.models.none}</p>}
       <Get models={[]} pulls={pulls} onBegun={() => undefined} />
     </section>
   );
@@ -36,7 +37,8 @@ export function Get({ models, pulls, onBegun }: GetProps) {
   // What the box has is for its owners to know.
   const now = useAsked<Now>(may("admin") ? "/admin/api/now" : undefined);
   const limit = now.value?.memory.limit;
-  const first = advised(limit);
+  // One that comes already is the first.
+  const first = models.length > 0 || pulls.some((pull) => pull.state === "running") ? undefined : advised(limit, locale);
   const known = (name: string): boolean =>
     models.some((model) => model.name === name || model.name === `${name}:latest`) || pulls.some((pull) => pull.state !== "failed" && pull.model.replace(/:latest$/, "") === name);
   const shown = SUGGESTIONS.filter(({ name }) => !known(name));

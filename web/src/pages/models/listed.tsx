@@ -4,6 +4,7 @@ import { may } from "../../api/box";
 import { stays, type Activity, type Fit, type Loaded, type Model } from "../../api/models";
 import { ago, bytes, number } from "../../format";
 import { Button } from "../../parts/button";
+import { reason } from "../../parts/notice";
 import { Table, type Column } from "../../parts/table";
 import { Link } from "../../place";
 import { words } from "../../words";
@@ -71,7 +72,14 @@ export function InMemory({ loaded, activity, fit }: InMemoryProps) {
 function FitsNow({ fit }: { fit: Fit | Error | undefined }) {
   const said = words.models;
   if (!fit) return <span class="small quiet">…</span>;
-  if (fit instanceof Error) return <span class="state bad">{said.fitsNot}</span>;
+  if (fit instanceof Error) {
+    return (
+      <div class="memory">
+        <span class="state bad">{said.fitsNot}</span>
+        <span class="small quiet">{reason(fit)}</span>
+      </div>
+    );
+  }
   const text = fit.outcome === "waits" ? said.fitsLater : fit.evicted > 0 ? said.fitsInstead(fit.evicted) : said.fits;
   return (
     <div class="memory">

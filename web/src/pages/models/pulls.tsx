@@ -72,7 +72,7 @@ function Acts({ pull }: { pull: Pull }) {
           {said.chat}
         </Link>
         <Link class="button plain" to={pathOf(pull.model)}>
-          {said.what}
+          {said.details}
         </Link>
         <IconButton icon="close" label={said.dismiss} onClick={() => void act(() => dropPull(pull.id, "keep"))} />
       </div>

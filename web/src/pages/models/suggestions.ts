@@ -16,19 +16,16 @@ const MB = 1_000_000;
 /** By size. What each is good for is `words`'. */
 export const SUGGESTIONS: Suggestion[] = [
   { name: "smollm2:135m", bytes: 271 * MB, needs: 700 * MB, talks: true },
-  { name: "qwen3:0.6b", bytes: 523 * MB, needs: 1500 * MB, talks: true },
   { name: "llama3.2:1b", bytes: 1300 * MB, needs: 2000 * MB, talks: true },
+  { name: "qwen3:1.7b", bytes: 1400 * MB, needs: 2500 * MB, talks: true },
   { name: "qwen3:4b", bytes: 2500 * MB, needs: 5000 * MB, talks: true },
   { name: "qwen3:8b", bytes: 5200 * MB, needs: 9000 * MB, talks: true },
   { name: "all-minilm", bytes: 46 * MB, needs: 300 * MB, talks: false },
 ];
 
-/** What somebody begins with whose box's memory nobody knows. */
-const USUAL = "llama3.2:1b";
-
-/** The biggest that talks and leaves half of what models may take; all of them need more than a box without a GPU is quick with. */
-export function advised(limit: number | undefined): Suggestion["name"] {
-  if (limit === undefined) return USUAL;
-  const fit = SUGGESTIONS.filter((each) => each.talks && each.needs <= limit / 2 && each.bytes <= 2500 * MB);
-  return fit.at(-1)?.name ?? SUGGESTIONS[0]!.name;
+/** What to begin with: quick without a GPU, good in the reader's language, and small enough that half of what models may take is left. */
+export function advised(limit: number | undefined, locale: string): Suggestion["name"] {
+  const usual: Suggestion["name"] = locale.startsWith("zh") ? "qwen3:1.7b" : "llama3.2:1b";
+  const { needs } = SUGGESTIONS.find(({ name }) => name === usual)!;
+  return limit === undefined || needs <= limit / 2 ? usual : SUGGESTIONS[0]!.name;
 }

@@ -26,6 +26,7 @@ export function Invite({ lends, onClose }: { lends: boolean; onClose: () => void
     event.preventDefault();
     const make = async (): Promise<void> => {
       invitation.value = await invite({ scopes: [...scopes], ...confirmation(own) });
+      say(said.invited);
     };
     if (await form.send(make)) onClose();
   };
@@ -74,9 +75,9 @@ function Open({ of: open }: { of: Invitation }) {
         <CopyButton text={open.code} label={said.copyCode} />
       </div>
       <dl class="facts">
-        <dt>{said.pairAddress}</dt>
+        <dt>{said.ourAddress}</dt>
         <dd class="mono">{address}</dd>
-        <dt>{said.theirId}</dt>
+        <dt>{said.ourId}</dt>
         <dd>
           <Spelled id={open.id} />
         </dd>

@@ -38,10 +38,21 @@ export function Neighbours({ neighbours, pair }: { neighbours: Neighbour[]; pair
     {
       title: said.actions,
       unseen: true,
-      cell: (neighbour) => neighbour.paired === null && neighbour.state === "ready" && <Button onClick={() => pair(neighbour.url)}>{said.pairWith}</Button>,
+      cell: (neighbour) => neighbour.paired === null && <Begin with={neighbour} pair={pair} />,
     },
   ];
   return <Table caption={said.neighbours} columns={columns} rows={neighbours} rowKey={(neighbour) => neighbour.label} empty={said.noNeighbours} />;
+}
+
+/** What can be done with a box that is not paired: one that nobody owns is claimed first, at its own page. */
+function Begin({ with: { state, url }, pair }: { with: Neighbour; pair: (address: string) => void }) {
+  const said = words.network;
+  if (state === "ready") return <Button onClick={() => pair(url)}>{said.pairWith}</Button>;
+  return url.startsWith("https://") ? (
+    <a href={url} rel="noopener noreferrer" target="_blank">
+      {said.claim}
+    </a>
+  ) : null;
 }
 
 function Named({ name, id }: { name: string; id: string }) {

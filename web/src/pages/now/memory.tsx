@@ -1,5 +1,5 @@
 // The memory as a picture.
-import type { Memory } from "../../api/now";
+import type { Memory, Taken } from "../../api/now";
 import { bytes } from "../../format";
 import { Parts, type Part } from "../../parts/meter";
 import { words } from "../../words";
@@ -28,6 +28,36 @@ export function MemoryPicture({ memory }: { memory: Memory }) {
         {memory.machine !== undefined && memory.available !== undefined && <span class="quiet">{said.machine(bytes(memory.machine), bytes(memory.available))}</span>}
       </p>
       <Parts label={said.memory} parts={parts} max={budget.whole} />
+      {memory.models.length > 1 && (
+        <details>
+          <summary>{said.byModel}</summary>
+          <div class="stack by-model">
+            {memory.models.map((model) => (
+              <OfModel key={model.name} model={model} />
+            ))}
+          </div>
+        </details>
+      )}
     </section>
+  );
+}
+
+/** One model's parts. */
+function OfModel({ model: { name, weights, cache, compute, prefixes, rest } }: { model: Taken }) {
+  const said = words.now;
+  const all = weights + cache + compute + prefixes + rest;
+  const parts: [string, number, Part["colour"]][] = [
+    [said.weights, weights, "ember"],
+    [said.cache, cache, "blue"],
+    [said.compute, compute, "good"],
+    [said.prefixes, prefixes, "warn"],
+    [said.rest, rest, "ink"],
+  ];
+  const title = said.ofModel(name, bytes(all));
+  return (
+    <div class="stack">
+      <h3>{title}</h3>
+      <Parts label={title} max={all} parts={parts.map(([name, value, colour]) => ({ name, value, text: bytes(value), colour }))} />
+    </div>
   );
 }

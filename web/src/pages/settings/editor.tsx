@@ -1,6 +1,7 @@
 // Finding settings and changing them: what is changed is gathered, and kept whole or not at all.
+import { signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
-import { meet } from "../../api/box";
+import { me, meet } from "../../api/box";
 import { Failure } from "../../api/client";
 import { keepSettings, type Changes, type Setting, type Settings } from "../../api/settings";
 import { TextField, TickField } from "../../parts/field";
@@ -24,7 +25,7 @@ export function Editor({ settings, drain, onKept }: EditorProps) {
   const { about, locked } = useTold();
   const [looked, setLooked] = useState(place.value.query.get("find") ?? "");
   const [onlySet, setOnlySet] = useState(false);
-  const [draft, setDraft] = useState<Changes>({});
+  const [draft, setDraft] = useDraft();
   const [failed, setFailed] = useState<unknown>();
   const [busy, setBusy] = useState(false);
   const field = failed instanceof Failure ? failed.field : undefined;
@@ -87,6 +88,15 @@ export function Editor({ settings, drain, onKept }: EditorProps) {
       {Object.keys(draft).length > 0 && <SaveBar settings={settings} draft={draft} busy={busy} error={failed !== undefined && atFault === undefined ? reason(failed) : undefined} onSave={() => void save()} onDiscard={discard} />}
     </>
   );
+}
+
+/** What is changed and not kept yet: it is there still when somebody looks at another page meanwhile, and is nobody else's. */
+const unkept = signal<{ of: string | undefined; draft: Changes }>({ of: undefined, draft: {} });
+
+function useDraft(): [Changes, (draft: Changes) => void] {
+  const of = me.value?.name;
+  const { draft } = unkept.value.of === of ? unkept.value : { draft: {} };
+  return [draft, (draft) => (unkept.value = { of, draft })];
 }
 
 /** Takes the reader to a setting. */

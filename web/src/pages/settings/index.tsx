@@ -18,7 +18,7 @@ export default function SettingsPage() {
   return (
     <Page title={words.shell.pages.settings} actions={<RestartButton drain={drain} />}>
       <Tabs label={words.settings.parts} current={tab} tabs={TABS.map((name) => ({ name, text: words.settings.tabs[name] }))} />
-      {tab === "settings" ? <Loaded of={asked}>{({ settings }) => <Editor settings={settings} drain={drain} onKept={asked.set} />}</Loaded> : <Upkeep drain={drain} />}
+      {tab === "settings" ? <Loaded of={asked}>{({ settings }) => <Editor settings={settings} drain={drain} onKept={asked.set} />}</Loaded> : <Upkeep />}
       <Restarting />
     </Page>
   );

@@ -1,7 +1,7 @@
 // Making the box new. Its name is typed, so that nobody does this to another one, or in passing.
 import { useState } from "preact/hooks";
 import { box } from "../../api/box";
-import { reset, restart } from "../../api/upkeep";
+import { reset } from "../../api/upkeep";
 import { Button } from "../../parts/button";
 import { Dialog } from "../../parts/dialog";
 import { ChoiceField, TextField } from "../../parts/field";
@@ -37,11 +37,7 @@ function Ask({ onClose, onDone }: { onClose: () => void; onDone: () => void }) {
   const form = useForm("confirm");
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
-    const made = async (): Promise<void> => {
-      await reset({ models, ...confirmation(own) });
-      await restart();
-    };
-    if (await form.send(made)) onDone();
+    if (await form.send(() => reset({ models, ...confirmation(own) }))) onDone();
   };
   return (
     <Dialog title={said.resetTitle} onClose={onClose}>

@@ -1,8 +1,8 @@
 // Restarting the box: what it interrupts is said before, and the page waits until the box is back.
 import { signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
-import { ask, Failure } from "../../api/client";
-import { LOGS, asking, type Lines } from "../../api/records";
+import { ask, epoch, Failure } from "../../api/client";
+import { AUDIT, asking, type Entries } from "../../api/records";
 import { restart } from "../../api/upkeep";
 import { Button } from "../../parts/button";
 import { confirm } from "../../parts/confirm";
@@ -10,11 +10,13 @@ import { Dialog } from "../../parts/dialog";
 import { say } from "../../parts/notice";
 import { words } from "../../words";
 
-const LOOK_MS = 300;
+const LOOK_MS = 500;
+/** Entries that a restart is looked for in. */
+const LAST = 50;
 /** A box that is not back by then is told of. */
 const SLOW_MS = 60_000;
 
-export function RestartButton({ drain, main }: { drain: string; main?: boolean }) {
+export function RestartButton({ drain }: { drain: string }) {
   const said = words.settings;
   const begin = async (): Promise<void> => {
     const runs = await running();
@@ -23,33 +25,43 @@ export function RestartButton({ drain, main }: { drain: string; main?: boolean }
       text: [runs > 0 ? said.restartRuns(runs) : "", said.restartText(drain)].join(" ").trim(),
       act: said.restartAct,
       does: async () => {
-        const line = await lastLine();
+        const since = await now();
         await restart();
-        begun.value = { line, at: Date.now() };
+        awaitRestart(since);
       },
     });
   };
   return (
-    <Button icon="again" kind={main ? "main" : "plain"} onClick={() => void begin()}>
-      {main ? said.restartNow : said.restart}
+    <Button icon="again" onClick={() => void begin()}>
+      {said.restart}
     </Button>
   );
 }
 
-/** How a daemon that began anew is told from the one before. */
-interface Since {
-  /** The number of the last line of its log; a new one counts from 1. */
-  line: number;
+export interface Since {
+  /** The last entry of the audit log then. A daemon that begins says so in one that comes later. */
+  before: number | undefined;
   at: number;
+}
+
+/** Where the box stands before what restarts it. */
+export async function now(): Promise<Since> {
+  const [last] = await entries(1).catch(() => []);
+  return { before: last?.seq, at: Date.now() };
 }
 
 /** The restart that the page waits for. */
 const begun = signal<Since | undefined>(undefined);
 
+/** Waits for the box, which has begun to restart. */
+export function awaitRestart(since: Since): void {
+  begun.value = since;
+}
+
 /** Says that the box restarts, for as long as it does; once in the page, whichever button began it. */
 export function Restarting() {
   const since = begun.value;
-  return since ? <Waiting since={since} onBack={() => (begun.value = undefined)} /> : null;
+  return since ? <Waiting key={since.at} since={since} onBack={() => (begun.value = undefined)} /> : null;
 }
 
 function Waiting({ since, onBack }: { since: Since; onBack: () => void }) {
@@ -57,20 +69,32 @@ function Waiting({ since, onBack }: { since: Since; onBack: () => void }) {
   const [slow, setSlow] = useState(false);
   useEffect(() => {
     let gone = false;
+    let left = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const look = async (): Promise<void> => {
-      const line = await lastLine().catch((error: unknown) => (error instanceof Failure && error.status === 0 ? undefined : 0));
-      gone ||= line === undefined;
+      const found = await entries(LAST).catch((error: unknown) => {
+        const status = error instanceof Failure ? error.status : 0;
+        // A box of a backup knows nobody who signed in before.
+        gone ||= status === 0 || status === 401;
+        return status === 0 ? undefined : [];
+      });
+      if (left) return;
       setSlow(Date.now() - since.at > SLOW_MS);
-      if (line !== undefined && (gone || line < since.line)) {
+      // It may be back before anybody missed it.
+      if (found && (gone || found.some(({ seq, action }) => action === "start" && since.before !== undefined && seq > since.before))) {
+        epoch.value += 1;
         say(said.restarted);
         return onBack();
       }
       timer = setTimeout(() => void look(), LOOK_MS);
     };
     timer = setTimeout(() => void look(), LOOK_MS);
-    return () => clearTimeout(timer);
-  }, [since]);
+    return () => {
+      left = true;
+      clearTimeout(timer);
+      onBack();
+    };
+  }, []);
   return (
     <Dialog title={said.restarting} onClose={onBack}>
       <p role="status">{slow ? said.restartSlow : said.restartingText}</p>
@@ -79,9 +103,8 @@ function Waiting({ since, onBack }: { since: Since; onBack: () => void }) {
   );
 }
 
-async function lastLine(): Promise<number> {
-  const { lines } = await ask<Lines>("GET", asking(LOGS, { limit: 1 }));
-  return lines.at(-1)?.n ?? 0;
+async function entries(last: number): Promise<Entries["entries"]> {
+  return (await ask<Entries>("GET", asking(`${AUDIT}/entries`, { last }))).entries;
 }
 
 /** Requests that a restart would end; none, if nobody can say. */

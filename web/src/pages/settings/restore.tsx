@@ -9,18 +9,26 @@ import { FileField } from "../../parts/file";
 import { FormError, OwnPassword, confirmation, useForm } from "../../parts/form";
 import { Notice } from "../../parts/notice";
 import { words } from "../../words";
-import { RestartButton } from "./restart";
+import { awaitRestart, now, type Since } from "./restart";
 
-export function Restore({ drain }: { drain: string }) {
+export function Restore() {
   const said = words.settings;
   const [file, setFile] = useState<File>();
   const [passphrase, setPassphrase] = useState("");
   const [own, setOwn] = useState("");
-  const [restored, setRestored] = useState<Restored>();
+  const [begun, setBegun] = useState<{ restored: Restored; since: Since }>();
   const form = useForm("passphrase", "confirm");
   const submit = (event: Event): void => {
     event.preventDefault();
-    if (file) void form.send(async () => setRestored(await restore(file, { passphrase, ...confirmation(own) })));
+    if (!file) return;
+    void form.send(async () => {
+      const since = await now();
+      setBegun({ restored: await restore(file, { passphrase, ...confirmation(own) }), since });
+    });
+  };
+  const onward = (since: Since): void => {
+    setBegun(undefined);
+    awaitRestart(since);
   };
   return (
     <section class="card stack" aria-labelledby="restore">
@@ -37,12 +45,13 @@ export function Restore({ drain }: { drain: string }) {
           </Button>
         </div>
       </form>
-      {restored && <Found restored={restored} drain={drain} onClose={() => setRestored(undefined)} />}
+      {begun && <Begun restored={begun.restored} onClose={() => onward(begun.since)} />}
     </section>
   );
 }
 
-function Found({ restored, drain, onClose }: { restored: Restored; drain: string; onClose: () => void }) {
+/** What the box begins anew with. It is read in peace: the page looks for the box afterwards. */
+function Begun({ restored, onClose }: { restored: Restored; onClose: () => void }) {
   const said = words.settings;
   const { box, made, version } = restored;
   const lacking = restored.models.filter((model) => model.lacks.length > 0);
@@ -73,14 +82,15 @@ function Found({ restored, drain, onClose }: { restored: Restored; drain: string
           <p>{said.restoreLeftOut}</p>
           <ul>
             {restored.left_out.map((what) => (
-              <li key={what}>{what}</li>
+              <li key={what}>{said.leftOut[what] ?? what}</li>
             ))}
           </ul>
         </>
       )}
       <div class="ends">
-        <Button onClick={onClose}>{said.later}</Button>
-        <RestartButton main drain={drain} />
+        <Button kind="main" onClick={onClose}>
+          {said.onward}
+        </Button>
       </div>
     </Dialog>
   );

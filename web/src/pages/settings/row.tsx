@@ -20,7 +20,7 @@ export function SettingRow({ setting, about, locked, draft, onDraft, error }: Ro
   const goesBack = draft[setting.name] === null;
   const isChanged = setting.name in draft;
   const set = (value: string | null): void => onDraft(changed(draft, setting, value));
-  const keptHere = (setting.kept ?? null) !== null || setting.origin.layer === "page";
+  const keptHere = (setting.kept ?? null) !== null || (setting.hidden === true && setting.origin.layer === "page");
   const undo = (): void => {
     const { [setting.name]: _, ...others } = draft;
     onDraft(others);

@@ -11,11 +11,11 @@ import { Backup } from "./backup";
 import { Reset } from "./reset";
 import { Restore } from "./restore";
 
-export function Upkeep({ drain }: { drain: string }) {
+export function Upkeep() {
   return (
     <>
       <Backup />
-      <Restore drain={drain} />
+      <Restore />
       <Diagnostics />
       <Reset />
     </>

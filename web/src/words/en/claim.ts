@@ -14,7 +14,7 @@ export default {
   name: "Your name",
   nameHint: "What you sign in with: small letters, digits, - and _.",
   password: "Password",
-  passwordHint: "At least 10 characters. Only you can reset it, at the box itself.",
+  passwordHint: "At least 8 characters. Only you can reset it, at the box itself.",
   repeat: "Password, once more",
   different: "The two passwords are not the same.",
   boxTitle: "The box",

@@ -1,7 +1,6 @@
 // Programs that use the box: what to enter where.
 export default {
   intro: "Any program that knows Ollama, OpenAI or Anthropic can use this box. Choose, then copy.",
-  what: "What it is for",
   address: "Address",
   addressHint: "The one by which that program's machine reaches the box.",
   localHint: "For programs on the box itself.",

@@ -4,6 +4,7 @@ export default {
   get: "Get a model",
   noneTitle: "Get a first model",
   none: "A model is what answers you. The box fetches it once from the internet and then runs it by itself. Choose one to begin with:",
+  anotherTitle: "Another one as well?",
   noneHere: "There is no model on this box yet. Whoever owns it can get one.",
   list: "Models on this box",
   name: "Name",
@@ -42,15 +43,14 @@ export default {
 
   suggested: {
     "smollm2:135m": "The smallest. To see whether everything works.",
-    "qwen3:0.6b": "Small and quick, even on an old machine. Thinks before it answers.",
-    "llama3.2:1b": "Quick, and good at short texts and summaries.",
+    "llama3.2:1b": "Quick, even on an old machine. Good at short texts and summaries.",
+    "qwen3:1.7b": "Thinks before it answers, and knows many languages, Chinese among them.",
     "qwen3:4b": "Clever for its size: thinks, calls tools, knows many languages. Wants 6 GB of memory.",
     "qwen3:8b": "Cleverer still. Wants 10 GB of memory, and better a GPU.",
     "all-minilm": "Does not talk: makes vectors, for searching in documents.",
   },
   advised: "A good first one",
   tooBig: "Too big for this box",
-  getThis: (name: string) => `Get ${name}`,
   fetch: "Get",
   about: (size: string) => `about ${size}`,
   byName: "Another one, by its name",
@@ -78,6 +78,7 @@ export default {
   stopNothing: "Nothing of it has come yet.",
   stopAct: "Stop and remove",
 
+  details: "Details",
   what: "What it is",
   parameters: "Parameters",
   quantization: "Quantisation",
@@ -85,7 +86,6 @@ export default {
   format: "Format",
   trained: "Longest context",
   vectors: "Length of its vectors",
-  can: "Can",
   changed: "Changed",
   digest: "Digest",
 

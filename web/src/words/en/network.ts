@@ -59,6 +59,7 @@ export default {
   noNeighbours: "No other box says that it is here. One that is asleep, on another network, or told to be silent is not seen; pair with it by its address.",
   states: { setup: "belongs to nobody yet", ready: "ready" },
   isPaired: (name: string) => `paired, as ${name}`,
+  claim: "Make it yours",
   pairWith: "Pair",
 
   pair: "Pair with a box",
@@ -90,7 +91,10 @@ export default {
   inviteText: "It gets a code, which is good once, and for ten minutes.",
   inviteMay: "Who comes by it may here",
   inviteAct: "Make a code",
+  invited: "The code is made: it is shown above the paired boxes.",
   invitation: "Your invitation",
+  ourAddress: "This box's address",
+  ourId: "This box's ID",
   invitationText: "On the other box, choose “Pair with a box” and enter this. Or on its command line:",
   copyCommand: "Copy the command",
   copyCode: "Copy the code",

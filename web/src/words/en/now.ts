@@ -1,7 +1,6 @@
 // What goes on in the box now, and how its last day was.
 export default {
   connecting: "Asking the box what goes on…",
-  idle: "Nothing is asked of the box just now.",
   running: "Being answered",
   waiting: "Waiting",
   answerRate: "Said",
@@ -28,6 +27,8 @@ export default {
   lent: (name: string) => `Lent to ${name}`,
   others: "Others on the machine",
   free: "Free",
+  byModel: "Model by model",
+  ofModel: (name: string, size: string) => `${name}: ${size}`,
   estimated: "estimated",
 
   models: "Models in memory",

@@ -25,6 +25,7 @@ export default {
   toChat: "To the chat",
   onlyOwner: "Only an owner of this box can see this.",
   lookAfter: "To look after this box, open it by TLS:",
+  noTls: "This box is looked after by TLS, which it does not serve now: set lan = \"on\", and start it again.",
   unclaimed: "Nobody owns this box yet. Claim it at:",
   unclaimedHere: "Nobody owns this box yet: `hob claim` makes it yours. To use it from other devices, set lan = \"on\".",
   failedToLoad: "This could not be loaded:",

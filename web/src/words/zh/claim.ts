@@ -16,7 +16,7 @@ const claim: typeof en = {
   name: "您的名字",
   nameHint: "登录时使用：小写字母、数字、- 和 _。",
   password: "密码",
-  passwordHint: "至少 10 个字符。只有您本人能在设备上重设它。",
+  passwordHint: "至少 8 个字符。只有您本人能在设备上重设它。",
   repeat: "再次输入密码",
   different: "两次输入的密码不同。",
   boxTitle: "设备",

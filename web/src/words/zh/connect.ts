@@ -3,7 +3,6 @@ import type en from "../en/connect";
 
 const connect: typeof en = {
   intro: "任何支持 Ollama、OpenAI 或 Anthropic 的程序都能使用此设备。先选择，再复制。",
-  what: "用途",
   address: "地址",
   addressHint: "该程序所在的机器用来访问此设备的地址。",
   localHint: "供设备本机上的程序使用。",

@@ -6,6 +6,7 @@ const models: typeof en = {
   get: "获取模型",
   noneTitle: "获取第一个模型",
   none: "回答您的就是模型。设备只需从互联网下载一次，之后便在本机运行。先选一个开始吧：",
+  anotherTitle: "还要其他模型吗？",
   noneHere: "此设备上还没有模型。设备的所有者可以获取。",
   list: "此设备上的模型",
   name: "名称",
@@ -44,15 +45,14 @@ const models: typeof en = {
 
   suggested: {
     "smollm2:135m": "最小的模型，用来确认一切正常。",
-    "qwen3:0.6b": "小而快，旧机器也能运行。回答前会先思考。",
-    "llama3.2:1b": "速度快，擅长短文和摘要。",
+    "llama3.2:1b": "速度快，旧机器也能运行。擅长英文短文和摘要。",
+    "qwen3:1.7b": "回答前会先思考，懂多种语言，中文也很好。",
     "qwen3:4b": "同等大小中很聪明：会思考、会调用工具、懂多种语言。需要 6 GB 内存。",
     "qwen3:8b": "更聪明。需要 10 GB 内存，最好有 GPU。",
     "all-minilm": "不会说话：生成向量，用于在文档中搜索。",
   },
   advised: "适合作为第一个",
   tooBig: "对此设备来说太大",
-  getThis: (name) => `获取 ${name}`,
   fetch: "获取",
   about: (size) => `约 ${size}`,
   byName: "按名称获取其他模型",
@@ -80,6 +80,7 @@ const models: typeof en = {
   stopNothing: "尚未下载任何内容。",
   stopAct: "停止并删除",
 
+  details: "详情",
   what: "基本信息",
   parameters: "参数量",
   quantization: "量化",
@@ -87,7 +88,6 @@ const models: typeof en = {
   format: "格式",
   trained: "最长上下文",
   vectors: "向量长度",
-  can: "能力",
   changed: "修改时间",
   digest: "摘要值",
 

@@ -61,6 +61,7 @@ const network: typeof en = {
   noNeighbours: "没有发现其他设备。休眠中、在其他网络上或被设为静默的设备不会被发现；请通过地址与它配对。",
   states: { setup: "尚无所有者", ready: "就绪" },
   isPaired: (name) => `已配对，名为 ${name}`,
+  claim: "认领它",
   pairWith: "配对",
 
   pair: "与设备配对",
@@ -92,7 +93,10 @@ const network: typeof en = {
   inviteText: "会得到一个邀请码，只能使用一次，十分钟内有效。",
   inviteMay: "凭邀请进入者在这里可以",
   inviteAct: "生成邀请码",
+  invited: "邀请码已生成，显示在已配对设备的上方。",
   invitation: "您的邀请",
+  ourAddress: "此设备的地址",
+  ourId: "此设备的 ID",
   invitationText: "在另一台设备上选择“与设备配对”并输入以下内容；或在其命令行运行：",
   copyCommand: "复制命令",
   copyCode: "复制邀请码",

@@ -3,7 +3,6 @@ import type en from "../en/now";
 
 const now: typeof en = {
   connecting: "正在询问设备的当前状态…",
-  idle: "设备目前没有请求。",
   running: "正在回答",
   waiting: "等待中",
   answerRate: "生成",
@@ -30,6 +29,8 @@ const now: typeof en = {
   lent: (name) => `借给 ${name}`,
   others: "本机其他程序",
   free: "空闲",
+  byModel: "逐个模型",
+  ofModel: (name, size) => `${name}：${size}`,
   estimated: "估计值",
 
   models: "内存中的模型",

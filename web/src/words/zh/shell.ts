@@ -27,6 +27,7 @@ const shell: typeof en = {
   toChat: "回到聊天",
   onlyOwner: "只有设备的所有者可以查看。",
   lookAfter: "要管理此设备，请通过 TLS 打开：",
+  noTls: "此设备需通过 TLS 管理，但目前没有提供 TLS：请设置 lan = \"on\" 并重新启动。",
   unclaimed: "此设备还没有所有者。请在这里认领：",
   unclaimedHere: "此设备还没有所有者：运行 `hob claim` 即可认领。要让其他设备使用它，请设置 lan = \"on\"。",
   failedToLoad: "无法载入：",

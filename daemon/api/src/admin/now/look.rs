@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(
             told(&asked),
             serde_json::json!({
-                "id": "7", "model": "m:latest", "who": "ada", "kind": "chat", "since": "2026-11-18T10:26:40Z",
+                "id": "7", "model": "m:latest", "who": "ada", "kind": "chat", "since": "2026-11-18T11:06:40Z",
                 "state": "passed", "peer": "kitchen", "tokens": 0, "rate": 0.0,
             })
         );
