@@ -195,6 +195,16 @@ describe("an answer that grows", () => {
     expect(blocks.of("another")[0]!.token.raw).toBe("another");
   });
 
+  it("that is one long list is not read again as a whole", () => {
+    const blocks = new Blocks();
+    const list = (items: number) => Array.from({ length: items }, (_, index) => `${index + 1}. item ${index + 1}\n`).join("");
+    const [first] = blocks.of(list(100));
+    const grown = blocks.of(list(130));
+    expect(grown[0]).toBe(first);
+    expect(grown.map(({ token }) => token.raw).join("").trim()).toBe(list(130).trim());
+    expect(grown.map(({ token }) => (token as { start?: number }).start)).toEqual([1, 91]);
+  });
+
   it("draws no block again that stayed as it was", () => {
     const token = lex("one **two**")[0]!;
     const block = new Block({ token, live: false });

@@ -154,6 +154,11 @@ export interface Block {
   token: Token;
 }
 
+/** The blocks of a text that is whole. */
+export function whole(text: string): Block[] {
+  return lex(text).map((token, key) => ({ key, token }));
+}
+
 /** The blocks of a text that grows at its end: only the last one is read again. */
 export class Blocks {
   #settled: Block[] = [];
@@ -168,7 +173,7 @@ export class Blocks {
     }
     this.#text = text;
     const rest = text.slice(this.#read);
-    const tokens = lex(rest);
+    const tokens = split(lex(rest));
     const before = tokens.slice(0, settled(tokens));
     const raw = before.map((token) => token.raw).join("");
     const blocks = tokens.map((token, index) => ({ key: this.#settled.length + index, token }));
@@ -180,6 +185,20 @@ export class Blocks {
     }
     return shown;
   }
+}
+
+/** Items of a list that grows, from which on it is cut in two; and those of its end that still may change. */
+const LONG_LIST = 60;
+const LAST_ITEMS = 10;
+
+/** A long list at the end becomes two, so that the first need not be read again. Once the answer is whole it is one. */
+function split(tokens: Token[]): Token[] {
+  const last = tokens.at(-1) as Tokens.List | undefined;
+  if (last?.type !== "list" || last.items.length < LONG_LIST) return tokens;
+  const part = (items: Tokens.ListItem[], start: Tokens.List["start"]): Tokens.List => ({ ...last, items, start, raw: items.map((item) => item.raw).join("") });
+  const items = last.items.length - LAST_ITEMS;
+  const start = last.start === "" ? "" : last.start + items;
+  return [...tokens.slice(0, -1), part(last.items.slice(0, items), last.start), part(last.items.slice(items), start)];
 }
 
 /** How many of these no text that follows can change. A line that is not whole may turn out to go on with what is before it. */

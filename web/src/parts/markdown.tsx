@@ -5,7 +5,7 @@ import { Component, type ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
 import { Code } from "./code";
 import { decoded, destination } from "./markdown-text";
-import { Blocks, unixLines } from "./markdown-lexer";
+import { Blocks, unixLines, whole } from "./markdown-lexer";
 import "./markdown.css";
 
 export interface MarkdownProps {
@@ -18,7 +18,7 @@ export function Markdown({ text, live = false }: MarkdownProps) {
   const blocks = useMemo(() => new Blocks(), []);
   const read = unixLines(text);
   // At its end it is read as a whole: a link may be defined below where it is used.
-  const shown = useMemo(() => (live ? blocks.of(read) : new Blocks().of(read)), [read, live]);
+  const shown = useMemo(() => (live ? blocks.of(read) : whole(read)), [read, live]);
   const last = shown.at(-1)?.key;
   return (
     <div class="markdown">
@@ -31,7 +31,7 @@ export function Markdown({ text, live = false }: MarkdownProps) {
 
 /** All nodes of a text that is whole. */
 export function nodes(text: string): ComponentChildren {
-  return new Blocks().of(unixLines(text)).map(({ key, token }) => <Block key={key} token={token} />);
+  return whole(unixLines(text)).map(({ key, token }) => <Block key={key} token={token} />);
 }
 
 interface TokenProps {
