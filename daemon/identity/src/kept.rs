@@ -116,9 +116,9 @@ mod tests {
         let id = *here.open().unwrap().id();
         let kept = Kept::within(&here.tls()).unwrap().unwrap();
         assert_eq!(kept.id(), id);
-        assert!(Kept::within(t & here.tls()).unwrap().is_none());
+        assert!(Kept::within(&there.tls()).unwrap().is_none());
 
-        kept.write_to(t & here.tls()).unwrap();
+        kept.write_to(&there.tls()).unwrap();
         assert_eq!(*there.open().unwrap().id(), id);
 
         let files: Vec<Zeroizing<Vec<u8>>> = kept.files().map(|(_, bytes)| bytes.to_vec().into()).collect();
