@@ -15,10 +15,7 @@ mod invitations;
 mod keys;
 mod logs;
 mod manifests;
-<<<<<<< HEAD
 mod meeting;
-=======
->>>>>>> keep
 mod members;
 mod now;
 mod offers;
