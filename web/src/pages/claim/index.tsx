@@ -4,6 +4,7 @@ import { box, meet } from "../../api/box";
 import { ask, Failure } from "../../api/client";
 import { Button } from "../../parts/button";
 import { TextField, TickField } from "../../parts/field";
+import { Marked } from "../../parts/marked";
 import { Notice, reason, say, trying } from "../../parts/notice";
 import { useTitle } from "../../parts/page";
 import { Spelled } from "../../parts/spelled";
@@ -58,7 +59,7 @@ export default function Claim() {
         <section class="card stack">
           <h2>{said.compareTitle}</h2>
           <Spelled id={box.value?.id ?? ""} />
-          <p class="small quiet">{said.compare}</p>
+          <p class="small quiet"><Marked text={said.compare} /></p>
           <details class="small">
             <summary>{said.certificate}</summary>
             <p>
@@ -68,9 +69,9 @@ export default function Claim() {
           <TickField label={said.same} checked={compared} onChecked={setCompared} />
         </section>
         <fieldset class="card stack" disabled={!compared}>
-          <TextField label={said.code} hint={said.codeHint} error={wrong("code")} required mono autocomplete="one-time-code" spellcheck={false} value={draft.code} onValue={(code) => change({ code })} />
+          <TextField label={said.code} hint={<Marked text={said.codeHint} />} error={wrong("code")} required mono autocomplete="one-time-code" spellcheck={false} value={draft.code} onValue={(code) => change({ code })} />
           <h2>{said.ownerTitle}</h2>
-          <TextField label={said.name} hint={said.nameHint} error={wrong("name")} required autocomplete="username" spellcheck={false} value={draft.name} onValue={(name) => change({ name })} />
+          <TextField label={said.name} error={wrong("name")} required autocomplete="username" spellcheck={false} value={draft.name} onValue={(name) => change({ name })} />
           <TextField label={said.password} hint={said.passwordHint} error={wrong("password")} required type="password" autocomplete="new-password" value={draft.password} onValue={(password) => change({ password })} />
           <TextField label={said.repeat} error={different ? said.different : undefined} required type="password" autocomplete="new-password" value={draft.repeat} onValue={(repeat) => change({ repeat })} />
           <h2>{said.boxTitle}</h2>

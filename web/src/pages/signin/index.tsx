@@ -4,6 +4,7 @@ import { box, meet } from "../../api/box";
 import { ask } from "../../api/client";
 import { Button } from "../../parts/button";
 import { TextField } from "../../parts/field";
+import { Marked } from "../../parts/marked";
 import { Notice, reason } from "../../parts/notice";
 import { useTitle } from "../../parts/page";
 import { words } from "../../words";
@@ -43,7 +44,7 @@ export default function SignIn() {
           {said.signIn}
         </Button>
       </form>
-      <p class="small quiet">{said.forgotten}</p>
+      <p class="small quiet"><Marked text={said.forgotten} /></p>
       {box.value?.short && (
         <p class="small quiet">
           {said.device} <span class="mono">{box.value.short}</span> · <a href="/trust">{said.trust}</a>
