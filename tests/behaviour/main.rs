@@ -4,6 +4,7 @@
 mod answers;
 mod anthropic;
 mod attacks;
+mod backups;
 mod bad_input;
 mod browsers;
 mod bundles;

@@ -2,6 +2,7 @@
 //! it. Scripts of tests/browser do it; here are the boxes that they do it to.
 
 use behaviour::browser::Browser;
+use behaviour::docker_registry::DockerRegistry;
 use behaviour::lan::Lan;
 use behaviour::{Hob, free_port, model_file};
 use serde_json::{Value, json};
@@ -22,16 +23,16 @@ impl House {
     }
 
     /// One of `ada`'s, with nothing in its store, at a port that is the same after a restart.
-    fn claimed() -> Self {
+    fn claimed_with(settings: &[(&str, &str)]) -> Self {
         let lan = Lan::new();
         let address = format!("{}:{}", lan.address, free_port());
-        let hob = Hob::start_on(&lan, &[("HOB_LAN", &address)]);
+        let hob = Hob::start_on(&lan, &[&[("HOB_LAN", address.as_str())], settings].concat());
         Self { lan, hob }.owned()
     }
 
     /// The same, with `smollm2`.
     fn with_model() -> Self {
-        let house = Self::claimed();
+        let house = Self::claimed_with(&[]);
         let made = house.hob.create("smollm2", &model_file());
         assert!(made.status.success(), "{made:?}");
         house
@@ -55,6 +56,17 @@ impl House {
         let status = self.hob.cli(&["status", "--json"]);
         assert!(status.status.success(), "{status:?}");
         serde_json::from_slice(&status.stdout).unwrap()
+    }
+
+    /// The status of what a program on the other machine is answered that has this key.
+    fn chat_by(&self, key: &str) -> u16 {
+        let (root, body) = (self.hob.home.path().join("root.pem"), r#"{"model":"smollm2","max_tokens":4,"prompt":"Hi"}"#);
+        std::fs::write(&root, self.hob.cli(&["trust", "export"]).stdout).unwrap();
+        let url = format!("{}/v1/completions", self.hob.lan_url.as_deref().unwrap());
+        let mut curl = self.lan.command("curl");
+        curl.args(["-sS", "--max-time", "60", "-o", "/dev/null", "-w", "%{http_code}", "--cacert"]).arg(root);
+        let output = curl.args(["-H", &format!("authorization: Bearer {key}"), "-d", body, &url]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().parse().unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
     }
 
     fn browse(&self, script: &str, act: impl FnMut(&str) -> Value) {
@@ -84,6 +96,32 @@ fn a_person_claims_the_box_by_the_page_and_signs_in_later() {
 #[test]
 fn a_conversation_is_kept_on_the_box_branched_found_and_deleted() {
     House::with_model().browse("chat.mjs", nothing);
+}
+
+#[test]
+fn a_first_model_is_got_by_the_box_itself_and_can_be_paused() {
+    let registry = DockerRegistry::start();
+    let name = format!("{}/me/small:latest", registry.host);
+    let from = Hob::start_with(&[("HOB_REGISTRY__TRUSTED", &registry.host)]);
+    for command in [vec!["cp", "smollm2", &name], vec!["push", "--insecure", &name]] {
+        let done = from.cli(&command);
+        assert!(done.status.success(), "{done:?}");
+    }
+    // Slow enough to be paused on the way.
+    let settings = [("HOB_REGISTRY__TRUSTED", registry.host.as_str()), ("HOB_REGISTRY__LIMIT", "12MiB")];
+    House::claimed_with(&settings).browse("pull.mjs", |asked| match asked {
+        "registry" => json!({"name": name}),
+        other => nothing(other),
+    });
+}
+
+#[test]
+fn a_key_is_made_shown_once_used_and_revoked() {
+    let house = House::with_model();
+    house.browse("keys.mjs", |asked| {
+        let key = asked.strip_prefix("chat by ").unwrap_or_else(|| panic!("{asked}?"));
+        json!({"status": house.chat_by(key)})
+    });
 }
 
 #[test]

@@ -17,6 +17,15 @@ export { assert, packages, url };
 /** Everything a test may wait for is there within this. */
 export const PATIENCE = 60_000;
 
+// What was to be seen when a script failed is shown with it.
+let shown;
+process.on("uncaughtException", async (error) => {
+  process.stderr.write(`${error.stack ?? error}\n`);
+  await shown?.screenshot({ path: join(pictures, "failed.png") }).catch(() => undefined);
+  process.stderr.write(`${await shown?.locator("body").innerText().catch(() => "")}\n`);
+  process.exit(1);
+});
+
 const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 
 /** Asks whoever started this script to do something, as to end a worker; what they answer. */
@@ -31,6 +40,7 @@ const PORT = 19222;
 
 /** A browser; `scheme` is light or dark, `language` a locale. */
 export async function open({ scheme = "light", language = "en-GB", phone = false, debug = false } = {}) {
+  mkdirSync(pictures, { recursive: true });
   const browser = await chromium.launchPersistentContext(join(home, `profile-${process.pid}-${Math.random()}`), {
     executablePath: "/usr/bin/chromium",
     // The sandbox of the browser itself is not for root.
@@ -48,6 +58,7 @@ export async function open({ scheme = "light", language = "en-GB", phone = false
   browser.setDefaultTimeout(PATIENCE);
   const watched = watch(browser);
   const page = browser.pages()[0] ?? (await browser.newPage());
+  shown = page;
   return { browser, page, watched, port: PORT };
 }
 
@@ -85,7 +96,6 @@ const AXE = require("axe-core").source;
 
 /** Takes a picture of the page. */
 export async function picture(page, name) {
-  mkdirSync(pictures, { recursive: true });
   await page.screenshot({ path: join(pictures, `${name}.png`), animations: "disabled" });
 }
 

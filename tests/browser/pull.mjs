@@ -11,6 +11,7 @@ await picture(page, "models-none-light");
 
 const { name } = await ask("registry");
 await page.getByLabel("Another one, by its name").fill(name);
+await page.getByLabel("This registry has no TLS").check();
 await page.getByRole("button", { name: "Get", exact: true }).click();
 const progress = page.getByRole("progressbar");
 await progress.waitFor();
@@ -29,7 +30,6 @@ await page.getByText("Paused").waitFor();
 await page.getByRole("button", { name: "Go on" }).click();
 await beyond(paused);
 await page.goto(`${url}/connect`);
-await ask("let it come");
 await page.goto(`${url}/models`);
 await page.getByRole("link", { name: new RegExp(name.split("/").pop().split(":")[0]) }).first().waitFor();
 await accessible(page, "a first model");

@@ -6,6 +6,7 @@ use access::{
     AccessError, ClaimError, Exceeded, InvitationError, KeyError, OnBehalfError, Over, PeopleError, Scope,
     SignInError, audit::AuditError,
 };
+use backup::BackupError;
 use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{RETRY_AFTER, WWW_AUTHENTICATE},
@@ -124,6 +125,8 @@ pub(crate) enum Error {
     PullManifest(Arc<RegistryError>),
     #[error(transparent)]
     Registry(Arc<RegistryError>),
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// One was brought that is not good.
@@ -323,6 +326,9 @@ impl Error {
             Self::Key(KeyError::Past) => Some("expires"),
             Self::Unconfirmed => Some("confirm"),
             Self::People(PeopleError::NameTaken(_)) => Some("name"),
+            Self::Backup(BackupError::Sealed | BackupError::NotSealed | BackupError::WrongPassphrase) => {
+                Some("passphrase")
+            }
             Self::Settings(error) => error.field(),
             Self::OwnCertificate(
                 OwnCertificateError::NoKey { .. } | OwnCertificateError::Mismatch { .. },
@@ -410,6 +416,7 @@ impl Error {
             Self::NoNetwork | Self::Itself | Self::LendsNothing => StatusCode::CONFLICT,
             Self::NotRedeemed { status, .. } => redemption_status(*status),
             Self::State(StateError::Conversation(error)) => conversation_status(error),
+            Self::Backup(error) => backup_status(error),
             Self::State(error) if error.is_disk_full() => StatusCode::INSUFFICIENT_STORAGE,
             Self::Store(error) => store_status(error),
             Self::Pulls(error) => pulls_status(error),
@@ -585,6 +592,31 @@ fn pulls_status(error: &PullsError) -> StatusCode {
         PullsError::TooMany => StatusCode::SERVICE_UNAVAILABLE,
         PullsError::Elsewhere(_) => StatusCode::CONFLICT,
         PullsError::Store(error) => store_status(error),
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn backup_status(error: &BackupError) -> StatusCode {
+    match error {
+        BackupError::Busy => StatusCode::CONFLICT,
+        BackupError::NoRoom { .. } => StatusCode::INSUFFICIENT_STORAGE,
+        BackupError::State(error) if error.is_disk_full() => StatusCode::INSUFFICIENT_STORAGE,
+        BackupError::NotABackup
+        | BackupError::Sealed
+        | BackupError::NotSealed
+        | BackupError::WrongPassphrase
+        | BackupError::TooDear
+        | BackupError::Unsealed
+        | BackupError::Newer(_)
+        | BackupError::Strange { .. }
+        | BackupError::Missing(_)
+        | BackupError::TooLong { .. }
+        | BackupError::WrongBytes(_)
+        | BackupError::Senseless { .. }
+        | BackupError::Truncated
+        | BackupError::Damaged(_)
+        | BackupError::TheirState(_)
+        | BackupError::Passed(_) => StatusCode::BAD_REQUEST,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

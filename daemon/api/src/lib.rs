@@ -53,6 +53,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use backup::Backups;
 use discovery::Discovery;
 use error::Error;
 use family::Family;
@@ -84,6 +85,7 @@ pub struct Api {
     access: Access,
     identity: Option<Identity>,
     settings: Arc<dyn Settings>,
+    backups: Backups,
     /// What the daemon said last.
     log: Log,
     health: Health,
@@ -130,6 +132,8 @@ pub struct Parts {
     pub identity: Option<Identity>,
     /// What the owner has decided.
     pub settings: Arc<dyn Settings>,
+    /// The box in one file, and back.
+    pub backups: Backups,
     /// What the daemon said last.
     pub log: Log,
 }
@@ -167,6 +171,7 @@ impl Api {
             access,
             identity,
             settings,
+            backups,
             log,
         } = parts;
         Self {
@@ -181,6 +186,7 @@ impl Api {
             access,
             identity,
             settings,
+            backups,
             log,
             health: Health::default(),
             caller: Caller::operator(),

@@ -1,6 +1,7 @@
 //! The whole router over an empty store and a real access, asked as `front` would ask it. No model is ever loaded.
 
 mod admin;
+mod backup;
 mod conversations;
 mod events;
 mod limits;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use ::backup::{Backups, Folder};
 use access::{Access, Caller, Credential, NewKey, Origin, Policy, Presented, Scope, Way};
 use axum::{
     Router,
@@ -64,7 +66,7 @@ impl Rig {
         let state = State::open(folder.path(), clock.clone()).unwrap();
         let registry = Registry::new(store.clone(), registry_config()).unwrap();
         let access = access::Config {
-            clock,
+            clock: clock.clone(),
             runtime_dir: folder.path().join("run"),
             audit_dir: folder.path().join("audit"),
             provision: None,
@@ -72,10 +74,20 @@ impl Rig {
         let access = Access::open(state.clone(), access).unwrap();
         let scheduler = Scheduler::start(scheduler_config());
         let peers = Peers::open(folder.path().join("peers")).unwrap();
+        let settings = Arc::new(settings::Fixed::default());
+        let backups = Backups::new(::backup::Parts {
+            folder: Folder::of(folder.path().into()),
+            state: state.clone(),
+            store: store.clone(),
+            peers: peers.clone(),
+            identity: None,
+            clock: clock.clone(),
+            version: "0.1.0".into(),
+            settings: settings.clone(),
+        });
         let neighbourhood = Neighbourhood::new(peers, Arc::new(|_| Vec::new()));
         let access_too = access.clone();
         let (discovery, relay, identity) = (None, None, None);
-        let settings = Arc::new(settings::Fixed::default());
         let settings_too = settings.clone();
         let parts = Parts {
             store,
@@ -88,6 +100,7 @@ impl Rig {
             access: access_too,
             identity,
             settings: settings_too,
+            backups,
             log: Log::default(),
         };
         let api = Api::new(parts, config());

@@ -36,7 +36,8 @@ impl Member {
         match self {
             Self::Settings => 1 << 20,
             Self::State => 1 << 40,
-            Self::Peer(_) | Self::Identity(_) => 1 << 16,
+            Self::Peer(_) => 1 << 16,
+            Self::Identity(_) => 1 << 20,
             Self::Model(_) => Manifest::MAX_BYTES,
         }
     }
@@ -67,7 +68,7 @@ impl FromStr for Member {
             "settings.toml" => Some(Self::Settings),
             "state.db" => Some(Self::State),
             _ if text.starts_with("tls/") => {
-                let files = [KeptFile::Authority, KeptFile::Served].map(Self::Identity);
+                let files = [KeptFile::Authority, KeptFile::Served, KeptFile::Owners].map(Self::Identity);
                 files.into_iter().find(|file| file.to_string() == text)
             }
             _ => within("peers/")
@@ -97,6 +98,8 @@ pub enum LeftOut {
     Identity,
     /// The keys by which it is known to paired boxes.
     PeerKeys,
+    /// Settings that nobody is to see.
+    Settings,
 }
 
 /// A member, as the first says of it.

@@ -62,6 +62,11 @@ impl Folder {
         self.root.join("aliases.secret")
     }
 
+    /// What was typed in the console, where the daemon is its user's own.
+    pub fn history(&self) -> PathBuf {
+        self.root.join("history")
+    }
+
     /// The models, unless they have a place of their own.
     pub fn models(&self) -> PathBuf {
         self.root.join("models")

@@ -41,8 +41,17 @@ pub struct Backups {
     turn: Arc<AtomicBool>,
 }
 
-/// Why settings are none, in words.
-pub type CheckSettings = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
+/// What there is to know of the settings that the owner made by the page, as they are kept.
+pub trait KeptSettings: Send + Sync {
+    /// Whether they are settings at all.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    fn check(&self, text: &str) -> Result<(), String>;
+
+    /// The same without what nobody is to see; `None` if there is nothing of that among them.
+    fn without_secrets(&self, text: &str) -> Option<String>;
+}
 
 /// What is kept, and by what it is read.
 pub struct Parts {
@@ -60,8 +69,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Of this hob.
     pub version: String,
-    /// What the owner's settings have to be.
-    pub check_settings: CheckSettings,
+    /// What the owner's settings are.
+    pub settings: Arc<dyn KeptSettings>,
 }
 
 impl Backups {

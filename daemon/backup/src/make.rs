@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::archive::ArchiveWriter;
 use crate::contents::{CONTENTS, Contents, LeftOut, Listed, Member, Seal, Whose};
 use crate::sealed::Sealer;
-use crate::{BackupError, Backups, Passphrase, Turn};
+use crate::{BackupError, Backups, KeptSettings, Passphrase, Turn};
 
 /// A backup that is ready to be written out.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Backups {
         let seal = if passphrase.is_some() { Seal::Passphrase } else { Seal::None };
         let snapshot = self.snapshot()?;
         let mut gathered = Gathered::default();
-        gathered.add(Member::Settings, None, self.settings()?);
+        gathered.add_settings(self.settings()?, seal, &*parts.settings);
         let (digest, bytes) =
             Digest::of_reader(&snapshot.file).map_err(BackupError::io("read", &snapshot.folder))?;
         gathered.members.push(Listed { member: Member::State, model: None, bytes, digest });
@@ -105,6 +105,18 @@ impl Gathered {
         let (bytes, digest) = (text.len() as u64, Digest::of(&text));
         self.members.push(Listed { member, model, bytes, digest });
         self.texts.push(Some(text));
+    }
+
+    fn add_settings(&mut self, text: Zeroizing<Vec<u8>>, seal: Seal, rules: &dyn KeptSettings) {
+        let fewer = std::str::from_utf8(&text).ok().and_then(|text| rules.without_secrets(text));
+        let text = match fewer.filter(|_| seal == Seal::None) {
+            Some(fewer) => {
+                self.left_out.push(LeftOut::Settings);
+                Zeroizing::new(fewer.into_bytes())
+            }
+            None => text,
+        };
+        self.add(Member::Settings, None, text);
     }
 
     fn add_peer(&mut self, peer: &Paired, seal: Seal) {

@@ -80,9 +80,11 @@ impl fmt::Debug for Restored {
 /// [`PlaceError`]; nothing is to be opened then, as it may be half of one box and half of another.
 pub fn place(folder: &Folder, models: &Path, clock: &Clock) -> Result<Option<Placed>, PlaceError> {
     let Some(next) = Next::read(folder)? else {
-        // Of what was begun and came to nothing.
-        for leftover in [folder.taking(), folder.making()] {
-            remove(&leftover)?;
+        // Of what was begun and came to nothing; or is just being begun, by a daemon that serves.
+        let leftovers = [folder.taking(), folder.making()];
+        if leftovers.iter().any(|path| path.exists()) {
+            let _lock = folder.lock()?;
+            leftovers.iter().try_for_each(|path| remove(path))?;
         }
         return Ok(None);
     };
@@ -164,6 +166,7 @@ fn make_new(folder: &Folder, models: Models) -> Result<(), PlaceError> {
         folder.peers(),
         folder.aliases(),
         folder.cache(),
+        folder.history(),
         log,
         index,
         folder.state(),

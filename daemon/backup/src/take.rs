@@ -131,8 +131,10 @@ impl Backups {
     pub fn take_in(&self, from: impl Read, passphrase: Option<&Passphrase>) -> Result<Taken, BackupError> {
         let turn = self.turn()?;
         let folder = &self.parts.folder;
-        // What was laid aside before is replaced, so it is not to be put in place any more.
-        Next::forget(folder)?;
+        // What was laid aside before is replaced, so it is not to be put in place any more. A reset stays one until this is kept.
+        if matches!(Next::read(folder), Ok(Some(Next::Restore))) {
+            Next::forget(folder)?;
+        }
         let (taking, staged) = (folder.taking(), folder.staged());
         platform::durable::remove_all(&taking).map_err(BackupError::io("remove", &taking))?;
         platform::durable::make_private_folder(staged.path())
@@ -176,7 +178,6 @@ impl Backups {
         let mut archive = Archive::new(from);
         let (bytes, mut text) = archive.next(CONTENTS, MOST_CONTENTS)?;
         let contents = read_whole(&mut text, bytes)?;
-        drop(text);
         archive.fill(bytes)?;
         let contents = Contents::read(&contents, seal)?;
         self.check_room(&contents)?;
@@ -233,16 +234,26 @@ struct Laid<'a> {
 struct Files {
     authority: Option<Zeroizing<Vec<u8>>>,
     served: Option<Zeroizing<Vec<u8>>>,
+    owners: Option<Zeroizing<Vec<u8>>>,
 }
 
 impl Files {
+    fn place(&mut self, file: KeptFile) -> &mut Option<Zeroizing<Vec<u8>>> {
+        match file {
+            KeptFile::Authority => &mut self.authority,
+            KeptFile::Served => &mut self.served,
+            KeptFile::Owners => &mut self.owners,
+        }
+    }
+
     fn kept(self) -> Result<Option<Kept>, BackupError> {
         let name = Member::Identity(KeptFile::Authority).to_string();
-        match (self.authority, self.served) {
-            (None, None) => Ok(None),
-            (None, Some(_)) => Err(BackupError::Missing(name)),
-            (Some(authority), served) => {
-                let kept = Kept::of(authority, served);
+        let Self { authority, served, owners } = self;
+        match authority {
+            None if served.is_none() && owners.is_none() => Ok(None),
+            None => Err(BackupError::Missing(name)),
+            Some(authority) => {
+                let kept = Kept::of(authority, served).map(|kept| kept.with_owners(owners));
                 kept.map(Some).map_err(|why| BackupError::Senseless { name, why: why.into() })
             }
         }
@@ -284,12 +295,8 @@ impl<'a> Laid<'a> {
             Member::Settings => self.take_settings(&text),
             Member::Peer(name) => self.take_peer(name, &text),
             Member::Model(number) => self.take_model(*number, listed.model.as_ref(), text),
-            Member::Identity(KeptFile::Authority) => {
-                self.files.authority = Some(text);
-                Ok(())
-            }
-            Member::Identity(KeptFile::Served) => {
-                self.files.served = Some(text);
+            Member::Identity(file) => {
+                *self.files.place(*file) = Some(text);
                 Ok(())
             }
         }
@@ -299,7 +306,7 @@ impl<'a> Laid<'a> {
         let name = Member::Settings.to_string();
         let senseless = |why| BackupError::Senseless { name: name.clone(), why };
         let settings = std::str::from_utf8(text).map_err(|error| senseless(error.to_string()))?;
-        (self.parts.check_settings)(settings).map_err(senseless)?;
+        self.parts.settings.check(settings).map_err(senseless)?;
         self.settings = if text.is_empty() { Settings::None } else { Settings::Some };
         let path = self.staged.settings();
         platform::durable::write_private(&path, text).map_err(BackupError::io("write", path))

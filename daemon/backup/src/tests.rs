@@ -34,6 +34,18 @@ fn clock() -> Clock {
     Clock::of(|| NOW)
 }
 
+struct Rules;
+
+impl KeptSettings for Rules {
+    fn check(&self, text: &str) -> Result<(), String> {
+        if text.contains("nonsense") { Err("nonsense is none".into()) } else { Ok(()) }
+    }
+
+    fn without_secrets(&self, text: &str) -> Option<String> {
+        text.contains("s3cret").then(|| text.replace("s3cret", ""))
+    }
+}
+
 impl Rig {
     fn new() -> Self {
         Self { root: TempDir::new().unwrap() }
@@ -67,10 +79,7 @@ impl Rig {
             identity: Some(id),
             clock: clock(),
             version: "0.1.0".into(),
-            check_settings: Arc::new(|text| match text.contains("nonsense") {
-                true => Err("nonsense is none".into()),
-                false => Ok(()),
-            }),
+            settings: Arc::new(Rules),
         });
         Open { state, peers, store, id, backups }
     }
@@ -187,14 +196,16 @@ fn a_backup_that_is_not_sealed_has_no_secret_of_the_box_and_leaves_a_box_who_it_
     let (here, there) = (Rig::new(), Rig::new());
     let open = here.open();
     open.fill("attic");
+    fs::write(here.folder().settings(), "name = \"attic\" s3cret\n").unwrap();
     let file = open.backup(None);
+    assert!(!contains(&file, "s3cret"));
     assert!(contains(&file, "attic") && !contains(&file, "hob_peers_own") && !contains(&file, "PRIVATE KEY"));
     assert_eq!(here.files().iter().filter(|path| path.starts_with("state/backup")).count(), 0);
 
     let open = there.open();
     let id = open.id;
     let taken = open.take(&file, None).unwrap();
-    assert_eq!(taken.left_out(), [LeftOut::PeerKeys, LeftOut::Identity]);
+    assert_eq!(taken.left_out(), [LeftOut::Settings, LeftOut::PeerKeys, LeftOut::Identity]);
     taken.keep().unwrap();
     drop(open);
     there.place().unwrap().forget(&there.folder()).unwrap();
@@ -237,7 +248,8 @@ fn a_box_that_is_killed_while_a_backup_is_put_in_place_goes_on_at_its_next_start
         open.fill("attic");
         open.backup(Some(PASSPHRASE))
     };
-    let steps: [(&str, fn(&Folder)); 6] = [
+    type Step = (&'static str, fn(&Folder));
+    let steps: [Step; 6] = [
         ("nothing was done", |_| {}),
         ("the old log is gone", |folder| folder.beside_state().iter().for_each(|path| gone(path))),
         ("the old state is gone", |folder| gone(&folder.state())),
@@ -404,6 +416,7 @@ fn one_is_made_or_taken_in_at_a_time_and_a_reset_takes_the_place_of_a_backup() {
     assert!(!rig.folder().taking().exists(), "what was not kept is gone");
     open.take(&file, None).unwrap().keep().unwrap();
     open.backups.reset(Models::Keep).unwrap();
+    open.take(b"no backup", None).unwrap_err();
     drop(open);
     assert!(matches!(rig.place(), Some(Placed::New(Models::Keep))));
 }
@@ -418,7 +431,9 @@ fn a_box_that_was_reset_is_new_and_has_its_models_or_none() {
         let id = open.id;
         open.fill("attic");
         let folder = rig.folder();
-        for secret in [folder.aliases(), folder.cache(), folder.audit().join("audit-1.jsonl")] {
+        for secret in
+            [folder.aliases(), folder.cache(), folder.history(), folder.audit().join("audit-1.jsonl")]
+        {
             fs::create_dir_all(secret.parent().unwrap()).unwrap();
             fs::write(secret, "a").unwrap();
         }
@@ -456,5 +471,14 @@ fn nothing_is_put_in_place_under_a_daemon_that_serves() {
     let refused = place(&rig.folder(), &rig.models(), &clock()).unwrap_err();
     assert!(matches!(refused, PlaceError::InUse { .. }));
     drop(held);
-    assert!(rig.place().is_some());
+    rig.place().unwrap().forget(&rig.folder()).unwrap();
+    let taking = rig.folder().taking();
+    fs::create_dir_all(&taking).unwrap();
+    let held = rig.folder().lock().unwrap();
+    assert!(
+        place(&rig.folder(), &rig.models(), &clock()).is_err() && taking.exists(),
+        "it takes one in just now"
+    );
+    drop(held);
+    assert!(rig.place().is_none() && !taking.exists());
 }

@@ -93,7 +93,8 @@ pub(crate) enum Use {
 
 impl Use {
     pub(crate) fn of(method: &Method, path: &str) -> Self {
-        let upload = path.starts_with("/api/blobs/") || path == "/admin/api/store/blobs";
+        let upload = path.starts_with("/api/blobs/")
+            || matches!(path, "/admin/api/store/blobs" | "/admin/api/restore");
         if method == Method::POST && upload { Self::Passed } else { Self::Held }
     }
 }

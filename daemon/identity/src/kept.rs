@@ -6,7 +6,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::authority::Authority;
-use crate::folder::{self, AUTHORITY, LEAF};
+use crate::folder::{self, AUTHORITY, LEAF, OWNERS};
 use crate::leaf::Leaf;
 use crate::{DeviceId, IdentityError};
 
@@ -16,6 +16,7 @@ pub struct Kept {
     id: DeviceId,
     authority: Zeroizing<Vec<u8>>,
     served: Option<Zeroizing<Vec<u8>>>,
+    owners: Option<Zeroizing<Vec<u8>>>,
 }
 
 /// Which file.
@@ -25,6 +26,8 @@ pub enum KeptFile {
     Authority,
     /// What it served last.
     Served,
+    /// The certificate that its owner brought.
+    Owners,
 }
 
 impl KeptFile {
@@ -33,6 +36,7 @@ impl KeptFile {
         match self {
             Self::Authority => AUTHORITY,
             Self::Served => LEAF,
+            Self::Owners => OWNERS,
         }
     }
 }
@@ -46,7 +50,9 @@ impl Kept {
         let path = folder.join(AUTHORITY);
         let Some(authority) = folder::read(&path)? else { return Ok(None) };
         let served = folder::read(&folder.join(LEAF))?;
-        Self::of(authority, served).map(Some).map_err(|what| IdentityError::Damaged { path, what })
+        let owners = folder::read(&folder.join(OWNERS))?;
+        let kept = Self::of(authority, served).map(|kept| kept.with_owners(owners));
+        kept.map(Some).map_err(|what| IdentityError::Damaged { path, what })
     }
 
     /// Of these files.
@@ -61,7 +67,13 @@ impl Kept {
         if served.as_ref().is_some_and(|served| Leaf::read(served, &read).is_none()) {
             return Err("what it served is not its own");
         }
-        Ok(Self { id: read.id(), authority, served })
+        Ok(Self { id: read.id(), authority, served, owners: None })
+    }
+
+    /// With the certificate that its owner brought. Whether that is a good one is looked at when it is to be served.
+    #[must_use]
+    pub fn with_owners(self, owners: Option<Zeroizing<Vec<u8>>>) -> Self {
+        Self { owners, ..self }
     }
 
     /// Who it is.
@@ -72,7 +84,8 @@ impl Kept {
     /// The files there are.
     pub fn files(&self) -> impl Iterator<Item = (KeptFile, &[u8])> {
         let served = self.served.as_ref().map(|served| (KeptFile::Served, served.as_slice()));
-        [(KeptFile::Authority, self.authority.as_slice())].into_iter().chain(served)
+        let owners = self.owners.as_ref().map(|owners| (KeptFile::Owners, owners.as_slice()));
+        [(KeptFile::Authority, self.authority.as_slice())].into_iter().chain(served).chain(owners)
     }
 
     /// Writes them into a folder, which is made if need be. Nobody but the user can read them.
@@ -103,9 +116,9 @@ mod tests {
         let id = *here.open().unwrap().id();
         let kept = Kept::within(&here.tls()).unwrap().unwrap();
         assert_eq!(kept.id(), id);
-        assert!(Kept::within(t & here.tls()).unwrap().is_none());
+        assert!(Kept::within(&there.tls()).unwrap().is_none());
 
-        kept.write_to(t & here.tls()).unwrap();
+        kept.write_to(&there.tls()).unwrap();
         assert_eq!(*there.open().unwrap().id(), id);
 
         let files: Vec<Zeroizing<Vec<u8>>> = kept.files().map(|(_, bytes)| bytes.to_vec().into()).collect();

@@ -65,7 +65,7 @@ impl State {
     /// # Errors
     /// What the database says.
     pub fn follow(&self, before: &Self) -> Result<(), StateError> {
-        let (ends, given) = (before.audit_ends()?, before.read(|transaction| last_owner(transaction))?);
+        let (ends, given) = (before.audit_ends()?, before.read(last_owner)?);
         if let Some(ends) = ends {
             self.keep_audit_ends(&ends)?;
         }

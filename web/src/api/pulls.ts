@@ -27,7 +27,15 @@ export interface Pulls {
   pulls: Pull[];
 }
 
-export const pull = (model: string, from?: string): Promise<Pull> => ask("POST", PULLS, { model, ...(from && { from }) });
+export interface Wanted {
+  model: string;
+  /** The paired box that it is to come from. */
+  from?: string;
+  /** The registry is asked by plain HTTP. */
+  insecure?: boolean;
+}
+
+export const pull = (wanted: Wanted): Promise<Pull> => ask("POST", PULLS, wanted);
 
 export const pausePull = (id: string): Promise<unknown> => ask("POST", `${PULLS}/${encodeURIComponent(id)}/pause`, {});
 

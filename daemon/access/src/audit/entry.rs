@@ -95,6 +95,15 @@ pub enum Action {
     /// A model was removed.
     #[serde(rename = "model.remove")]
     ModelRemove,
+    /// A backup was made.
+    #[serde(rename = "backup.make")]
+    BackupMake,
+    /// A backup is to be put in place, or is.
+    #[serde(rename = "backup.restore")]
+    BackupRestore,
+    /// The box is to be made new, or is.
+    #[serde(rename = "reset")]
+    Reset,
     /// A request that was under way was ended by the owner.
     #[serde(rename = "request.stop")]
     RequestStop,

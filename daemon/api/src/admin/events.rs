@@ -47,7 +47,7 @@ impl Event {
 
 /// Sends events as they come; `events` is dropped when nobody waits for more. Silence is filled with comments.
 pub(super) fn response(api: &Api, events: impl Stream<Item = Event> + Send + 'static) -> Response {
-    let events = events.take_until(Cut::of(api)).map(|event| event.written());
+    let events = events.take_until(Cut::of_onlooker(api)).map(|event| event.written());
     let mut response = sse::response(events);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

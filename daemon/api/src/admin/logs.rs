@@ -54,7 +54,7 @@ pub(super) struct Lines {
 }
 
 #[derive(Serialize)]
-struct Line {
+pub(super) struct Line {
     n: u64,
     at: String,
     level: &'static str,
@@ -73,6 +73,18 @@ pub(super) async fn last(api: Api, Asked(wanted): Asked<Wanted>) -> Result<Json<
     let filter = Filter::of(wanted.level.as_deref(), wanted.text.as_deref())?;
     let lines = api.log.last(wanted.limit.unwrap_or(LINES), |line| filter.admits(line));
     Ok(Json(Lines { lines: lines.iter().map(|line| Line::of(line)).collect() }))
+}
+
+/// So many at most, the oldest first, without a word that is not for all.
+pub(super) fn last_without(api: &Api, most: usize, secret: Option<&str>) -> Vec<Line> {
+    let without = |line: &LogLine| {
+        let told = Line::of(line);
+        match secret {
+            Some(secret) => Line { message: told.message.replace(secret, "…"), ..told },
+            None => told,
+        }
+    };
+    api.log.last(most, |_| true).iter().map(|line| without(line)).collect()
 }
 
 /// `GET /admin/api/logs/text`: all of them, to be kept.

@@ -57,7 +57,7 @@ fn is_not(flag: &bool) -> bool {
 
 /// A box that says it is there.
 #[derive(Serialize)]
-struct Heard {
+pub(super) struct Heard {
     label: String,
     /// What it says; short.
     id: String,
@@ -72,10 +72,14 @@ struct Heard {
 /// `GET /admin/api/peers`.
 pub(super) async fn list(api: Api) -> Response {
     let peers = join_all(api.neighbourhood.peers().into_iter().map(|peer| describe(&api, peer))).await;
+    Json(Listed { peers, neighbours: neighbours(&api) }).into_response()
+}
+
+/// Those that say they are there now.
+pub(super) fn neighbours(api: &Api) -> Vec<Heard> {
     let known = api.neighbourhood.known().list();
     let neighbours = api.discovery.as_ref().map(discovery::Discovery::neighbours).unwrap_or_default();
-    let neighbours = neighbours.into_iter().map(|neighbour| Heard::of(neighbour, &known)).collect();
-    Json(Listed { peers, neighbours }).into_response()
+    neighbours.into_iter().map(|neighbour| Heard::of(neighbour, &known)).collect()
 }
 
 async fn describe(api: &Api, peer: Peer) -> Described {

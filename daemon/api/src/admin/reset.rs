@@ -1,11 +1,12 @@
 //! `POST /admin/api/reset`: the box becomes new. What goes is `backup`'s to know, and it goes at the next start.
 
+use access::audit::Action;
 use axum::Json;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::{errors::Refusal, typed::Typed};
-use crate::{Api, error::Invalid};
+use super::{errors::Refusal, people::confirmed, typed::Typed};
+use crate::Api;
 
 /// What is to become of the models, and the password typed again.
 #[derive(Deserialize)]
@@ -23,12 +24,21 @@ enum Models {
 }
 
 #[derive(Serialize)]
-pub(super) struct Nothing {}
+pub(super) struct Begun {}
 
-/// `POST /admin/api/reset`.
+/// `POST /admin/api/reset`. Running answers get as long as at any end; then the box starts anew.
 pub(super) async fn reset(
-    _api: Api,
-    Typed(_reset): Typed<Reset>,
-) -> Result<(StatusCode, Json<Nothing>), Refusal> {
-    Err(Invalid::unsupported("reset").into())
+    api: Api,
+    Typed(Reset { models, confirm }): Typed<Reset>,
+) -> Result<(StatusCode, Json<Begun>), Refusal> {
+    confirmed(&api, confirm).await?;
+    let (models, target) = match models {
+        Models::Keep => (backup::Models::Keep, "models are kept"),
+        Models::Remove => (backup::Models::Remove, "models are removed"),
+    };
+    let backups = api.backups.clone();
+    let begun = async move { Ok(tokio::task::spawn_blocking(move || backups.reset(models)).await??) };
+    api.audited(Action::Reset, target.into(), begun).await?;
+    api.settings.restart();
+    Ok((StatusCode::ACCEPTED, Json(Begun {})))
 }

@@ -23,7 +23,7 @@ pub(super) struct All {
 }
 
 #[derive(Serialize)]
-struct Described {
+pub(super) struct Described {
     name: &'static str,
     kind: &'static str,
     /// Words that may be written; of a `text` others as well.
@@ -104,8 +104,13 @@ pub(super) async fn change(api: Api, Typed(wanted): Typed<Wanted>) -> Result<Res
     Ok(told(&api))
 }
 
+/// All of them; of those that nobody is told, only that they are set.
+pub(super) fn described(api: &Api) -> Vec<Described> {
+    api.settings.all().into_iter().map(Described::from).collect()
+}
+
 fn told(api: &Api) -> Response {
-    let settings = api.settings.all().into_iter().map(Described::from).collect();
+    let settings = described(api);
     ([(CACHE_CONTROL, "no-store")], Json(All { settings })).into_response()
 }
 

@@ -34,7 +34,7 @@ impl Rig {
         told.json()
     }
 
-    async fn follow(&self, by: &Caller) -> axum::body::Body {
+    async fn follow_now(&self, by: &Caller) -> axum::body::Body {
         let response = self.begin(by, request(Method::GET, "/admin/api/now/events", None)).await;
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         assert_eq!(response.headers()["cache-control"], "no-store");
@@ -133,7 +133,7 @@ async fn who_owns_the_box_ends_a_request_which_is_on_record_and_once() {
 #[tokio::test(start_paused = true)]
 async fn who_looks_on_is_told_at_once_each_second_and_soon_after_a_change() {
     let rig = Rig::new();
-    let mut events = rig.follow(&Caller::operator()).await;
+    let mut events = rig.follow_now(&Caller::operator()).await;
     assert_eq!(next(&mut events).await.unwrap()["requests"], json!([]));
     let begun = Instant::now();
     let passed = || begun.elapsed().as_millis();
@@ -155,8 +155,8 @@ async fn who_looks_on_is_told_at_once_each_second_and_soon_after_a_change() {
 async fn who_looks_on_does_so_until_they_may_not_any_more_or_the_box_stops() {
     let rig = Rig::new();
     let key = rig.key(scopes(&[Scope::Admin]));
-    let mut by_key = rig.follow(&rig.by_key(&key)).await;
-    let mut by_operator = rig.follow(&Caller::operator()).await;
+    let mut by_key = rig.follow_now(&rig.by_key(&key)).await;
+    let mut by_operator = rig.follow_now(&Caller::operator()).await;
     next(&mut by_key).await.unwrap();
     next(&mut by_operator).await.unwrap();
 

@@ -59,8 +59,27 @@ impl Fixed {
         change(&mut self.held().in_force);
     }
 
+    pub(crate) fn have(&self, setting: Setting) {
+        self.held().all.push(setting);
+    }
+
+    pub(crate) fn restarts(&self) -> usize {
+        self.held().restarts
+    }
+
     fn held(&self) -> MutexGuard<'_, Held> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Anything is a setting.
+impl backup::KeptSettings for Fixed {
+    fn check(&self, _: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn without_secrets(&self, _: &str) -> Option<String> {
+        None
     }
 }
 

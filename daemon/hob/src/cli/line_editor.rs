@@ -44,7 +44,7 @@ pub(crate) fn open(history: History, context: &Context) -> anyhow::Result<Reedli
         editor = editor.with_buffer_editor(program, draft);
     }
     if history == History::Kept {
-        let file = state.join("history");
+        let file = backup::Folder::of(state).history();
         // What people type is theirs alone, so the file exists with its mode before anything is written.
         std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&file)?;
         editor = editor.with_history(Box::new(FileBackedHistory::with_file(HISTORY_LINES, file)?));

@@ -4,6 +4,7 @@ mod decided;
 mod doors;
 mod lenders;
 pub(crate) mod neighbours;
+mod placed;
 mod upkeep;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use access::audit::Action;
 use access::{Access, Provision};
 use anyhow::Context as _;
+use backup::{Backups, Folder};
 use discovery::Discovery;
 use identity::pairing::Peers;
 use identity::{DeviceId, Identity, Names, OwnCertificate};
@@ -27,8 +29,9 @@ use tokio_util::sync::CancellationToken;
 use self::decided::Decided;
 use self::doors::{Doors, Handed};
 use self::lenders::Neighbours;
+use self::placed::Done;
 use self::upkeep::Upkeep;
-use crate::settings::{Served, Settings};
+use crate::settings::{Rules, Served, Settings};
 use crate::telemetry;
 
 /// `hob serve` has no options of its own: its settings come from files and the environment.
@@ -44,8 +47,13 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// A setting, an address or a folder that cannot be used.
 pub(crate) fn run(Arguments {}: Arguments) -> anyhow::Result<()> {
     platform::memory::keep_little();
-    let served = Settings::load_served()?;
+    let mut served = Settings::load_served()?;
     let log = telemetry::start(&served.read.settings.log)?;
+    let done = Done::at_start(&served.read.settings)?;
+    if done.is_some() {
+        // The page's are others now.
+        served = Settings::load_served()?;
+    }
     for left_out in &served.read.settings.door.origins_left_out {
         tracing::warn!("OLLAMA_ORIGINS: {left_out}; it was left out, and HOB_ORIGINS may say more");
     }
@@ -55,7 +63,10 @@ pub(crate) fn run(Arguments {}: Arguments) -> anyhow::Result<()> {
     // Translating takes little; what computes is in the workers.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let ended = runtime.context("cannot start the runtime")?.block_on(async {
-        let mut hob = Hob::begin(served, &log, &handed, open_files)?;
+        let mut hob = Hob::begin(served, &log, &handed, open_files, done.as_ref())?;
+        if let Some(done) = done {
+            done.record(&hob.upkeep.access);
+        }
         hob.announce();
         hob.run().await
     })?;
@@ -92,27 +103,42 @@ struct Hob {
 
 impl Hob {
     /// What was set on the page must not keep the box from serving, as it could not be mended there then.
-    fn begin(served: Served, log: &api::Log, handed: &Handed, open_files: u64) -> anyhow::Result<Self> {
-        let built = Self::build(served.clone(), log.clone(), handed.again()?, open_files);
+    fn begin(
+        served: Served,
+        log: &api::Log,
+        handed: &Handed,
+        open_files: u64,
+        done: Option<&Done>,
+    ) -> anyhow::Result<Self> {
+        let built = Self::build(served.clone(), log.clone(), handed.again()?, open_files, done);
         let Err(error) = built else { return built };
         match served.with_less(&error)? {
-            Some(less) => Self::begin(less, log, handed, open_files),
+            Some(less) => Self::begin(less, log, handed, open_files, done),
             None => Err(error),
         }
     }
 
-    fn build(served: Served, log: api::Log, handed: Handed, open_files: u64) -> anyhow::Result<Self> {
+    fn build(
+        served: Served,
+        log: api::Log,
+        handed: Handed,
+        open_files: u64,
+        done: Option<&Done>,
+    ) -> anyhow::Result<Self> {
         let settings = &served.read.settings.clone();
         let clock = Clock::system();
         let outside = doors::lead_outside(settings, &handed);
         let identity = outside.then(|| identity(settings, clock.clone())).transpose()?;
         let doors = Doors::open(settings, handed, identity.as_ref())?;
         let store = Store::open(settings.models_dir.clone())?.with_floor(settings.keep_free);
+        if let Some(done) = done {
+            done.make_models(&store);
+        }
         if settings.prune {
             tokio::task::spawn_blocking(prune(&store));
         }
         let state = State::open(&settings.state_dir, clock.clone()).map_err(no_state)?;
-        let access = access(settings, &state, clock)?;
+        let access = access(settings, &state, clock.clone())?;
         let memory = platform::memory::available_bytes().unwrap_or(u64::MAX);
         let front = front::Config {
             access: access.clone(),
@@ -125,7 +151,8 @@ impl Hob {
             },
         };
         let by_tls = doors.served_by_tls();
-        let peers = Peers::open(settings.state_dir.join("peers"))?;
+        let peers = Peers::open(folder(settings).peers())?;
+        let backups = backups(settings, (&state, &store, &peers), identity.as_ref(), clock);
         let among = (by_tls, !peers.list().is_empty());
         let discovery = neighbours::discovery(&settings.neighbours, identity.as_ref(), &access, among);
         let neighbourhood = neighbourhood(peers, discovery.clone());
@@ -144,6 +171,7 @@ impl Hob {
             access: access.clone(),
             identity: identity.clone(),
             settings: decided.clone(),
+            backups,
             log,
         };
         let api = api::Api::new(parts, api_config(settings));
@@ -244,10 +272,34 @@ impl Hob {
 /// Requests are passed to paired boxes only where the owner wants that.
 fn relay(settings: &Settings) -> anyhow::Result<Option<api::Relay>> {
     let secret = || {
-        let path = settings.state_dir.join("aliases.secret");
+        let path = folder(settings).aliases();
         platform::durable::secret(&path).with_context(|| format!("cannot read or make {}", path.display()))
     };
     settings.neighbours.route.then(|| secret().map(api::Relay::new)).transpose()
+}
+
+/// Where all is kept but the models.
+fn folder(settings: &Settings) -> Folder {
+    Folder::of(settings.state_dir.clone())
+}
+
+/// The box in one file, and back.
+fn backups(
+    settings: &Settings,
+    (state, store, peers): (&State, &Store, &Peers),
+    identity: Option<&Identity>,
+    clock: Clock,
+) -> Backups {
+    Backups::new(backup::Parts {
+        folder: folder(settings),
+        state: state.clone(),
+        store: store.clone(),
+        peers: peers.clone(),
+        identity: identity.map(|identity| *identity.id()),
+        clock,
+        version: env!("CARGO_PKG_VERSION").into(),
+        settings: Arc::new(Rules),
+    })
 }
 
 /// Who the box is.
@@ -257,7 +309,7 @@ fn identity(settings: &Settings, clock: Clock) -> anyhow::Result<Identity> {
     let own = own.map(|files| OwnCertificate { cert: files.certificate, key: files.key });
     let build_date = env!("HOB_BUILT").parse().context("this build does not know its date")?;
     let config = identity::Config { names, now: Arc::new(move || clock.now()), build_date, own };
-    Ok(Identity::open(&settings.state_dir.join("tls"), config)?)
+    Ok(Identity::open(&folder(settings).identity(), config)?)
 }
 
 /// The boxes that this one is paired with, and where each is said to be, if that is listened to.
@@ -276,7 +328,7 @@ fn access(settings: &Settings, state: &State, clock: Clock) -> anyhow::Result<Ac
     let config = access::Config {
         clock,
         runtime_dir: settings.runtime_dir.clone(),
-        audit_dir: settings.state_dir.join("audit"),
+        audit_dir: folder(settings).audit(),
         provision: provision.transpose()?,
     };
     Ok(Access::open(state.clone(), config)?)

@@ -20,6 +20,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use backup::Folder;
 use platform::directories::Directories;
 use protocol::{CacheType, CacheTypes};
 use registry::Credential;
@@ -32,7 +33,7 @@ pub(crate) use self::layers::Words;
 pub(crate) use self::neighbours::{Announce, NeighbourSettings};
 use self::ownership::absolute;
 pub(crate) use self::ownership::{AdminSettings, ClaimSettings, TlsSettings};
-pub(crate) use self::page::{Page, Values};
+pub(crate) use self::page::{Page, Rules, Values};
 use self::raw::Raw;
 pub(crate) use self::secret::Secret;
 pub(crate) use self::sources::{Read, Served, Sources};
@@ -149,7 +150,7 @@ impl Settings {
 
     fn check(raw: Raw, directories: &Directories, environment: &Environment) -> anyhow::Result<Self> {
         let state_dir = state_dir(&raw, directories)?;
-        let models_dir = raw.models.dir.clone().unwrap_or_else(|| state_dir.join("models"));
+        let models_dir = raw.models.dir.clone().unwrap_or_else(|| Folder::of(state_dir.clone()).models());
         let cache_disk = size("cache.disk", raw.cache.disk.as_deref().unwrap_or("0"))?;
         let target = if environment.journal { LogTarget::Journal } else { LogTarget::StandardError };
         let runtime_dir = ownership::runtime_dir(environment.runtime_directory.as_deref(), &state_dir);
@@ -189,7 +190,7 @@ impl Settings {
                 v: cache_type("cache.v", raw.cache.v.as_deref())?,
             },
             cache_ram: size("cache.ram", raw.cache.ram.as_deref().unwrap_or("256MiB"))?,
-            cache_disk: (cache_disk > 0).then(|| (state_dir.join("cache"), cache_disk)),
+            cache_disk: (cache_disk > 0).then(|| (Folder::of(state_dir.clone()).cache(), cache_disk)),
             keep_free: size("models.keep_free", raw.models.keep_free.as_deref().unwrap_or("1GiB"))?,
             prune: raw.models.prune.unwrap_or(true),
             registry: registry_settings(raw.registry)?,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use api::settings::Kind;
+use api::settings::{Kind, Value};
 use toml_edit::{DocumentMut, Item, Table, value};
 
 use super::catalogue::known;
@@ -23,15 +23,12 @@ pub(crate) struct Page {
     pub(crate) trouble: Option<String>,
 }
 
-/// In the folder of the state.
-const FILE: &str = "settings.toml";
-
 const HEADING: &str = "# What was set on the page of the box, which writes this file anew at each change. It counts above hob.toml.\n";
 
 impl Page {
     /// What is kept there; nothing, if there is no file.
     pub(crate) fn read(state_dir: &Path) -> Self {
-        let path = state_dir.join(FILE);
+        let path = backup::Folder::of(state_dir.into()).settings();
         if !path.exists() {
             return Self { path, values: Values::new(), trouble: None };
         }
@@ -73,6 +70,36 @@ impl Page {
         }
         (self.values, self.trouble) = (values, None);
         Ok(())
+    }
+}
+
+/// What a backup has to know of the file.
+pub(crate) struct Rules;
+
+impl backup::KeptSettings for Rules {
+    /// What is in it is sorted at the start, as of any such file.
+    fn check(&self, text: &str) -> Result<(), String> {
+        text.parse::<DocumentMut>().map(drop).map_err(|error| error.to_string())
+    }
+
+    fn without_secrets(&self, text: &str) -> Option<String> {
+        let mut document: DocumentMut = text.parse().ok()?;
+        let hidden = |name: &str, item: &Item| {
+            let words = item.as_str().map_or_else(|| item.to_string(), ToOwned::to_owned);
+            known(name).is_none_or(|known| known.shown(Some(&words)) == Value::Hidden)
+        };
+        let before = document.to_string();
+        for (section, item) in document.as_table_mut().iter_mut() {
+            if let Some(table) = item.as_table_like_mut() {
+                let names = table.iter().filter(|(inner, item)| hidden(&format!("{section}.{inner}"), item));
+                for inner in names.map(|(inner, _)| inner.to_owned()).collect::<Vec<_>>() {
+                    table.remove(&inner);
+                }
+            }
+        }
+        document.as_table_mut().retain(|name, item| item.is_table_like() || !hidden(name, item));
+        let after = document.to_string();
+        (before != after).then_some(after)
     }
 }
 
@@ -135,9 +162,25 @@ mod tests {
     }
 
     #[test]
+    fn a_backup_that_anybody_may_read_has_the_settings_but_for_secrets() {
+        use backup::KeptSettings as _;
+        let kept = written(&values(&[("name", "Kitchen"), ("registry.proxy", "http://me:s3cret@proxy:1")]));
+
+        let told = Rules.without_secrets(&kept).unwrap();
+
+        assert!(told.contains("Kitchen") && !told.contains("s3cret"), "{told}");
+        let harmless = written(&values(&[("name", "Kitchen"), ("registry.proxy", "http://proxy:1")]));
+        assert_eq!(Rules.without_secrets(&harmless), None);
+        assert!(
+            Rules.without_secrets("[made]\nup = \"s3cret\"").is_some_and(|told| !told.contains("s3cret"))
+        );
+        assert!(Rules.check(&kept).is_ok() && Rules.check("name = \"Kit").is_err());
+    }
+
+    #[test]
     fn a_file_that_is_damaged_or_of_another_version_keeps_nobody_from_starting_and_is_told_of() {
         let folder = tempfile::TempDir::new().unwrap();
-        let file = folder.path().join(FILE);
+        let file = backup::Folder::of(folder.path().into()).settings();
         std::fs::write(&file, "name = \"Kitchen\"\n[models]\ndir = \"/elsewhere\"\n[warp]\nspeed = 9\n")
             .unwrap();
 

@@ -8,7 +8,7 @@ import { pull, type Pull } from "../../api/pulls";
 import { bytes } from "../../format";
 import { useAsked } from "../../parts/asked";
 import { Button } from "../../parts/button";
-import { ChoiceField, TextField } from "../../parts/field";
+import { ChoiceField, TextField, TickField } from "../../parts/field";
 import { FormError, useForm } from "../../parts/form";
 import { Marked } from "../../parts/marked";
 import { say, trying } from "../../parts/notice";
@@ -68,7 +68,7 @@ function Suggested({ suggestion: { name, bytes: size }, first, tooBig, onBegun }
   const [busy, setBusy] = useState(false);
   const act = async (): Promise<void> => {
     setBusy(true);
-    if (await trying(() => pull(name))) {
+    if (await trying(() => pull({ model: name }))) {
       say(said.pullBegun(name));
       onBegun();
     }
@@ -96,6 +96,9 @@ function Suggested({ suggestion: { name, bytes: size }, first, tooBig, onBegun }
 
 const REGISTRY = "";
 
+/** Whether a name is of a registry that may be one's own, which may have no TLS: it has a port. */
+const mayBePlain = (name: string): boolean => /^[^/]+:\d+\//.test(name);
+
 function ByName({ onBegun }: { onBegun: () => void }) {
   const said = words.models;
   const form = useForm("model", "from");
@@ -103,10 +106,12 @@ function ByName({ onBegun }: { onBegun: () => void }) {
   const peers = neighbourhood.value?.peers.filter((peer) => peer.online && !peer.refused) ?? [];
   const [typed, setName] = useState("");
   const [from, setFrom] = useState<string>(REGISTRY);
+  const [plain, setPlain] = useState(false);
   const name = typed.trim();
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
-    if (!(await form.send(() => pull(name, from === REGISTRY ? undefined : from)))) return;
+    const where = from === REGISTRY ? { insecure: plain && mayBePlain(name) } : { from };
+    if (!(await form.send(() => pull({ model: name, ...where })))) return;
     say(said.pullBegun(name));
     setName("");
     onBegun();
@@ -117,6 +122,7 @@ function ByName({ onBegun }: { onBegun: () => void }) {
       {peers.length > 0 && (
         <ChoiceField label={said.from} error={form.wrong("from")} value={from} onValue={setFrom} options={[{ value: REGISTRY, text: said.fromRegistry }, ...peers.map((peer) => ({ value: peer.name, text: said.fromPeer(peer.name) }))]} />
       )}
+      {from === REGISTRY && mayBePlain(name) && <TickField label={said.plain} hint={<Marked text={said.plainHint} />} checked={plain} onChecked={setPlain} />}
       <FormError of={form} />
       <Button type="submit" icon="download" busy={form.busy}>
         {said.fetch}

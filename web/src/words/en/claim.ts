@@ -12,7 +12,7 @@ export default {
   codeHint: "Eight letters and digits. The box shows it on its screen and in its log; on the box, `hob status` does.",
   ownerTitle: "Who are you?",
   name: "Your name",
-  nameHint: "What you sign in with: small letters, digits, - and _.",
+  nameHint: "What you sign in with.",
   password: "Password",
   passwordHint: "At least 8 characters. Only you can reset it, at the box itself.",
   repeat: "Password, once more",

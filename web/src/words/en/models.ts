@@ -58,6 +58,8 @@ export default {
   from: "From where",
   fromRegistry: "The internet",
   fromPeer: (name: string) => `${name}, a paired box`,
+  plain: "This registry has no TLS",
+  plainHint: "Only one on your own network that the setting `registry.trusted` names is asked so.",
 
   pulls: "On their way",
   pullProgress: (model: string) => `How far ${model} is`,

@@ -14,7 +14,7 @@ const claim: typeof en = {
   codeHint: "八位字母和数字，显示在设备的屏幕和日志中；在设备上运行 `hob status` 也可看到。",
   ownerTitle: "您是谁？",
   name: "您的名字",
-  nameHint: "登录时使用：小写字母、数字、- 和 _。",
+  nameHint: "登录时使用。",
   password: "密码",
   passwordHint: "至少 8 个字符。只有您本人能在设备上重设它。",
   repeat: "再次输入密码",

@@ -60,6 +60,8 @@ const models: typeof en = {
   from: "来源",
   fromRegistry: "互联网",
   fromPeer: (name) => `已配对的设备 ${name}`,
+  plain: "此仓库不使用 TLS",
+  plainHint: "仅用于您自己网络上、已列入设置 `registry.trusted` 的仓库。",
 
   pulls: "正在获取",
   pullProgress: (model) => `${model} 的进度`,

@@ -12,7 +12,7 @@ use super::told::{Disk, Lent, Memory, Model, Now, Rate, Request, Sensors, Taken}
 use crate::Api;
 
 /// What goes on.
-pub(super) async fn at(api: &Api) -> Now {
+pub(in crate::admin) async fn at(api: &Api) -> Now {
     let readings = api.gauges.read(api).await;
     let requests = api.scheduler.requests();
     let memory = api.scheduler.memory();

@@ -15,14 +15,14 @@ use axum::{
 };
 use http::{HeaderValue, StatusCode, header::CACHE_CONTROL};
 
-pub(super) use self::events::events;
+pub(super) use self::{events::events, look::at, told::Now};
 pub(crate) use self::{gauges::Gauges, past::Past};
 use super::errors::Refusal;
 use crate::{Api, error::Error};
 
 /// `GET /admin/api/now`.
 pub(super) async fn now(api: Api) -> Response {
-    unkept(Json(look::at(&api).await).into_response())
+    unkept(Json(at(&api).await).into_response())
 }
 
 /// `GET /admin/api/history`.

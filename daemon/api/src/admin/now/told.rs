@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// What goes on.
 #[derive(Debug, Serialize)]
-pub(super) struct Now {
+pub(in crate::admin) struct Now {
     pub(super) at: String,
     pub(super) memory: Memory,
     /// Models that are in memory, or waited for, or kept from being loaded, by name.
