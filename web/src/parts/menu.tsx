@@ -23,7 +23,10 @@ export function Menu({ label, icon = "more", choices }: MenuProps) {
   const button = useRef<HTMLButtonElement>(null);
   const list = useRef<HTMLDivElement>(null);
   const id = useId();
-  useEffect(() => button.current?.setAttribute("popovertarget", id), [id]);
+  useEffect(() => {
+    button.current?.setAttribute("popovertarget", id);
+    button.current?.setAttribute("aria-haspopup", "menu");
+  }, [id]);
   const place = (event: ToggleEvent): void => {
     if (event.newState !== "open" || !button.current || !list.current) return;
     const { top, bottom, right } = button.current.getBoundingClientRect();
@@ -36,11 +39,13 @@ export function Menu({ label, icon = "more", choices }: MenuProps) {
   return (
     <>
       <IconButton buttonRef={button} icon={icon} label={label} />
-      <div ref={list} id={id} class="menu" popover="auto" role="group" aria-label={label} onToggle={(event) => place(event as unknown as ToggleEvent)} onKeyDown={(event) => move(event, list.current)}>
+      <div ref={list} id={id} class="menu" popover="auto" role="menu" aria-label={label} onToggle={(event) => place(event as unknown as ToggleEvent)} onKeyDown={(event) => move(event, list.current)}>
         {choices.map((choice) => (
           <button
             key={choice.text}
             type="button"
+            role="menuitem"
+            tabIndex={-1}
             class={choice.danger ? "danger" : ""}
             onClick={() => {
               list.current?.hidePopover();
@@ -56,8 +61,9 @@ export function Menu({ label, icon = "more", choices }: MenuProps) {
   );
 }
 
-/** The arrows go from one to the next. */
+/** The arrows go from one to the next; the tabulator leaves. */
 function move(event: KeyboardEvent, list: HTMLElement | null): void {
+  if (event.key === "Tab") return list?.hidePopover();
   const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
   if (step === 0 || !list) return;
   event.preventDefault();

@@ -1,6 +1,5 @@
 // The chat: conversations at the side, and the one that is open. What holds them is `open`'s and `talk`'s.
 import { useEffect, useRef } from "preact/hooks";
-import { reachable } from "../../api/client";
 import { IconButton } from "../../parts/button";
 import { Notice } from "../../parts/notice";
 import { useTitle } from "../../parts/page";
@@ -78,7 +77,7 @@ function Open({ talk }: { talk: Talk }) {
         <IconButton class="drawer" icon="plus" label={words.chat.begin} onClick={() => go("/")} />
       </header>
       {begun ? <Transcript talk={talk} /> : <Empty talk={talk} />}
-      {trouble !== undefined && reachable.value && (
+      {trouble !== undefined && (
         <div class="trouble">
           <Notice kind="warning">
             {words.chat.notKept(trouble)}{" "}

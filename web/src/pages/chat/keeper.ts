@@ -91,7 +91,8 @@ export class Keeper {
       this.trouble.value = undefined;
       return true;
     } catch (error) {
-      this.trouble.value = reason(error);
+      // That the box is gone is said at the head of the page.
+      this.trouble.value = error instanceof Failure && error.status === 0 ? undefined : reason(error);
       const passes = error instanceof Failure && (error.status === 0 || error.status >= 500 || error.status === 429);
       if (!passes) return false;
       await untilBack();

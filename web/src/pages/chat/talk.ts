@@ -89,10 +89,10 @@ export class Talk {
     answers.forEach((answer, index) => void this.#run(answer, index === 0));
   }
 
-  /** Answers anew, beside what is there; in its place, if that says nothing. */
+  /** Answers anew, beside what is there; in its place, if nothing came of that. */
   again(message: Message): void {
     if (message.parent === null) return;
-    const nothing = message.content === "" && !message.thinking && message.state !== "whole";
+    const nothing = message.content === "" && !message.thinking && (message.state === "failed" || message.state === "answering");
     if (!nothing) return this.answer(message.parent);
     const { error: _, figures: __, ...rest } = message;
     const model = message.side === 1 ? message.model : this.model.peek();

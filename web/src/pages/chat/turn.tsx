@@ -16,17 +16,26 @@ export interface TurnProps {
 
 export function Turn({ talk, message }: TurnProps) {
   if (message.role === "user") return <Asked talk={talk} message={message} />;
+  const answers = talk.answers.value;
   return (
     <article class="turn answer" aria-label={words.chat.answerOf(message.model ?? "")}>
       <Said talk={talk} message={message} />
-      {message.role === "assistant" && !talk.answers.value.has(message.id) && (
+      {message.role === "assistant" && (
         <div class="acts">
-          {message.content !== "" && <CopyButton text={message.content} label={words.chat.copy} />}
-          <IconButton icon="again" label={words.chat.regenerate} disabled={talk.answers.value.size > 0} onClick={() => talk.again(message)} />
+          {!answers.has(message.id) && <Acts talk={talk} message={message} />}
           <Turns talk={talk} message={message} />
         </div>
       )}
     </article>
+  );
+}
+
+function Acts({ talk, message }: TurnProps) {
+  return (
+    <>
+      {message.content !== "" && <CopyButton text={message.content} label={words.chat.copy} />}
+      <IconButton icon="again" label={words.chat.regenerate} disabled={talk.answers.value.size > 0} onClick={() => talk.again(message)} />
+    </>
   );
 }
 
