@@ -33,7 +33,12 @@ impl House {
     /// The same, with `smollm2`.
     fn with_model() -> Self {
         let house = Self::claimed_with(&[]);
-        let made = house.hob.create("smollm2", &model_file());
+        let file = house.hob.home.path().join("Modelfile");
+        // What it says is always the same: to be asked for a thousand animals, it goes on for as long as it may.
+        let modelfile =
+            format!("FROM {}\nPARAMETER temperature 0\nPARAMETER num_predict 700\n", model_file().display());
+        std::fs::write(&file, modelfile).unwrap();
+        let made = house.hob.cli(&["create", "smollm2", "-f", file.to_str().unwrap()]);
         assert!(made.status.success(), "{made:?}");
         house
     }
@@ -60,13 +65,18 @@ impl House {
 
     /// The status of what a program on the other machine is answered that has this key.
     fn chat_by(&self, key: &str) -> u16 {
-        let (root, body) = (self.hob.home.path().join("root.pem"), r#"{"model":"smollm2","max_tokens":4,"prompt":"Hi"}"#);
+        let (root, body) =
+            (self.hob.home.path().join("root.pem"), r#"{"model":"smollm2","max_tokens":4,"prompt":"Hi"}"#);
         std::fs::write(&root, self.hob.cli(&["trust", "export"]).stdout).unwrap();
         let url = format!("{}/v1/completions", self.hob.lan_url.as_deref().unwrap());
         let mut curl = self.lan.command("curl");
         curl.args(["-sS", "--max-time", "60", "-o", "/dev/null", "-w", "%{http_code}", "--cacert"]).arg(root);
-        let output = curl.args(["-H", &format!("authorization: Bearer {key}"), "-d", body, &url]).output().unwrap();
-        String::from_utf8(output.stdout).unwrap().parse().unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
+        let output =
+            curl.args(["-H", &format!("authorization: Bearer {key}"), "-d", body, &url]).output().unwrap();
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .parse()
+            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
     }
 
     fn browse(&self, script: &str, act: impl FnMut(&str) -> Value) {

@@ -1,5 +1,5 @@
 // What may go wrong under an open page: the worker of a model dies in mid-answer, the box is started again, another tab writes.
-import { ask, assert, open, signIn, url } from "./harness.mjs";
+import { answering, ask, assert, open, signIn, url } from "./harness.mjs";
 
 const { browser, page, watched } = await open();
 // What the browser itself says of a connection that is gone.
@@ -12,27 +12,27 @@ const send = async (text) => {
 };
 const log = page.getByRole("log");
 
-await send("Count from 1 to 900, one number a line.");
-await log.getByText(/3/).last().waitFor();
+await send("List a thousand animals.");
+await answering(page);
 await ask("kill the worker");
 await page.getByRole("button", { name: "Try again" }).waitFor();
 const kept = await log.innerText();
-assert.match(kept, /3/, "what it had said stays");
+assert.ok(kept.length > 80, `what it had said stays: ${kept}`);
 await page.getByRole("button", { name: "Try again" }).click();
 await page.getByRole("button", { name: "Stop" }).waitFor();
 await page.getByRole("button", { name: "Stop" }).click();
 await page.getByRole("button", { name: "Send" }).waitFor();
 
 // Power is cut in mid-answer: the page says that the box is gone, and goes on when it is back.
-await send("Count from 1 to 900, one number a line.");
-await page.getByRole("button", { name: "Stop" }).waitFor();
+await send("List a thousand animals.");
+await answering(page);
 await ask("kill the daemon");
 await page.getByText("The box does not answer just now").waitFor();
 await ask("start the daemon");
 await page.getByText("The box does not answer just now").waitFor({ state: "detached" });
 await page.getByRole("button", { name: "Try again" }).click();
 await page.getByRole("button", { name: "Stop" }).click();
-await page.getByText(/Stopped\./).waitFor();
+await page.getByText(/Stopped\./).last().waitFor();
 
 // What one tab says another one shows.
 const where = page.url();

@@ -99,6 +99,12 @@ export async function picture(page, name) {
   await page.screenshot({ path: join(pictures, `${name}.png`), animations: "disabled" });
 }
 
+/** Waits until the last answer of a conversation has begun to say something, and is not at its end. */
+export async function answering(page) {
+  await page.getByRole("button", { name: "Stop" }).waitFor();
+  await page.waitForFunction(() => [...document.querySelectorAll("article.answer")].at(-1)?.innerText.length > 40);
+}
+
 /** Signs in. */
 export async function signIn(page, name, password) {
   await page.goto(url);

@@ -35,7 +35,8 @@ const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-p
 const PERMISSIONS: HeaderName = HeaderName::from_static("permissions-policy");
 
 /// Not even asked for, whatever a page wants.
-const NOTHING: &str = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), display-capture=()";
+const NOTHING: &str =
+    "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), display-capture=()";
 
 /// The response, held to that policy.
 pub(crate) fn secured(policy: Policy, mut response: Response) -> Response {
