@@ -23,7 +23,11 @@ export default defineConfig({
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   plugins: [compressed()],
   // While the page is worked on: everything but the page is asked of a hob that runs. What counts is the built page, in hob.
-  server: { proxy: Object.fromEntries(["/admin/api", "/api", "/v1", "/claim", "/trust", "/healthz"].map((path) => [path, proxied()])) },
+  server: {
+    proxy: Object.fromEntries(
+      ["/admin/api", "/api", "/v1", "/claim", "/trust", "/healthz"].map((path) => [path, proxied()]),
+    ),
+  },
 });
 
 function proxied() {
@@ -52,14 +56,17 @@ function compressed(): Plugin {
         const first = firstLoad(bundle);
         const bytes = [...first].reduce((sum, name) => sum + (sizes.get(name) ?? 0), 0);
         this.info(`a first visit loads ${bytes} bytes in ${first.size} files`);
-        if (bytes > FIRST_LOAD_BYTES) this.error(`a first visit loads ${bytes} bytes, which must be ${FIRST_LOAD_BYTES} at most`);
+        if (bytes > FIRST_LOAD_BYTES)
+          this.error(`a first visit loads ${bytes} bytes, which must be ${FIRST_LOAD_BYTES} at most`);
       },
     },
   };
 }
 
 /** What the first page, which is the chat, cannot do without: the entry and all it imports, in the larger of the languages. */
-function firstLoad(bundle: Parameters<Extract<NonNullable<Plugin["writeBundle"]>, { handler: unknown }>["handler"]>[1]): Set<string> {
+function firstLoad(
+  bundle: Parameters<Extract<NonNullable<Plugin["writeBundle"]>, { handler: unknown }>["handler"]>[1],
+): Set<string> {
   const wanted = new Set<string>(["index.html"]);
   const add = (name: string): void => {
     const chunk = bundle[name];

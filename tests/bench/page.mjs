@@ -4,7 +4,10 @@ import { join } from "node:path";
 
 const [packages, url] = process.argv.slice(2);
 const { chromium } = createRequire(join(packages, "package.json"))("playwright-core");
-const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu", "--disable-quic"] });
+const browser = await chromium.launch({
+  executablePath: "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic"],
+});
 
 /** A first visit: nothing is in the browser's cache. */
 async function visit() {
@@ -39,10 +42,14 @@ for (let count = 0; count < 5; count += 1) {
 }
 
 // Ten thousand tokens of what models write, of four letters each, as fast as a fast model says them.
-const PARAGRAPH = "Water boils at **100 °C** at sea level; *higher up* it boils sooner, as `p` falls. See [this](https://example.org).\n\n";
-const BLOCK = "## A heading\n\n- one\n- two, with `code`\n- three\n\n```python\nfor n in range(10):\n    print(n)\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n";
+const PARAGRAPH =
+  "Water boils at **100 °C** at sea level; *higher up* it boils sooner, as `p` falls. See [this](https://example.org).\n\n";
+const BLOCK =
+  "## A heading\n\n- one\n- two, with `code`\n- three\n\n```python\nfor n in range(10):\n    print(n)\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n";
 const { page } = await visit();
-await page.getByRole("textbox", { name: "Message" }).fill(JSON.stringify({ says: (PARAGRAPH.repeat(6) + BLOCK).repeat(4), tokens: 10_000, every_us: 2000 }));
+await page
+  .getByRole("textbox", { name: "Message" })
+  .fill(JSON.stringify({ says: (PARAGRAPH.repeat(6) + BLOCK).repeat(4), tokens: 10_000, every_us: 2000 }));
 await page.evaluate(() => {
   window.frames_ = [];
   let last = performance.now();

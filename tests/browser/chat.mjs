@@ -41,7 +41,10 @@ await page.getByText("Stopped.").waitFor();
 
 // It goes on by itself to the end, and says how fast it was.
 await send("Say hello.");
-await page.getByText(/tokens\/s/).last().waitFor();
+await page
+  .getByText(/tokens\/s/)
+  .last()
+  .waitFor();
 await idle();
 
 // A question that is edited begins a branch beside it.
@@ -54,16 +57,32 @@ await idle();
 
 // Found again by its words, in either language; renamed; exported; deleted.
 const search = page.getByRole("searchbox", { name: "Search conversations" });
-for (const [words, there] of [["你好", true], ["zebra crossing", false]]) {
+for (const [words, there] of [
+  ["你好", true],
+  ["zebra crossing", false],
+]) {
   await search.fill(words);
-  if (there) await page.getByRole("link", { name: /thousand animals/ }).first().waitFor();
+  if (there)
+    await page
+      .getByRole("link", { name: /thousand animals/ })
+      .first()
+      .waitFor();
   else await page.getByText("Nothing contains").waitFor();
 }
 await search.fill("");
-await page.getByRole("button", { name: /Actions for .*thousand animals/ }).first().click();
-const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("menuitem", { name: "Export as Markdown" }).click()]);
+await page
+  .getByRole("button", { name: /Actions for .*thousand animals/ })
+  .first()
+  .click();
+const [download] = await Promise.all([
+  page.waitForEvent("download"),
+  page.getByRole("menuitem", { name: "Export as Markdown" }).click(),
+]);
 assert.match(readFileSync(await download.path(), "utf8"), /你好吗/);
-await page.getByRole("button", { name: /Actions for .*thousand animals/ }).first().click();
+await page
+  .getByRole("button", { name: /Actions for .*thousand animals/ })
+  .first()
+  .click();
 await page.getByRole("menuitem", { name: "Rename" }).click();
 await page.getByLabel("Title").fill("Weather");
 await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();

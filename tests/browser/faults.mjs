@@ -32,13 +32,19 @@ await ask("start the daemon");
 await page.getByText("The box does not answer just now").waitFor({ state: "detached" });
 await page.getByRole("button", { name: "Try again" }).click();
 await page.getByRole("button", { name: "Stop" }).click();
-await page.getByText(/Stopped\./).last().waitFor();
+await page
+  .getByText(/Stopped\./)
+  .last()
+  .waitFor();
 
 // What one tab says another one shows.
 const where = page.url();
 const other = await browser.newPage();
 await other.goto(where);
-await other.getByText(/Stopped\./).first().waitFor();
+await other
+  .getByText(/Stopped\./)
+  .first()
+  .waitFor();
 await other.getByRole("textbox", { name: "Message" }).fill("Say: two tabs.");
 await other.getByRole("textbox", { name: "Message" }).press("Enter");
 await other.getByRole("button", { name: "Send" }).waitFor();

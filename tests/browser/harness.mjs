@@ -22,7 +22,12 @@ let shown;
 process.on("uncaughtException", async (error) => {
   process.stderr.write(`${error.stack ?? error}\n`);
   await shown?.screenshot({ path: join(pictures, "failed.png") }).catch(() => undefined);
-  process.stderr.write(`${await shown?.locator("body").innerText().catch(() => "")}\n`);
+  process.stderr.write(
+    `${await shown
+      ?.locator("body")
+      .innerText()
+      .catch(() => "")}\n`,
+  );
   process.exit(1);
 });
 
@@ -68,12 +73,14 @@ function watch(browser) {
   const expected = [];
   browser.on("request", (request) => {
     const to = new URL(request.url());
-    if (to.origin !== new URL(url).origin && !["blob:", "data:"].includes(to.protocol)) wrong.push(`asked ${request.url()}`);
+    if (to.origin !== new URL(url).origin && !["blob:", "data:"].includes(to.protocol))
+      wrong.push(`asked ${request.url()}`);
   });
   browser.on("weberror", (error) => wrong.push(`script: ${error.error().stack}`));
   browser.on("console", (message) => {
     if (message.type() !== "error" && !/violat|policy/i.test(message.text())) return;
-    if (!expected.some((pattern) => pattern.test(message.text()))) wrong.push(`console: ${message.text()} (${message.location().url})`);
+    if (!expected.some((pattern) => pattern.test(message.text())))
+      wrong.push(`console: ${message.text()} (${message.location().url})`);
   });
   return {
     /** Errors on the console that belong to the test, as of a refused request. */
@@ -86,9 +93,14 @@ function watch(browser) {
 export async function accessible(page, where) {
   // Its script is not the page's, so it is brought in past the policy.
   await page.evaluate(`(() => { if (!window.axe) { ${AXE} } })()`);
-  const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
+  const { violations } = await page.evaluate(() =>
+    window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }),
+  );
   const serious = violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
-  const said = serious.map(({ id, help, nodes }) => `${id}: ${help}\n${nodes.map((node) => `    ${node.html.slice(0, 160)} ${node.failureSummary}`).join("\n")}`);
+  const said = serious.map(
+    ({ id, help, nodes }) =>
+      `${id}: ${help}\n${nodes.map((node) => `    ${node.html.slice(0, 160)} ${node.failureSummary}`).join("\n")}`,
+  );
   assert.deepEqual(said, [], where);
 }
 

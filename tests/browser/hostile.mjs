@@ -11,12 +11,33 @@ await page.getByText("the end of it").waitFor();
 await page.getByRole("button", { name: "Send" }).waitFor();
 
 const log = page.getByRole("log");
-for (const element of ["script", "iframe", "object", "embed", "form", "base", "meta", "link", "style", "svg:not(.icon)", "math", "video", "audio", "img:not([src^='blob:']):not([src^='data:image/'])"]) {
+for (const element of [
+  "script",
+  "iframe",
+  "object",
+  "embed",
+  "form",
+  "base",
+  "meta",
+  "link",
+  "style",
+  "svg:not(.icon)",
+  "math",
+  "video",
+  "audio",
+  "img:not([src^='blob:']):not([src^='data:image/'])",
+]) {
   assert.equal(await log.locator(element).count(), 0, element);
 }
-const handlers = await log.evaluate((log) => [...log.querySelectorAll("*")].flatMap((each) => [...each.attributes].filter(({ name }) => name.startsWith("on") || name === "srcdoc").map(({ name }) => name)));
+const handlers = await log.evaluate((log) =>
+  [...log.querySelectorAll("*")].flatMap((each) =>
+    [...each.attributes].filter(({ name }) => name.startsWith("on") || name === "srcdoc").map(({ name }) => name),
+  ),
+);
 assert.deepEqual(handlers, []);
-const links = await log.locator("a").evaluateAll((links) => links.map((link) => [link.protocol, link.rel, link.target]));
+const links = await log
+  .locator("a")
+  .evaluateAll((links) => links.map((link) => [link.protocol, link.rel, link.target]));
 assert.ok(links.length > 0, "a link to the web is one");
 for (const [protocol, rel, target] of links) {
   assert.ok(["http:", "https:", "mailto:"].includes(protocol), protocol);

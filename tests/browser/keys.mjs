@@ -13,7 +13,10 @@ await accessible(page, "a new key");
 watched.expect(/status of 4\d\d/);
 await dialog.getByLabel("Your password").fill("not the password");
 await dialog.getByRole("button", { name: "Make the key" }).click();
-await dialog.getByRole("alert").filter({ hasText: /password/ }).waitFor();
+await dialog
+  .getByRole("alert")
+  .filter({ hasText: /password/ })
+  .waitFor();
 await dialog.getByLabel("Your password").fill(password);
 await dialog.getByRole("button", { name: "Make the key" }).click();
 const key = (await dialog.locator("code").innerText()).trim();
@@ -24,7 +27,10 @@ assert.ok(!(await page.locator("body").innerText()).includes(key), "it is shown 
 
 // It works, from where it was meant to.
 assert.equal((await ask(`chat by ${key}`)).status, 200);
-await page.getByRole("row", { name: /Reading lamp/ }).getByRole("button", { name: "Revoke" }).click();
+await page
+  .getByRole("row", { name: /Reading lamp/ })
+  .getByRole("button", { name: "Revoke" })
+  .click();
 await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
 await page.getByText("“Reading lamp” is revoked.").waitFor();
 assert.equal((await ask(`chat by ${key}`)).status, 401);

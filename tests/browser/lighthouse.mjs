@@ -23,9 +23,16 @@ for (const path of ["/", "/models", "/now", "/keys", "/network", "/settings", "/
   const { lhr } = await lighthouse(url + path, flags);
   assert.equal(lhr.runtimeError, undefined, JSON.stringify(lhr.runtimeError));
   for (const { id, score, auditRefs } of Object.values(lhr.categories)) {
-    const failed = auditRefs.filter(({ id, weight }) => weight > 0 && (lhr.audits[id].score ?? 1) < 1).map(({ id }) => id);
-    process.stdout.write(`${path} ${id} ${Math.round(score * 100)}${failed.length > 0 ? ` (${failed.join(", ")})` : ""}\n`);
-    if (score < LEAST) poor.push(`${path}: ${id} ${score}: ${failed.map((id) => `${id} ${JSON.stringify(lhr.audits[id].details?.items?.slice(0, 3))}`).join("; ")}`);
+    const failed = auditRefs
+      .filter(({ id, weight }) => weight > 0 && (lhr.audits[id].score ?? 1) < 1)
+      .map(({ id }) => id);
+    process.stdout.write(
+      `${path} ${id} ${Math.round(score * 100)}${failed.length > 0 ? ` (${failed.join(", ")})` : ""}\n`,
+    );
+    if (score < LEAST)
+      poor.push(
+        `${path}: ${id} ${score}: ${failed.map((id) => `${id} ${JSON.stringify(lhr.audits[id].details?.items?.slice(0, 3))}`).join("; ")}`,
+      );
   }
 }
 assert.deepEqual(poor, []);

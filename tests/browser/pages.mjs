@@ -2,7 +2,17 @@
 // that sticks out at the side, nothing asked of anybody else. The pictures are looked at by people.
 import { accessible, assert, open, picture, signIn, url } from "./harness.mjs";
 
-const PAGES = ["/", "/models", "/models?show=smollm2:latest", "/now", "/keys", "/network", "/settings", "/connect", "/records"];
+const PAGES = [
+  "/",
+  "/models",
+  "/models?show=smollm2:latest",
+  "/now",
+  "/keys",
+  "/network",
+  "/settings",
+  "/connect",
+  "/records",
+];
 const name = (path) => path.replace(/\?.*/, "-one").replace("/", "") || "chat";
 
 const looks = [
@@ -23,8 +33,12 @@ for (const look of looks) {
     const width = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
     assert.ok(width[0] <= width[1], `${where} is ${width[0]} wide on ${width[1]}`);
     assert.doesNotMatch(await page.locator("body").innerText(), /undefined|NaN|\[object|Invalid Date/, where);
-    if (look.language === "zh-CN") assert.match(await page.locator("main h1").first().innerText(), /\p{Script=Han}/u, where);
-    await picture(page, `${name(path)}-${look.phone ? "phone-" : ""}${look.scheme}${look.language === "zh-CN" ? "-zh" : ""}`);
+    if (look.language === "zh-CN")
+      assert.match(await page.locator("main h1").first().innerText(), /\p{Script=Han}/u, where);
+    await picture(
+      page,
+      `${name(path)}-${look.phone ? "phone-" : ""}${look.scheme}${look.language === "zh-CN" ? "-zh" : ""}`,
+    );
   }
   // The narrowest screen, or a larger one at twice the size.
   await page.setViewportSize({ width: 320, height: 640 });
@@ -51,5 +65,7 @@ async function enter(page, language) {
 /** Nothing is loading any more. What goes on for ever, as the events of a page, is not waited for. */
 async function settled(page) {
   await page.waitForFunction(() => !document.querySelector("[aria-busy=true]"));
-  await page.evaluate(() => document.fonts.ready.then(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))));
+  await page.evaluate(() =>
+    document.fonts.ready.then(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))),
+  );
 }

@@ -16,7 +16,11 @@ await page.getByRole("button", { name: "Get", exact: true }).click();
 const progress = page.getByRole("progressbar");
 await progress.waitFor();
 const come = async () => Number(await progress.getAttribute("value"));
-const beyond = (bytes) => page.waitForFunction((bytes) => Number(document.querySelector("progress")?.getAttribute("value") ?? 0) > bytes, bytes);
+const beyond = (bytes) =>
+  page.waitForFunction(
+    (bytes) => Number(document.querySelector("progress")?.getAttribute("value") ?? 0) > bytes,
+    bytes,
+  );
 await beyond(0);
 await picture(page, "models-pull-light");
 await page.getByRole("button", { name: "Pause" }).click();
@@ -31,7 +35,10 @@ await page.getByRole("button", { name: "Go on" }).click();
 await beyond(paused);
 await page.goto(`${url}/connect`);
 await page.goto(`${url}/models`);
-await page.getByRole("link", { name: new RegExp(name.split("/").pop().split(":")[0]) }).first().waitFor();
+await page
+  .getByRole("link", { name: new RegExp(name.split("/").pop().split(":")[0]) })
+  .first()
+  .waitFor();
 await accessible(page, "a first model");
 
 watched.check();

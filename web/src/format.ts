@@ -8,7 +8,12 @@ export function bytes(count: number): string {
   const power = count < 1000 ? 0 : Math.min(Math.floor(Math.log10(count) / 3), UNITS.length - 1);
   const value = count / 1000 ** power;
   const digits = value >= 100 || power === 0 ? 0 : 1;
-  return new Intl.NumberFormat(locale, { style: "unit", unit: UNITS[power]!, unitDisplay: power === 0 ? "narrow" : "short", maximumFractionDigits: digits }).format(value);
+  return new Intl.NumberFormat(locale, {
+    style: "unit",
+    unit: UNITS[power]!,
+    unitDisplay: power === 0 ? "narrow" : "short",
+    maximumFractionDigits: digits,
+  }).format(value);
 }
 
 /** A number, with at most so many digits after the point. */
@@ -38,7 +43,9 @@ export function day(text: string): string {
 
 /** The same without its year; nothing of nothing. */
 export function shortDay(text: string | undefined): string {
-  return text === undefined ? "" : new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", timeZone: "UTC" }).format(new Date(text));
+  return text === undefined
+    ? ""
+    : new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", timeZone: "UTC" }).format(new Date(text));
 }
 
 /** A time of day to the second, here. */
@@ -64,7 +71,13 @@ export function ago(at: string | number | Date, now = Date.now()): string {
 
 /** A span of seconds, short: `2:05`, `1:02:05`, `0.4 s`. */
 export function span(seconds: number): string {
-  if (seconds < 10) return new Intl.NumberFormat(locale, { style: "unit", unit: "second", unitDisplay: "narrow", maximumFractionDigits: 1 }).format(seconds);
+  if (seconds < 10)
+    return new Intl.NumberFormat(locale, {
+      style: "unit",
+      unit: "second",
+      unitDisplay: "narrow",
+      maximumFractionDigits: 1,
+    }).format(seconds);
   const whole = Math.round(seconds);
   const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
   const shown = parts[0] === 0 ? parts.slice(1) : parts;

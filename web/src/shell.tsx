@@ -34,8 +34,20 @@ const PAGES: Entry[] = [
   { name: "now", path: "/now", icon: "now", needs: "admin", view: later(() => import("./pages/now")) },
   { name: "keys", path: "/keys", icon: "key", needs: "admin", own: true, view: later(() => import("./pages/keys")) },
   { name: "network", path: "/network", icon: "network", needs: "admin", view: later(() => import("./pages/network")) },
-  { name: "settings", path: "/settings", icon: "settings", needs: "admin", view: later(() => import("./pages/settings")) },
-  { name: "connect", path: "/connect", icon: "connect", needs: "models.read", view: later(() => import("./pages/connect")) },
+  {
+    name: "settings",
+    path: "/settings",
+    icon: "settings",
+    needs: "admin",
+    view: later(() => import("./pages/settings")),
+  },
+  {
+    name: "connect",
+    path: "/connect",
+    icon: "connect",
+    needs: "models.read",
+    view: later(() => import("./pages/connect")),
+  },
   { name: "records", path: "/records", icon: "records", needs: "admin", view: later(() => import("./pages/records")) },
 ];
 
@@ -43,7 +55,8 @@ const PAGES: Entry[] = [
 const seen = (page: Entry): boolean => may(page.needs) || (page.own === true && me.value?.kind === "person");
 
 /** What it is called to them. */
-const titled = (page: Entry): string => (page.own && !may(page.needs) ? words.shell.account : words.shell.pages[page.name]);
+const titled = (page: Entry): string =>
+  page.own && !may(page.needs) ? words.shell.account : words.shell.pages[page.name];
 
 /** The page that a path leads to; a conversation is the chat's. */
 function pageAt(path: string): Entry | undefined {

@@ -15,6 +15,8 @@ it("each setting is told in Chinese, and no other", () => {
 
 it("each reason why a setting is not changed here is told in Chinese", () => {
   const text = readFileSync(CATALOGUE, "utf8");
-  const reasons = [...text.matchAll(/^const [A-Z_]+: &str =\s*"([^"]+)"/gm)].map(([, reason]) => reason!).filter((reason) => reason.includes(" "));
+  const reasons = [...text.matchAll(/^const [A-Z_]+: &str =\s*"([^"]+)"/gm)]
+    .map(([, reason]) => reason!)
+    .filter((reason) => reason.includes(" "));
   expect(Object.keys(why).sort()).toEqual(reasons.sort());
 });

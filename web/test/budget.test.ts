@@ -3,10 +3,20 @@ import type { Memory, Now } from "../src/api/now";
 import { divide } from "../src/pages/now/budget";
 import { kept } from "../src/pages/now/live";
 
-const model = { name: "m", weights: 100, cache: 50, compute: 20, prefixes: 10, rest: 20, by: "measured", state: "loaded" } as const;
+const model = {
+  name: "m",
+  weights: 100,
+  cache: 50,
+  compute: 20,
+  prefixes: 10,
+  rest: 20,
+  by: "measured",
+  state: "loaded",
+} as const;
 const memory: Memory = { machine: 1000, available: 500, limit: 600, used: 200, leaving: 0, models: [model] };
 
-const sum = ({ whole: _, ...parts }: ReturnType<typeof divide>): number => Object.values(parts).reduce((all, part) => all + part, 0);
+const sum = ({ whole: _, ...parts }: ReturnType<typeof divide>): number =>
+  Object.values(parts).reduce((all, part) => all + part, 0);
 
 describe("the picture of the memory", () => {
   it("is the machine's, all of it", () => {
@@ -33,7 +43,20 @@ describe("the picture of the memory", () => {
 });
 
 it("of what is told many times a second, one a second is kept", () => {
-  const at = (at: string): Now => ({ at, memory, models: [], requests: [], rate: { prompt: 0, answer: 1 }, sensors: {}, disk: {} });
+  const at = (at: string): Now => ({
+    at,
+    memory,
+    models: [],
+    requests: [],
+    rate: { prompt: 0, answer: 1 },
+    sensors: {},
+    disk: {},
+  });
   const times = ["2026-11-26T12:00:00.000Z", "2026-11-26T12:00:00.250Z", "2026-11-26T12:00:01.000Z"];
-  expect(times.map(at).reduce(kept, []).map((row) => row.at)).toEqual([times[0], times[2]]);
+  expect(
+    times
+      .map(at)
+      .reduce(kept, [])
+      .map((row) => row.at),
+  ).toEqual([times[0], times[2]]);
 });

@@ -16,7 +16,14 @@ beforeAll(async () => {
 });
 
 function message(id: string, parent: string | null, more: Partial<Message> = {}): Message {
-  return { id, parent, role: id.startsWith("u") ? "user" : "assistant", content: id, created: "2026-11-26T12:00:00Z", ...more };
+  return {
+    id,
+    parent,
+    role: id.startsWith("u") ? "user" : "assistant",
+    content: id,
+    created: "2026-11-26T12:00:00Z",
+    ...more,
+  };
 }
 
 function tree(...messages: Message[]): Map<string, Message> {
@@ -25,7 +32,15 @@ function tree(...messages: Message[]): Map<string, Message> {
 
 describe("messages", () => {
   // u1 was answered twice, the first answer was gone on from, and u2 was edited into u3.
-  const messages = tree(message("u1", null), message("a1", "u1"), message("a2", "u1"), message("u2", "a1"), message("a3", "u2"), message("u3", "a1"), message("a4", "u3"));
+  const messages = tree(
+    message("u1", null),
+    message("a1", "u1"),
+    message("a2", "u1"),
+    message("u2", "a1"),
+    message("a3", "u2"),
+    message("u3", "a1"),
+    message("a4", "u3"),
+  );
   const ids = (of: Message[]) => of.map(({ id }) => id);
 
   it("are shown from the first to the one that is looked at", () => {
@@ -54,7 +69,14 @@ describe("messages", () => {
   });
 
   it("of two models stand side by side, and are one version", () => {
-    const asked = tree(message("u1", null), message("a0", "u1"), message("l", "u1", { side: 0 }), message("r", "u1", { side: 1 }), message("l2", "u1", { side: 0 }), message("r2", "u1", { side: 1 }));
+    const asked = tree(
+      message("u1", null),
+      message("a0", "u1"),
+      message("l", "u1", { side: 0 }),
+      message("r", "u1", { side: 1 }),
+      message("l2", "u1", { side: 0 }),
+      message("r2", "u1", { side: 1 }),
+    );
     expect(pairOf(asked, "r")?.map(({ id }) => id)).toEqual(["l", "r"]);
     expect(pairOf(asked, "l2")?.map(({ id }) => id)).toEqual(["l2", "r2"]);
     expect(pairOf(asked, "a0")).toBeUndefined();
@@ -64,7 +86,13 @@ describe("messages", () => {
 });
 
 describe("what a model is asked", () => {
-  const said = [message("u1", null, { images: ["data:image/png;base64,aGk="] }), message("a1", "u1", { thinking: "hm" }), message("u2", "a1"), message("a2", "u2", { content: "", state: "failed" }), message("u3", "a2")];
+  const said = [
+    message("u1", null, { images: ["data:image/png;base64,aGk="] }),
+    message("a1", "u1", { thinking: "hm" }),
+    message("u2", "a1"),
+    message("a2", "u2", { content: "", state: "failed" }),
+    message("u3", "a2"),
+  ];
 
   it("is what was said, without thoughts and answers that never came", () => {
     const asked = chatRequest({ model: "m", capabilities: ["completion", "vision"], settings: {}, said });
@@ -83,14 +111,23 @@ describe("what a model is asked", () => {
   it("has the settings, as far as the model knows them", () => {
     const settings = { system: "Be brief.", options: { temperature: 0 }, think: false, keep_alive: "10m" };
     const blind = chatRequest({ model: "m", capabilities: ["completion"], settings, said });
-    expect(blind.messages.slice(0, 2)).toEqual([{ role: "system", content: "Be brief." }, { role: "user", content: "u1" }]);
+    expect(blind.messages.slice(0, 2)).toEqual([
+      { role: "system", content: "Be brief." },
+      { role: "user", content: "u1" },
+    ]);
     expect([blind.options, blind.think, blind.keep_alive]).toEqual([{ temperature: 0 }, undefined, "10m"]);
     expect(chatRequest({ model: "m", capabilities: ["thinking"], settings, said }).think).toBe(false);
   });
 
   it("is measured by the box's counts and the page's clock", () => {
     const last = { eval_count: 50, eval_duration: 2e9, prompt_eval_count: 7 };
-    expect(figures(last, { asked: 100, first: 350, ended: 2400 })).toEqual({ prompt_tokens: 7, tokens: 50, tokens_per_second: 25, first_token_ms: 250, total_ms: 2300 });
+    expect(figures(last, { asked: 100, first: 350, ended: 2400 })).toEqual({
+      prompt_tokens: 7,
+      tokens: 50,
+      tokens_per_second: 25,
+      first_token_ms: 250,
+      total_ms: 2300,
+    });
     expect(figures({}, { asked: 0, first: undefined, ended: 10 })).toEqual({ total_ms: 10 });
   });
 
@@ -106,10 +143,17 @@ describe("settings of a conversation", () => {
   const empty = draftOf({});
 
   it("come back as they were", () => {
-    const settings = { system: "Be brief.", options: { temperature: 0.5, top_p: 1, num_predict: -1, num_ctx: 4096, seed: 7 }, think: "low" as const, keep_alive: "10m" };
+    const settings = {
+      system: "Be brief.",
+      options: { temperature: 0.5, top_p: 1, num_predict: -1, num_ctx: 4096, seed: 7 },
+      think: "low" as const,
+      keep_alive: "10m",
+    };
     expect(settingsOf(draftOf(settings))).toEqual({ settings });
     expect(settingsOf(empty)).toEqual({ settings: {} });
-    expect(settingsOf({ ...empty, keep_alive: "-1", think: "off" })).toEqual({ settings: { keep_alive: -1, think: false } });
+    expect(settingsOf({ ...empty, keep_alive: "-1", think: "off" })).toEqual({
+      settings: { keep_alive: -1, think: false },
+    });
   });
 
   it.each([
@@ -132,7 +176,10 @@ describe("an answer that is heard", () => {
     const sentences = new Sentences(() => "Code.");
     expect(sentences.of("Tea is **sim")).toEqual([]);
     expect(sentences.of("Tea is **simple**. It costs 3.5")).toEqual(["Tea is simple."]);
-    expect(sentences.of("Tea is **simple**. It costs 3.50 a bag.\n\n```js\nlet a;\n```\nDone")).toEqual(["It costs 3.50 a bag.", "Code."]);
+    expect(sentences.of("Tea is **simple**. It costs 3.50 a bag.\n\n```js\nlet a;\n```\nDone")).toEqual([
+      "It costs 3.50 a bag.",
+      "Code.",
+    ]);
     expect(sentences.of("Tea is **simple**. It costs 3.50 a bag.\n\n```js\nlet a;\n```\nDone", true)).toEqual(["Done"]);
   });
 
@@ -147,12 +194,28 @@ describe("an answer that is heard", () => {
 
 describe("a conversation as a file", () => {
   const conversation: Conversation = {
-    id: "c", title: "Tea / milk?", model: "m", settings: { system: "Be brief." }, leaf: "a2", created: "", updated: "",
-    messages: [message("u1", null), message("a1", "u1"), message("a2", "u1", { thinking: "hm\nhm", model: "m", tool_calls: [{ function: { name: "now", arguments: {} } }] })],
+    id: "c",
+    title: "Tea / milk?",
+    model: "m",
+    settings: { system: "Be brief." },
+    leaf: "a2",
+    created: "",
+    updated: "",
+    messages: [
+      message("u1", null),
+      message("a1", "u1"),
+      message("a2", "u1", {
+        thinking: "hm\nhm",
+        model: "m",
+        tool_calls: [{ function: { name: "now", arguments: {} } }],
+      }),
+    ],
   };
 
   it("has what is shown", () => {
-    expect(asMarkdown(conversation)).toBe('# Tea / milk?\n\n## Instructions\n\nBe brief.\n\n## You\n\nu1\n\n## m\n\n> *Thoughts*\n>\n> hm\n> hm\n\na2\n\n*Calls now*\n\n```json\n{}\n```\n');
+    expect(asMarkdown(conversation)).toBe(
+      "# Tea / milk?\n\n## Instructions\n\nBe brief.\n\n## You\n\nu1\n\n## m\n\n> *Thoughts*\n>\n> hm\n> hm\n\na2\n\n*Calls now*\n\n```json\n{}\n```\n",
+    );
   });
 
   it("has a name of letters", () => {
@@ -165,7 +228,12 @@ describe("a conversation as a file", () => {
 it("conversations are listed by when one remembers them", () => {
   const now = new Date(2026, 10, 26, 9);
   const at = (...date: [number, number, number, number]) => period(new Date(...date).toISOString(), now);
-  expect([at(2026, 10, 26, 1), at(2026, 10, 25, 23), at(2026, 10, 20, 9), at(2026, 9, 1, 9)]).toEqual(["today", "yesterday", "week", "older"]);
+  expect([at(2026, 10, 26, 1), at(2026, 10, 25, 23), at(2026, 10, 20, 9), at(2026, 9, 1, 9)]).toEqual([
+    "today",
+    "yesterday",
+    "week",
+    "older",
+  ]);
 });
 
 it("pictures become no larger than models look at", () => {

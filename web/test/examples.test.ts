@@ -2,11 +2,17 @@ import { describe, expect, it } from "vitest";
 import { addresses } from "../src/pages/connect/addresses";
 import { CLIENTS, EXAMPLES, examples, trusting, type Filling } from "../src/pages/connect/examples";
 
-const remote: Filling = { address: "https://hob-abcd.local:11443", key: "hob_key", model: "smollm2", root: "hob-abcd.pem" };
+const remote: Filling = {
+  address: "https://hob-abcd.local:11443",
+  key: "hob_key",
+  model: "smollm2",
+  root: "hob-abcd.pem",
+};
 const owned: Filling = { ...remote, root: undefined };
 const local: Filling = { address: "http://localhost:11434", key: "hob", model: "smollm2", root: undefined };
 
-const texts = (filling: Filling): string[] => Object.keys(CLIENTS).flatMap((client) => examples(client, filling).map(({ text }) => text));
+const texts = (filling: Filling): string[] =>
+  Object.keys(CLIENTS).flatMap((client) => examples(client, filling).map(({ text }) => text));
 
 describe("examples", () => {
   it("are there for every program, and of no other", () => {
@@ -21,7 +27,9 @@ describe("examples", () => {
   });
 
   it("of a box elsewhere say how its root is trusted", () => {
-    expect(examples("curl", remote)[0]!.text).toContain("curl --cacert hob-abcd.pem https://hob-abcd.local:11443/v1/chat/completions");
+    expect(examples("curl", remote)[0]!.text).toContain(
+      "curl --cacert hob-abcd.pem https://hob-abcd.local:11443/v1/chat/completions",
+    );
     expect(trusting("python", remote)).toBe("export SSL_CERT_FILE=hob-abcd.pem");
     expect(examples("claude-code", remote)[0]!.text).toMatch(/^export NODE_EXTRA_CA_CERTS=hob-abcd.pem\n/);
     expect(examples("open-webui", remote)[0]!.text).toContain('-v "$PWD/hob-abcd.pem:/hob-abcd.pem:ro"');
@@ -47,9 +55,11 @@ describe("examples", () => {
 });
 
 it("addresses are there once, the one by which the page came first", () => {
-  expect(addresses("https://192.168.1.5:11443", ["https://hob-abcd.local:11443/", "https://192.168.1.5:11443"], ["http://127.0.0.1:11434", "http://[::1]:11434"])).toEqual([
-    "https://192.168.1.5:11443",
-    "https://hob-abcd.local:11443",
-    "http://localhost:11434",
-  ]);
+  expect(
+    addresses(
+      "https://192.168.1.5:11443",
+      ["https://hob-abcd.local:11443/", "https://192.168.1.5:11443"],
+      ["http://127.0.0.1:11434", "http://[::1]:11434"],
+    ),
+  ).toEqual(["https://192.168.1.5:11443", "https://hob-abcd.local:11443", "http://localhost:11434"]);
 });

@@ -46,7 +46,12 @@ describe("what a key may", () => {
   });
 
   it("is limited in words, and models are called as people call them", () => {
-    expect(limitsOf(KEY)).toEqual(["only smollm2, hf.co/u/m:q4", "60 requests a minute", "100,000 tokens a day", "waits for others"]);
+    expect(limitsOf(KEY)).toEqual([
+      "only smollm2, hf.co/u/m:q4",
+      "60 requests a minute",
+      "100,000 tokens a day",
+      "waits for others",
+    ]);
   });
 });
 
@@ -55,8 +60,18 @@ it("lists are written with commas, also Chinese ones", () => {
 });
 
 describe("use", () => {
-  const used = (day: string, who: string, tokens: number) => ({ day, who, requests: 1, prompt_tokens: tokens, completion_tokens: 10 });
-  const usage = { from: "2026-11-24", to: "2026-11-26", usage: [used("2026-11-24", "anna", 5), used("2026-11-26", "anna", 5), used("2026-11-26", "local", 90)] };
+  const used = (day: string, who: string, tokens: number) => ({
+    day,
+    who,
+    requests: 1,
+    prompt_tokens: tokens,
+    completion_tokens: 10,
+  });
+  const usage = {
+    from: "2026-11-24",
+    to: "2026-11-26",
+    usage: [used("2026-11-24", "anna", 5), used("2026-11-26", "anna", 5), used("2026-11-26", "local", 90)],
+  };
 
   it("has each day, also those on which nothing was asked", () => {
     expect(byDay(usage).map(({ day, requests }) => [day, requests])).toEqual([
@@ -80,10 +95,18 @@ describe("use", () => {
 });
 
 it("browsers are told from what they say they are", () => {
-  const windows = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Safari/537.36";
+  const windows =
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Safari/537.36";
   expect(browserOf(windows)).toEqual({ browser: "Chrome", system: "Windows" });
   expect(browserOf(`${windows} Edg/130.0`)).toEqual({ browser: "Edge", system: "Windows" });
-  expect(browserOf("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1")).toEqual({ browser: "Safari", system: "iPhone" });
-  expect(browserOf("Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0")).toEqual({ browser: "Firefox", system: "Linux" });
+  expect(
+    browserOf(
+      "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1",
+    ),
+  ).toEqual({ browser: "Safari", system: "iPhone" });
+  expect(browserOf("Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0")).toEqual({
+    browser: "Firefox",
+    system: "Linux",
+  });
   expect(browserOf("something else")).toEqual({ browser: undefined, system: undefined });
 });

@@ -27,7 +27,9 @@ function drawn(markdown: string): { elements: Element[]; text: string; names: st
       if (type === "br") text += "\n";
       walk(children);
     } else if (typeof type === "function" && "prototype" in type && type.prototype && "render" in type.prototype) {
-      const made = new (type as unknown as new (props: unknown) => { render: (props: unknown) => ComponentChild })(props);
+      const made = new (type as unknown as new (props: unknown) => { render: (props: unknown) => ComponentChild })(
+        props,
+      );
       walk(made.render(props));
     } else {
       walk(props["children"]);
@@ -37,12 +39,61 @@ function drawn(markdown: string): { elements: Element[]; text: string; names: st
   return { elements, text, names: elements.map((element) => element.name) };
 }
 
-const SAFE = new Set(["p", "br", "hr", "h3", "h4", "h5", "ul", "ol", "li", "strong", "em", "del", "code", "pre", "blockquote", "a", "span", "div", "table", "thead", "tbody", "tr", "th", "td"]);
+const SAFE = new Set([
+  "p",
+  "br",
+  "hr",
+  "h3",
+  "h4",
+  "h5",
+  "ul",
+  "ol",
+  "li",
+  "strong",
+  "em",
+  "del",
+  "code",
+  "pre",
+  "blockquote",
+  "a",
+  "span",
+  "div",
+  "table",
+  "thead",
+  "tbody",
+  "tr",
+  "th",
+  "td",
+]);
 
 describe("Markdown of a model", () => {
   it("becomes nodes", () => {
-    const { names, text } = drawn("# Tea\n\nBoil **water**, *then* `wait`:\n\n1. one\n2. two\n\n| a | b |\n|---|--:|\n| 1 | 2 |\n\n> said\n\n```js\nlet a;\n```\n");
-    expect(names).toEqual(["h3", "p", "strong", "em", "code", "ol", "li", "li", "div", "table", "thead", "tr", "th", "th", "tbody", "tr", "td", "td", "blockquote", "p", "pre"]);
+    const { names, text } = drawn(
+      "# Tea\n\nBoil **water**, *then* `wait`:\n\n1. one\n2. two\n\n| a | b |\n|---|--:|\n| 1 | 2 |\n\n> said\n\n```js\nlet a;\n```\n",
+    );
+    expect(names).toEqual([
+      "h3",
+      "p",
+      "strong",
+      "em",
+      "code",
+      "ol",
+      "li",
+      "li",
+      "div",
+      "table",
+      "thead",
+      "tr",
+      "th",
+      "th",
+      "tbody",
+      "tr",
+      "td",
+      "td",
+      "blockquote",
+      "p",
+      "pre",
+    ]);
     expect(text).toContain("Boil water, then wait:");
   });
 
@@ -61,7 +112,10 @@ describe("Markdown of a model", () => {
   });
 
   it("shows a code block that is not closed", () => {
-    expect(drawn("```html\n<img src=x onerror=alert(1)>").elements[0]).toMatchObject({ name: "pre", props: { text: "<img src=x onerror=alert(1)>", language: "html" } });
+    expect(drawn("```html\n<img src=x onerror=alert(1)>").elements[0]).toMatchObject({
+      name: "pre",
+      props: { text: "<img src=x onerror=alert(1)>", language: "html" },
+    });
   });
 });
 
@@ -125,7 +179,12 @@ describe("hostile Markdown", () => {
 
   it("leads only where it says that it leads", () => {
     const link = (markdown: string) => drawn(markdown).elements.find((element) => element.name === "a")?.props;
-    expect(link("[tea](https://example.org/a?b=1&amp;c)")).toEqual({ href: "https://example.org/a?b=1&c", title: "https://example.org/a?b=1&c", target: "_blank", rel: "noopener noreferrer" });
+    expect(link("[tea](https://example.org/a?b=1&amp;c)")).toEqual({
+      href: "https://example.org/a?b=1&c",
+      title: "https://example.org/a?b=1&c",
+      target: "_blank",
+      rel: "noopener noreferrer",
+    });
     expect(drawn("[https://bank.example](https://evil.example)").text).toBe("https://bank.example (evil.example)");
     expect(drawn("[tea](https://example.org)").text).toBe("tea (example.org)");
     expect(drawn("see https://example.org/a_b_c(d). Yes").text).toBe("see https://example.org/a_b_c(d). Yes");
@@ -141,9 +200,45 @@ describe("hostile Markdown", () => {
 /** Each is 100 kB of what makes a reader of Markdown look at everything from everywhere. */
 const HEAVY: Record<string, string> = Object.fromEntries(
   Object.entries({
-    "[": "[", "](": "[a](", "![": "![", ">": ">", "> ": "> ", "*a": "*a ", "_a": "_a", "**a *b": "**a *b ", "***": "*", "`": "`a``b```", "<": "<", "<a": "<a ", "<!--": "<!--",
-    "- ": "- ", "1. ": "1. ", "> - ": "> - ", "http": "http://a.", "a@": "a@", "a.": "a.", "&": "&", "\\": "\\", "\\(": "\\(", "$": "$ a $b", "spaces": " ", "lines": "\n", "~a": "~a", "[[a](b)": "[[a](b)",
-    "[a]: b": "[a]: b\n", "setext": "a\n", "tabs": "\t", "table": "|x|y|\n", "|": "|", "```": "```\n", "~~~": "~~~a\n", "[\\": "[\\", "<div>": "<div>\n", "^": "^[a", "nested": "*a **b ", "h": "h",
+    "[": "[",
+    "](": "[a](",
+    "![": "![",
+    ">": ">",
+    "> ": "> ",
+    "*a": "*a ",
+    _a: "_a",
+    "**a *b": "**a *b ",
+    "***": "*",
+    "`": "`a``b```",
+    "<": "<",
+    "<a": "<a ",
+    "<!--": "<!--",
+    "- ": "- ",
+    "1. ": "1. ",
+    "> - ": "> - ",
+    http: "http://a.",
+    "a@": "a@",
+    "a.": "a.",
+    "&": "&",
+    "\\": "\\",
+    "\\(": "\\(",
+    $: "$ a $b",
+    spaces: " ",
+    lines: "\n",
+    "~a": "~a",
+    "[[a](b)": "[[a](b)",
+    "[a]: b": "[a]: b\n",
+    setext: "a\n",
+    tabs: "\t",
+    table: "|x|y|\n",
+    "|": "|",
+    "```": "```\n",
+    "~~~": "~~~a\n",
+    "[\\": "[\\",
+    "<div>": "<div>\n",
+    "^": "^[a",
+    nested: "*a **b ",
+    h: "h",
   }).map(([name, of]) => [name, of.repeat(Math.ceil(100_000 / of.length))]),
 );
 
@@ -155,29 +250,40 @@ describe("a hundred thousand characters", () => {
     const begun = performance.now();
     const shapes = [HEAVY[name]!, `a${HEAVY[name]}b`, `|a|b|\n|-|-|\n${HEAVY[name]}`];
     for (const text of shapes) {
-      expect(lex(text).map((token) => token.raw).join("").length).toBeGreaterThan(0);
+      expect(
+        lex(text)
+          .map((token) => token.raw)
+          .join("").length,
+      ).toBeGreaterThan(0);
       drawn(text);
     }
     expect(performance.now() - begun).toBeLessThan(BOUND_MS);
   });
 
-  it.each(["_a", "a.", " ", "[a](", "`a", "<a ", "\\(", "[\\"])("of %s in many paragraphs are read soon", { timeout: 60_000 }, (of) => {
-    const paragraph = `x${of.repeat(Math.floor(19_990 / of.length))}@b`;
-    const begun = performance.now();
-    lex(`${paragraph}\n\n`.repeat(20));
-    expect(performance.now() - begun).toBeLessThan(BOUND_MS);
-  });
+  it.each(["_a", "a.", " ", "[a](", "`a", "<a ", "\\(", "[\\"])(
+    "of %s in many paragraphs are read soon",
+    { timeout: 60_000 },
+    (of) => {
+      const paragraph = `x${of.repeat(Math.floor(19_990 / of.length))}@b`;
+      const begun = performance.now();
+      lex(`${paragraph}\n\n`.repeat(20));
+      expect(performance.now() - begun).toBeLessThan(BOUND_MS);
+    },
+  );
 
   it("within each other stay text at some depth", () => {
     const depth = (markdown: string, name: string) => drawn(markdown).names.filter((each) => each === name).length;
     expect(depth("> ".repeat(500) + "a", "blockquote")).toBeLessThan(40);
-    expect(depth(Array.from({ length: 500 }, (_, level) => `${"  ".repeat(level)}- a`).join("\n"), "ul")).toBeLessThan(40);
+    expect(depth(Array.from({ length: 500 }, (_, level) => `${"  ".repeat(level)}- a`).join("\n"), "ul")).toBeLessThan(
+      40,
+    );
     expect(drawn("> ".repeat(500) + "the end").text).toContain("the end");
   });
 });
 
 describe("an answer that grows", () => {
-  const ANSWER = "# A\n\nOne *two*\nthree\n\n- a\n- b\n\n  c\n\n```py\nx = 1\n\ny\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n> q\n> r\n\nThe end\n===\n\n1. x\n\n\n2. y\n";
+  const ANSWER =
+    "# A\n\nOne *two*\nthree\n\n- a\n- b\n\n  c\n\n```py\nx = 1\n\ny\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n> q\n> r\n\nThe end\n===\n\n1. x\n\n\n2. y\n";
 
   it("ends as if it had been read at once", () => {
     const blocks = new Blocks();
@@ -197,11 +303,17 @@ describe("an answer that grows", () => {
 
   it("that is one long list is not read again as a whole", () => {
     const blocks = new Blocks();
-    const list = (items: number) => Array.from({ length: items }, (_, index) => `${index + 1}. item ${index + 1}\n`).join("");
+    const list = (items: number) =>
+      Array.from({ length: items }, (_, index) => `${index + 1}. item ${index + 1}\n`).join("");
     const [first] = blocks.of(list(100));
     const grown = blocks.of(list(130));
     expect(grown[0]).toBe(first);
-    expect(grown.map(({ token }) => token.raw).join("").trim()).toBe(list(130).trim());
+    expect(
+      grown
+        .map(({ token }) => token.raw)
+        .join("")
+        .trim(),
+    ).toBe(list(130).trim());
     expect(grown.map(({ token }) => (token as { start?: number }).start)).toEqual([1, 91]);
   });
 

@@ -6,7 +6,9 @@ import { SUGGESTIONS, advised } from "../src/pages/models/suggestions";
 
 describe("parameters", () => {
   it("are read a line each, as numbers, words and texts", () => {
-    expect(parseParameters('temperature 0.7\n\n# a note\nPARAMETER num_ctx 8192\nuse_mmap true\nstop "User:"\nstop "\\n"')).toEqual({
+    expect(
+      parseParameters('temperature 0.7\n\n# a note\nPARAMETER num_ctx 8192\nuse_mmap true\nstop "User:"\nstop "\\n"'),
+    ).toEqual({
       temperature: 0.7,
       num_ctx: 8192,
       use_mmap: true,
@@ -15,7 +17,11 @@ describe("parameters", () => {
   });
 
   it("that are none are named by their line", () => {
-    for (const [text, line] of [["temperature", 1], ['top_p 0.9\nstop "open', 2], ["num_ctx 1\n\n- 3", 3]] as const) {
+    for (const [text, line] of [
+      ["temperature", 1],
+      ['top_p 0.9\nstop "open', 2],
+      ["num_ctx 1\n\n- 3", 3],
+    ] as const) {
       const read = (): unknown => parseParameters(text);
       expect(read).toThrow(WrongLine);
       expect(read).toThrow(`line ${line}`);
@@ -47,11 +53,26 @@ it("contexts go up to what the model was made for", () => {
 });
 
 describe("the time that a pull takes yet", () => {
-  const pull: Pull = { id: "1", model: "m", state: "running", status: "", total: 100, completed: 40, rate: 20, started: "" };
+  const pull: Pull = {
+    id: "1",
+    model: "m",
+    state: "running",
+    status: "",
+    total: 100,
+    completed: 40,
+    rate: 20,
+    started: "",
+  };
 
   it("is what is missing at the rate of now", () => expect(timeLeft(pull)).toBe(3));
 
   it("is not told where it is not known", () => {
-    for (const other of [{ rate: 0 }, { total: 0, completed: 0 }, { state: "paused" }, { completed: 100 }] as Partial<Pull>[]) expect(timeLeft({ ...pull, ...other })).toBeUndefined();
+    for (const other of [
+      { rate: 0 },
+      { total: 0, completed: 0 },
+      { state: "paused" },
+      { completed: 100 },
+    ] as Partial<Pull>[])
+      expect(timeLeft({ ...pull, ...other })).toBeUndefined();
   });
 });

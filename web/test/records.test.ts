@@ -2,8 +2,21 @@ import { describe, expect, it, vi } from "vitest";
 import { asking, type Entry, type Line } from "../src/api/records";
 import { gathering, withLater, withNewer } from "../src/pages/records/joined";
 
-const entry = (seq: number): Entry => ({ seq, time: "2026-11-26T12:00:00Z", who: "hob", action: "start", target: "", outcome: "done" });
-const line = (n: number, second = n): Line => ({ n, at: `2026-11-26T12:00:${`${second}`.padStart(2, "0")}Z`, level: "info", target: "hob", message: `${n}` });
+const entry = (seq: number): Entry => ({
+  seq,
+  time: "2026-11-26T12:00:00Z",
+  who: "hob",
+  action: "start",
+  target: "",
+  outcome: "done",
+});
+const line = (n: number, second = n): Line => ({
+  n,
+  at: `2026-11-26T12:00:${`${second}`.padStart(2, "0")}Z`,
+  level: "info",
+  target: "hob",
+  message: `${n}`,
+});
 
 it("entries that come are put before those that are there, each once", () => {
   expect(withNewer([entry(3), entry(2)], [entry(3), entry(4), entry(5)]).map(({ seq }) => seq)).toEqual([5, 4, 3, 2]);

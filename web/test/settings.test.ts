@@ -3,12 +3,35 @@ import type { Setting } from "../src/api/settings";
 import { changed, fits, sectionOf, sectioned, shown, waits } from "../src/pages/settings/sections";
 
 function setting(some: Partial<Setting>): Setting {
-  return { name: "models.keep_alive", kind: "time", about: "How long an idle model stays.", default: "5m", value: "5m", origin: { layer: "default" }, restart: false, ...some };
+  return {
+    name: "models.keep_alive",
+    kind: "time",
+    about: "How long an idle model stays.",
+    default: "5m",
+    value: "5m",
+    origin: { layer: "default" },
+    restart: false,
+    ...some,
+  };
 }
 
 describe("sections", () => {
   it("have each setting once, and what is unknown comes last", () => {
-    const names = ["name", "models.dir", "cache.k", "lan.route", "listen", "hosts", "host", "key", "registry.proxy", "tls.names", "limits.idle", "cli.editor", "new.thing"];
+    const names = [
+      "name",
+      "models.dir",
+      "cache.k",
+      "lan.route",
+      "listen",
+      "hosts",
+      "host",
+      "key",
+      "registry.proxy",
+      "tls.names",
+      "limits.idle",
+      "cli.editor",
+      "new.thing",
+    ];
     const settings = names.map((name) => setting({ name }));
     expect(sectioned(settings).flatMap(({ settings }) => settings).length).toBe(names.length);
     expect(sectionOf("hosts")).toBe("network");
@@ -19,7 +42,8 @@ describe("sections", () => {
 
 describe("a setting", () => {
   it("is found by its name, by what it decides in either language, and by its value", () => {
-    for (const looked of ["keep", "IDLE stays", "闲置", "5m", ""]) expect(fits(setting({}), "闲置的模型", looked), looked).toBe(true);
+    for (const looked of ["keep", "IDLE stays", "闲置", "5m", ""])
+      expect(fits(setting({}), "闲置的模型", looked), looked).toBe(true);
     expect(fits(setting({}), "", "disk")).toBe(false);
   });
 

@@ -97,9 +97,13 @@ export function listed(search: string, before?: string, gone?: AbortSignal): Pro
 export const fetched = (id: string, gone?: AbortSignal): Promise<Conversation> => ask("GET", at(id), undefined, gone);
 
 /** Begins one. Asked again with the same id, it is the same. */
-export const begin = (begun: Pick<Conversation, "id" | "title" | "model" | "settings">): Promise<Kept> => ask("POST", ALL, begun);
+export const begin = (begun: Pick<Conversation, "id" | "title" | "model" | "settings">): Promise<Kept> =>
+  ask("POST", ALL, begun);
 
-export const change = (id: string, changed: Partial<Pick<Conversation, "title" | "model" | "settings" | "leaf">>): Promise<unknown> => ask("PATCH", at(id), changed);
+export const change = (
+  id: string,
+  changed: Partial<Pick<Conversation, "title" | "model" | "settings" | "leaf">>,
+): Promise<unknown> => ask("PATCH", at(id), changed);
 
 export const remove = (id: string): Promise<void> => ask("DELETE", at(id));
 
@@ -109,11 +113,24 @@ export const removeAll = (): Promise<void> => ask("DELETE", ALL);
 const MOST_KEPT_ALIVE = 60_000;
 
 /** Keeps a message; `last` if the page is about to go, when only a short one can be. */
-export async function keep(conversation: string, message: Message, leaf: boolean, last = false): Promise<Kept | undefined> {
+export async function keep(
+  conversation: string,
+  message: Message,
+  leaf: boolean,
+  last = false,
+): Promise<Kept | undefined> {
   const { id, created: _, ...said } = message;
   const body = { ...said, ...(leaf && { leaf }) };
-  if (last && JSON.stringify(body).length * 3 > MOST_KEPT_ALIVE && new Blob([JSON.stringify(body)]).size > MOST_KEPT_ALIVE) return undefined;
-  const response = await open("PUT", `${at(conversation)}/messages/${encodeURIComponent(id)}`, { body, keepalive: last });
+  if (
+    last &&
+    JSON.stringify(body).length * 3 > MOST_KEPT_ALIVE &&
+    new Blob([JSON.stringify(body)]).size > MOST_KEPT_ALIVE
+  )
+    return undefined;
+  const response = await open("PUT", `${at(conversation)}/messages/${encodeURIComponent(id)}`, {
+    body,
+    keepalive: last,
+  });
   return (await response.json()) as Kept;
 }
 

@@ -50,7 +50,8 @@ export const KEYS = "/admin/api/keys";
 
 export const makeKey = (wanted: WantedKey): Promise<NewKey> => ask("POST", KEYS, wanted);
 
-export const rotateKey = (id: string, confirm: string | undefined): Promise<NewKey> => ask("POST", `${KEYS}/${id}/rotate`, { confirm });
+export const rotateKey = (id: string, confirm: string | undefined): Promise<NewKey> =>
+  ask("POST", `${KEYS}/${id}/rotate`, { confirm });
 
 export const revokeKey = (id: string): Promise<void> => ask("DELETE", `${KEYS}/${id}`);
 

@@ -119,9 +119,11 @@ export async function load(loading: Loading, capabilities: Capability[]): Promis
 }
 
 /** Takes a model out of memory, once those are done who use it. */
-export const unload = (model: string): Promise<void> => ask("POST", "/api/generate", { model, keep_alive: 0, stream: false });
+export const unload = (model: string): Promise<void> =>
+  ask("POST", "/api/generate", { model, keep_alive: 0, stream: false });
 
-export const copyModel = (source: string, destination: string): Promise<void> => ask("POST", "/api/copy", { source, destination });
+export const copyModel = (source: string, destination: string): Promise<void> =>
+  ask("POST", "/api/copy", { source, destination });
 
 export const removeModel = (model: string): Promise<void> => ask("DELETE", "/api/delete", { model });
 

@@ -91,13 +91,15 @@ export interface Invitation {
 
 const INVITATIONS = "/admin/api/invitations";
 
-export const invite = (wanted: { scopes: Scope[]; confirm?: string }): Promise<Invitation> => ask("POST", INVITATIONS, wanted);
+export const invite = (wanted: { scopes: Scope[]; confirm?: string }): Promise<Invitation> =>
+  ask("POST", INVITATIONS, wanted);
 
 export const withdraw = (): Promise<void> => ask("DELETE", INVITATIONS);
 
 const CERTIFICATE = "/admin/api/certificate";
 
-export const bringCertificate = (brought: { certificate: string; key: string; confirm?: string }): Promise<void> => ask("PUT", CERTIFICATE, brought);
+export const bringCertificate = (brought: { certificate: string; key: string; confirm?: string }): Promise<void> =>
+  ask("PUT", CERTIFICATE, brought);
 
 /** Back to what the box makes for itself. */
 export const forgetCertificate = (): Promise<void> => ask("DELETE", CERTIFICATE);

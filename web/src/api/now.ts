@@ -91,4 +91,5 @@ export interface History {
 export const NOW_EVENTS = "/admin/api/now/events";
 export const HISTORY = "/admin/api/history";
 
-export const stopRequest = (id: string): Promise<void> => ask("DELETE", `/admin/api/requests/${encodeURIComponent(id)}`);
+export const stopRequest = (id: string): Promise<void> =>
+  ask("DELETE", `/admin/api/requests/${encodeURIComponent(id)}`);

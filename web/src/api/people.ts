@@ -26,10 +26,12 @@ export const addPerson = (wanted: WantedPerson): Promise<Person> => ask("POST", 
 export const removePerson = (name: string): Promise<void> => ask("DELETE", `${PEOPLE}/${encodeURIComponent(name)}`);
 
 /** Gives somebody another password; their sessions end. */
-export const resetPassword = (name: string, passwords: { password: string; confirm?: string }): Promise<void> => ask("POST", `${PEOPLE}/${encodeURIComponent(name)}/password`, passwords);
+export const resetPassword = (name: string, passwords: { password: string; confirm?: string }): Promise<void> =>
+  ask("POST", `${PEOPLE}/${encodeURIComponent(name)}/password`, passwords);
 
 /** Changes one's own; one's other sessions end. */
-export const changePassword = (passwords: { password: string; confirm: string }): Promise<void> => ask("POST", "/admin/api/password", passwords);
+export const changePassword = (passwords: { password: string; confirm: string }): Promise<void> =>
+  ask("POST", "/admin/api/password", passwords);
 
 export interface Session {
   id: string;

@@ -39,7 +39,8 @@ export const pull = (wanted: Wanted): Promise<Pull> => ask("POST", PULLS, wanted
 
 export const pausePull = (id: string): Promise<unknown> => ask("POST", `${PULLS}/${encodeURIComponent(id)}/pause`, {});
 
-export const resumePull = (id: string): Promise<unknown> => ask("POST", `${PULLS}/${encodeURIComponent(id)}/resume`, {});
+export const resumePull = (id: string): Promise<unknown> =>
+  ask("POST", `${PULLS}/${encodeURIComponent(id)}/resume`, {});
 
 /** Stops one, or strikes it from the list; `discard` removes what has come of it as well. */
 export function dropPull(id: string, discard: "keep" | "discard"): Promise<void> {

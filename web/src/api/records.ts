@@ -38,7 +38,8 @@ export const LOGS = "/admin/api/logs";
 /** A path with what is asked for behind it; what is empty is not asked for. */
 export function asking(path: string, wanted: Record<string, string | number | undefined>): string {
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(wanted)) if (value !== undefined && value !== "") query.set(name, `${value}`);
+  for (const [name, value] of Object.entries(wanted))
+    if (value !== undefined && value !== "") query.set(name, `${value}`);
   const text = query.toString();
   return text === "" ? path : `${path}?${text}`;
 }

@@ -35,4 +35,5 @@ export const SETTINGS = "/admin/api/settings";
 /** New values by name; null is what is beneath the page's. */
 export type Changes = Record<string, string | null>;
 
-export const keepSettings = (values: Changes, confirm?: string): Promise<Settings> => ask("PUT", SETTINGS, { values, ...(confirm !== undefined && { confirm }) });
+export const keepSettings = (values: Changes, confirm?: string): Promise<Settings> =>
+  ask("PUT", SETTINGS, { values, ...(confirm !== undefined && { confirm }) });

@@ -27,7 +27,10 @@ export interface Restored {
 }
 
 /** Once all of the file was checked, the box restarts with it. */
-export async function restore(file: Blob, { passphrase, confirm }: { passphrase?: string; confirm?: string }): Promise<Restored> {
+export async function restore(
+  file: Blob,
+  { passphrase, confirm }: { passphrase?: string; confirm?: string },
+): Promise<Restored> {
   const headers: Record<string, string> = { "content-type": "application/octet-stream" };
   if (passphrase) headers["hob-passphrase"] = encodeURIComponent(passphrase);
   if (confirm) headers["hob-confirm"] = encodeURIComponent(confirm);
@@ -37,4 +40,5 @@ export async function restore(file: Blob, { passphrase, confirm }: { passphrase?
 export const diagnostics = (): Promise<unknown> => ask("GET", "/admin/api/diagnostics");
 
 /** The box restarts, and is new. */
-export const reset = (wanted: { models: "keep" | "remove"; confirm?: string }): Promise<void> => ask("POST", "/admin/api/reset", wanted);
+export const reset = (wanted: { models: "keep" | "remove"; confirm?: string }): Promise<void> =>
+  ask("POST", "/admin/api/reset", wanted);

@@ -50,7 +50,18 @@ interface BareProps extends Common {
   children: ComponentChildren;
 }
 
-function Bare({ label, square, kind, busy, type = "button", buttonRef, expanded, pressed, children, ...rest }: BareProps) {
+function Bare({
+  label,
+  square,
+  kind,
+  busy,
+  type = "button",
+  buttonRef,
+  expanded,
+  pressed,
+  children,
+  ...rest
+}: BareProps) {
   const classes = ["button", kind, square && "square", rest.class].filter(Boolean).join(" ");
   return (
     <button

@@ -57,7 +57,16 @@ function Asked({ question }: { question: Question }) {
     <Dialog title={question.title} onClose={close}>
       <form class="stack" onSubmit={(event) => void submit(event)}>
         <p>{question.text}</p>
-        {typed && <TextField label={words.shell.password} type="password" autocomplete="current-password" required value={password} onValue={setPassword} />}
+        {typed && (
+          <TextField
+            label={words.shell.password}
+            type="password"
+            autocomplete="current-password"
+            required
+            value={password}
+            onValue={setPassword}
+          />
+        )}
         {error && (
           <p class="wrong" role="alert">
             {error}

@@ -32,7 +32,16 @@ type AutoFill = "off" | "username" | "current-password" | "new-password" | "one-
 export function TextField({ label, hint, error, unseen, value, onValue, mono, type = "text", ...rest }: TextProps) {
   return (
     <Field {...{ label, hint, error, unseen }}>
-      {(ids) => <input {...rest} {...ids} type={type as "text"} class={mono ? "mono" : ""} value={value} onInput={(event) => onValue(event.currentTarget.value)} />}
+      {(ids) => (
+        <input
+          {...rest}
+          {...ids}
+          type={type as "text"}
+          class={mono ? "mono" : ""}
+          value={value}
+          onInput={(event) => onValue(event.currentTarget.value)}
+        />
+      )}
     </Field>
   );
 }
@@ -51,7 +60,15 @@ export interface LongTextProps extends Common {
 export function LongTextField({ label, hint, error, unseen, value, onValue, mono, ...rest }: LongTextProps) {
   return (
     <Field {...{ label, hint, error, unseen }}>
-      {(ids) => <textarea {...rest} {...ids} class={mono ? "mono" : ""} value={value} onInput={(event) => onValue(event.currentTarget.value)} />}
+      {(ids) => (
+        <textarea
+          {...rest}
+          {...ids}
+          class={mono ? "mono" : ""}
+          value={value}
+          onInput={(event) => onValue(event.currentTarget.value)}
+        />
+      )}
     </Field>
   );
 }
@@ -64,11 +81,25 @@ export interface ChoiceProps<V extends string> extends Common {
 }
 
 /** One of a few. */
-export function ChoiceField<V extends string>({ label, hint, error, unseen, value, onValue, options, disabled }: ChoiceProps<V>) {
+export function ChoiceField<V extends string>({
+  label,
+  hint,
+  error,
+  unseen,
+  value,
+  onValue,
+  options,
+  disabled,
+}: ChoiceProps<V>) {
   return (
     <Field {...{ label, hint, error, unseen }}>
       {(ids) => (
-        <select {...ids} disabled={disabled} value={value} onChange={(event) => onValue(event.currentTarget.value as V)}>
+        <select
+          {...ids}
+          disabled={disabled}
+          value={value}
+          onChange={(event) => onValue(event.currentTarget.value as V)}
+        >
           {options.map((option) => (
             <option key={option.value} value={option.value}>
               {option.text}
@@ -93,7 +124,14 @@ export function TickField({ label, hint, checked, onChecked, disabled }: TickPro
   const id = useId();
   return (
     <div class="tick">
-      <input id={id} type="checkbox" checked={checked} disabled={disabled} aria-describedby={hint ? `${id}-hint` : undefined} onChange={(event) => onChecked(event.currentTarget.checked)} />
+      <input
+        id={id}
+        type="checkbox"
+        checked={checked}
+        disabled={disabled}
+        aria-describedby={hint ? `${id}-hint` : undefined}
+        onChange={(event) => onChecked(event.currentTarget.checked)}
+      />
       <label for={id}>{label}</label>
       {hint && (
         <p id={`${id}-hint`} class="hint">

@@ -17,7 +17,14 @@ export function FileField({ label, hint, error, onFile, ...rest }: FileProps) {
   return (
     <div class="field">
       <label for={id}>{label}</label>
-      <input {...rest} id={id} type="file" aria-invalid={error ? true : undefined} aria-describedby={described || undefined} onChange={(event) => onFile(event.currentTarget.files?.[0])} />
+      <input
+        {...rest}
+        id={id}
+        type="file"
+        aria-invalid={error ? true : undefined}
+        aria-describedby={described || undefined}
+        onChange={(event) => onFile(event.currentTarget.files?.[0])}
+      />
       {hint && (
         <p id={`${id}-hint`} class="hint">
           {hint}

@@ -20,7 +20,8 @@ export interface Form {
 export function useForm(...fields: string[]): Form {
   const [busy, setBusy] = useState(false);
   const [failed, setFailed] = useState<unknown>();
-  const at = failed instanceof Failure && failed.field !== undefined && fields.includes(failed.field) ? failed.field : undefined;
+  const at =
+    failed instanceof Failure && failed.field !== undefined && fields.includes(failed.field) ? failed.field : undefined;
   return {
     busy,
     wrong: (field) => (at === field ? reason(failed) : undefined),
@@ -58,7 +59,17 @@ interface OwnPasswordProps {
 /** One's own password, typed again; nothing for whoever has none. */
 export function OwnPassword({ form, value, onValue }: OwnPasswordProps) {
   if (!signedIn()) return null;
-  return <TextField label={words.shell.password} type="password" autocomplete="current-password" required error={form.wrong("confirm")} value={value} onValue={onValue} />;
+  return (
+    <TextField
+      label={words.shell.password}
+      type="password"
+      autocomplete="current-password"
+      required
+      error={form.wrong("confirm")}
+      value={value}
+      onValue={onValue}
+    />
+  );
 }
 
 /** What is sent for it. */

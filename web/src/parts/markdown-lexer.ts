@@ -95,7 +95,10 @@ class Careful extends Tokenizer {
     return this.#search(src, () => super.link(src));
   }
 
-  override reflink(src: string, links: Parameters<Tokenizer["reflink"]>[1]): Tokens.Link | Tokens.Image | Tokens.Text | undefined {
+  override reflink(
+    src: string,
+    links: Parameters<Tokenizer["reflink"]>[1],
+  ): Tokens.Link | Tokens.Image | Tokens.Text | undefined {
     return this.#search(src, () => super.reflink(src, links));
   }
 
@@ -127,7 +130,9 @@ class Careful extends Tokenizer {
   override inlineText(src: string): Tokens.Text | undefined {
     const formula = src.startsWith("$") ? this.#search(src, () => MATH.exec(src)) : undefined;
     const text = (formula ?? TEXT.exec(src))?.[0];
-    return text === undefined ? undefined : { type: "text", raw: text, text, escaped: formula !== undefined && formula !== null };
+    return text === undefined
+      ? undefined
+      : { type: "text", raw: text, text, escaped: formula !== undefined && formula !== null };
   }
 }
 
@@ -195,7 +200,12 @@ const LAST_ITEMS = 10;
 function split(tokens: Token[]): Token[] {
   const last = tokens.at(-1) as Tokens.List | undefined;
   if (last?.type !== "list" || last.items.length < LONG_LIST) return tokens;
-  const part = (items: Tokens.ListItem[], start: Tokens.List["start"]): Tokens.List => ({ ...last, items, start, raw: items.map((item) => item.raw).join("") });
+  const part = (items: Tokens.ListItem[], start: Tokens.List["start"]): Tokens.List => ({
+    ...last,
+    items,
+    start,
+    raw: items.map((item) => item.raw).join(""),
+  });
   const items = last.items.length - LAST_ITEMS;
   const start = last.start === "" ? "" : last.start + items;
   return [...tokens.slice(0, -1), part(last.items.slice(0, items), last.start), part(last.items.slice(items), start)];

@@ -103,7 +103,11 @@ class Item extends Drawn<{ token: Tokens.ListItem; live: boolean }> {
     if (!token.task) return <li>{inner(token.tokens, live)}</li>;
     return (
       <li class="task">
-        <span aria-hidden="true">{token.checked ? "☑" : "☐"}</span> {inner(token.tokens.filter((each) => each.type !== "checkbox"), live)}
+        <span aria-hidden="true">{token.checked ? "☑" : "☐"}</span>{" "}
+        {inner(
+          token.tokens.filter((each) => each.type !== "checkbox"),
+          live,
+        )}
       </li>
     );
   }
@@ -125,7 +129,12 @@ function table({ header, rows, align }: Tokens.Table): ComponentChildren {
         </thead>
         <tbody>
           {rows.map((row, index) => (
-            <Row key={index} token={{ type: "row", raw: row.map((cell) => cell.text).join("|") }} cells={row} side={side} />
+            <Row
+              key={index}
+              token={{ type: "row", raw: row.map((cell) => cell.text).join("|") }}
+              cells={row}
+              side={side}
+            />
           ))}
         </tbody>
       </table>

@@ -39,7 +39,16 @@ export function Menu({ label, icon = "more", choices }: MenuProps) {
   return (
     <>
       <IconButton buttonRef={button} icon={icon} label={label} />
-      <div ref={list} id={id} class="menu" popover="auto" role="menu" aria-label={label} onToggle={(event) => place(event as unknown as ToggleEvent)} onKeyDown={(event) => move(event, list.current)}>
+      <div
+        ref={list}
+        id={id}
+        class="menu"
+        popover="auto"
+        role="menu"
+        aria-label={label}
+        onToggle={(event) => place(event as unknown as ToggleEvent)}
+        onKeyDown={(event) => move(event, list.current)}
+      >
         {choices.map((choice) => (
           <button
             key={choice.text}

@@ -35,7 +35,12 @@ export function Parts({ label, parts, max }: { label: string; parts: Part[]; max
     <div class="parts" role="group" aria-label={label}>
       <div class="bar" aria-hidden="true">
         {shown.map((part) => (
-          <span key={part.name} class={part.colour} style={{ flexGrow: `${part.value / (max || 1)}` }} title={`${part.name}: ${part.text}`} />
+          <span
+            key={part.name}
+            class={part.colour}
+            style={{ flexGrow: `${part.value / (max || 1)}` }}
+            title={`${part.name}: ${part.text}`}
+          />
         ))}
       </div>
       <ul>

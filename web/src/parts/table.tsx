@@ -46,7 +46,11 @@ export function Table<Row>({ caption, columns, rows, rowKey, empty }: TableProps
                     {column.cell(row)}
                   </th>
                 ) : (
-                  <td key={column.title} class={column.figure ? "figure" : ""} data-title={column.unseen ? "" : column.title}>
+                  <td
+                    key={column.title}
+                    class={column.figure ? "figure" : ""}
+                    data-title={column.unseen ? "" : column.title}
+                  >
                     {column.cell(row)}
                   </td>
                 ),

@@ -12,7 +12,11 @@ export function Tabs<T extends string>({ label, tabs, current }: TabsProps<T>) {
   return (
     <nav class="tabs" aria-label={label}>
       {tabs.map(({ name, text }, index) => (
-        <Link key={name} to={index === 0 ? place.value.path : `${place.value.path}?tab=${name}`} current={name === current}>
+        <Link
+          key={name}
+          to={index === 0 ? place.value.path : `${place.value.path}?tab=${name}`}
+          current={name === current}
+        >
           {text}
         </Link>
       ))}

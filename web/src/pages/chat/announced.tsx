@@ -19,7 +19,10 @@ export function Announced({ talk }: { talk: Talk }) {
 }
 
 function Sentence({ answer }: { answer: Answer }) {
-  const said = useMemo(() => ({ sentences: new Sentences(() => words.chat.saysCode), all: [words.chat.answering], count: 0 }), [answer]);
+  const said = useMemo(
+    () => ({ sentences: new Sentences(() => words.chat.saysCode), all: [words.chat.answering], count: 0 }),
+    [answer],
+  );
   void answer.version.value;
   said.all.push(...said.sentences.of(answer.content));
   const from = Math.max(0, said.all.length - STAY);

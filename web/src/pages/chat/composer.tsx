@@ -64,8 +64,23 @@ export function Composer({ talk }: { talk: Talk }) {
         {pictures.length > 0 && <Pictures talk={talk} />}
         <div class="line">
           {sees && <PictureButton talk={talk} />}
-          <textarea ref={field} rows={1} aria-label={said.message} placeholder={said.placeholder} enterkeyhint="send" value={text} onFocus={fetchMarkdown} onInput={(event) => (talk.draft.value = event.currentTarget.value)} onKeyDown={key} onPaste={paste} />
-          {answering ? <IconButton class="halt" kind="main" icon="stop" label={said.stop} onClick={() => talk.stop()} /> : <IconButton kind="main" type="submit" icon="send" label={said.send} disabled={!ready} />}
+          <textarea
+            ref={field}
+            rows={1}
+            aria-label={said.message}
+            placeholder={said.placeholder}
+            enterkeyhint="send"
+            value={text}
+            onFocus={fetchMarkdown}
+            onInput={(event) => (talk.draft.value = event.currentTarget.value)}
+            onKeyDown={key}
+            onPaste={paste}
+          />
+          {answering ? (
+            <IconButton class="halt" kind="main" icon="stop" label={said.stop} onClick={() => talk.stop()} />
+          ) : (
+            <IconButton kind="main" type="submit" icon="send" label={said.send} disabled={!ready} />
+          )}
         </div>
       </div>
     </form>
@@ -80,7 +95,10 @@ export function isComposing(event: KeyboardEvent): boolean {
 /** Whether there are pictures that the model will not see. */
 function blind(talk: Talk, sees: boolean): boolean {
   if (sees || talk.model.value === "" || !models.value) return false;
-  return talk.pictures.value.length > 0 || path(talk.messages.value, talk.leaf.value).some((message) => message.images?.length);
+  return (
+    talk.pictures.value.length > 0 ||
+    path(talk.messages.value, talk.leaf.value).some((message) => message.images?.length)
+  );
 }
 
 /** Makes a field as high as what is in it. */

@@ -9,7 +9,8 @@ export function asMarkdown(conversation: Conversation): string {
   const parts = [`# ${conversation.title || words.chat.untitled}`];
   const system = conversation.settings.system?.trim();
   if (system) parts.push(`## ${words.chat.system}`, system);
-  for (const message of path(messages, end(messages, conversation.leaf))) parts.push(`## ${speaker(message)}`, ...said(message));
+  for (const message of path(messages, end(messages, conversation.leaf)))
+    parts.push(`## ${speaker(message)}`, ...said(message));
   return `${parts.join("\n\n")}\n`;
 }
 
@@ -21,14 +22,20 @@ function speaker({ role, model }: Message): string {
 
 function said({ content, thinking, tool_calls, images }: Message): string[] {
   const thoughts = thinking ? [`> *${words.chat.thought}*\n>\n${thinking.trim().replace(/^/gm, "> ")}`] : [];
-  const calls = (tool_calls ?? []).map(({ function: called }) => `*${words.chat.called(called.name)}*\n\n\`\`\`json\n${JSON.stringify(called.arguments, null, 2)}\n\`\`\``);
+  const calls = (tool_calls ?? []).map(
+    ({ function: called }) =>
+      `*${words.chat.called(called.name)}*\n\n\`\`\`json\n${JSON.stringify(called.arguments, null, 2)}\n\`\`\``,
+  );
   const pictures = (images ?? []).map((_, index) => `*${words.chat.picture(index + 1)}*`);
   return [...thoughts, ...pictures, ...(content === "" ? [] : [content.trim()]), ...calls];
 }
 
 /** A name for its file, from its title. */
 export function fileName(title: string, ending: string): string {
-  const plain = title.normalize("NFC").replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
+  const plain = title
+    .normalize("NFC")
+    .replace(/[^\p{L}\p{N}]+/gu, "-")
+    .replace(/^-|-$/g, "");
   return `${[...plain].slice(0, 50).join("") || "conversation"}.${ending}`;
 }
 

@@ -22,14 +22,21 @@ export function Head({ talk }: { talk: Talk }) {
     <>
       <div class="models">
         <Models label={words.chat.model} value={model} onValue={(name) => talk.ask(name)} />
-        {second !== undefined && <Models label={words.chat.secondModel} value={second} onValue={(name) => talk.ask(model, name)} />}
+        {second !== undefined && (
+          <Models label={words.chat.secondModel} value={second} onValue={(name) => talk.ask(model, name)} />
+        )}
       </div>
       {second !== undefined ? (
         <IconButton icon="close" label={words.chat.stopComparing} onClick={() => (talk.second.value = undefined)} />
       ) : (
         known.length > 0 && <IconButton icon="columns" label={words.chat.compare} onClick={compare} />
       )}
-      <IconButton class={adjusted ? "adjusted" : ""} icon="settings" label={words.chat.settings} onClick={() => setAdjusting(true)} />
+      <IconButton
+        class={adjusted ? "adjusted" : ""}
+        icon="settings"
+        label={words.chat.settings}
+        onClick={() => setAdjusting(true)}
+      />
       {adjusting && <Parameters talk={talk} onClose={() => setAdjusting(false)} />}
     </>
   );
@@ -37,8 +44,12 @@ export function Head({ talk }: { talk: Talk }) {
 
 function Models({ label, value, onValue }: { label: string; value: string; onValue: (name: string) => void }) {
   const known = models.value ?? [];
-  const options = known.map(({ name }) => ({ value: name, text: inMemory.value.has(name) ? words.chat.inMemory(plain(name)) : plain(name) }));
-  if (!known.some((model) => model.name === value)) options.unshift({ value, text: models.value ? words.chat.gone(plain(value)) : plain(value) });
+  const options = known.map(({ name }) => ({
+    value: name,
+    text: inMemory.value.has(name) ? words.chat.inMemory(plain(name)) : plain(name),
+  }));
+  if (!known.some((model) => model.name === value))
+    options.unshift({ value, text: models.value ? words.chat.gone(plain(value)) : plain(value) });
   return <ChoiceField label={label} unseen value={value} onValue={onValue} options={options} />;
 }
 

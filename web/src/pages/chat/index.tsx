@@ -40,7 +40,9 @@ export default function Chat() {
           <header class="head">
             <DrawerButton />
           </header>
-          <div class="nothing">{"failed" in open ? <Notice kind="bad">{open.failed}</Notice> : <p class="quiet">{words.shell.loading}</p>}</div>
+          <div class="nothing">
+            {"failed" in open ? <Notice kind="bad">{open.failed}</Notice> : <p class="quiet">{words.shell.loading}</p>}
+          </div>
         </section>
       )}
     </div>
@@ -60,7 +62,8 @@ function Open({ talk }: { talk: Talk }) {
   if (talk.model.value === "" && known?.[0]) talk.model.value = usualModel();
   useEffect(() => {
     const stop = (event: KeyboardEvent): void => {
-      const elsewhere = event.defaultPrevented || (event.target instanceof Element && event.target.closest(".list") !== null);
+      const elsewhere =
+        event.defaultPrevented || (event.target instanceof Element && event.target.closest(".list") !== null);
       if (event.key === "Escape" && !elsewhere && !document.querySelector("dialog[open], :popover-open")) talk.stop();
     };
     document.addEventListener("keydown", stop);
@@ -109,7 +112,8 @@ function useDrop(talk: Talk) {
       show(true);
     },
     onDragLeave: (event: DragEvent) => {
-      if (!(event.relatedTarget instanceof Node) || !(event.currentTarget as Element).contains(event.relatedTarget)) show(false);
+      if (!(event.relatedTarget instanceof Node) || !(event.currentTarget as Element).contains(event.relatedTarget))
+        show(false);
     },
     onDrop: (event: DragEvent) => {
       event.preventDefault();

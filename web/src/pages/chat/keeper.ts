@@ -56,7 +56,8 @@ export class Keeper {
   /** The page goes: sends what can still be sent, without an answer. */
   last(): void {
     if (!this.begun || me.peek()?.name !== this.#owner) return;
-    for (const { message, leaf } of this.#messages.values()) void keep(this.head().id, message, leaf, true).catch(() => undefined);
+    for (const { message, leaf } of this.#messages.values())
+      void keep(this.head().id, message, leaf, true).catch(() => undefined);
   }
 
   async #work(): Promise<void> {

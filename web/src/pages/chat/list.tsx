@@ -37,7 +37,15 @@ export function ListOfConversations({ current, onGo }: { current: string | undef
           ]}
         />
       </div>
-      <TextField label={said.search} unseen type="search" placeholder={said.search} maxLength={200} value={search.value} onValue={searched} />
+      <TextField
+        label={said.search}
+        unseen
+        type="search"
+        placeholder={said.search}
+        maxLength={200}
+        value={search.value}
+        onValue={searched}
+      />
       {failed.value !== undefined && (
         <p class="small wrong" role="alert">
           {failed.value}{" "}
@@ -47,7 +55,9 @@ export function ListOfConversations({ current, onGo }: { current: string | undef
         </p>
       )}
       <nav aria-label={said.conversations} aria-busy={known === undefined}>
-        {known?.length === 0 && <p class="small quiet">{search.value === "" ? said.none : said.nothingFound(search.value)}</p>}
+        {known?.length === 0 && (
+          <p class="small quiet">{search.value === "" ? said.none : said.nothingFound(search.value)}</p>
+        )}
         {groups(known ?? []).map(([when, rows]) => (
           <section key={when}>
             <h2>{said[when]}</h2>

@@ -13,7 +13,10 @@ const LAST = "hob.chat.model";
 
 /** Asks the box which there are. */
 export async function refreshModels(): Promise<void> {
-  const [all, loaded] = await Promise.all([ask<{ models: Model[] }>("GET", MODELS), ask<{ models: Loaded[] }>("GET", LOADED).catch(() => ({ models: [] }))]);
+  const [all, loaded] = await Promise.all([
+    ask<{ models: Model[] }>("GET", MODELS),
+    ask<{ models: Loaded[] }>("GET", LOADED).catch(() => ({ models: [] })),
+  ]);
   models.value = all.models.filter((model) => model.capabilities.includes("completion"));
   inMemory.value = new Set(loaded.models.map((model) => model.name));
 }
@@ -26,7 +29,10 @@ export function capabilitiesOf(name: string): readonly Capability[] {
 export function usualModel(): string {
   const known = models.value ?? [];
   const last = localStorage.getItem(LAST);
-  return (known.find((model) => model.name === last) ?? known.find((model) => inMemory.value.has(model.name)) ?? known[0])?.name ?? "";
+  return (
+    (known.find((model) => model.name === last) ?? known.find((model) => inMemory.value.has(model.name)) ?? known[0])
+      ?.name ?? ""
+  );
 }
 
 export function remember(model: string): void {

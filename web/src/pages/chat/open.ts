@@ -47,7 +47,8 @@ async function load(id: string): Promise<void> {
     held.set(id, talk);
     opened.value = { talk };
   } catch (error) {
-    if (wanted === id) opened.value = { failed: error instanceof Failure && error.status === 404 ? words.chat.unknown : reason(error) };
+    if (wanted === id)
+      opened.value = { failed: error instanceof Failure && error.status === 404 ? words.chat.unknown : reason(error) };
   }
 }
 
@@ -84,7 +85,8 @@ export async function refresh(): Promise<void> {
     const conversation = await fetched(talk.id);
     if (talk.quiet) talk.take(conversation);
   } catch (error) {
-    if (error instanceof Failure && error.status === 404 && wanted === talk.id) opened.value = { failed: words.chat.unknown };
+    if (error instanceof Failure && error.status === 404 && wanted === talk.id)
+      opened.value = { failed: words.chat.unknown };
   }
 }
 

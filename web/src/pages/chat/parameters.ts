@@ -18,7 +18,8 @@ export type Wrong = Partial<Record<keyof Draft, string>>;
 
 export function draftOf({ system, options, think, keep_alive }: Settings): Draft {
   const text = (value: number | string | undefined): string => (value === undefined ? "" : `${value}`);
-  const thinks = think === undefined ? "" : think === true ? "on" : think === false ? "off" : think === "max" ? "high" : think;
+  const thinks =
+    think === undefined ? "" : think === true ? "on" : think === false ? "off" : think === "max" ? "high" : think;
   return {
     system: system ?? "",
     temperature: text(options?.temperature),
@@ -56,10 +57,12 @@ export function settingsOf(draft: Draft): Read {
     if (text === "") continue;
     const value = Number(text);
     if (fits(value, range)) options[name] = value;
-    else wrong[name] = range.whole ? words.chat.wrongWhole(range.least) : words.chat.wrongNumber(range.least, range.most);
+    else
+      wrong[name] = range.whole ? words.chat.wrongWhole(range.least) : words.chat.wrongNumber(range.least, range.most);
   }
   const keepAlive = draft.keep_alive.trim();
-  if (keepAlive !== "" && !/^(?:-?\d+|(?:\d+(?:\.\d+)?(?:ms|s|m|h))+)$/.test(keepAlive)) wrong.keep_alive = words.chat.wrongTime;
+  if (keepAlive !== "" && !/^(?:-?\d+|(?:\d+(?:\.\d+)?(?:ms|s|m|h))+)$/.test(keepAlive))
+    wrong.keep_alive = words.chat.wrongTime;
   if (Object.keys(wrong).length > 0) return { wrong };
   const think = draft.think === "on" ? true : draft.think === "off" ? false : draft.think;
   const settings: Settings = {

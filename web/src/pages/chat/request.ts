@@ -44,11 +44,17 @@ export function chatRequest({ model, capabilities, settings, said }: Question): 
   };
 }
 
-const isNothing = (message: Message): boolean => message.role === "assistant" && message.content === "" && !message.tool_calls?.length;
+const isNothing = (message: Message): boolean =>
+  message.role === "assistant" && message.content === "" && !message.tool_calls?.length;
 
 function told({ role, content, images, tool_calls }: Message, sees: boolean): Told {
   const seen = sees ? (images ?? []).map((url) => url.slice(url.indexOf(",") + 1)) : [];
-  return { role, content, ...(seen.length > 0 && { images: seen }), ...(tool_calls && tool_calls.length > 0 && { tool_calls }) };
+  return {
+    role,
+    content,
+    ...(seen.length > 0 && { images: seen }),
+    ...(tool_calls && tool_calls.length > 0 && { tool_calls }),
+  };
 }
 
 /** A line of the answer. Times are nanoseconds. */
@@ -86,7 +92,10 @@ const MOST_TITLE = 60;
 
 /** What a conversation is called after its first message. */
 export function titleOf(text: string): string {
-  const line = text.trim().replace(/[\s#>*`_~|]+/g, " ").trim();
+  const line = text
+    .trim()
+    .replace(/[\s#>*`_~|]+/g, " ")
+    .trim();
   const letters = [...line];
   let width = 0;
   const fits = letters.findIndex((letter) => (width += /[\u2e80-\uffef]/.test(letter) ? 2 : 1) > MOST_TITLE);

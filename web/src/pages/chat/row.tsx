@@ -51,7 +51,14 @@ function Rename({ row, onClose }: { row: Listed; onClose: () => void }) {
   return (
     <Dialog title={words.chat.rename} onClose={onClose}>
       <form class="stack" onSubmit={(event) => void submit(event)}>
-        <TextField label={words.chat.newTitle} required maxLength={200} autocomplete="off" value={title} onValue={setTitle} />
+        <TextField
+          label={words.chat.newTitle}
+          required
+          maxLength={200}
+          autocomplete="off"
+          value={title}
+          onValue={setTitle}
+        />
         <div class="ends">
           <Button onClick={onClose}>{words.shell.cancel}</Button>
           <Button kind="main" type="submit" disabled={title.trim() === ""}>
@@ -72,5 +79,11 @@ function exported(row: Listed, kind: "md" | "json"): Promise<boolean> {
 }
 
 function removed(id: string, title: string): void {
-  confirm({ title: words.chat.removeTitle, text: words.chat.removeText(title), act: words.chat.remove, danger: true, does: () => removeOne(id) });
+  confirm({
+    title: words.chat.removeTitle,
+    text: words.chat.removeText(title),
+    act: words.chat.remove,
+    danger: true,
+    does: () => removeOne(id),
+  });
 }

@@ -21,7 +21,9 @@ export function Said({ talk, message }: { talk: Talk; message: Message }) {
   if (message.role === "tool" || message.role === "system") return <Aside message={message} />;
   return (
     <>
-      {thinking !== "" && <Thinking text={thinking} now={answer !== undefined && content === "" && calls.length === 0} />}
+      {thinking !== "" && (
+        <Thinking text={thinking} now={answer !== undefined && content === "" && calls.length === 0} />
+      )}
       {content !== "" && <Markdown text={content} live={answer !== undefined} />}
       {calls.map((call, index) => (
         <Called key={index} call={call} />
@@ -64,7 +66,9 @@ function Aside({ message }: { message: Message }) {
 
 function Waits({ message }: { message: Message; answer: Answer }) {
   const model = message.model ?? "";
-  return <p class="quiet going">{inMemory.value.has(model) ? words.chat.waiting : words.chat.loadingModel(plain(model))}</p>;
+  return (
+    <p class="quiet going">{inMemory.value.has(model) ? words.chat.waiting : words.chat.loadingModel(plain(model))}</p>
+  );
 }
 
 function Ending({ talk, message }: { talk: Talk; message: Message }) {
@@ -72,7 +76,9 @@ function Ending({ talk, message }: { talk: Talk; message: Message }) {
   const nothing = message.content === "" && !message.tool_calls?.length;
   return (
     <>
-      {message.state === "failed" && <Failed talk={talk} message={message} why={message.error ?? words.chat.endedEarly} />}
+      {message.state === "failed" && (
+        <Failed talk={talk} message={message} why={message.error ?? words.chat.endedEarly} />
+      )}
       {message.state === "stopped" && <p class="small quiet">{words.chat.stopped}</p>}
       {message.state === "whole" && nothing && <p class="small quiet">{words.chat.emptyAnswer}</p>}
       {message.figures && <Speed figures={message.figures} />}
@@ -114,10 +120,18 @@ function Elsewhere({ talk, message }: { talk: Talk; message: Message }) {
     const timer = setInterval(() => void look(), LOOK_MS);
     return () => clearInterval(timer);
   }, [talk]);
-  return cut ? <Failed talk={talk} message={message} why={words.chat.cutOff} /> : <p class="small quiet going">{words.chat.elsewhere}</p>;
+  return cut ? (
+    <Failed talk={talk} message={message} why={words.chat.cutOff} />
+  ) : (
+    <p class="small quiet going">{words.chat.elsewhere}</p>
+  );
 }
 
 function Speed({ figures: { tokens, tokens_per_second: rate, first_token_ms: first } }: { figures: Figures }) {
-  const parts = [rate !== undefined && words.chat.perSecond(rate), tokens !== undefined && words.chat.tokens(tokens), first !== undefined && words.chat.firstToken(span(first / 1000))].filter((part) => part !== false);
+  const parts = [
+    rate !== undefined && words.chat.perSecond(rate),
+    tokens !== undefined && words.chat.tokens(tokens),
+    first !== undefined && words.chat.firstToken(span(first / 1000)),
+  ].filter((part) => part !== false);
   return parts.length > 0 ? <p class="figures">{parts.join(" · ")}</p> : null;
 }

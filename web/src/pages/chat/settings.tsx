@@ -20,14 +20,32 @@ export default function Parameters({ talk, onClose }: { talk: Talk; onClose: () 
     talk.adjust(read.settings);
     onClose();
   };
-  const field = (name: "temperature" | "top_p" | "num_predict" | "num_ctx" | "seed" | "keep_alive", label: string, hint: string) => (
-    <TextField label={label} hint={hint} error={wrong[name]} {...(name !== "keep_alive" && { inputMode: "decimal" as const })} autocomplete="off" value={draft[name]} onValue={(value) => change({ [name]: value })} />
+  const field = (
+    name: "temperature" | "top_p" | "num_predict" | "num_ctx" | "seed" | "keep_alive",
+    label: string,
+    hint: string,
+  ) => (
+    <TextField
+      label={label}
+      hint={hint}
+      error={wrong[name]}
+      {...(name !== "keep_alive" && { inputMode: "decimal" as const })}
+      autocomplete="off"
+      value={draft[name]}
+      onValue={(value) => change({ [name]: value })}
+    />
   );
   return (
     <Dialog title={said.settings} onClose={onClose}>
       <form class="stack" onSubmit={submit} noValidate>
         <p class="small quiet">{said.settingsNote}</p>
-        <LongTextField label={said.systemPrompt} hint={said.systemHint} rows={4} value={draft.system} onValue={(system) => change({ system })} />
+        <LongTextField
+          label={said.systemPrompt}
+          hint={said.systemHint}
+          rows={4}
+          value={draft.system}
+          onValue={(system) => change({ system })}
+        />
         {capabilitiesOf(talk.model.value).includes("thinking") && (
           <ChoiceField
             label={said.think}

@@ -28,7 +28,11 @@ export function Sides({ talk, pair }: { talk: Talk; pair: [Message, Message] }) 
       ))}
       {!answering && (
         <div class="acts">
-          <IconButton icon="again" label={words.chat.regenerate} onClick={() => pair[0].parent !== null && talk.answer(pair[0].parent)} />
+          <IconButton
+            icon="again"
+            label={words.chat.regenerate}
+            onClick={() => pair[0].parent !== null && talk.answer(pair[0].parent)}
+          />
           <Turns talk={talk} message={pair[0]} whole />
         </div>
       )}

@@ -35,7 +35,11 @@ export class Talk {
     readonly id: string,
     begun: boolean,
   ) {
-    this.keeper = new Keeper(() => ({ id, title: this.title.peek(), model: this.model.peek(), settings: this.settings.peek() }), begun, ({ updated }) => (this.updated = updated));
+    this.keeper = new Keeper(
+      () => ({ id, title: this.title.peek(), model: this.model.peek(), settings: this.settings.peek() }),
+      begun,
+      ({ updated }) => (this.updated = updated),
+    );
   }
 
   static of(conversation: Conversation): Talk {
@@ -72,7 +76,14 @@ export class Talk {
   /** Says something, and has it answered. */
   say(content: string, images: readonly string[], parent: string | null = this.leaf.peek()): void {
     if (this.messages.peek().size === 0) this.title.value = titleOf(content) || words.chat.untitled;
-    const message: Message = { id: freshId(), parent, role: "user", content, created: now(), ...(images.length > 0 && { images: [...images] }) };
+    const message: Message = {
+      id: freshId(),
+      parent,
+      role: "user",
+      content,
+      created: now(),
+      ...(images.length > 0 && { images: [...images] }),
+    };
     this.#put(message);
     this.#show(message.id);
     this.keeper.message(message, true);
@@ -82,7 +93,16 @@ export class Talk {
   /** Has a message answered, by both models if there are two. */
   answer(parent: string): void {
     const second = this.second.peek();
-    const made = (model: string, side?: 0 | 1): Message => ({ id: freshId(), parent, role: "assistant", content: "", model, state: "answering", created: now(), ...(side !== undefined && { side }) });
+    const made = (model: string, side?: 0 | 1): Message => ({
+      id: freshId(),
+      parent,
+      role: "assistant",
+      content: "",
+      model,
+      state: "answering",
+      created: now(),
+      ...(side !== undefined && { side }),
+    });
     const answers = second === undefined ? [made(this.model.peek())] : [made(this.model.peek(), 0), made(second, 1)];
     answers.forEach((answer) => this.#put(answer));
     this.#show(answers[0]!.id);
@@ -92,7 +112,8 @@ export class Talk {
   /** Answers anew, beside what is there; in its place, if nothing came of that. */
   again(message: Message): void {
     if (message.parent === null) return;
-    const nothing = message.content === "" && !message.thinking && (message.state === "failed" || message.state === "answering");
+    const nothing =
+      message.content === "" && !message.thinking && (message.state === "failed" || message.state === "answering");
     if (!nothing) return this.answer(message.parent);
     const { error: _, figures: __, ...rest } = message;
     const model = message.side === 1 ? message.model : this.model.peek();
@@ -157,10 +178,15 @@ export class Talk {
     this.heard.add(message.id);
     this.answers.value = new Map(this.answers.peek()).set(message.id, answer);
     this.keeper.message(message, leaf);
-    const keeping = setInterval(() => this.keeper.message(said(message, answer, { state: "answering" })), KEEP_EVERY_MS);
+    const keeping = setInterval(
+      () => this.keeper.message(said(message, answer, { state: "answering" })),
+      KEEP_EVERY_MS,
+    );
     const model = message.model ?? "";
     const before = path(this.messages.peek(), message.parent);
-    const ending = await answer.run(chatRequest({ model, capabilities: capabilitiesOf(model), settings: this.settings.peek(), said: before }));
+    const ending = await answer.run(
+      chatRequest({ model, capabilities: capabilitiesOf(model), settings: this.settings.peek(), said: before }),
+    );
     clearInterval(keeping);
     const whole = said(message, answer, ending);
     this.#put(whole);
@@ -184,7 +210,13 @@ export class Talk {
 
 function said(message: Message, answer: Answer, ending: Ending): Message {
   const { content, thinking, calls } = answer;
-  return { ...message, content, ...(thinking !== "" && { thinking }), ...(calls.length > 0 && { tool_calls: [...calls] }), ...ending };
+  return {
+    ...message,
+    content,
+    ...(thinking !== "" && { thinking }),
+    ...(calls.length > 0 && { tool_calls: [...calls] }),
+    ...ending,
+  };
 }
 
 function same(known: Message | undefined, told: Message): Message {

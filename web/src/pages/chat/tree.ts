@@ -12,7 +12,7 @@ export function children(messages: Messages, parent: string | null): Message[] {
 export function path(messages: Messages, leaf: string | null): Message[] {
   const found: Message[] = [];
   const seen = new Set<string>();
-  for (let id = leaf; id !== null && !seen.has(id); ) {
+  for (let id = leaf; id !== null && !seen.has(id);) {
     seen.add(id);
     const message = messages.get(id);
     if (!message) break;

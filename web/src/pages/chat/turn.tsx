@@ -34,7 +34,12 @@ function Acts({ talk, message }: TurnProps) {
   return (
     <>
       {message.content !== "" && <CopyButton text={message.content} label={words.chat.copy} />}
-      <IconButton icon="again" label={words.chat.regenerate} disabled={talk.answers.value.size > 0} onClick={() => talk.again(message)} />
+      <IconButton
+        icon="again"
+        label={words.chat.regenerate}
+        disabled={talk.answers.value.size > 0}
+        onClick={() => talk.again(message)}
+      />
     </>
   );
 }
@@ -93,7 +98,15 @@ function Edited({ talk, message, onEnd }: TurnProps & { onEnd: () => void }) {
         send();
       }}
     >
-      <textarea ref={field} rows={1} autofocus aria-label={words.chat.editing} value={text} onInput={(event) => setText(event.currentTarget.value)} onKeyDown={key} />
+      <textarea
+        ref={field}
+        rows={1}
+        autofocus
+        aria-label={words.chat.editing}
+        value={text}
+        onInput={(event) => setText(event.currentTarget.value)}
+        onKeyDown={key}
+      />
       <div class="ends">
         <Button onClick={onEnd}>{words.shell.cancel}</Button>
         <Button kind="main" type="submit" disabled={text.trim() === ""}>

@@ -59,7 +59,9 @@ export default function Claim() {
         <section class="card stack">
           <h2>{said.compareTitle}</h2>
           <Spelled id={box.value?.id ?? ""} />
-          <p class="small quiet"><Marked text={said.compare} /></p>
+          <p class="small quiet">
+            <Marked text={said.compare} />
+          </p>
           <details class="small">
             <summary>{said.certificate}</summary>
             <p>
@@ -69,15 +71,64 @@ export default function Claim() {
           <TickField label={said.same} checked={compared} onChecked={setCompared} />
         </section>
         <fieldset class="card stack" disabled={!compared}>
-          <TextField label={said.code} hint={<Marked text={said.codeHint} />} error={wrong("code")} required mono autocomplete="one-time-code" spellcheck={false} value={draft.code} onValue={(code) => change({ code })} />
+          <TextField
+            label={said.code}
+            hint={<Marked text={said.codeHint} />}
+            error={wrong("code")}
+            required
+            mono
+            autocomplete="one-time-code"
+            spellcheck={false}
+            value={draft.code}
+            onValue={(code) => change({ code })}
+          />
           <h2>{said.ownerTitle}</h2>
-          <TextField label={said.name} error={wrong("name")} required autocomplete="username" spellcheck={false} value={draft.name} onValue={(name) => change({ name })} />
-          <TextField label={said.password} hint={said.passwordHint} error={wrong("password")} required type="password" autocomplete="new-password" value={draft.password} onValue={(password) => change({ password })} />
-          <TextField label={said.repeat} error={different ? said.different : undefined} required type="password" autocomplete="new-password" value={draft.repeat} onValue={(repeat) => change({ repeat })} />
+          <TextField
+            label={said.name}
+            error={wrong("name")}
+            required
+            autocomplete="username"
+            spellcheck={false}
+            value={draft.name}
+            onValue={(name) => change({ name })}
+          />
+          <TextField
+            label={said.password}
+            hint={said.passwordHint}
+            error={wrong("password")}
+            required
+            type="password"
+            autocomplete="new-password"
+            value={draft.password}
+            onValue={(password) => change({ password })}
+          />
+          <TextField
+            label={said.repeat}
+            error={different ? said.different : undefined}
+            required
+            type="password"
+            autocomplete="new-password"
+            value={draft.repeat}
+            onValue={(repeat) => change({ repeat })}
+          />
           <h2>{said.boxTitle}</h2>
-          <TextField label={said.boxName} hint={said.boxNameHint} maxLength={40} autocomplete="off" value={draft.boxName} onValue={(boxName) => change({ boxName })} />
-          <TickField label={said.share} hint={said.shareHint} checked={draft.share} onChecked={(share) => change({ share })} />
-          {failed !== undefined && !["code", "name", "password"].includes(field ?? "") && <Notice kind="bad">{reason(failed)}</Notice>}
+          <TextField
+            label={said.boxName}
+            hint={said.boxNameHint}
+            maxLength={40}
+            autocomplete="off"
+            value={draft.boxName}
+            onValue={(boxName) => change({ boxName })}
+          />
+          <TickField
+            label={said.share}
+            hint={said.shareHint}
+            checked={draft.share}
+            onChecked={(share) => change({ share })}
+          />
+          {failed !== undefined && !["code", "name", "password"].includes(field ?? "") && (
+            <Notice kind="bad">{reason(failed)}</Notice>
+          )}
           <Button type="submit" kind="main" busy={busy} disabled={!compared}>
             {said.act}
           </Button>

@@ -7,7 +7,8 @@ export function addresses(here: string, https: string[], plain: string[]): strin
 }
 
 /** Whether it is of the box itself, where no key is needed and nothing has to be trusted. */
-export const isLocal = (address: string): boolean => /^http:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:|$)/.test(address);
+export const isLocal = (address: string): boolean =>
+  /^http:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:|$)/.test(address);
 
 /** Whether what is said there is between the program and the box alone, and the program has to know the box. */
 export const isTls = (address: string): boolean => address.startsWith("https:");

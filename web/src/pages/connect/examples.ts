@@ -38,7 +38,10 @@ export const CLIENTS: Record<string, string> = {
 };
 
 /** A program's examples as they are to be copied; what comes to nothing is left out. */
-export function examples(client: string, filling: Filling): { title: string; install: string | undefined; text: string }[] {
+export function examples(
+  client: string,
+  filling: Filling,
+): { title: string; install: string | undefined; text: string }[] {
   return EXAMPLES.filter((example) => example.client === client)
     .map((example) => ({ title: example.title, install: example.install, text: filled(example, filling) }))
     .filter(({ text }) => text !== "");
@@ -57,8 +60,15 @@ export function trusting(client: string, filling: Filling): string | undefined {
 }
 
 function fill(line: string, filling: Filling): string[] {
-  const holds = { root: filling.root !== undefined, local: isLocal(filling.address), remote: !isLocal(filling.address) };
-  const kept = line.replace(/\{(root|local|remote)\?((?:[^{}]|\{\w+\})*)\}/g, (_, when: keyof typeof holds, text: string) => (holds[when] ? text : ""));
+  const holds = {
+    root: filling.root !== undefined,
+    local: isLocal(filling.address),
+    remote: !isLocal(filling.address),
+  };
+  const kept = line.replace(
+    /\{(root|local|remote)\?((?:[^{}]|\{\w+\})*)\}/g,
+    (_, when: keyof typeof holds, text: string) => (holds[when] ? text : ""),
+  );
   if (kept === "" && line !== "") return [];
   return [kept.replace(/\{(address|key|model|root)\}/g, (_, name: keyof Filling) => filling[name] ?? "")];
 }

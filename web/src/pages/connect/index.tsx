@@ -34,15 +34,27 @@ export default function Connect() {
   const model = chosen ?? talking[0]?.name ?? said.modelPlaceholder;
   const local = isLocal(address);
   // A certificate of the owner's own is of an authority that programs know.
-  const root = !isTls(address) || status?.device?.certificate.source === "own" ? undefined : `${box.value?.label ?? "hob"}.pem`;
+  const root =
+    !isTls(address) || status?.device?.certificate.source === "own" ? undefined : `${box.value?.label ?? "hob"}.pem`;
   const filling: Filling = { address, model, key: key ?? (local ? "hob" : said.placeholder), root };
   return (
     <Page title={words.shell.pages.connect}>
       <p>{said.intro}</p>
       <section class="card chosen">
-        <ChoiceField label={said.address} hint={local ? said.localHint : said.addressHint} value={address} onValue={setAddress} options={there.map((value) => ({ value, text: value }))} />
+        <ChoiceField
+          label={said.address}
+          hint={local ? said.localHint : said.addressHint}
+          value={address}
+          onValue={setAddress}
+          options={there.map((value) => ({ value, text: value }))}
+        />
         {talking.length > 0 ? (
-          <ChoiceField label={said.model} value={model} onValue={setChosen} options={talking.map(({ name }) => ({ value: name, text: name }))} />
+          <ChoiceField
+            label={said.model}
+            value={model}
+            onValue={setChosen}
+            options={talking.map(({ name }) => ({ value: name, text: name }))}
+          />
         ) : (
           models && (
             <p>
@@ -53,7 +65,12 @@ export default function Connect() {
         <Key local={local} made={key} client={CLIENTS[client] ?? client} onMade={setKey} />
       </section>
       {root && <Trust root={root} />}
-      <Programs label={said.clients} tabs={Object.entries(CLIENTS).map(([value, text]) => ({ value, text }))} value={client} onValue={setClient}>
+      <Programs
+        label={said.clients}
+        tabs={Object.entries(CLIENTS).map(([value, text]) => ({ value, text }))}
+        value={client}
+        onValue={setClient}
+      >
         <Shown client={client} filling={filling} />
       </Programs>
     </Page>

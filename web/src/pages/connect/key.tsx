@@ -25,13 +25,23 @@ export function MakeKey({ name: proposed, onMade, onClose }: MakeKeyProps) {
   const [password, setPassword] = useState("");
   const submit = (event: Event): void => {
     event.preventDefault();
-    void form.send(async () => onMade((await makeKey({ name: name.trim(), scopes: SCOPES, ...confirmation(password) })).key));
+    void form.send(async () =>
+      onMade((await makeKey({ name: name.trim(), scopes: SCOPES, ...confirmation(password) })).key),
+    );
   };
   return (
     <Dialog title={said.makeTitle} onClose={onClose}>
       <form class="stack" onSubmit={submit}>
         <p class="small">{said.makeText}</p>
-        <TextField label={said.makeName} hint={said.makeNameHint} error={form.wrong("name")} required autocomplete="off" value={name} onValue={setName} />
+        <TextField
+          label={said.makeName}
+          hint={said.makeNameHint}
+          error={form.wrong("name")}
+          required
+          autocomplete="off"
+          value={name}
+          onValue={setName}
+        />
         <OwnPassword form={form} value={password} onValue={setPassword} />
         <FormError of={form} />
         <div class="ends">

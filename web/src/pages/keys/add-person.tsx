@@ -27,9 +27,34 @@ export function AddPerson({ onClose, onAdded }: { onClose: () => void; onAdded: 
   return (
     <Dialog title={said.addTitle} onClose={onClose}>
       <form class="stack" onSubmit={(event) => void submit(event)}>
-        <TextField label={said.personName} hint={said.personNameHint} error={form.wrong("name")} required autocomplete="off" spellcheck={false} value={name} onValue={setName} />
-        <ChoiceField label={said.role} hint={said.rolesAbout[role]} error={form.wrong("role")} value={role} onValue={setRole} options={ROLES.map((value) => ({ value, text: said.roles[value] }))} />
-        <TextField label={said.firstPassword} hint={said.firstPasswordHint} error={form.wrong("password")} required type="password" autocomplete="new-password" value={password} onValue={setPassword} />
+        <TextField
+          label={said.personName}
+          hint={said.personNameHint}
+          error={form.wrong("name")}
+          required
+          autocomplete="off"
+          spellcheck={false}
+          value={name}
+          onValue={setName}
+        />
+        <ChoiceField
+          label={said.role}
+          hint={said.rolesAbout[role]}
+          error={form.wrong("role")}
+          value={role}
+          onValue={setRole}
+          options={ROLES.map((value) => ({ value, text: said.roles[value] }))}
+        />
+        <TextField
+          label={said.firstPassword}
+          hint={said.firstPasswordHint}
+          error={form.wrong("password")}
+          required
+          type="password"
+          autocomplete="new-password"
+          value={password}
+          onValue={setPassword}
+        />
         <OwnPassword form={form} value={own} onValue={setOwn} />
         <FormError of={form} />
         <div class="ends">

@@ -25,7 +25,9 @@ export default function Bars({ days, label }: { days: DayOfUse[]; label: string 
           <span class="dot ember" aria-hidden="true" />
           {said.answers}
         </span>
-        {at && <span class="quiet">{said.onDay(day(at.day), number(at.prompt_tokens), number(at.completion_tokens))}</span>}
+        {at && (
+          <span class="quiet">{said.onDay(day(at.day), number(at.prompt_tokens), number(at.completion_tokens))}</span>
+        )}
       </p>
       <div ref={place} class="chart" role="img" aria-label={label} />
     </>
@@ -41,22 +43,51 @@ function draw(place: HTMLElement, days: DayOfUse[], setOver: (index: number | un
     return seen;
   };
   const bars = uPlot.paths.bars!({ size: [0.7, 40] });
-  const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
+  const axis = {
+    stroke: colour("--quiet"),
+    grid: { stroke: colour("--line"), width: 1 },
+    ticks: { show: false },
+    font: "12px system-ui, sans-serif",
+  };
   const options: uPlot.Options = {
     width: place.clientWidth,
     height: HEIGHT,
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
-    scales: { x: { time: false, range: [-0.6, days.length - 0.4] }, y: { range: (_, __, most) => [0, Math.max(most, 10) * 1.05] } },
-    series: [{}, { fill: colour("--ember"), width: 0, paths: bars, points: { show: false } }, { fill: colour("--blue"), width: 0, paths: bars, points: { show: false } }],
+    scales: {
+      x: { time: false, range: [-0.6, days.length - 0.4] },
+      y: { range: (_, __, most) => [0, Math.max(most, 10) * 1.05] },
+    },
+    series: [
+      {},
+      { fill: colour("--ember"), width: 0, paths: bars, points: { show: false } },
+      { fill: colour("--blue"), width: 0, paths: bars, points: { show: false } },
+    ],
     axes: [
-      { ...axis, size: 28, grid: { show: false }, incrs: [1, 2, 5, 10, 15, 30], values: (_, splits) => splits.map((index) => shortDay(days[index]?.day)) },
-      { ...axis, size: 60, incrs: [1, 2, 5].flatMap((step) => Array.from({ length: 13 }, (_, power) => step * 10 ** power)).sort((one, other) => one - other), values: (_, splits) => splits.map((count) => number(count)) },
+      {
+        ...axis,
+        size: 28,
+        grid: { show: false },
+        incrs: [1, 2, 5, 10, 15, 30],
+        values: (_, splits) => splits.map((index) => shortDay(days[index]?.day)),
+      },
+      {
+        ...axis,
+        size: 60,
+        incrs: [1, 2, 5]
+          .flatMap((step) => Array.from({ length: 13 }, (_, power) => step * 10 ** power))
+          .sort((one, other) => one - other),
+        values: (_, splits) => splits.map((count) => number(count)),
+      },
     ],
     hooks: { setCursor: [(plot) => setOver(plot.cursor.idx ?? undefined)] },
   };
   const total = days.map((each) => each.prompt_tokens + each.completion_tokens);
-  const plot = new uPlot(options, [days.map((_, index) => index), total, days.map((each) => each.prompt_tokens)], place);
+  const plot = new uPlot(
+    options,
+    [days.map((_, index) => index), total, days.map((each) => each.prompt_tokens)],
+    place,
+  );
   const resized = new ResizeObserver(() => plot.setSize({ width: place.clientWidth, height: HEIGHT }));
   resized.observe(place);
   const again = (): void => plot.redraw(false);

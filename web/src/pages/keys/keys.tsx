@@ -30,7 +30,17 @@ export function Keys() {
           {said.make}
         </Button>
       </div>
-      <Loaded of={asked}>{({ keys }) => <Table caption={said.caption} columns={columns(asked.again, told)} rows={keys} rowKey={(key) => key.id} empty={said.none} />}</Loaded>
+      <Loaded of={asked}>
+        {({ keys }) => (
+          <Table
+            caption={said.caption}
+            columns={columns(asked.again, told)}
+            rows={keys}
+            rowKey={(key) => key.id}
+            empty={said.none}
+          />
+        )}
+      </Loaded>
       {making && <MakeKey onClose={() => setMaking(false)} onMade={told} />}
       {made && <ShownOnce made={made} onClose={() => setMade(undefined)} />}
     </section>
@@ -52,7 +62,10 @@ function columns(again: () => void, told: (key: NewKey) => void): Column<Key>[] 
     },
     { title: said.may, cell: (key) => allowed(key.scopes) },
     { title: said.limits, cell: (key) => <Limits of={key} /> },
-    { title: said.lastUsed, cell: (key) => (key.last_used === null ? <span class="quiet">{said.never}</span> : <Time at={key.last_used} />) },
+    {
+      title: said.lastUsed,
+      cell: (key) => (key.last_used === null ? <span class="quiet">{said.never}</span> : <Time at={key.last_used} />),
+    },
     { title: said.expires, cell: (key) => <Expiry at={key.expires} /> },
     { title: said.actions, unseen: true, cell: (key) => <Actions of={key} again={again} told={told} /> },
   ];

@@ -24,7 +24,17 @@ interface Draft {
   password: string;
 }
 
-const EMPTY: Draft = { name: "", scopes: PRESETS.program, span: "never", lastDay: "", models: "", networks: "", priority: "normal", limits: {}, password: "" };
+const EMPTY: Draft = {
+  name: "",
+  scopes: PRESETS.program,
+  span: "never",
+  lastDay: "",
+  models: "",
+  networks: "",
+  priority: "normal",
+  limits: {},
+  password: "",
+};
 
 interface PartProps {
   draft: Draft;
@@ -45,7 +55,16 @@ export function MakeKey({ onClose, onMade }: { onClose: () => void; onMade: (key
   return (
     <Dialog title={said.newTitle} onClose={onClose}>
       <form class="stack" onSubmit={submit}>
-        <TextField label={said.keyName} hint={said.keyNameHint} error={form.wrong("name")} required maxLength={64} autocomplete="off" value={draft.name} onValue={(name) => change({ name })} />
+        <TextField
+          label={said.keyName}
+          hint={said.keyNameHint}
+          error={form.wrong("name")}
+          required
+          maxLength={64}
+          autocomplete="off"
+          value={draft.name}
+          onValue={(name) => change({ name })}
+        />
         <Scopes {...part} />
         <Expiry {...part} />
         <details class="fold">
@@ -68,7 +87,8 @@ export function MakeKey({ onClose, onMade }: { onClose: () => void; onMade: (key
 function Scopes({ draft, change, form }: PartProps) {
   const said = words.keys;
   const preset = presetOf(draft.scopes);
-  const tick = (scope: Scope, on: boolean): void => change({ scopes: on ? [...draft.scopes, scope] : draft.scopes.filter((other) => other !== scope) });
+  const tick = (scope: Scope, on: boolean): void =>
+    change({ scopes: on ? [...draft.scopes, scope] : draft.scopes.filter((other) => other !== scope) });
   return (
     <>
       <div role="group" aria-label={said.purpose} class="row">
@@ -81,7 +101,13 @@ function Scopes({ draft, change, form }: PartProps) {
       <fieldset class="ticks">
         <legend>{said.allows}</legend>
         {SCOPES.map((scope) => (
-          <TickField key={scope} label={said.scopes[scope].name} hint={said.scopes[scope].about} checked={draft.scopes.includes(scope)} onChecked={(on) => tick(scope, on)} />
+          <TickField
+            key={scope}
+            label={said.scopes[scope].name}
+            hint={said.scopes[scope].about}
+            checked={draft.scopes.includes(scope)}
+            onChecked={(on) => tick(scope, on)}
+          />
         ))}
         {form.wrong("scopes") && (
           <p class="wrong" role="alert">
@@ -98,8 +124,23 @@ function Expiry({ draft, change, form }: PartProps) {
   const spans = Object.keys(said.spans) as Span[];
   return (
     <div class="pair">
-      <ChoiceField label={said.goodFor} error={draft.span === "date" ? undefined : form.wrong("expires")} value={draft.span} onValue={(span) => change({ span })} options={spans.map((value) => ({ value, text: said.spans[value] }))} />
-      {draft.span === "date" && <TextField label={said.lastDay} error={form.wrong("expires")} type="date" required value={draft.lastDay} onValue={(lastDay) => change({ lastDay })} />}
+      <ChoiceField
+        label={said.goodFor}
+        error={draft.span === "date" ? undefined : form.wrong("expires")}
+        value={draft.span}
+        onValue={(span) => change({ span })}
+        options={spans.map((value) => ({ value, text: said.spans[value] }))}
+      />
+      {draft.span === "date" && (
+        <TextField
+          label={said.lastDay}
+          error={form.wrong("expires")}
+          type="date"
+          required
+          value={draft.lastDay}
+          onValue={(lastDay) => change({ lastDay })}
+        />
+      )}
     </div>
   );
 }
@@ -109,22 +150,55 @@ function Limits({ draft, change, form }: PartProps) {
   const priorities = Object.keys(said.priorities) as Priority[];
   return (
     <div class="stack">
-      <TextField label={said.models} hint={said.modelsHint} error={form.wrong("models")} mono spellcheck={false} autocomplete="off" value={draft.models} onValue={(models) => change({ models })} />
-      <TextField label={said.networks} hint={said.networksHint} error={form.wrong("networks")} mono spellcheck={false} autocomplete="off" value={draft.networks} onValue={(networks) => change({ networks })} />
+      <TextField
+        label={said.models}
+        hint={said.modelsHint}
+        error={form.wrong("models")}
+        mono
+        spellcheck={false}
+        autocomplete="off"
+        value={draft.models}
+        onValue={(models) => change({ models })}
+      />
+      <TextField
+        label={said.networks}
+        hint={said.networksHint}
+        error={form.wrong("networks")}
+        mono
+        spellcheck={false}
+        autocomplete="off"
+        value={draft.networks}
+        onValue={(networks) => change({ networks })}
+      />
       <div class="pair">
         {LIMITS.map((name) => (
-          <TextField key={name} label={said.fields[name]} error={form.wrong(name)} inputMode="numeric" autocomplete="off" value={draft.limits[name] ?? ""} onValue={(value) => change({ limits: { ...draft.limits, [name]: value.replace(/\D/g, "") } })} />
+          <TextField
+            key={name}
+            label={said.fields[name]}
+            error={form.wrong(name)}
+            inputMode="numeric"
+            autocomplete="off"
+            value={draft.limits[name] ?? ""}
+            onValue={(value) => change({ limits: { ...draft.limits, [name]: value.replace(/\D/g, "") } })}
+          />
         ))}
       </div>
       <p class="hint">{said.unlimited}</p>
-      <ChoiceField label={said.priority} value={draft.priority} onValue={(priority) => change({ priority })} options={priorities.map((value) => ({ value, text: said.priorities[value] }))} />
+      <ChoiceField
+        label={said.priority}
+        value={draft.priority}
+        onValue={(priority) => change({ priority })}
+        options={priorities.map((value) => ({ value, text: said.priorities[value] }))}
+      />
     </div>
   );
 }
 
 /** The draft as the box takes it. A day is good until its end, here. */
 function wanted(draft: Draft): WantedKey {
-  const limits = Object.fromEntries(LIMITS.flatMap((name) => (draft.limits[name] ? [[name, Number(draft.limits[name])]] : [])));
+  const limits = Object.fromEntries(
+    LIMITS.flatMap((name) => (draft.limits[name] ? [[name, Number(draft.limits[name])]] : [])),
+  );
   const until = draft.span === "date" ? new Date(`${draft.lastDay}T23:59:59`).toISOString() : draft.span;
   return {
     name: draft.name.trim(),

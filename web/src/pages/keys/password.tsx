@@ -33,9 +33,34 @@ export function OwnAccount() {
         <form class="card stack narrow" onSubmit={(event) => void submit(event)}>
           <p class="small quiet">{said.myPasswordText}</p>
           <input type="text" autocomplete="username" value={me.value?.name} hidden readOnly />
-          <TextField label={said.current} error={form.wrong("confirm")} required type="password" autocomplete="current-password" value={draft.confirm} onValue={(confirm) => change({ confirm })} />
-          <TextField label={said.next} hint={said.nextHint} error={form.wrong("password")} required type="password" autocomplete="new-password" value={draft.password} onValue={(password) => change({ password })} />
-          <TextField label={said.repeat} error={different ? said.different : undefined} required type="password" autocomplete="new-password" value={draft.repeat} onValue={(repeat) => change({ repeat })} />
+          <TextField
+            label={said.current}
+            error={form.wrong("confirm")}
+            required
+            type="password"
+            autocomplete="current-password"
+            value={draft.confirm}
+            onValue={(confirm) => change({ confirm })}
+          />
+          <TextField
+            label={said.next}
+            hint={said.nextHint}
+            error={form.wrong("password")}
+            required
+            type="password"
+            autocomplete="new-password"
+            value={draft.password}
+            onValue={(password) => change({ password })}
+          />
+          <TextField
+            label={said.repeat}
+            error={different ? said.different : undefined}
+            required
+            type="password"
+            autocomplete="new-password"
+            value={draft.repeat}
+            onValue={(repeat) => change({ repeat })}
+          />
           <FormError of={form} />
           <div>
             <Button type="submit" kind="main" busy={form.busy}>

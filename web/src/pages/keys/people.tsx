@@ -29,7 +29,17 @@ export function People() {
           {said.addPerson}
         </Button>
       </div>
-      <Loaded of={asked}>{({ people }) => <Table caption={said.people} columns={columns(asked.again, setResetting)} rows={people} rowKey={(person) => person.name} empty="" />}</Loaded>
+      <Loaded of={asked}>
+        {({ people }) => (
+          <Table
+            caption={said.people}
+            columns={columns(asked.again, setResetting)}
+            rows={people}
+            rowKey={(person) => person.name}
+            empty=""
+          />
+        )}
+      </Loaded>
       {adding && <AddPerson onClose={() => setAdding(false)} onAdded={added} />}
       {resetting && <ResetPassword of={resetting} onClose={() => setResetting(undefined)} />}
     </section>
@@ -49,7 +59,10 @@ function columns(again: () => void, reset: (person: Person) => void): Column<Per
       ),
     },
     { title: said.role, cell: (person) => said.roles[person.role] },
-    { title: said.lastSeen, cell: (person) => (person.last_seen ? <Time at={person.last_seen} /> : <span class="quiet">{said.never}</span>) },
+    {
+      title: said.lastSeen,
+      cell: (person) => (person.last_seen ? <Time at={person.last_seen} /> : <span class="quiet">{said.never}</span>),
+    },
     { title: said.since, cell: (person) => <Time at={person.created} /> },
     {
       title: said.actions,

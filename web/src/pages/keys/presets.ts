@@ -19,7 +19,8 @@ export const PRESETS: Record<Preset, readonly Scope[]> = {
 
 /** The preset that has just these. */
 export function presetOf(scopes: readonly Scope[]): Preset | undefined {
-  const same = (other: readonly Scope[]): boolean => other.length === scopes.length && other.every((scope) => scopes.includes(scope));
+  const same = (other: readonly Scope[]): boolean =>
+    other.length === scopes.length && other.every((scope) => scopes.includes(scope));
   return (Object.keys(PRESETS) as Preset[]).find((name) => same(PRESETS[name]));
 }
 
@@ -31,7 +32,14 @@ export function allowed(scopes: readonly Scope[]): string {
     .join(", ");
 }
 
-export const LIMITS = ["requests_per_minute", "concurrent", "tokens_per_day", "tokens_per_month", "max_context", "max_output"] as const;
+export const LIMITS = [
+  "requests_per_minute",
+  "concurrent",
+  "tokens_per_day",
+  "tokens_per_month",
+  "max_context",
+  "max_output",
+] as const;
 
 /** What a key is limited to, one sentence each. */
 export function limitsOf(key: Key): string[] {

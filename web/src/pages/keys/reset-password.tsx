@@ -24,7 +24,16 @@ export function ResetPassword({ of: { name }, onClose }: { of: Person; onClose: 
     <Dialog title={said.resetTitle(name)} onClose={onClose}>
       <form class="stack" onSubmit={(event) => void submit(event)}>
         <p>{said.resetText}</p>
-        <TextField label={said.next} hint={said.firstPasswordHint} error={form.wrong("password")} required type="password" autocomplete="new-password" value={password} onValue={setPassword} />
+        <TextField
+          label={said.next}
+          hint={said.firstPasswordHint}
+          error={form.wrong("password")}
+          required
+          type="password"
+          autocomplete="new-password"
+          value={password}
+          onValue={setPassword}
+        />
         <OwnPassword form={form} value={own} onValue={setOwn} />
         <FormError of={form} />
         <div class="ends">

@@ -17,14 +17,27 @@ export function Sessions() {
   return (
     <section class="stack">
       <h2>{said.sessions}</h2>
-      <Loaded of={asked}>{({ sessions }) => <Table caption={said.sessions} columns={columns(asked.again)} rows={sorted(sessions)} rowKey={(session) => session.id} empty={said.sessionsNone} />}</Loaded>
+      <Loaded of={asked}>
+        {({ sessions }) => (
+          <Table
+            caption={said.sessions}
+            columns={columns(asked.again)}
+            rows={sorted(sessions)}
+            rowKey={(session) => session.id}
+            empty={said.sessionsNone}
+          />
+        )}
+      </Loaded>
     </section>
   );
 }
 
 /** This one first, then those that were here last. */
 function sorted(sessions: Session[]): Session[] {
-  return [...sessions].sort((one, other) => Number(other.current) - Number(one.current) || Date.parse(other.last_seen) - Date.parse(one.last_seen));
+  return [...sessions].sort(
+    (one, other) =>
+      Number(other.current) - Number(one.current) || Date.parse(other.last_seen) - Date.parse(one.last_seen),
+  );
 }
 
 function columns(again: () => void): Column<Session>[] {

@@ -27,7 +27,8 @@ export function daysBack(days: number, now: number): string {
 export function byDay({ from, to, usage }: Usage, whose = ""): DayOfUse[] {
   const days = new Map<string, Counts>();
   for (let at = Date.parse(from); at <= Date.parse(to); at += DAY_MS) days.set(written(at), NOTHING);
-  for (const use of usage) if (whose === "" || use.who === whose) days.set(use.day, plus(days.get(use.day) ?? NOTHING, use));
+  for (const use of usage)
+    if (whose === "" || use.who === whose) days.set(use.day, plus(days.get(use.day) ?? NOTHING, use));
   return [...days].map(([day, counts]) => ({ day, ...counts }));
 }
 

@@ -34,10 +34,27 @@ export function Use() {
         {(usage) => (
           <>
             <div class="pair">
-              <ChoiceField label={said.period} value={period} onValue={setPeriod} options={(Object.keys(said.periods) as Period[]).map((value) => ({ value, text: said.periods[value] }))} />
-              <ChoiceField label={said.whose} value={whose} onValue={setWhose} options={[{ value: "", text: said.everybody }, ...bySomebody(usage).map(({ who }) => ({ value: who, text: called(who) }))]} />
+              <ChoiceField
+                label={said.period}
+                value={period}
+                onValue={setPeriod}
+                options={(Object.keys(said.periods) as Period[]).map((value) => ({ value, text: said.periods[value] }))}
+              />
+              <ChoiceField
+                label={said.whose}
+                value={whose}
+                onValue={setWhose}
+                options={[
+                  { value: "", text: said.everybody },
+                  ...bySomebody(usage).map(({ who }) => ({ value: who, text: called(who) })),
+                ]}
+              />
             </div>
-            {usage.usage.length === 0 ? <p class="quiet">{said.noUse}</p> : <Used usage={usage} whose={whose} called={called} />}
+            {usage.usage.length === 0 ? (
+              <p class="quiet">{said.noUse}</p>
+            ) : (
+              <Used usage={usage} whose={whose} called={called} />
+            )}
           </>
         )}
       </Loaded>
@@ -56,12 +73,24 @@ function Used({ usage, whose, called }: { usage: Usage; whose: string; called: (
       </div>
       <details class="fold">
         <summary>{said.asTable}</summary>
-        <Table caption={said.byDay} columns={[{ title: said.day, cell: (row: DayOfUse) => day(row.day) }, ...counts()]} rows={[...days].reverse()} rowKey={(row) => row.day} empty={said.noUse} />
+        <Table
+          caption={said.byDay}
+          columns={[{ title: said.day, cell: (row: DayOfUse) => day(row.day) }, ...counts()]}
+          rows={[...days].reverse()}
+          rowKey={(row) => row.day}
+          empty={said.noUse}
+        />
       </details>
       {whose === "" && (
         <>
           <h2>{said.byWhom}</h2>
-          <Table caption={said.byWhom} columns={[{ title: said.who, cell: (row: UseOfOne) => called(row.who) }, ...counts()]} rows={bySomebody(usage)} rowKey={(row) => row.who} empty={said.noUse} />
+          <Table
+            caption={said.byWhom}
+            columns={[{ title: said.who, cell: (row: UseOfOne) => called(row.who) }, ...counts()]}
+            rows={bySomebody(usage)}
+            rowKey={(row) => row.who}
+            empty={said.noUse}
+          />
         </>
       )}
     </>

@@ -26,7 +26,15 @@ export function Copy({ from, onClose }: { from: string; onClose: () => void }) {
     <Dialog title={said.copyTitle(from)} onClose={onClose}>
       <form class="stack" onSubmit={(event) => void submit(event)}>
         <p class="small quiet">{said.copyTextBody}</p>
-        <TextField label={said.copyName} required mono autocomplete="off" spellcheck={false} value={typed} onValue={setName} />
+        <TextField
+          label={said.copyName}
+          required
+          mono
+          autocomplete="off"
+          spellcheck={false}
+          value={typed}
+          onValue={setName}
+        />
         <FormError of={form} />
         <div class="ends">
           <Button onClick={onClose}>{words.shell.cancel}</Button>

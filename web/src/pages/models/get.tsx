@@ -38,9 +38,11 @@ export function Get({ models, pulls, onBegun }: GetProps) {
   const now = useAsked<Now>(may("admin") ? "/admin/api/now" : undefined);
   const limit = now.value?.memory.limit;
   // One that comes already is the first.
-  const first = models.length > 0 || pulls.some((pull) => pull.state === "running") ? undefined : advised(limit, locale);
+  const first =
+    models.length > 0 || pulls.some((pull) => pull.state === "running") ? undefined : advised(limit, locale);
   const known = (name: string): boolean =>
-    models.some((model) => model.name === name || model.name === `${name}:latest`) || pulls.some((pull) => pull.state !== "failed" && pull.model.replace(/:latest$/, "") === name);
+    models.some((model) => model.name === name || model.name === `${name}:latest`) ||
+    pulls.some((pull) => pull.state !== "failed" && pull.model.replace(/:latest$/, "") === name);
   const shown = SUGGESTIONS.filter(({ name }) => !known(name));
   return (
     <>
@@ -48,7 +50,13 @@ export function Get({ models, pulls, onBegun }: GetProps) {
         {shown
           .sort((one, other) => Number(other.name === first) - Number(one.name === first))
           .map((suggestion) => (
-            <Suggested key={suggestion.name} suggestion={suggestion} first={suggestion.name === first} tooBig={limit !== undefined && suggestion.needs > limit} onBegun={onBegun} />
+            <Suggested
+              key={suggestion.name}
+              suggestion={suggestion}
+              first={suggestion.name === first}
+              tooBig={limit !== undefined && suggestion.needs > limit}
+              onBegun={onBegun}
+            />
           ))}
       </ul>
       <ByName onBegun={onBegun} />
@@ -118,11 +126,32 @@ function ByName({ onBegun }: { onBegun: () => void }) {
   };
   return (
     <form class="by-name" onSubmit={(event) => void submit(event)}>
-      <TextField label={said.byName} hint={<Marked text={said.nameHint} />} error={form.wrong("model")} required mono autocomplete="off" spellcheck={false} value={typed} onValue={setName} />
+      <TextField
+        label={said.byName}
+        hint={<Marked text={said.nameHint} />}
+        error={form.wrong("model")}
+        required
+        mono
+        autocomplete="off"
+        spellcheck={false}
+        value={typed}
+        onValue={setName}
+      />
       {peers.length > 0 && (
-        <ChoiceField label={said.from} error={form.wrong("from")} value={from} onValue={setFrom} options={[{ value: REGISTRY, text: said.fromRegistry }, ...peers.map((peer) => ({ value: peer.name, text: said.fromPeer(peer.name) }))]} />
+        <ChoiceField
+          label={said.from}
+          error={form.wrong("from")}
+          value={from}
+          onValue={setFrom}
+          options={[
+            { value: REGISTRY, text: said.fromRegistry },
+            ...peers.map((peer) => ({ value: peer.name, text: said.fromPeer(peer.name) })),
+          ]}
+        />
       )}
-      {from === REGISTRY && mayBePlain(name) && <TickField label={said.plain} hint={<Marked text={said.plainHint} />} checked={plain} onChecked={setPlain} />}
+      {from === REGISTRY && mayBePlain(name) && (
+        <TickField label={said.plain} hint={<Marked text={said.plainHint} />} checked={plain} onChecked={setPlain} />
+      )}
       <FormError of={form} />
       <Button type="submit" icon="download" busy={form.busy}>
         {said.fetch}

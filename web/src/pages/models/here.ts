@@ -52,7 +52,9 @@ export function useFits(models: Model[], loaded: Loaded[]): Map<string, Fit | Er
     const gone = new AbortController();
     const askAll = async (): Promise<void> => {
       for (const { name } of models) {
-        const fit = await ask<Fit>("GET", fitPath(name), undefined, gone.signal).catch((error: unknown) => error as Error);
+        const fit = await ask<Fit>("GET", fitPath(name), undefined, gone.signal).catch(
+          (error: unknown) => error as Error,
+        );
         if (gone.signal.aborted) return;
         setFits((known) => new Map(known).set(name, fit));
       }

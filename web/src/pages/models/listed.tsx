@@ -15,7 +15,10 @@ import { pathOf } from "./paths";
 export function Listed({ models, here }: { models: Model[]; here: Here }) {
   const said = words.models;
   const fits = useFits(models, here.loaded);
-  const of = (name: string) => ({ loaded: here.loaded.find((each) => each.name === name), activity: here.activity.find((each) => each.name === name) });
+  const of = (name: string) => ({
+    loaded: here.loaded.find((each) => each.name === name),
+    activity: here.activity.find((each) => each.name === name),
+  });
   const columns: Column<Model>[] = [
     {
       title: said.name,
@@ -28,11 +31,23 @@ export function Listed({ models, here }: { models: Model[]; here: Here }) {
       ),
     },
     { title: said.size, figure: true, cell: (model) => bytes(model.size) },
-    { title: said.kind, cell: ({ details }) => [details.parameter_size, details.quantization_level].filter(Boolean).join(" · ") },
-    { title: said.context, figure: true, cell: ({ details }) => details.context_length && number(details.context_length) },
+    {
+      title: said.kind,
+      cell: ({ details }) => [details.parameter_size, details.quantization_level].filter(Boolean).join(" · "),
+    },
+    {
+      title: said.context,
+      figure: true,
+      cell: ({ details }) => details.context_length && number(details.context_length),
+    },
     { title: said.memory, cell: ({ name }) => <InMemory {...of(name)} fit={fits.get(name)} /> },
   ];
-  if (may("infer")) columns.push({ title: said.actions, unseen: true, cell: (model) => <Act model={model} loaded={of(model.name).loaded} again={here.again} /> });
+  if (may("infer"))
+    columns.push({
+      title: said.actions,
+      unseen: true,
+      cell: (model) => <Act model={model} loaded={of(model.name).loaded} again={here.again} />,
+    });
   return <Table caption={said.list} columns={columns} rows={models} rowKey={(model) => model.name} empty="" />;
 }
 
@@ -56,13 +71,22 @@ interface InMemoryProps {
 export function InMemory({ loaded, activity, fit }: InMemoryProps) {
   const said = words.models;
   const state = activity?.state ?? (loaded ? "loaded" : "absent");
-  const busy = [activity && activity.running > 0 && said.inUse(number(activity.running)), activity && activity.waiting > 0 && said.waiting(number(activity.waiting))].filter(Boolean);
+  const busy = [
+    activity && activity.running > 0 && said.inUse(number(activity.running)),
+    activity && activity.waiting > 0 && said.waiting(number(activity.waiting)),
+  ].filter(Boolean);
   if (state === "absent" && !loaded) return <FitsNow fit={fit} />;
   return (
     <div class="memory">
       <span class={`state ${state}`}>{said.states[state]}</span>
       <span class="small quiet">
-        {[loaded && bytes(loaded.size), ...busy, loaded && busy.length === 0 && (stays(loaded) ? said.stays : said.goes(ago(loaded.expires_at)))].filter(Boolean).join(" · ")}
+        {[
+          loaded && bytes(loaded.size),
+          ...busy,
+          loaded && busy.length === 0 && (stays(loaded) ? said.stays : said.goes(ago(loaded.expires_at))),
+        ]
+          .filter(Boolean)
+          .join(" · ")}
         {activity?.reason}
       </span>
     </div>

@@ -45,8 +45,25 @@ export function Make({ from, shown, onClose }: MakeProps) {
     <Dialog title={said.makeTitle(from)} wide onClose={onClose}>
       <form class="stack" onSubmit={(event) => void submit(event)}>
         <p class="small quiet">{said.makeText}</p>
-        <TextField label={said.makeName} hint={<Marked text={said.makeNameHint} />} error={form.wrong("model") ?? form.wrong("name")} required mono autocomplete="off" spellcheck={false} value={name} onValue={setName} />
-        <LongTextField label={said.makeSystem} hint={said.makeSystemHint} error={form.wrong("system")} rows={4} value={system} onValue={setSystem} />
+        <TextField
+          label={said.makeName}
+          hint={<Marked text={said.makeNameHint} />}
+          error={form.wrong("model") ?? form.wrong("name")}
+          required
+          mono
+          autocomplete="off"
+          spellcheck={false}
+          value={name}
+          onValue={setName}
+        />
+        <LongTextField
+          label={said.makeSystem}
+          hint={said.makeSystemHint}
+          error={form.wrong("system")}
+          rows={4}
+          value={system}
+          onValue={setSystem}
+        />
         <LongTextField
           label={said.makeParameters}
           hint={<Marked text={said.makeParametersHint} />}
@@ -81,5 +98,12 @@ function read(written: string): Parameters | WrongLine {
 
 function Steps({ step }: { step: Step }) {
   const { total = 0, completed = 0, status = "" } = step;
-  return <Progress label={words.models.makeAct} value={completed} max={total} text={total > 0 ? `${status} · ${percent(completed / total)}` : status} />;
+  return (
+    <Progress
+      label={words.models.makeAct}
+      value={completed}
+      max={total}
+      text={total > 0 ? `${status} · ${percent(completed / total)}` : status}
+    />
+  );
 }

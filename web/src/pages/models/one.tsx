@@ -24,7 +24,10 @@ export function One({ name }: { name: string }) {
   const [context, setContext] = useState<number | undefined>();
   const listed = here.models.value?.models.find((model) => model.name === name || model.name === `${name}:latest`);
   return (
-    <Page title={name} actions={shown.value && listed && <Acts model={listed} shown={shown.value} here={here} context={context} />}>
+    <Page
+      title={name}
+      actions={shown.value && listed && <Acts model={listed} shown={shown.value} here={here} context={context} />}
+    >
       <p class="above">
         <Link to="/models">← {words.models.all}</Link>
       </p>
@@ -52,7 +55,12 @@ function Facts({ shown, listed, here }: { shown: Shown; listed: Model | undefine
     [said.parameters, details.parameter_size],
     [said.quantization, details.quantization_level],
     [said.trained, details.context_length ? said.tokens(number(details.context_length)) : undefined],
-    [said.vectors, shown.capabilities.includes("embedding") && details.embedding_length ? number(details.embedding_length) : undefined],
+    [
+      said.vectors,
+      shown.capabilities.includes("embedding") && details.embedding_length
+        ? number(details.embedding_length)
+        : undefined,
+    ],
     [said.family, details.family],
     [said.format, details.format],
     [said.changed, moment(shown.modified_at)],
@@ -94,7 +102,9 @@ function Acts({ model, shown, here, context }: ActsProps) {
   const isLoaded = here.loaded.some((each) => each.name === model.name);
   const turn = async (): Promise<void> => {
     setBusy(true);
-    await (isLoaded ? unloadIt(model.name) : loadIt({ model: model.name, ...(context && { options: { num_ctx: context } }) }, model.capabilities));
+    await (isLoaded
+      ? unloadIt(model.name)
+      : loadIt({ model: model.name, ...(context && { options: { num_ctx: context } }) }, model.capabilities));
     setBusy(false);
     here.again();
   };
@@ -113,7 +123,11 @@ function Acts({ model, shown, here, context }: ActsProps) {
           <Button icon="copy" onClick={() => setOpen("copy")}>
             {said.copy}
           </Button>
-          <Button kind="danger" icon="trash" onClick={() => removeIt(model.name, model.size, () => go("/models", true))}>
+          <Button
+            kind="danger"
+            icon="trash"
+            onClick={() => removeIt(model.name, model.size, () => go("/models", true))}
+          >
             {said.remove}
           </Button>
         </>

@@ -46,7 +46,14 @@ function HowFar({ pull }: { pull: Pull }) {
     pull.state === "running" && pull.rate > 0 && said.pullRate(bytes(pull.rate)),
     left !== undefined && said.pullLeft(span(Math.ceil(left))),
   ];
-  return <Progress label={said.pullProgress(pull.model)} value={pull.completed} max={pull.state === "running" ? pull.total : pull.total || 1} text={parts.filter(Boolean).join(" · ")} />;
+  return (
+    <Progress
+      label={said.pullProgress(pull.model)}
+      value={pull.completed}
+      max={pull.state === "running" ? pull.total : pull.total || 1}
+      text={parts.filter(Boolean).join(" · ")}
+    />
+  );
 }
 
 /** Ends it for good. What is to go on later is paused. */
@@ -54,7 +61,13 @@ function stop({ id, model, state, completed }: Pull): void {
   const said = words.models;
   const drop = (): Promise<void> => dropPull(id, "discard");
   if (state === "failed" && completed === 0) return void trying(drop);
-  confirm({ title: said.stopTitle(model), text: completed > 0 ? said.stopText(bytes(completed)) : said.stopNothing, act: said.stopAct, danger: true, does: drop });
+  confirm({
+    title: said.stopTitle(model),
+    text: completed > 0 ? said.stopText(bytes(completed)) : said.stopNothing,
+    act: said.stopAct,
+    danger: true,
+    does: drop,
+  });
 }
 
 function Acts({ pull }: { pull: Pull }) {
@@ -85,7 +98,11 @@ function Acts({ pull }: { pull: Pull }) {
           {said.pause}
         </Button>
       ) : (
-        <Button icon={pull.state === "failed" ? "again" : "play"} busy={busy} onClick={() => void act(() => resumePull(pull.id))}>
+        <Button
+          icon={pull.state === "failed" ? "again" : "play"}
+          busy={busy}
+          onClick={() => void act(() => resumePull(pull.id))}
+        >
           {pull.state === "failed" ? said.retry : said.resume}
         </Button>
       )}

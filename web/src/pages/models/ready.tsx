@@ -16,7 +16,14 @@ export function Ready({ model, here, context }: { model: Model; here: Here; cont
   const loaded = here.loaded.find((each) => each.name === model.name);
   const settings = useAsked<Settings>(may("admin") ? SETTINGS : undefined);
   const tick = useTick(loaded !== undefined && stays(loaded), async (pinned) => {
-    const done = await loadIt({ model: model.name, keep_alive: pinned ? -1 : usual(settings.value), ...(context && { options: { num_ctx: context } }) }, model.capabilities);
+    const done = await loadIt(
+      {
+        model: model.name,
+        keep_alive: pinned ? -1 : usual(settings.value),
+        ...(context && { options: { num_ctx: context } }),
+      },
+      model.capabilities,
+    );
     here.again();
     return done;
   });
@@ -50,7 +57,14 @@ function Preload({ model, settings }: { model: string; settings: Asked<Settings>
     },
   );
   if (!setting) return null;
-  return <TickField label={said.preload} hint={setting.locked ?? <Marked text={said.preloadHint} />} {...tick} disabled={tick.disabled || setting.locked != null} />;
+  return (
+    <TickField
+      label={said.preload}
+      hint={setting.locked ?? <Marked text={said.preloadHint} />}
+      {...tick}
+      disabled={tick.disabled || setting.locked != null}
+    />
+  );
 }
 
 /** A tick that shows at once what was chosen, and goes back if that could not be done. */
@@ -68,7 +82,10 @@ function useTick(is: boolean, turn: (to: boolean) => Promise<boolean>) {
 }
 
 function listed(text: string | null | undefined): string[] {
-  return (text ?? "").split(",").map((name) => name.trim()).filter((name) => name !== "");
+  return (text ?? "")
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
 }
 
 function same(one: string, other: string): boolean {

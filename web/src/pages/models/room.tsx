@@ -19,7 +19,10 @@ const OWN = "";
 export function Room({ name, shown, context, onContext }: RoomProps) {
   const said = words.models;
   const { value: fit, error } = useAsked<Fit>(fitPath(name, context));
-  const choices = contexts(shown.details.context_length).map((size) => ({ value: `${size}`, text: said.tokens(number(size)) }));
+  const choices = contexts(shown.details.context_length).map((size) => ({
+    value: `${size}`,
+    text: said.tokens(number(size)),
+  }));
   return (
     <section class="card stack">
       <h2>{said.room}</h2>
@@ -41,7 +44,12 @@ export function Room({ name, shown, context, onContext }: RoomProps) {
 
 function Estimate({ fit }: { fit: Fit }) {
   const said = words.models;
-  const part = (name: string, value: number, colour: Part["colour"]): Part => ({ name, value, text: bytes(value), colour });
+  const part = (name: string, value: number, colour: Part["colour"]): Part => ({
+    name,
+    value,
+    text: bytes(value),
+    colour,
+  });
   const named = fit.weights_bytes + fit.kv_cache_bytes + fit.compute_bytes + fit.prefix_bytes;
   const rest = Math.max(fit.total_bytes - named, 0);
   const left = Math.max(fit.budget_bytes - fit.total_bytes, 0);
@@ -53,11 +61,19 @@ function Estimate({ fit }: { fit: Fit }) {
     part(said.rest, rest, "quiet"),
     part(said.others, left, "free"),
   ];
-  const verdict = fit.outcome === "loaded" ? said.states.loaded : fit.outcome === "waits" ? said.fitsLater : fit.evicted > 0 ? said.fitsInstead(fit.evicted) : said.fits;
+  const verdict =
+    fit.outcome === "loaded"
+      ? said.states.loaded
+      : fit.outcome === "waits"
+        ? said.fitsLater
+        : fit.evicted > 0
+          ? said.fitsInstead(fit.evicted)
+          : said.fits;
   return (
     <>
       <p>
-        <strong>{said.verdict(verdict)}</strong> {said.total(bytes(fit.total_bytes), bytes(fit.budget_bytes))} {said.parallel(fit.parallel, number(fit.context_tokens))}
+        <strong>{said.verdict(verdict)}</strong> {said.total(bytes(fit.total_bytes), bytes(fit.budget_bytes))}{" "}
+        {said.parallel(fit.parallel, number(fit.context_tokens))}
       </p>
       <Parts label={said.room} parts={parts} max={Math.max(fit.budget_bytes, fit.total_bytes)} />
     </>

@@ -33,7 +33,11 @@ export function CertificateCard({ of: certificate, files, again }: CardProps) {
     <section class="card stack" aria-labelledby="certificate">
       <h2 id="certificate">{said.certificate}</h2>
       <p>{said.source[certificate.source]}</p>
-      {over ? <Notice kind="bad">{said.over(date(certificate.expires))}</Notice> : <p>{said.expires(date(certificate.expires), ago(certificate.expires))}</p>}
+      {over ? (
+        <Notice kind="bad">{said.over(date(certificate.expires))}</Notice>
+      ) : (
+        <p>{said.expires(date(certificate.expires), ago(certificate.expires))}</p>
+      )}
       {certificate.warnings.map((warning) => (
         <Notice key={warning} kind="warning">
           {warning}
@@ -91,7 +95,13 @@ function Bring({ onClose, onDone }: { onClose: () => void; onDone: () => void })
     <Dialog title={said.bringTitle} wide onClose={onClose}>
       <form class="stack" onSubmit={(event) => void submit(event)}>
         <p>{said.bringText}</p>
-        <Pem label={said.chain} error={form.wrong("certificate")} accept=".pem,.crt,.cer" value={certificate} onValue={setCertificate} />
+        <Pem
+          label={said.chain}
+          error={form.wrong("certificate")}
+          accept=".pem,.crt,.cer"
+          value={certificate}
+          onValue={setCertificate}
+        />
         <Pem label={said.key} error={form.wrong("key")} accept=".pem,.key" value={key} onValue={setKey} />
         <OwnPassword form={form} value={own} onValue={setOwn} />
         <FormError of={form} />
@@ -119,7 +129,17 @@ function Pem({ label, error, accept, value, onValue }: PemProps) {
   const read = (file: File | undefined): void => void file?.text().then(onValue);
   return (
     <div class="pem">
-      <LongTextField label={label} error={error} mono required rows={4} spellcheck={false} placeholder="-----BEGIN …" value={value} onValue={onValue} />
+      <LongTextField
+        label={label}
+        error={error}
+        mono
+        required
+        rows={4}
+        spellcheck={false}
+        placeholder="-----BEGIN …"
+        value={value}
+        onValue={onValue}
+      />
       <FileField label={words.network.orFile} accept={accept} onFile={read} />
     </div>
   );

@@ -34,7 +34,13 @@ export function Invite({ lends, onClose }: { lends: boolean; onClose: () => void
     <Dialog title={said.inviteTitle} onClose={onClose}>
       <form class="stack" onSubmit={(event) => void submit(event)}>
         <p>{said.inviteText}</p>
-        <ScopesField label={said.inviteMay} lends={lends} error={form.wrong("scopes")} scopes={scopes} onScopes={setScopes} />
+        <ScopesField
+          label={said.inviteMay}
+          lends={lends}
+          error={form.wrong("scopes")}
+          scopes={scopes}
+          onScopes={setScopes}
+        />
         <OwnPassword form={form} value={own} onValue={setOwn} />
         <FormError of={form} />
         <div class="ends">
@@ -61,7 +67,8 @@ function Open({ of: open }: { of: Invitation }) {
     invitation.value = undefined;
     say(said.ranOut, "note");
   }, [left <= 0]);
-  const address = open.addresses.find((address) => address.includes(open.label)) ?? open.addresses[0] ?? `${open.label}.local`;
+  const address =
+    open.addresses.find((address) => address.includes(open.label)) ?? open.addresses[0] ?? `${open.label}.local`;
   return (
     <div class="card stack invitation">
       <div class="row apart">
@@ -83,7 +90,10 @@ function Open({ of: open }: { of: Invitation }) {
         </dd>
       </dl>
       <p class="small">{said.invitationText}</p>
-      <Copyable text={`hob pair ${address} --code ${open.code} --id ${box.value?.short ?? open.id}`} label={said.copyCommand} />
+      <Copyable
+        text={`hob pair ${address} --code ${open.code} --id ${box.value?.short ?? open.id}`}
+        label={said.copyCommand}
+      />
       <div>
         <Button onClick={() => void takeBack()}>{said.withdraw}</Button>
       </div>

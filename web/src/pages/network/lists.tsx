@@ -13,7 +13,10 @@ export function Peers({ peers, again }: { peers: Peer[]; again: () => void }) {
     { title: said.name, heading: true, cell: (peer) => <Named name={peer.name} id={peer.short} /> },
     { title: said.state, cell: (peer) => <State of={peer} /> },
     { title: said.address, cell: (peer) => <span class="mono">{peer.address}</span> },
-    { title: said.may, cell: (peer) => (peer.scopes?.length ? named(peer.scopes) : <span class="quiet">{said.nothing}</span>) },
+    {
+      title: said.may,
+      cell: (peer) => (peer.scopes?.length ? named(peer.scopes) : <span class="quiet">{said.nothing}</span>),
+    },
     { title: said.version, cell: (peer) => peer.version },
     {
       title: said.actions,
@@ -32,7 +35,10 @@ export function Neighbours({ neighbours, pair }: { neighbours: Neighbour[]; pair
   const said = words.network;
   const columns: Column<Neighbour>[] = [
     { title: said.name, heading: true, cell: (neighbour) => <Named name={neighbour.label} id={neighbour.id} /> },
-    { title: said.state, cell: (neighbour) => (neighbour.paired === null ? said.states[neighbour.state] : said.isPaired(neighbour.paired)) },
+    {
+      title: said.state,
+      cell: (neighbour) => (neighbour.paired === null ? said.states[neighbour.state] : said.isPaired(neighbour.paired)),
+    },
     { title: said.address, cell: (neighbour) => <span class="mono">{neighbour.url}</span> },
     { title: said.version, cell: (neighbour) => neighbour.version },
     {
@@ -41,7 +47,15 @@ export function Neighbours({ neighbours, pair }: { neighbours: Neighbour[]; pair
       cell: (neighbour) => neighbour.paired === null && <Begin with={neighbour} pair={pair} />,
     },
   ];
-  return <Table caption={said.neighbours} columns={columns} rows={neighbours} rowKey={(neighbour) => neighbour.label} empty={said.noNeighbours} />;
+  return (
+    <Table
+      caption={said.neighbours}
+      columns={columns}
+      rows={neighbours}
+      rowKey={(neighbour) => neighbour.label}
+      empty={said.noNeighbours}
+    />
+  );
 }
 
 /** What can be done with a box that is not paired: one that nobody owns is claimed first, at its own page. */

@@ -51,7 +51,9 @@ export function Others({ valueOf }: { valueOf: (name: string) => Setting | undef
         )}
       </Loaded>
       <Together valueOf={valueOf} />
-      {pairing !== undefined && <Pair address={pairing} lends={lends} onClose={() => setPairing(undefined)} onPaired={asked.again} />}
+      {pairing !== undefined && (
+        <Pair address={pairing} lends={lends} onClose={() => setPairing(undefined)} onPaired={asked.again} />
+      )}
       {inviting && <Invite lends={lends} onClose={() => setInviting(false)} />}
     </section>
   );

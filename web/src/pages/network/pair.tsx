@@ -35,18 +35,68 @@ function Ask({ address, lends, onClose, onMade }: PairProps & { onMade: (made: N
   const submit = (event: Event): void => {
     event.preventDefault();
     const { address, code, id, scopes, name, password } = draft;
-    const wanted = { address: address.trim(), code: code.trim(), id: id.trim(), scopes: [...scopes], ...(name.trim() !== "" && { name: name.trim() }), ...confirmation(password) };
+    const wanted = {
+      address: address.trim(),
+      code: code.trim(),
+      id: id.trim(),
+      scopes: [...scopes],
+      ...(name.trim() !== "" && { name: name.trim() }),
+      ...confirmation(password),
+    };
     void form.send(async () => onMade(await pair(wanted)));
   };
   return (
     <Dialog title={said.pairTitle} onClose={onClose}>
       <form class="stack" onSubmit={submit}>
         <p>{said.pairText}</p>
-        <TextField label={said.pairAddress} hint={said.pairAddressHint} error={form.wrong("address")} required mono autocomplete="off" spellcheck={false} value={draft.address} onValue={(address) => change({ address })} />
-        <TextField label={said.code} error={form.wrong("code")} required mono autocomplete="one-time-code" spellcheck={false} value={draft.code} onValue={(code) => change({ code })} />
-        <TextField label={said.theirId} hint={said.theirIdHint} error={form.wrong("id")} required mono autocomplete="off" spellcheck={false} value={draft.id} onValue={(id) => change({ id })} />
-        <ScopesField label={said.gives} lends={lends} error={form.wrong("scopes")} scopes={draft.scopes} onScopes={(scopes) => change({ scopes })} />
-        <TextField label={said.callIt} hint={said.callItHint} error={form.wrong("name")} autocomplete="off" spellcheck={false} value={draft.name} onValue={(name) => change({ name })} />
+        <TextField
+          label={said.pairAddress}
+          hint={said.pairAddressHint}
+          error={form.wrong("address")}
+          required
+          mono
+          autocomplete="off"
+          spellcheck={false}
+          value={draft.address}
+          onValue={(address) => change({ address })}
+        />
+        <TextField
+          label={said.code}
+          error={form.wrong("code")}
+          required
+          mono
+          autocomplete="one-time-code"
+          spellcheck={false}
+          value={draft.code}
+          onValue={(code) => change({ code })}
+        />
+        <TextField
+          label={said.theirId}
+          hint={said.theirIdHint}
+          error={form.wrong("id")}
+          required
+          mono
+          autocomplete="off"
+          spellcheck={false}
+          value={draft.id}
+          onValue={(id) => change({ id })}
+        />
+        <ScopesField
+          label={said.gives}
+          lends={lends}
+          error={form.wrong("scopes")}
+          scopes={draft.scopes}
+          onScopes={(scopes) => change({ scopes })}
+        />
+        <TextField
+          label={said.callIt}
+          hint={said.callItHint}
+          error={form.wrong("name")}
+          autocomplete="off"
+          spellcheck={false}
+          value={draft.name}
+          onValue={(name) => change({ name })}
+        />
         <OwnPassword form={form} value={draft.password} onValue={(password) => change({ password })} />
         <FormError of={form} />
         <div class="ends">

@@ -21,12 +21,19 @@ interface ScopesProps {
 
 export function ScopesField({ label, scopes, onScopes, lends, error }: ScopesProps) {
   const said = words.network.scopes;
-  const tick = (scope: Scope, on: boolean): void => onScopes(on ? [...scopes, scope] : scopes.filter((other) => other !== scope));
+  const tick = (scope: Scope, on: boolean): void =>
+    onScopes(on ? [...scopes, scope] : scopes.filter((other) => other !== scope));
   return (
     <fieldset class="ticks">
       <legend>{label}</legend>
       {ALL.filter((scope) => lends || scope !== "split").map((scope) => (
-        <TickField key={scope} label={said[scope].name} hint={said[scope].about} checked={scopes.includes(scope)} onChecked={(on) => tick(scope, on)} />
+        <TickField
+          key={scope}
+          label={said[scope].name}
+          hint={said[scope].about}
+          checked={scopes.includes(scope)}
+          onChecked={(on) => tick(scope, on)}
+        />
       ))}
       {error && (
         <p class="wrong" role="alert">
@@ -39,5 +46,7 @@ export function ScopesField({ label, scopes, onScopes, lends, error }: ScopesPro
 
 /** The same in short words. */
 export function named(scopes: readonly Scope[]): string {
-  return scopes.map((scope) => (scope in words.network.scopes ? words.network.scopes[scope as OfPeers].name : scope)).join(", ");
+  return scopes
+    .map((scope) => (scope in words.network.scopes ? words.network.scopes[scope as OfPeers].name : scope))
+    .join(", ");
 }

@@ -17,7 +17,8 @@ export interface Budget {
 
 /** Where the box cannot tell what the machine has, what models may take is the whole. */
 export function divide(memory: Memory): Budget {
-  const sum = (part: "weights" | "cache" | "compute" | "prefixes" | "rest"): number => memory.models.reduce((all, model) => all + model[part], 0);
+  const sum = (part: "weights" | "cache" | "compute" | "prefixes" | "rest"): number =>
+    memory.models.reduce((all, model) => all + model[part], 0);
   const parts = {
     weights: sum("weights"),
     cache: sum("cache"),
@@ -33,6 +34,9 @@ export function divide(memory: Memory): Budget {
   const whole = Math.max(memory.machine ?? memory.limit ?? memory.used, memory.used);
   const taken = named + parts.rest;
   // Weights that are mapped count as free to the system, so what others have is never less than nothing.
-  const others = memory.machine !== undefined && memory.available !== undefined ? Math.max(memory.machine - memory.available - taken, 0) : 0;
+  const others =
+    memory.machine !== undefined && memory.available !== undefined
+      ? Math.max(memory.machine - memory.available - taken, 0)
+      : 0;
   return { ...parts, others, free: Math.max(whole - taken - others, 0), whole };
 }

@@ -73,7 +73,8 @@ function options(place: HTMLElement, lines: Line[], format: (value: number) => s
   const font = `12px ${getComputedStyle(place).fontFamily}`;
   const axis: uPlot.Axis = { stroke: ink, font, grid: { stroke: line, width: 1 }, ticks: { show: false } };
   const hours = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
-  const time = (seconds: number, step: number): string => (step < 60 ? clock(seconds * 1000) : hours.format(seconds * 1000));
+  const time = (seconds: number, step: number): string =>
+    step < 60 ? clock(seconds * 1000) : hours.format(seconds * 1000);
   return {
     width: place.clientWidth,
     height: HEIGHT,
@@ -84,7 +85,16 @@ function options(place: HTMLElement, lines: Line[], format: (value: number) => s
       { ...axis, size: 28, space: 80, values: (_, splits, __, ___, step) => splits.map((split) => time(split, step)) },
       { ...axis, size: 60, space: 36, values: (_, splits) => splits.map(format) },
     ],
-    series: [{}, ...lines.map((each) => ({ label: each.name, stroke: colour(place, each.colour), width: 2, spanGaps: false, points: { size: 4, show: each.values.length < 3 } }))],
+    series: [
+      {},
+      ...lines.map((each) => ({
+        label: each.name,
+        stroke: colour(place, each.colour),
+        width: 2,
+        spanGaps: false,
+        points: { size: 4, show: each.values.length < 3 },
+      })),
+    ],
   };
 }
 

@@ -14,7 +14,10 @@ export interface Live {
 
 export function useLive(): Live {
   const [live, setLive] = useState<Live>({ now: undefined, rows: [] });
-  useEffect(() => listen<Now>(NOW_EVENTS, "now", (now) => setLive(({ rows }) => ({ now, rows: kept(rows, now) }))), [epoch.value]);
+  useEffect(
+    () => listen<Now>(NOW_EVENTS, "now", (now) => setLive(({ rows }) => ({ now, rows: kept(rows, now) }))),
+    [epoch.value],
+  );
   return live;
 }
 
@@ -26,5 +29,12 @@ export function kept(rows: HistoryRow[], now: Now): HistoryRow[] {
 }
 
 function row({ at, rate, memory, requests, sensors }: Now): HistoryRow {
-  return { at, answer_rate: rate.answer, prompt_rate: rate.prompt, requests: requests.length, memory: memory.used, ...sensors };
+  return {
+    at,
+    answer_rate: rate.answer,
+    prompt_rate: rate.prompt,
+    requests: requests.length,
+    memory: memory.used,
+    ...sensors,
+  };
 }

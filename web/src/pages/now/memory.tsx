@@ -8,7 +8,12 @@ import { divide } from "./budget";
 export function MemoryPicture({ memory }: { memory: Memory }) {
   const said = words.now;
   const budget = divide(memory);
-  const part = (name: string, value: number, colour: Part["colour"]): Part => ({ name, value, text: bytes(value), colour });
+  const part = (name: string, value: number, colour: Part["colour"]): Part => ({
+    name,
+    value,
+    text: bytes(value),
+    colour,
+  });
   const parts = [
     part(said.weights, budget.weights, "ember"),
     part(said.cache, budget.cache, "blue"),
@@ -24,8 +29,12 @@ export function MemoryPicture({ memory }: { memory: Memory }) {
     <section class="card stack">
       <h2>{said.memory}</h2>
       <p>
-        {memory.limit === undefined ? said.memoryUsed(bytes(memory.used)) : said.memoryText(bytes(memory.used), bytes(memory.limit))}{" "}
-        {memory.machine !== undefined && memory.available !== undefined && <span class="quiet">{said.machine(bytes(memory.machine), bytes(memory.available))}</span>}
+        {memory.limit === undefined
+          ? said.memoryUsed(bytes(memory.used))
+          : said.memoryText(bytes(memory.used), bytes(memory.limit))}{" "}
+        {memory.machine !== undefined && memory.available !== undefined && (
+          <span class="quiet">{said.machine(bytes(memory.machine), bytes(memory.available))}</span>
+        )}
       </p>
       <Parts label={said.memory} parts={parts} max={budget.whole} />
       {memory.models.length > 1 && (
@@ -57,7 +66,11 @@ function OfModel({ model: { name, weights, cache, compute, prefixes, rest } }: {
   return (
     <div class="stack">
       <h3>{title}</h3>
-      <Parts label={title} max={all} parts={parts.map(([name, value, colour]) => ({ name, value, text: bytes(value), colour }))} />
+      <Parts
+        label={title}
+        max={all}
+        parts={parts.map(([name, value, colour]) => ({ name, value, text: bytes(value), colour }))}
+      />
     </div>
   );
 }

@@ -21,10 +21,18 @@ export function Models({ now }: { now: Now }) {
         rowKey={(model) => model.name}
         empty={said.noModels}
         columns={[
-          { title: said.model, heading: true, cell: ({ name }) => <Link to={`/models?show=${encodeURIComponent(name)}`}>{name}</Link> },
+          {
+            title: said.model,
+            heading: true,
+            cell: ({ name }) => <Link to={`/models?show=${encodeURIComponent(name)}`}>{name}</Link>,
+          },
           { title: said.state, cell: (model) => <State model={model} /> },
           { title: said.takes, figure: true, cell: ({ name }) => <Takes taken={taken(name)} /> },
-          { title: said.context, figure: true, cell: ({ context, sequences }) => context !== undefined && said.contextOf(number(context), sequences ?? 1) },
+          {
+            title: said.context,
+            figure: true,
+            cell: ({ context, sequences }) => context !== undefined && said.contextOf(number(context), sequences ?? 1),
+          },
           { title: said.use, cell: (model) => <Use model={model} /> },
           { title: said.left, figure: true, cell: (model) => left(model, now.at) },
           { title: said.actions, unseen: true, cell: (model) => <Unload model={model} /> },

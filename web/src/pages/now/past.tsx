@@ -58,10 +58,21 @@ type Of = (row: HistoryRow) => number | undefined;
 function Charts({ rows, range }: { rows: HistoryRow[]; range: Range }) {
   const said = words.now;
   const times = rows.map((row) => Date.parse(row.at) / 1000);
-  const line = (name: string, colour: Line["colour"], of: Of): Line => ({ name, colour, values: rows.map((row) => of(row) ?? null) });
+  const line = (name: string, colour: Line["colour"], of: Of): Line => ({
+    name,
+    colour,
+    values: rows.map((row) => of(row) ?? null),
+  });
   const seconds = (value: number): string => said.seconds(number(value, value < 10 ? 1 : 0));
   const charts: Omit<ChartProps, "times">[] = [
-    { title: said.speed, lines: [line(said.answerRate, "--ember", (row) => row.answer_rate), line(said.promptRate, "--blue", (row) => row.prompt_rate)], format: (value) => number(value, value < 10 ? 1 : 0) },
+    {
+      title: said.speed,
+      lines: [
+        line(said.answerRate, "--ember", (row) => row.answer_rate),
+        line(said.promptRate, "--blue", (row) => row.prompt_rate),
+      ],
+      format: (value) => number(value, value < 10 ? 1 : 0),
+    },
     {
       title: said.latency,
       lines: [
@@ -71,8 +82,16 @@ function Charts({ rows, range }: { rows: HistoryRow[]; range: Range }) {
       format: seconds,
     },
     { title: said.memoryChart, lines: [line(said.memoryChart, "--ember", (row) => row.memory)], format: bytes },
-    { title: said.temperature, lines: [line(said.temperature, "--bad", (row) => row.temperature)], format: (value) => said.degrees(number(value)) },
-    { title: said.power, lines: [line(said.power, "--warn", (row) => row.power)], format: (value) => said.watts(number(value)) },
+    {
+      title: said.temperature,
+      lines: [line(said.temperature, "--bad", (row) => row.temperature)],
+      format: (value) => said.degrees(number(value)),
+    },
+    {
+      title: said.power,
+      lines: [line(said.power, "--warn", (row) => row.power)],
+      format: (value) => said.watts(number(value)),
+    },
   ];
   // What was not told at all has no picture.
   const told = charts.filter(({ lines }) => lines.some(({ values }) => values.some((value) => value !== null)));
@@ -91,23 +110,48 @@ function Charts({ rows, range }: { rows: HistoryRow[]; range: Range }) {
 function Figures({ rows, range }: { rows: HistoryRow[]; range: Range }) {
   const said = words.now;
   const [open, setOpen] = useState(false);
-  const latency = (milliseconds: number | undefined) => milliseconds !== undefined && said.seconds(number(milliseconds / 1000, 2));
+  const latency = (milliseconds: number | undefined) =>
+    milliseconds !== undefined && said.seconds(number(milliseconds / 1000, 2));
   const has = (of: Of): boolean => rows.some((row) => of(row) !== undefined);
   const columns: (Column<HistoryRow> | false)[] = [
     { title: said.at, heading: true, cell: (row) => (range === "day" ? moment(row.at) : clock(row.at)) },
     { title: said.answerRate, figure: true, cell: (row) => said.perSecond(number(row.answer_rate, 1)) },
     { title: said.promptRate, figure: true, cell: (row) => said.perSecond(number(row.prompt_rate, 1)) },
     { title: range === "live" ? said.requests : said.perMinute, figure: true, cell: (row) => number(row.requests) },
-    has((row) => row.first_token_ms_p50) && { title: `${said.latency}: ${said.median}`, figure: true, cell: (row) => latency(row.first_token_ms_p50) },
-    has((row) => row.first_token_ms_p95) && { title: `${said.latency}: ${said.p95}`, figure: true, cell: (row) => latency(row.first_token_ms_p95) },
+    has((row) => row.first_token_ms_p50) && {
+      title: `${said.latency}: ${said.median}`,
+      figure: true,
+      cell: (row) => latency(row.first_token_ms_p50),
+    },
+    has((row) => row.first_token_ms_p95) && {
+      title: `${said.latency}: ${said.p95}`,
+      figure: true,
+      cell: (row) => latency(row.first_token_ms_p95),
+    },
     { title: said.memory, figure: true, cell: (row) => bytes(row.memory) },
-    has((row) => row.temperature) && { title: said.temperature, figure: true, cell: (row) => row.temperature !== undefined && said.degrees(number(row.temperature)) },
-    has((row) => row.power) && { title: said.power, figure: true, cell: (row) => row.power !== undefined && said.watts(number(row.power)) },
+    has((row) => row.temperature) && {
+      title: said.temperature,
+      figure: true,
+      cell: (row) => row.temperature !== undefined && said.degrees(number(row.temperature)),
+    },
+    has((row) => row.power) && {
+      title: said.power,
+      figure: true,
+      cell: (row) => row.power !== undefined && said.watts(number(row.power)),
+    },
   ];
   return (
     <details onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>{said.figures}</summary>
-      {open && <Table caption={said.figures} columns={columns.filter((column) => column !== false)} rows={[...rows].reverse()} rowKey={(row) => row.at} empty={said.noHistory} />}
+      {open && (
+        <Table
+          caption={said.figures}
+          columns={columns.filter((column) => column !== false)}
+          rows={[...rows].reverse()}
+          rowKey={(row) => row.at}
+          empty={said.noHistory}
+        />
+      )}
     </details>
   );
 }

@@ -13,7 +13,8 @@ import { words } from "../../words";
 export function Requests({ now, stop }: { now: Now; stop: (id: string) => Promise<void> }) {
   const said = words.now;
   const named = useNames(now.requests);
-  const age = ({ since }: NowRequest): string => span(Math.max(Math.round((Date.parse(now.at) - Date.parse(since)) / 1000), 0));
+  const age = ({ since }: NowRequest): string =>
+    span(Math.max(Math.round((Date.parse(now.at) - Date.parse(since)) / 1000), 0));
   return (
     <section class="stack">
       <h2>{said.requests}</h2>
@@ -30,7 +31,11 @@ export function Requests({ now, stop }: { now: Now; stop: (id: string) => Promis
           { title: said.since, figure: true, cell: age },
           { title: said.tokens, figure: true, cell: tokens },
           { title: said.rate, figure: true, cell: ({ rate }) => rate > 0 && said.perSecond(number(rate, 1)) },
-          { title: said.actions, unseen: true, cell: (request) => <Stop request={request} who={named(request.who)} stop={stop} /> },
+          {
+            title: said.actions,
+            unseen: true,
+            cell: (request) => <Stop request={request} who={named(request.who)} stop={stop} />,
+          },
         ]}
       />
     </section>

@@ -35,7 +35,17 @@ export function Audit() {
         </a>
       </div>
       {found.damaged > 0 && <Notice kind="bad">{said.damaged(found.damaged)}</Notice>}
-      <Loaded of={found.asked}>{(entries) => <Table caption={said.tabs.audit} columns={columns(known?.keys ?? [])} rows={entries} rowKey={(entry) => entry.seq} empty={said.none} />}</Loaded>
+      <Loaded of={found.asked}>
+        {(entries) => (
+          <Table
+            caption={said.tabs.audit}
+            columns={columns(known?.keys ?? [])}
+            rows={entries}
+            rowKey={(entry) => entry.seq}
+            empty={said.none}
+          />
+        )}
+      </Loaded>
       {found.more && (
         <div>
           <Button busy={found.busy} onClick={found.more}>
@@ -49,13 +59,37 @@ export function Audit() {
 
 function Filters({ filter, change }: { filter: Filter; change: (change: Partial<Filter>) => void }) {
   const said = words.records;
-  const all = (first: string, named: Record<string, string>) => [{ value: "", text: first }, ...Object.entries(named).map(([value, text]) => ({ value, text }))];
+  const all = (first: string, named: Record<string, string>) => [
+    { value: "", text: first },
+    ...Object.entries(named).map(([value, text]) => ({ value, text })),
+  ];
   return (
     <div class="pair">
-      <TextField label={said.text} type="search" autocomplete="off" value={filter.text} onValue={(text) => change({ text })} />
-      <ChoiceField label={said.what} value={filter.action} onValue={(action) => change({ action })} options={all(said.anything, said.groups)} />
-      <ChoiceField label={said.who} value={filter.who} onValue={(who) => change({ who })} options={all(said.anybody, said.callers)} />
-      <ChoiceField label={said.outcome} value={filter.outcome} onValue={(outcome) => change({ outcome })} options={all(said.anyOutcome, said.outcomes)} />
+      <TextField
+        label={said.text}
+        type="search"
+        autocomplete="off"
+        value={filter.text}
+        onValue={(text) => change({ text })}
+      />
+      <ChoiceField
+        label={said.what}
+        value={filter.action}
+        onValue={(action) => change({ action })}
+        options={all(said.anything, said.groups)}
+      />
+      <ChoiceField
+        label={said.who}
+        value={filter.who}
+        onValue={(who) => change({ who })}
+        options={all(said.anybody, said.callers)}
+      />
+      <ChoiceField
+        label={said.outcome}
+        value={filter.outcome}
+        onValue={(outcome) => change({ outcome })}
+        options={all(said.anyOutcome, said.outcomes)}
+      />
     </div>
   );
 }
@@ -89,7 +123,10 @@ function columns(keys: Key[]): Column<Entry>[] {
         </span>
       ),
     },
-    { title: said.outcome, cell: (entry) => <span class={entry.outcome === "done" ? "quiet" : "wrong"}>{said.outcomes[entry.outcome]}</span> },
+    {
+      title: said.outcome,
+      cell: (entry) => <span class={entry.outcome === "done" ? "quiet" : "wrong"}>{said.outcomes[entry.outcome]}</span>,
+    },
   ];
 }
 

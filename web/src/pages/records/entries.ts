@@ -50,7 +50,9 @@ export function useEntries(filter: Filter, live: boolean): Found {
   const loaded = found?.of === path;
   useEffect(() => {
     if (!live || !loaded) return;
-    const { hear, end } = gathering<Entry>((come) => setFound((found) => found && { ...found, entries: withNewer(found.entries, come) }));
+    const { hear, end } = gathering<Entry>((come) =>
+      setFound((found) => found && { ...found, entries: withNewer(found.entries, come) }),
+    );
     const stop = listen<Entry>(asking(`${AUDIT}/events`, { after: found.entries[0]?.seq, ...wanted }), "entry", hear);
     return () => {
       stop();
@@ -65,7 +67,12 @@ export function useEntries(filter: Filter, live: boolean): Found {
       const older = await ask<Entries>("GET", asking(`${AUDIT}/entries`, { last: AT_ONCE, before: next, ...wanted }));
       setFound((found) => {
         if (found?.of !== path) return found;
-        return { ...older, of: path, damaged: (found.damaged ?? 0) + (older.damaged ?? 0), entries: withNewer(found.entries, older.entries) };
+        return {
+          ...older,
+          of: path,
+          damaged: (found.damaged ?? 0) + (older.damaged ?? 0),
+          entries: withNewer(found.entries, older.entries),
+        };
       });
     });
     setBusy(false);

@@ -12,7 +12,11 @@ export default function Records() {
   const tab = tabOf(TABS);
   return (
     <Page title={words.shell.pages.records}>
-      <Tabs label={words.records.parts} current={tab} tabs={TABS.map((name) => ({ name, text: words.records.tabs[name] }))} />
+      <Tabs
+        label={words.records.parts}
+        current={tab}
+        tabs={TABS.map((name) => ({ name, text: words.records.tabs[name] }))}
+      />
       {tab === "audit" ? <Audit /> : <Logs />}
     </Page>
   );

@@ -30,7 +30,12 @@ export function Logs() {
       <p class="quiet">{said.logsText}</p>
       <div class="pair">
         <TextField label={said.text} type="search" autocomplete="off" value={text} onValue={setText} />
-        <ChoiceField label={said.level} value={level} onValue={setLevel} options={(Object.keys(said.levels) as Level[]).map((value) => ({ value, text: said.levels[value] }))} />
+        <ChoiceField
+          label={said.level}
+          value={level}
+          onValue={setLevel}
+          options={(Object.keys(said.levels) as Level[]).map((value) => ({ value, text: said.levels[value] }))}
+        />
       </div>
       <div class="row apart">
         <div class="row">
@@ -46,7 +51,9 @@ export function Logs() {
           {said.download}
         </a>
       </div>
-      <Loaded of={lines}>{(lines) => (lines.length === 0 ? <p class="quiet">{said.noLines}</p> : <Tail lines={lines} />)}</Loaded>
+      <Loaded of={lines}>
+        {(lines) => (lines.length === 0 ? <p class="quiet">{said.noLines}</p> : <Tail lines={lines} />)}
+      </Loaded>
     </section>
   );
 }
@@ -67,7 +74,8 @@ function Tail({ lines }: { lines: Line[] }) {
     <div ref={place} class="log" role="log" aria-live="off" aria-label={said.lines} tabIndex={0} onScroll={scrolled}>
       {lines.map((line) => (
         <p key={`${line.at} ${line.n}`} class={line.level}>
-          <time dateTime={line.at}>{clock(line.at)}</time> <span class="level">{line.level.toUpperCase()}</span> <span class="quiet">{line.target}</span> {line.message}
+          <time dateTime={line.at}>{clock(line.at)}</time> <span class="level">{line.level.toUpperCase()}</span>{" "}
+          <span class="quiet">{line.target}</span> {line.message}
         </p>
       ))}
     </div>
@@ -95,7 +103,9 @@ function useLines(level: Level, text: string, paused: boolean): Asked<Line[]> {
   const loaded = found?.of === path;
   useEffect(() => {
     if (paused || !loaded) return;
-    const { hear, end } = gathering<Line>((come) => setFound((found) => found && { ...found, lines: withLater(found.lines, come, MOST) }));
+    const { hear, end } = gathering<Line>((come) =>
+      setFound((found) => found && { ...found, lines: withLater(found.lines, come, MOST) }),
+    );
     const stop = listen<Line>(asking(`${LOGS}/events`, { after: found.lines.at(-1)?.n, level, text }), "line", hear);
     return () => {
       stop();

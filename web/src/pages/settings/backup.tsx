@@ -32,8 +32,26 @@ export function Backup() {
       <h2 id="backup">{said.backup}</h2>
       <p>{said.backupText}</p>
       <form class="stack narrow" onSubmit={(event) => void submit(event)}>
-        <TextField label={said.passphrase} hint={said.passphraseHint} error={form.wrong("passphrase")} type="password" autocomplete="new-password" value={draft.passphrase} onValue={(passphrase) => change({ passphrase })} />
-        {draft.passphrase !== "" && <TextField label={said.passphraseAgain} error={draft.again !== "" && different ? said.different : undefined} required type="password" autocomplete="new-password" value={draft.again} onValue={(again) => change({ again })} />}
+        <TextField
+          label={said.passphrase}
+          hint={said.passphraseHint}
+          error={form.wrong("passphrase")}
+          type="password"
+          autocomplete="new-password"
+          value={draft.passphrase}
+          onValue={(passphrase) => change({ passphrase })}
+        />
+        {draft.passphrase !== "" && (
+          <TextField
+            label={said.passphraseAgain}
+            error={draft.again !== "" && different ? said.different : undefined}
+            required
+            type="password"
+            autocomplete="new-password"
+            value={draft.again}
+            onValue={(again) => change({ again })}
+          />
+        )}
         <OwnPassword form={form} value={draft.own} onValue={(own) => change({ own })} />
         <FormError of={form} />
         <div>

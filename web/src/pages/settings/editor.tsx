@@ -35,7 +35,10 @@ export function Editor({ settings, drain, onKept }: EditorProps) {
   }, [failed]);
   const looking = looked.trim() !== "" || onlySet;
   // What is at fault is shown, whatever is looked for.
-  const found = settings.filter((setting) => setting.name === atFault || ((!onlySet || isSet(setting)) && fits(setting, about(setting), looked.trim())));
+  const found = settings.filter(
+    (setting) =>
+      setting.name === atFault || ((!onlySet || isSet(setting)) && fits(setting, about(setting), looked.trim())),
+  );
   const waiting = settings.filter(waits).length;
 
   const keep = async (confirm?: string): Promise<void> => {
@@ -74,18 +77,39 @@ export function Editor({ settings, drain, onKept }: EditorProps) {
       </p>
       {found.length === 0 && <p class="quiet">{said.nothingFound}</p>}
       {sectioned(found).map(({ section, settings }) => (
-        <details key={`${section} ${looking}`} class="card fold section" open={looking || section === "often" || settings.some(({ name }) => name === atFault)}>
+        <details
+          key={`${section} ${looking}`}
+          class="card fold section"
+          open={looking || section === "often" || settings.some(({ name }) => name === atFault)}
+        >
           <summary>
             <h2>{said.sections[section]}</h2> <span class="quiet small">{said.count(settings.length)}</span>
           </summary>
           <div class="stack">
             {settings.map((setting) => (
-              <SettingRow key={setting.name} setting={setting} about={about(setting)} locked={locked(setting)} draft={draft} onDraft={setDraft} error={setting.name === atFault ? reason(failed) : undefined} />
+              <SettingRow
+                key={setting.name}
+                setting={setting}
+                about={about(setting)}
+                locked={locked(setting)}
+                draft={draft}
+                onDraft={setDraft}
+                error={setting.name === atFault ? reason(failed) : undefined}
+              />
             ))}
           </div>
         </details>
       ))}
-      {Object.keys(draft).length > 0 && <SaveBar settings={settings} draft={draft} busy={busy} error={failed !== undefined && atFault === undefined ? reason(failed) : undefined} onSave={() => void save()} onDiscard={discard} />}
+      {Object.keys(draft).length > 0 && (
+        <SaveBar
+          settings={settings}
+          draft={draft}
+          busy={busy}
+          error={failed !== undefined && atFault === undefined ? reason(failed) : undefined}
+          onSave={() => void save()}
+          onDiscard={discard}
+        />
+      )}
     </>
   );
 }
@@ -133,13 +157,16 @@ const UNTOLD: Told = { about: {}, why: {} };
 function useTold(): { about: (setting: Setting) => string; locked: (setting: Setting) => string | undefined } {
   const [told, setTold] = useState(UNTOLD);
   useEffect(() => {
-    if (locale.startsWith("zh")) void import("../../words/zh/about").then(({ default: about, why }) => setTold({ about, why }));
+    if (locale.startsWith("zh"))
+      void import("../../words/zh/about").then(({ default: about, why }) => setTold({ about, why }));
   }, []);
   return {
     about: (setting) => told.about[setting.name] ?? setting.about,
     locked: ({ locked, origin }) => {
       if (!locked) return undefined;
-      return origin.layer === "environment" && origin.where ? words.settings.byVariable(origin.where) : (told.why[locked] ?? locked);
+      return origin.layer === "environment" && origin.where
+        ? words.settings.byVariable(origin.where)
+        : (told.why[locked] ?? locked);
     },
   };
 }

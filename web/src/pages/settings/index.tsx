@@ -17,8 +17,16 @@ export default function SettingsPage() {
   const drain = asked.value?.settings.find((setting) => setting.name === "limits.drain")?.value ?? "30s";
   return (
     <Page title={words.shell.pages.settings} actions={<RestartButton drain={drain} />}>
-      <Tabs label={words.settings.parts} current={tab} tabs={TABS.map((name) => ({ name, text: words.settings.tabs[name] }))} />
-      {tab === "settings" ? <Loaded of={asked}>{({ settings }) => <Editor settings={settings} drain={drain} onKept={asked.set} />}</Loaded> : <Upkeep />}
+      <Tabs
+        label={words.settings.parts}
+        current={tab}
+        tabs={TABS.map((name) => ({ name, text: words.settings.tabs[name] }))}
+      />
+      {tab === "settings" ? (
+        <Loaded of={asked}>{({ settings }) => <Editor settings={settings} drain={drain} onKept={asked.set} />}</Loaded>
+      ) : (
+        <Upkeep />
+      )}
       <Restarting />
     </Page>
   );

@@ -52,7 +52,14 @@ function Ask({ onClose, onDone }: { onClose: () => void; onDone: () => void }) {
             { value: "remove", text: said.resetRemove },
           ]}
         />
-        <TextField label={said.typeName(name)} required autocomplete="off" spellcheck={false} value={typed} onValue={setTyped} />
+        <TextField
+          label={said.typeName(name)}
+          required
+          autocomplete="off"
+          spellcheck={false}
+          value={typed}
+          onValue={setTyped}
+        />
         <OwnPassword form={form} value={own} onValue={setOwn} />
         <FormError of={form} />
         <div class="ends">

@@ -81,7 +81,11 @@ function Waiting({ since, onBack }: { since: Since; onBack: () => void }) {
       if (left) return;
       setSlow(Date.now() - since.at > SLOW_MS);
       // It may be back before anybody missed it.
-      if (found && (gone || found.some(({ seq, action }) => action === "start" && since.before !== undefined && seq > since.before))) {
+      if (
+        found &&
+        (gone ||
+          found.some(({ seq, action }) => action === "start" && since.before !== undefined && seq > since.before))
+      ) {
         epoch.value += 1;
         say(said.restarted);
         return onBack();

@@ -36,7 +36,15 @@ export function Restore() {
       <p>{said.restoreText}</p>
       <form class="stack narrow" onSubmit={submit}>
         <FileField label={said.file} accept=".hobbackup" required onFile={setFile} />
-        <TextField label={said.passphrase} hint={said.restorePassphraseHint} error={form.wrong("passphrase")} type="password" autocomplete="off" value={passphrase} onValue={setPassphrase} />
+        <TextField
+          label={said.passphrase}
+          hint={said.restorePassphraseHint}
+          error={form.wrong("passphrase")}
+          type="password"
+          autocomplete="off"
+          value={passphrase}
+          onValue={setPassphrase}
+        />
         <OwnPassword form={form} value={own} onValue={setOwn} />
         <FormError of={form} />
         <div>

@@ -27,7 +27,14 @@ export function SettingRow({ setting, about, locked, draft, onDraft, error }: Ro
   };
   return (
     <div class={`setting ${isChanged ? "changed" : ""}`} id={`setting-${setting.name}`}>
-      <Control setting={setting} label={about} value={shown(setting, draft)} disabled={Boolean(setting.locked) || goesBack} error={error} onValue={set} />
+      <Control
+        setting={setting}
+        label={about}
+        value={shown(setting, draft)}
+        disabled={Boolean(setting.locked) || goesBack}
+        error={error}
+        onValue={set}
+      />
       <p class="small quiet">
         <code>{setting.name}</code> · <Origin of={setting} />
         {setting.restart && !setting.locked && <> · {said.afterRestart}</>}
@@ -82,7 +89,12 @@ function Control({ setting, label, value, disabled, error, onValue }: ControlPro
   if (kind === "flag") {
     return (
       <>
-        <TickField label={label} checked={(value || setting.default) === "true"} disabled={disabled} onChecked={(on) => onValue(`${on}`)} />
+        <TickField
+          label={label}
+          checked={(value || setting.default) === "true"}
+          disabled={disabled}
+          onChecked={(on) => onValue(`${on}`)}
+        />
         {error && (
           <p class="wrong" role="alert">
             {error}
@@ -93,10 +105,20 @@ function Control({ setting, label, value, disabled, error, onValue }: ControlPro
   }
   if (kind === "choice" && choices) {
     const all = value === "" || choices.includes(value) ? choices : [value, ...choices];
-    return <ChoiceField label={label} error={error} disabled={disabled} value={value} onValue={onValue} options={all.map((choice) => ({ value: choice, text: choice }))} />;
+    return (
+      <ChoiceField
+        label={label}
+        error={error}
+        disabled={disabled}
+        value={value}
+        onValue={onValue}
+        options={all.map((choice) => ({ value: choice, text: choice }))}
+      />
+    );
   }
   const list = choices && `choices-${setting.name}`;
-  const unit = kind === "size" || kind === "time" || kind === "list" || kind === "number" ? said.units[kind] : undefined;
+  const unit =
+    kind === "size" || kind === "time" || kind === "list" || kind === "number" ? said.units[kind] : undefined;
   return (
     <>
       <TextField

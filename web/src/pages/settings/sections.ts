@@ -3,7 +3,16 @@ import type { Changes, Setting } from "../../api/settings";
 
 export type Section = "often" | "models" | "memory" | "network" | "registry" | "box" | "limits" | "client" | "other";
 
-const OFTEN = ["name", "models.keep_alive", "models.preload", "models.context", "memory.limit", "lan.open", "lan.share", "log.level"];
+const OFTEN = [
+  "name",
+  "models.keep_alive",
+  "models.preload",
+  "models.context",
+  "memory.limit",
+  "lan.open",
+  "lan.share",
+  "log.level",
+];
 
 /** By what a name begins with. */
 const SECTIONS: [Section, string[]][] = [
@@ -18,14 +27,17 @@ const SECTIONS: [Section, string[]][] = [
 
 export function sectionOf(name: string): Section {
   if (OFTEN.includes(name)) return "often";
-  const begins = (beginning: string): boolean => (beginning.endsWith(".") ? name.startsWith(beginning) : name === beginning);
+  const begins = (beginning: string): boolean =>
+    beginning.endsWith(".") ? name.startsWith(beginning) : name === beginning;
   return SECTIONS.find(([, beginnings]) => beginnings.some(begins))?.[0] ?? "other";
 }
 
 /** The sections that have something, in order, each with what it has. */
 export function sectioned(settings: Setting[]): { section: Section; settings: Setting[] }[] {
   const order: Section[] = ["often", ...SECTIONS.map(([section]) => section), "other"];
-  return order.map((section) => ({ section, settings: settings.filter(({ name }) => sectionOf(name) === section) })).filter(({ settings }) => settings.length > 0);
+  return order
+    .map((section) => ({ section, settings: settings.filter(({ name }) => sectionOf(name) === section) }))
+    .filter(({ settings }) => settings.length > 0);
 }
 
 /** Whether all words that are looked for stand in what is known of it. */

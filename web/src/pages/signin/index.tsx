@@ -37,14 +37,30 @@ export default function SignIn() {
         {title}
       </h1>
       <form class="card stack" onSubmit={(event) => void submit(event)}>
-        <TextField label={said.name} required autocomplete="username" spellcheck={false} value={name} onValue={setName} />
-        <TextField label={said.password} required type="password" autocomplete="current-password" value={password} onValue={setPassword} />
+        <TextField
+          label={said.name}
+          required
+          autocomplete="username"
+          spellcheck={false}
+          value={name}
+          onValue={setName}
+        />
+        <TextField
+          label={said.password}
+          required
+          type="password"
+          autocomplete="current-password"
+          value={password}
+          onValue={setPassword}
+        />
         {failed !== undefined && <Notice kind="bad">{reason(failed)}</Notice>}
         <Button type="submit" kind="main" busy={busy}>
           {said.signIn}
         </Button>
       </form>
-      <p class="small quiet"><Marked text={said.forgotten} /></p>
+      <p class="small quiet">
+        <Marked text={said.forgotten} />
+      </p>
       {box.value?.short && (
         <p class="small quiet">
           {said.device} <span class="mono">{box.value.short}</span> · <a href="/trust">{said.trust}</a>

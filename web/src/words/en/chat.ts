@@ -133,7 +133,8 @@ export default {
   thinkHigh: "A lot",
   keepAlive: "Stays in memory for",
   keepAliveHint: "As 10m or 2h; -1 is for ever, 0 not at all.",
-  wrongNumber: (least: number, most: number | undefined) => (most === undefined ? `A number, ${number(least)} or more.` : `A number from ${number(least)} to ${number(most)}.`),
+  wrongNumber: (least: number, most: number | undefined) =>
+    most === undefined ? `A number, ${number(least)} or more.` : `A number from ${number(least)} to ${number(most)}.`,
   wrongWhole: (least: number) => `A whole number, ${number(least)} or more.`,
   wrongTime: "A time as 30s, 10m or 2h, or -1.",
 };

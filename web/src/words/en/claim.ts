@@ -1,12 +1,15 @@
 // The first visit, and signing in.
 export default {
   title: "Make this box yours",
-  intro: "Nobody owns this box yet, so it answers nobody on the network. Whoever has its setup code can make it theirs.",
+  intro:
+    "Nobody owns this box yet, so it answers nobody on the network. Whoever has its setup code can make it theirs.",
   compareTitle: "First: is this the right box?",
-  compare: "Compare this ID with the one on the box's own screen or in its log (`hob status` shows it, too). If they differ, somebody is between you and the box: stop here.",
+  compare:
+    "Compare this ID with the one on the box's own screen or in its log (`hob status` shows it, too). If they differ, somebody is between you and the box: stop here.",
   same: "The IDs are the same",
   certificate: "Why did my browser warn me?",
-  certificateText: "The box made its own certificate, which your browser does not know yet. The ID tells whether it is the box's.",
+  certificateText:
+    "The box made its own certificate, which your browser does not know yet. The ID tells whether it is the box's.",
   trust: "Teach this device to trust the box",
   code: "Setup code",
   codeHint: "Eight letters and digits. The box shows it on its screen and in its log; on the box, `hob status` does.",

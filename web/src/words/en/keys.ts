@@ -20,9 +20,11 @@ export default {
   rotate: "Renew",
   revoke: "Revoke",
   rotateTitle: (name: string) => `Renew “${name}”?`,
-  rotateText: "The key gets another text, which is shown once. The old one ends at once, with all that is being answered to it.",
+  rotateText:
+    "The key gets another text, which is shown once. The old one ends at once, with all that is being answered to it.",
   revokeTitle: (name: string) => `Revoke “${name}”?`,
-  revokeText: "Whoever uses it is refused from then on, and what is being answered to it ends. It cannot be brought back.",
+  revokeText:
+    "Whoever uses it is refused from then on, and what is being answered to it ends. It cannot be brought back.",
   revoked: (name: string) => `“${name}” is revoked.`,
 
   limit: {
@@ -49,11 +51,25 @@ export default {
     "models.read": { name: "see models", about: "See which models there are and what they are made of." },
     "models.write": { name: "change models", about: "Pull, make, copy and remove models." },
     metrics: { name: "metrics", about: "Read figures about the box, for a dashboard." },
-    admin: { name: "look after the box", about: "All that an owner may: people, keys, settings, and the records. Give it to nothing that you would not give your password." },
-    split: { name: "lend memory", about: "Have this box compute a part of another box's model. Only for a box that you trust as this one." },
+    admin: {
+      name: "look after the box",
+      about:
+        "All that an owner may: people, keys, settings, and the records. Give it to nothing that you would not give your password.",
+    },
+    split: {
+      name: "lend memory",
+      about: "Have this box compute a part of another box's model. Only for a box that you trust as this one.",
+    },
   },
   goodFor: "Good for",
-  spans: { never: "ever, until it is revoked", "1d": "a day", "30d": "30 days", "90d": "90 days", "1y": "a year", date: "until a day" },
+  spans: {
+    never: "ever, until it is revoked",
+    "1d": "a day",
+    "30d": "30 days",
+    "90d": "90 days",
+    "1y": "a year",
+    date: "until a day",
+  },
   lastDay: "Until when",
   more: "Models and limits",
   models: "Only these models",
@@ -85,7 +101,8 @@ export default {
   here: "Programs on the box",
   gone: (id: string) => `${id} (gone)`,
   noUse: "Nothing was asked in these days.",
-  chart: (prompt: string, answer: string) => `Tokens by day: ${prompt} of prompts, ${answer} of answers. The same is in the table below.`,
+  chart: (prompt: string, answer: string) =>
+    `Tokens by day: ${prompt} of prompts, ${answer} of answers. The same is in the table below.`,
   byDay: "By day (UTC)",
   byWhom: "By whom",
   who: "Who",
@@ -105,7 +122,10 @@ export default {
   firstPasswordHint: "At least 8 characters. Tell it to them; they can change it here afterwards.",
   role: "What they may do",
   roles: { owner: "Owner", member: "Member" },
-  rolesAbout: { member: "Chats with the models of this box. Their conversations are theirs alone.", owner: "May do everything that you may." },
+  rolesAbout: {
+    member: "Chats with the models of this box. Their conversations are theirs alone.",
+    owner: "May do everything that you may.",
+  },
   add: "Add",
   added: (name: string) => `${name} can sign in now.`,
   you: "you",

@@ -24,14 +24,21 @@ export default {
     thinking: "thinking",
     insert: "filling in",
   },
-  states: { absent: "Not loaded", loading: "Loading…", loaded: "Loaded", resting: "Resting", quarantined: "Set aside after failures" },
+  states: {
+    absent: "Not loaded",
+    loading: "Loading…",
+    loaded: "Loaded",
+    resting: "Resting",
+    quarantined: "Set aside after failures",
+  },
   stays: "stays",
   goes: (when: string) => `goes ${when}`,
   inUse: (count: string) => `${count} in use`,
   waiting: (count: string) => `${count} waiting`,
   fits: "Fits now",
   verdict: (verdict: string) => `${verdict}.`,
-  fitsInstead: (count: number) => (count === 1 ? "Fits, in place of a model that rests" : `Fits, in place of ${count} models that rest`),
+  fitsInstead: (count: number) =>
+    count === 1 ? "Fits, in place of a model that rests" : `Fits, in place of ${count} models that rest`,
   fitsLater: "Has to wait for models in use",
   fitsNot: "Does not fit",
   load: "Load",
@@ -54,7 +61,8 @@ export default {
   fetch: "Get",
   about: (size: string) => `about ${size}`,
   byName: "Another one, by its name",
-  nameHint: "As `qwen3:4b` of Ollama's registry, `hf.co/bartowski/SmolLM2-135M-Instruct-GGUF:Q4_K_M` of Hugging Face, or `registry.example/team/model:tag`.",
+  nameHint:
+    "As `qwen3:4b` of Ollama's registry, `hf.co/bartowski/SmolLM2-135M-Instruct-GGUF:Q4_K_M` of Hugging Face, or `registry.example/team/model:tag`.",
   from: "From where",
   fromRegistry: "The internet",
   fromPeer: (name: string) => `${name}, a paired box`,
@@ -76,7 +84,8 @@ export default {
   stop: "Cancel",
   dismiss: "Remove from this list",
   stopTitle: (model: string) => `Stop fetching ${model}?`,
-  stopText: (size: string) => `What has come so far (${size}) is removed. To go on with it another time, pause it instead.`,
+  stopText: (size: string) =>
+    `What has come so far (${size}) is removed. To go on with it another time, pause it instead.`,
   stopNothing: "Nothing of it has come yet.",
   stopAct: "Stop and remove",
 
@@ -102,7 +111,10 @@ export default {
   rest: "Process",
   others: "Other models or free",
   total: (all: string, budget: string) => `It takes ${all} of the ${budget} that models may.`,
-  parallel: (count: number, context: string) => (count === 1 ? `One conversation at a time, of ${context} tokens.` : `${count} conversations at once, of ${context} tokens each.`),
+  parallel: (count: number, context: string) =>
+    count === 1
+      ? `One conversation at a time, of ${context} tokens.`
+      : `${count} conversations at once, of ${context} tokens each.`,
 
   stay: "Keep it ready",
   pin: "Keep it in memory",
@@ -130,7 +142,8 @@ export default {
   makeSystem: "System prompt",
   makeSystemHint: "What it is told before each conversation.",
   makeParameters: "Parameters",
-  makeParametersHint: "One a line, such as `temperature 0.7`, `num_ctx 8192`, `top_p 0.9`, `stop \"User:\"`. What you leave out is as the other has it.",
+  makeParametersHint:
+    'One a line, such as `temperature 0.7`, `num_ctx 8192`, `top_p 0.9`, `stop "User:"`. What you leave out is as the other has it.',
   makeWrong: (line: number) => `Line ${line} is not a name and a value.`,
   makeAct: "Make it",
   made: (name: string) => `${name} is made.`,
@@ -141,6 +154,7 @@ export default {
   copied: (name: string) => `${name} is there.`,
   remove: "Remove",
   removeTitle: (name: string) => `Remove ${name}?`,
-  removeText: (size: string) => `Its files go from the disk (${size}, but for what other models share). It can be fetched again.`,
+  removeText: (size: string) =>
+    `Its files go from the disk (${size}, but for what other models share). It can be fetched again.`,
   removed: (name: string) => `${name} is gone.`,
 };

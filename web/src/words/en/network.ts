@@ -6,7 +6,8 @@ export default {
   notServed: "This box answers only programs that run on it. To reach it from other devices, turn the network on.",
   toNetworkSettings: "Network settings",
   id: "Its ID",
-  idText: "What it is known by, for as long as it lives. Whoever connects for the first time compares this with what they see.",
+  idText:
+    "What it is known by, for as long as it lives. Whoever connects for the first time compares this with what they see.",
   copyId: "Copy the ID",
   trust: "Teach a device to trust this box",
   trustText: "Open this page on the device: it says how, step by step.",
@@ -20,7 +21,8 @@ export default {
   over: (date: string) => `Over since ${date}`,
   bring: "Bring your own",
   bringTitle: "A certificate of your own",
-  bringText: "With a certificate that your devices know already, no browser warns. The box looks whether it is good before it uses it.",
+  bringText:
+    "With a certificate that your devices know already, no browser warns. The box looks whether it is good before it uses it.",
   chain: "Certificate and its chain, PEM",
   key: "Its key, PEM",
   orFile: "Or from a file",
@@ -28,18 +30,23 @@ export default {
   used: "The box uses your certificate from now on.",
   back: "Back to the box's own",
   backTitle: "Back to the box's own certificate?",
-  backText: "The certificate and its key that you brought are removed from the box. Devices that trust the box itself go on without a warning; others warn.",
+  backText:
+    "The certificate and its key that you brought are removed from the box. Devices that trust the box itself go on without a warning; others warn.",
   backDone: "The box uses its own certificate.",
 
   others: "Other boxes",
   does: "What boxes that are paired do for each other",
   share: { on: "They may copy models from here.", off: "They may not copy models from here." },
   route: { on: "A request is answered by whichever box does so sooner.", off: "Requests are answered here alone." },
-  split: { on: "They compute together what is too large for one of them.", off: "No model is spread over several boxes." },
+  split: {
+    on: "They compute together what is too large for one of them.",
+    off: "No model is spread over several boxes.",
+  },
   change: "Change this",
 
   peers: "Paired boxes",
-  noPeers: "No box is paired with this one yet. Two that are give each other models, without the internet. Begin on one of them with an invitation, and bring its code to the other.",
+  noPeers:
+    "No box is paired with this one yet. Two that are give each other models, without the internet. Begin on one of them with an invitation, and bring its code to the other.",
   name: "Name",
   address: "Address",
   may: "May here",
@@ -51,12 +58,14 @@ export default {
   version: "Version",
   forget: "Forget",
   forgetTitle: (name: string) => `Forget ${name}?`,
-  forgetText: "Its key here ends, with all that is being answered to it, and this box asks it no more. To have it back, pair them again.",
+  forgetText:
+    "Its key here ends, with all that is being answered to it, and this box asks it no more. To have it back, pair them again.",
   forgotten: (name: string) => `${name} is forgotten.`,
   actions: "Actions",
 
   neighbours: "Seen on this network",
-  noNeighbours: "No other box says that it is here. One that is asleep, on another network, or told to be silent is not seen; pair with it by its address.",
+  noNeighbours:
+    "No other box says that it is here. One that is asleep, on another network, or told to be silent is not seen; pair with it by its address.",
   states: { setup: "belongs to nobody yet", ready: "ready" },
   isPaired: (name: string) => `paired, as ${name}`,
   claim: "Make it yours",
@@ -69,7 +78,8 @@ export default {
   pairAddressHint: "Its name or address, as hob-7n4k.local or 192.168.1.5.",
   code: "The code of the invitation",
   theirId: "Its ID",
-  theirIdHint: "As the other box shows it: the first 14 letters and digits are enough. If it does not fit, nothing is sent there.",
+  theirIdHint:
+    "As the other box shows it: the first 14 letters and digits are enough. If it does not fit, nothing is sent there.",
   callIt: "What to call it here",
   callItHint: "Empty is its own name.",
   gives: "What it may here",
@@ -77,7 +87,10 @@ export default {
     "models.read": { name: "Copy models", about: "It sees the models here, and takes what it lacks." },
     infer: { name: "Ask models", about: "The models here answer what it is asked." },
     embed: { name: "Embed", about: "The models here turn its texts into vectors." },
-    split: { name: "Lend memory to it", about: "This box computes a part of its models. Only for a box that you trust as this one." },
+    split: {
+      name: "Lend memory to it",
+      about: "This box computes a part of its models. Only for a box that you trust as this one.",
+    },
   },
   pairAct: "Pair them",
   paired: (name: string) => `Paired with ${name}`,

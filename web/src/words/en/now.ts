@@ -41,11 +41,19 @@ export default {
   left: "Time left",
   stays: "stays",
   contextOf: (count: string, sequences: number) => (sequences === 1 ? count : `${sequences} × ${count}`),
-  inUse: (running: number, waiting: number) => [running > 0 && `${running} being answered`, waiting > 0 && `${waiting} waiting`].filter(Boolean).join(", ") || "idle",
+  inUse: (running: number, waiting: number) =>
+    [running > 0 && `${running} being answered`, waiting > 0 && `${waiting} waiting`].filter(Boolean).join(", ") ||
+    "idle",
   longest: (time: string) => `for ${time} at most`,
   unload: "Unload",
   unloaded: (name: string) => `${name} goes out of memory.`,
-  states: { absent: "Not loaded", loading: "Loading…", loaded: "Loaded", resting: "Resting", quarantined: "Set aside after failures" },
+  states: {
+    absent: "Not loaded",
+    loading: "Loading…",
+    loaded: "Loaded",
+    resting: "Resting",
+    quarantined: "Set aside after failures",
+  },
 
   requests: "Requests",
   noRequests: "Nobody asks for anything.",
@@ -55,14 +63,29 @@ export default {
   tokens: "Tokens",
   rate: "Rate",
   actions: "What can be done",
-  kinds: { chat: "Chat", generate: "Text", embed: "Vectors", rerank: "Ranking", tokens: "Counting", load: "Loading" } as Record<string, string>,
+  kinds: {
+    chat: "Chat",
+    generate: "Text",
+    embed: "Vectors",
+    rerank: "Ranking",
+    tokens: "Counting",
+    load: "Loading",
+  } as Record<string, string>,
   whos: { local: "This machine", operator: "The box's console" } as Record<string, string>,
-  requestStates: { waiting: "Waits", loading: "Model loads", prompt: "Reads", answering: "Answers", held: "Held until its reader catches up", passed: "Passed on" },
+  requestStates: {
+    waiting: "Waits",
+    loading: "Model loads",
+    prompt: "Reads",
+    answering: "Answers",
+    held: "Held until its reader catches up",
+    passed: "Passed on",
+  },
   passedTo: (peer: string) => `Answered by ${peer}`,
   tokensOf: (read: string, said: string) => `${read} → ${said}`,
   stop: "Stop",
   stopTitle: "Stop this request?",
-  stopText: (who: string, model: string) => `${who} is told that the owner of the box stopped it. What ${model} has said so far stays with them.`,
+  stopText: (who: string, model: string) =>
+    `${who} is told that the owner of the box stopped it. What ${model} has said so far stays with them.`,
   stopped: "The request is stopped.",
 
   day: "How it was",
@@ -77,7 +100,8 @@ export default {
   figures: "The same as figures",
   at: "Time",
   seconds: (count: string) => `${count} s`,
-  chart: (title: string, from: string, to: string) => `${title}, a chart from ${from} to ${to}. The figures are in the table below.`,
+  chart: (title: string, from: string, to: string) =>
+    `${title}, a chart from ${from} to ${to}. The figures are in the table below.`,
 
   disk: "Disk",
   diskModels: "Models",

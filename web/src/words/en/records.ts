@@ -3,7 +3,8 @@ export default {
   parts: "Parts of this page",
   tabs: { audit: "Audit", logs: "Logs" },
 
-  auditText: "Who did what, and when. Nothing here can be changed without it being noticed: each entry is bound to the one before.",
+  auditText:
+    "Who did what, and when. Nothing here can be changed without it being noticed: each entry is bound to the one before.",
   what: "What",
   anything: "Anything",
   who: "Who",
@@ -16,7 +17,10 @@ export default {
   when: "When",
   none: "There are no such entries.",
   more: "Older ones",
-  damaged: (n: number) => (n === 1 ? "1 entry is not what was written. On the box, `hob audit verify` tells more." : `${n} entries are not what was written. On the box, \`hob audit verify\` tells more.`),
+  damaged: (n: number) =>
+    n === 1
+      ? "1 entry is not what was written. On the box, `hob audit verify` tells more."
+      : `${n} entries are not what was written. On the box, \`hob audit verify\` tells more.`,
   outcomes: { done: "done", refused: "refused", failed: "failed" },
   groups: {
     "sign-in": "Signing in",
@@ -33,7 +37,14 @@ export default {
     backup: "Backups",
     start: "Starts",
   } as Record<string, string>,
-  callers: { person: "People", key: "Keys", local: "Programs on the box", operator: "The admin socket", hob: "The box itself", nobody: "Strangers" } as Record<string, string>,
+  callers: {
+    person: "People",
+    key: "Keys",
+    local: "Programs on the box",
+    operator: "The admin socket",
+    hob: "The box itself",
+    nobody: "Strangers",
+  } as Record<string, string>,
   actions: {
     start: "Started",
     stop: "Stopped",

@@ -79,8 +79,10 @@ export default about;
 /** 无法在页面上更改的原因，以设备的英文原句为键。 */
 export const why: Record<string, string> = {
   "it is about files of this machine, and is set there": "它涉及本机的文件，请在本机上设定",
-  "programs on this machine find the box by it, which do not know what the page keeps; it is set on the machine": "本机上的程序靠它找到设备，而它们不知道本页保存了什么；请在本机上设定",
+  "programs on this machine find the box by it, which do not know what the page keeps; it is set on the machine":
+    "本机上的程序靠它找到设备，而它们不知道本页保存了什么；请在本机上设定",
   "it is of whoever uses the command line, not of the box": "它属于使用命令行的人，而不属于设备",
   "it is for a box that nobody owns yet, and is set on the machine": "它用于尚无所有者的设备，请在本机上设定",
-  "it names files of this machine, and is set there; the page takes a certificate as well": "它指定本机的文件，请在本机上设定；也可以在网络页上提供证书",
+  "it names files of this machine, and is set there; the page takes a certificate as well":
+    "它指定本机的文件，请在本机上设定；也可以在网络页上提供证书",
 };

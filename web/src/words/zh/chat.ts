@@ -134,7 +134,10 @@ const chat: typeof en = {
   thinkHigh: "充分",
   keepAlive: "在内存中保留",
   keepAliveHint: "例如 10m 或 2h；-1 表示一直保留，0 表示不保留。",
-  wrongNumber: (least, most) => (most === undefined ? `请输入不小于 ${number(least)} 的数。` : `请输入 ${number(least)} 到 ${number(most)} 之间的数。`),
+  wrongNumber: (least, most) =>
+    most === undefined
+      ? `请输入不小于 ${number(least)} 的数。`
+      : `请输入 ${number(least)} 到 ${number(most)} 之间的数。`,
   wrongWhole: (least) => `请输入不小于 ${number(least)} 的整数。`,
   wrongTime: "请输入 30s、10m、2h 这样的时间，或 -1。",
 };

@@ -5,7 +5,8 @@ const claim: typeof en = {
   title: "认领这台设备",
   intro: "此设备还没有所有者，因此不会应答网络上的任何人。持有设置码的人可以认领它。",
   compareTitle: "首先：这是正确的设备吗？",
-  compare: "请将此 ID 与设备自身屏幕或日志中显示的 ID 对照（`hob status` 也会显示）。如果不同，说明有人介于您与设备之间：请就此停止。",
+  compare:
+    "请将此 ID 与设备自身屏幕或日志中显示的 ID 对照（`hob status` 也会显示）。如果不同，说明有人介于您与设备之间：请就此停止。",
   same: "两个 ID 相同",
   certificate: "浏览器为什么发出警告？",
   certificateText: "设备使用自己签发的证书，您的浏览器还不认识它。通过 ID 可以确认它确实属于该设备。",

@@ -24,7 +24,8 @@ const connect: typeof en = {
   makeAct: "创建密钥",
   placeholder: "YOUR-KEY",
   trust: "信任此设备",
-  trustText: "设备使用自己签发的证书。请把设备的根证书交给程序，这样它只会与这台设备通信。下面的示例从同一目录下的文件读取它：",
+  trustText:
+    "设备使用自己签发的证书。请把设备的根证书交给程序，这样它只会与这台设备通信。下面的示例从同一目录下的文件读取它：",
   trustSave: (file) => `保存 ${file}`,
   trustSystem: "或者让整台电脑或手机信任此设备",
   trustOnly: "设置 SSL_CERT_FILE 后，Python 程序只信任此根证书而不再信任其他证书：请仅为只与此设备通信的程序设置。",
@@ -32,12 +33,14 @@ const connect: typeof en = {
   install: "安装：",
   copyExample: (name) => `复制示例：${name}`,
   steps: {
-    "open-webui": "然后打开 http://localhost:3000。如果已在运行：管理员设置 → 外部连接 → OpenAI API，填写相同的地址和密钥。",
+    "open-webui":
+      "然后打开 http://localhost:3000。如果已在运行：管理员设置 → 外部连接 → OpenAI API，填写相同的地址和密钥。",
     continue: "写入 ~/.continue/config.yaml。",
     "home-assistant": "设置 → 设备与服务 → 添加集成 → Ollama。填写此地址和密钥，然后选择模型。",
     "claude-code": "在终端中运行。它的提示词很长：请给模型至少 32,768 个词元的上下文，并选择会调用工具的模型。",
   },
-  homeTrust: "以容器运行的 Home Assistant 用此参数启动即可信任设备；Home Assistant OS 需要您自己的证书（见“网络”页面），或运行在设备本机上。",
+  homeTrust:
+    "以容器运行的 Home Assistant 用此参数启动即可信任设备；Home Assistant OS 需要您自己的证书（见“网络”页面），或运行在设备本机上。",
 };
 
 export default connect;

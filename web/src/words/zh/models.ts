@@ -26,7 +26,13 @@ const models: typeof en = {
     thinking: "思考",
     insert: "补全",
   },
-  states: { absent: "未加载", loading: "正在加载…", loaded: "已加载", resting: "休眠中", quarantined: "多次失败，已停用" },
+  states: {
+    absent: "未加载",
+    loading: "正在加载…",
+    loaded: "已加载",
+    resting: "休眠中",
+    quarantined: "多次失败，已停用",
+  },
   stays: "常驻",
   goes: (when) => `${when}卸载`,
   inUse: (count) => `${count} 个使用中`,
@@ -56,7 +62,8 @@ const models: typeof en = {
   fetch: "获取",
   about: (size) => `约 ${size}`,
   byName: "按名称获取其他模型",
-  nameHint: "例如 Ollama 仓库的 `qwen3:4b`、Hugging Face 的 `hf.co/bartowski/SmolLM2-135M-Instruct-GGUF:Q4_K_M`，或 `registry.example/team/model:tag`。",
+  nameHint:
+    "例如 Ollama 仓库的 `qwen3:4b`、Hugging Face 的 `hf.co/bartowski/SmolLM2-135M-Instruct-GGUF:Q4_K_M`，或 `registry.example/team/model:tag`。",
   from: "来源",
   fromRegistry: "互联网",
   fromPeer: (name) => `已配对的设备 ${name}`,
@@ -104,7 +111,8 @@ const models: typeof en = {
   rest: "进程",
   others: "其他模型或空闲",
   total: (all, budget) => `占用 ${all}，模型总共可用 ${budget}。`,
-  parallel: (count, context) => (count === 1 ? `一次一个对话，${context} 个词元。` : `可同时进行 ${count} 个对话，每个 ${context} 个词元。`),
+  parallel: (count, context) =>
+    count === 1 ? `一次一个对话，${context} 个词元。` : `可同时进行 ${count} 个对话，每个 ${context} 个词元。`,
 
   stay: "随时待命",
   pin: "常驻内存",
@@ -132,7 +140,8 @@ const models: typeof en = {
   makeSystem: "系统提示词",
   makeSystemHint: "每个对话开始前告诉模型的话。",
   makeParameters: "参数",
-  makeParametersHint: "每行一个，例如 `temperature 0.7`、`num_ctx 8192`、`top_p 0.9`、`stop \"User:\"`。未写的与原模型相同。",
+  makeParametersHint:
+    '每行一个，例如 `temperature 0.7`、`num_ctx 8192`、`top_p 0.9`、`stop "User:"`。未写的与原模型相同。',
   makeWrong: (line) => `第 ${line} 行不是“名称 值”的形式。`,
   makeAct: "创建",
   made: (name) => `已创建 ${name}。`,

@@ -35,7 +35,14 @@ const records: typeof en = {
     backup: "备份",
     start: "启动",
   },
-  callers: { person: "用户", key: "密钥", local: "设备上的程序", operator: "管理套接字", hob: "设备自身", nobody: "陌生人" },
+  callers: {
+    person: "用户",
+    key: "密钥",
+    local: "设备上的程序",
+    operator: "管理套接字",
+    hob: "设备自身",
+    nobody: "陌生人",
+  },
   actions: {
     start: "启动",
     stop: "停止",

@@ -55,7 +55,8 @@ const settings: typeof en = {
   restart: "重启",
   restartTitle: "重启设备？",
   restartRuns: (n) => `当前有 ${n} 个请求正在回答。`,
-  restartText: (drain) => `正在进行的回答有 ${drain} 的时间结束，之后会被中断。模型在下次使用时重新载入，下载会在之后继续。`,
+  restartText: (drain) =>
+    `正在进行的回答有 ${drain} 的时间结束，之后会被中断。模型在下次使用时重新载入，下载会在之后继续。`,
   restartAct: "重启",
   restarting: "设备正在重启",
   restartingText: "它会结束正在进行的回答，然后自动恢复。本页会一直等待。",
@@ -65,7 +66,8 @@ const settings: typeof en = {
   backup: "备份",
   backupText: "一个文件，包含设置、用户、密钥、对话、已配对的设备以及模型清单。不含模型本身，恢复后需重新拉取。",
   passphrase: "口令",
-  passphraseHint: "至少 10 个字符。设了口令，文件会被加密，并包含设备自己的身份：恢复之后，所有认识此设备的人都照常使用。不设口令，则不含设备身份和已配对设备的密钥。口令无法找回。",
+  passphraseHint:
+    "至少 10 个字符。设了口令，文件会被加密，并包含设备自己的身份：恢复之后，所有认识此设备的人都照常使用。不设口令，则不含设备身份和已配对设备的密钥。口令无法找回。",
   passphraseAgain: "再次输入口令",
   different: "两次输入不同。",
   backupAct: "创建备份",
@@ -90,14 +92,16 @@ const settings: typeof en = {
   onward: "继续",
 
   diagnostics: "诊断信息",
-  diagnosticsText: "帮助您的人所需的信息：版本、设置、证书、磁盘、内存和最近的日志。不含任何机密和对话。交给别人之前，您可以先看到它。",
+  diagnosticsText:
+    "帮助您的人所需的信息：版本、设置、证书、磁盘、内存和最近的日志。不含任何机密和对话。交给别人之前，您可以先看到它。",
   show: "显示",
   save: "保存为文件",
   copy: "复制",
   diagnosticsName: "hob-diagnostics.json",
 
   reset: "重新开始",
-  resetText: "删除使此设备归您所有的一切：用户、密钥、对话、设置、配对、记录以及设备身份。之后它不属于任何人，可以重新认领。如果网络是在本页开启的，之后会关闭。",
+  resetText:
+    "删除使此设备归您所有的一切：用户、密钥、对话、设置、配对、记录以及设备身份。之后它不属于任何人，可以重新认领。如果网络是在本页开启的，之后会关闭。",
   resetTitle: "全部删除？",
   resetModels: "模型",
   resetKeep: "保留在设备上",
@@ -105,7 +109,8 @@ const settings: typeof en = {
   typeName: (name) => `请输入设备名称：${name}`,
   resetAct: "全部删除",
   resetDone: "设备重新开始",
-  resetDoneText: "它会获得新的 ID、新的网络名称和新的证书，因此浏览器会再次发出警告。设置码和地址显示在设备的屏幕上。如果您是通过数字地址而不是名称打开的，请稍后在这里重新打开：",
+  resetDoneText:
+    "它会获得新的 ID、新的网络名称和新的证书，因此浏览器会再次发出警告。设置码和地址显示在设备的屏幕上。如果您是通过数字地址而不是名称打开的，请稍后在这里重新打开：",
 };
 
 export default settings;
