@@ -33,10 +33,15 @@ process.on("uncaughtException", async (error) => {
 
 const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 
+// A script that has done all it had to do ends, whether or not there could be answers.
+process.stdin.unref();
+
 /** Asks whoever started this script to do something, as to end a worker; what they answer. */
 export async function ask(what) {
+  process.stdin.ref();
   process.stdout.write(`ask: ${what}\n`);
   const { value, done } = await answers.next();
+  process.stdin.unref();
   assert.ok(!done, `nobody answers "${what}"`);
   return JSON.parse(value);
 }
@@ -123,7 +128,7 @@ export async function signIn(page, name, password) {
   await page.getByLabel("Your name").fill(name);
   await page.getByLabel("Password").fill(password);
   await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByRole("navigation", { name: "Pages" }).waitFor({ state: "attached" });
+  await page.locator("#content").waitFor();
 }
 
 export { require };

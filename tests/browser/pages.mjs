@@ -59,7 +59,7 @@ async function enter(page, language) {
   await page.getByLabel("您的名字").fill("ada");
   await page.getByLabel("密码").fill("a longer word than most");
   await page.getByRole("button", { name: "登录" }).click();
-  await page.getByRole("navigation", { name: "页面" }).waitFor({ state: "attached" });
+  await page.locator("#content").waitFor();
 }
 
 /** Nothing is loading any more. What goes on for ever, as the events of a page, is not waited for. */

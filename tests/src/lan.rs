@@ -41,6 +41,8 @@ impl Lan {
         ip(&["link", "set", link, "up"]);
         let client = format!("{}/{PREFIX}", lan.client);
         for end in [
+            // An address of the link's own would come a second later, and browsers begin anew when their network changes.
+            vec!["link", "set", "lan0", "addrgenmode", "none"],
             vec!["addr", "add", &client, "dev", "lan0"],
             vec!["link", "set", "lan0", "up"],
             vec!["link", "set", "lo", "up"],

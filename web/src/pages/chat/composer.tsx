@@ -27,12 +27,18 @@ export function Composer({ talk }: { talk: Talk }) {
     return () => cancelAnimationFrame(after);
   }, [talk]);
   const ready = there && !answering && (text.trim() !== "" || pictures.length > 0);
+  const early = useRef(false);
   const send = (): void => {
+    early.current = models.peek() === undefined;
     if (!ready) return;
     talk.draft.value = "";
     talk.pictures.value = [];
     say(talk, text.trim(), sees ? pictures : []);
   };
+  // What was sent before it is known which models there are goes out then.
+  useEffect(() => {
+    if (ready && early.current) send();
+  }, [ready]);
   const key = (event: KeyboardEvent): void => {
     if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
     event.preventDefault();
