@@ -33,7 +33,7 @@ for (const look of looks) {
     const width = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
     assert.ok(width[0] <= width[1], `${where} is ${width[0]} wide on ${width[1]}`);
     assert.doesNotMatch(await page.locator("body").innerText(), /undefined|NaN|\[object|Invalid Date/, where);
-    if (look.language === "zh-CN")
+    if (look.language === "zh-CN" && !path.includes("?"))
       assert.match(await page.locator("main h1").first().innerText(), /\p{Script=Han}/u, where);
     await picture(
       page,
