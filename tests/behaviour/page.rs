@@ -32,7 +32,12 @@ impl House {
 
     /// The same, with `smollm2`.
     fn with_model() -> Self {
-        let house = Self::claimed_with(&[]);
+        Self::with_model_and(&[])
+    }
+
+    /// The same, with other settings as well.
+    fn with_model_and(settings: &[(&str, &str)]) -> Self {
+        let house = Self::claimed_with(settings);
         let file = house.hob.home.path().join("Modelfile");
         // What it says is always the same: to be asked for a thousand animals, it goes on for as long as it may.
         let modelfile =
@@ -142,6 +147,11 @@ fn every_page_is_for_everybody_on_any_screen_light_and_dark_and_in_chinese() {
 #[test]
 fn lighthouse_finds_the_pages_accessible_and_well_made() {
     House::with_model().browse("lighthouse.mjs", nothing);
+}
+
+#[test]
+fn the_pictures_of_the_readme_are_made() {
+    House::with_model_and(&[("HOB_NAME", "Kitchen")]).browse("pictures.mjs", nothing);
 }
 
 #[test]
