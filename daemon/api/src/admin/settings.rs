@@ -114,11 +114,12 @@ fn told(api: &Api) -> Response {
     ([(CACHE_CONTROL, "no-store")], Json(All { settings })).into_response()
 }
 
-/// What the audit log says of each change; of what is told to nobody, only that it was changed.
+/// What the audit log says of each change; of what is told to nobody, only that it was changed. An address with an @ holds a
+/// password, whatever stood there before.
 fn told_of(changes: &Changes, all: &[Setting]) -> Vec<String> {
     let told = |name: &str| all.iter().any(|setting| setting.name == name && setting.is_told());
     let change = |(name, value): (&String, &Option<String>)| match value {
-        Some(value) if told(name) => format!("{name}={value}"),
+        Some(value) if told(name) && !value.contains('@') => format!("{name}={value}"),
         Some(_) => format!("{name}=..."),
         None => format!("{name} as beneath"),
     };

@@ -107,18 +107,32 @@ impl Sources {
 /// Without it the page could be out of reach.
 const REACHED: &str = "lan.open";
 
+/// What of the page's values stays, where the box does not start with them, tried in turn: all but the doors that a changed address
+/// shuts; what it is reached by and who may what; who may what alone. That last is never given up: a box that does not come up as its
+/// owner wanted must not come up more open than that.
+const STAYS: [fn(&str) -> bool; 3] =
+    [|name| !name.starts_with("plaintext."), |name| name == REACHED || bounds(name), bounds];
+
+/// Whether a setting says who may what, and how much.
+fn bounds(name: &str) -> bool {
+    name.starts_with("limits.")
+        || ["name", "loopback.require_key", "lan.share", "lan.route", "lan.split", "registry.trusted"]
+            .contains(&name)
+}
+
 impl Served {
-    /// The same with less of what the page keeps, as the box could not start with it: what it is reached by alone, then nothing.
-    /// `None` if it cannot be that.
+    /// The same with less of what the page keeps, as the box could not start with it. `None` if it cannot be less.
     ///
     /// # Errors
     /// If there are none with less.
     pub(crate) fn with_less(self, because: &anyhow::Error) -> anyhow::Result<Option<Self>> {
-        if self.counts.is_empty() {
+        let kept = |stays: &fn(&str) -> bool| {
+            let kept = self.counts.iter().filter(|(name, _)| stays(name));
+            kept.map(|(name, text)| (name.clone(), text.clone())).collect::<Values>()
+        };
+        let Some(counts) = STAYS.iter().map(kept).find(|counts| counts.len() < self.counts.len()) else {
             return Ok(None);
-        }
-        let reached = self.counts.get(REACHED).filter(|_| self.counts.len() > 1);
-        let counts = Values::from_iter(reached.map(|text| (REACHED.to_owned(), text.clone())));
+        };
         let read = self.sources.read(Some((&self.page, &counts)))?;
         let trouble = Some(left_out(&self.page.values, &counts, because));
         Ok(Some(Self { read, counts, trouble, ..self }))
@@ -198,19 +212,27 @@ mod tests {
     }
 
     #[test]
-    fn a_box_that_does_not_come_up_goes_back_to_what_it_is_reached_by_and_then_to_its_files() {
+    fn a_box_that_does_not_come_up_gives_up_its_doors_and_never_who_may_what() {
         let home = tempfile::TempDir::new().unwrap();
-        keep(home.path(), "name = \"Kitchen\"\n[lan]\nopen = \"on\"\n");
+        let text = "name = \"Kitchen\"\n[lan]\nopen = \"on\"\nshare = false\n[loopback]\nrequire_key = true\n\
+                    [models]\nparallel = 2\n[plaintext]\nlisten = \"192.0.2.1:80\"\nallow = \"192.0.2.0/24\"\n";
+        keep(home.path(), text);
         let in_use = anyhow::anyhow!("the address is in use");
-        let names =
-            |served: &Served| (served.read.settings.name.clone(), served.read.settings.door.lan.clone());
+        let is_on = |served: &Served| served.read.settings.door.lan == crate::settings::door::Lan::Everywhere;
+        let bounded = |served: &Served| {
+            let settings = &served.read.settings;
+            settings.door.require_key && !settings.neighbours.share && settings.name == "Kitchen"
+        };
         let served = sources(home.path()).served().unwrap();
+        assert!(bounded(&served));
 
-        let less = served.with_less(&in_use).unwrap().unwrap();
-        assert_eq!(names(&less), ("Hob".into(), crate::settings::door::Lan::Everywhere));
-        assert!(less.trouble.as_ref().unwrap().contains("count: name;"));
-        let none = less.with_less(&in_use).unwrap().unwrap();
-        assert_eq!(names(&none), ("Hob".into(), crate::settings::door::Lan::Off));
-        assert!(none.with_less(&in_use).unwrap().is_none());
+        let doors = served.with_less(&in_use).unwrap().unwrap();
+        assert!(bounded(&doors) && is_on(&doors) && doors.read.settings.sequences == 2);
+        assert!(doors.trouble.as_ref().unwrap().contains("count: plaintext.allow, plaintext.listen;"));
+        let reached = doors.with_less(&in_use).unwrap().unwrap();
+        assert!(bounded(&reached) && is_on(&reached) && reached.read.settings.sequences == 4);
+        let least = reached.with_less(&in_use).unwrap().unwrap();
+        assert!(bounded(&least) && !is_on(&least));
+        assert!(least.with_less(&in_use).unwrap().is_none());
     }
 }
