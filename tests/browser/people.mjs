@@ -62,9 +62,13 @@ await page.waitForFunction(
   async (text) => {
     const id = location.pathname.split("/").at(-1);
     const { messages } = await (await fetch(`/admin/api/conversations/${id}`)).json();
-    return messages.some(({ content, state }) => state !== "answering" && content.startsWith(text));
+    return messages.some(({ content, state }) => state !== "answering" && content.includes(text));
   },
-  said.split("\n").at(-1).trim().slice(0, 10),
+  said
+    .split("\n")
+    .reduce((longest, line) => (line.length > longest.length ? line : longest))
+    .trim()
+    .slice(0, 10),
 );
 
 // Somebody else begins with nothing.
