@@ -114,6 +114,11 @@ fn a_conversation_is_kept_on_the_box_branched_found_and_deleted() {
 }
 
 #[test]
+fn whoever_signs_in_again_finds_what_they_left_and_nobody_what_somebody_else_did() {
+    House::with_model().browse("people.mjs", nothing);
+}
+
+#[test]
 fn a_first_model_is_got_by_the_box_itself_and_can_be_paused() {
     let registry = DockerRegistry::start();
     let name = format!("{}/me/small:latest", registry.host);

@@ -55,6 +55,20 @@ await page.bringToFront();
 await page.evaluate(() => window.dispatchEvent(new Event("focus")));
 await log.getByText("Say: two tabs.").waitFor();
 
+// A page that is gone to for the first time while the box is away is there once the box is.
+await ask("kill the daemon");
+await page.getByRole("link", { name: "Network" }).click();
+await page.getByRole("alert").getByText("The box does not answer").waitFor();
+assert.equal(await page.getByText("has been updated").count(), 0);
+await ask("start the daemon");
+await page.getByRole("heading", { name: "Network", level: 1 }).waitFor();
+const unstyled = await page.evaluate(() =>
+  [...document.querySelectorAll('link[rel="stylesheet"]')].filter((link) => !link.sheet).map((link) => link.href),
+);
+assert.deepEqual(unstyled, []);
+await page.goBack();
+await message.waitFor();
+
 // Signed out in one, nobody is signed in in the other.
 await other.bringToFront();
 await other.getByRole("button", { name: "Sign out" }).click();

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 import type { Conversation, Message } from "../src/api/conversations";
 import { asMarkdown, fileName } from "../src/pages/chat/export";
 import { period } from "../src/pages/chat/listing";
-import { draftOf, settingsOf } from "../src/pages/chat/parameters";
+import { draftOf, merged, settingsOf } from "../src/pages/chat/parameters";
 import { within } from "../src/pages/chat/pictures";
 import { chatRequest, figures, titleOf } from "../src/pages/chat/request";
 import { Sentences } from "../src/pages/chat/sentences";
@@ -192,12 +192,21 @@ describe("an answer that is heard", () => {
   });
 });
 
+describe("settings that were changed in two windows", () => {
+  it("are overwritten only where this one changed them", () => {
+    const begun = draftOf({ system: "Be brief.", options: { seed: 1 } });
+    const kept = draftOf({ system: "Be kind.", options: { seed: 1 } });
+    expect(settingsOf(merged(kept, begun, { ...begun, seed: "" }))).toEqual({ settings: { system: "Be kind." } });
+  });
+});
+
 describe("a conversation as a file", () => {
   const conversation: Conversation = {
     id: "c",
     title: "Tea / milk?",
     model: "m",
     settings: { system: "Be brief." },
+    revision: 2,
     leaf: "a2",
     created: "",
     updated: "",

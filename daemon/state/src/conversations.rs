@@ -28,6 +28,8 @@ pub struct Conversation {
     pub created: i64,
     /// When the last message came; seconds since 1970.
     pub updated: i64,
+    /// How often something of it was written: one more with each message that is kept and each change, within a second, too.
+    pub revision: u64,
     /// How many there are.
     pub messages: u64,
 }
@@ -213,10 +215,10 @@ impl Conversations {
                 return Err(ConversationError::OwnerGone.into());
             }
             transaction.execute(
-                "INSERT INTO conversations (owner, id, title, model, settings, created, updated, touched, messages, text_bytes,
-                     image_bytes)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, (SELECT coalesce(max(touched), 0) + 1 FROM conversations WHERE owner = ?1), 0,
-                     ?7, 0)",
+                "INSERT INTO conversations (owner, id, title, model, settings, created, updated, touched, revision, messages,
+                     text_bytes, image_bytes)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, (SELECT coalesce(max(touched), 0) + 1 FROM conversations WHERE owner = ?1), 1,
+                     0, ?7, 0)",
                 params![
                     self.owner.0.cast_signed(),
                     new.id,
@@ -301,11 +303,13 @@ impl Conversations {
                 model: change.model.unwrap_or(found.model),
                 settings: change.settings.unwrap_or(found.settings),
                 leaf,
+                revision: found.revision + 1,
                 ..found
             };
             let grown = size(&[&changed.title, &changed.model, &changed.settings]) - was;
             transaction.execute(
-                "UPDATE conversations SET title = ?, model = ?, settings = ?, leaf = ?, text_bytes = text_bytes + ?
+                "UPDATE conversations SET title = ?, model = ?, settings = ?, leaf = ?, text_bytes = text_bytes + ?,
+                     revision = revision + 1
                  WHERE number = ?",
                 params![changed.title, changed.model, changed.settings, changed.leaf, grown, number],
             )?;
@@ -343,7 +347,7 @@ impl Conversations {
             transaction.execute(
                 "UPDATE conversations SET updated = ?1, leaf = coalesce(?2, leaf), messages = messages + ?3,
                      text_bytes = text_bytes + ?4, image_bytes = image_bytes + ?5,
-                     touched = (SELECT max(touched) + 1 FROM conversations WHERE owner = ?6)
+                     touched = (SELECT max(touched) + 1 FROM conversations WHERE owner = ?6), revision = revision + 1
                  WHERE number = ?7",
                 params![
                     now,
@@ -481,7 +485,7 @@ fn there(connection: &Connection, owner: Owner, id: &str) -> Result<(i64, Conver
 
 fn find(connection: &Connection, owner: Owner, id: &str) -> Result<Option<(i64, Conversation)>, StateError> {
     let found = connection.query_row(
-        "SELECT number, id, title, model, settings, leaf, created, updated, messages FROM conversations
+        "SELECT number, id, title, model, settings, leaf, created, updated, revision, messages FROM conversations
          WHERE owner = ? AND id = ?",
         params![owner.0.cast_signed(), id],
         |row| Ok((row.get(0)?, conversation(row, 1)?)),
@@ -511,7 +515,8 @@ fn conversation(row: &Row<'_>, from: usize) -> rusqlite::Result<Conversation> {
         leaf: row.get(from + 4)?,
         created: row.get(from + 5)?,
         updated: row.get(from + 6)?,
-        messages: row.get::<_, i64>(from + 7)?.cast_unsigned(),
+        revision: row.get::<_, i64>(from + 7)?.cast_unsigned(),
+        messages: row.get::<_, i64>(from + 8)?.cast_unsigned(),
     })
 }
 

@@ -122,7 +122,33 @@ fn what_was_asked_again_or_answered_again_stands_beside_what_was_before() {
     let error = refused(own.change("c", Change { leaf: Some(Some("x".into())), ..Change::default() }));
     assert_eq!(error, ConversationError::UnknownMessage("x".into()));
     let titled = own.change("c", Change { title: Some("t".into()), leaf: Some(None), ..Change::default() });
-    assert_eq!(titled.unwrap(), state::conversations::Conversation { title: "t".into(), leaf: None, ..back });
+    let revision = back.revision + 1;
+    let changed = state::conversations::Conversation { title: "t".into(), leaf: None, revision, ..back };
+    assert_eq!(titled.unwrap(), changed);
+}
+
+#[test]
+fn what_is_written_within_one_second_can_be_told_apart() {
+    let hob = Hob::new();
+    let own = hob.local();
+    talk(&own, "c", &["q"]);
+    talk(&own, "newer", &["q"]);
+    let listed = || {
+        let page = own.list(&all()).unwrap().conversations;
+        let places: Vec<_> = page.iter().map(|listed| listed.conversation.id.clone()).collect();
+        let found = page.into_iter().find(|listed| listed.conversation.id == "c").unwrap().conversation;
+        (places, found)
+    };
+
+    let (_, before) = listed();
+    let titled = own.change("c", Change { title: Some("t".into()), ..Change::default() }).unwrap();
+    let (places, after) = listed();
+    assert_eq!(places, ["newer", "c"], "what is said of one moves it nowhere");
+    let said = own.keep_message("c", &said("m0", None, "question")).unwrap();
+
+    let revisions = [before.revision, titled.revision, said.revision];
+    assert_eq!(revisions, [2, 3, 4], "each is one more, so that who writes knows whether others did");
+    assert_eq!((before.updated, after.revision, &own.whole("c").unwrap().unwrap().0), (NOW, 3, &said));
 }
 
 #[test]

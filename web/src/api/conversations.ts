@@ -58,6 +58,8 @@ export interface Conversation {
   leaf: string | null;
   created: string;
   updated: string;
+  /** Counts what was written of it. */
+  revision: number;
   messages: Message[];
 }
 
@@ -68,6 +70,7 @@ export interface Listed {
   model: string;
   created: string;
   updated: string;
+  revision: number;
   messages: number;
   /** Where what was searched for stands, if in what was said. */
   found?: string;
@@ -80,7 +83,7 @@ export interface Listing {
 }
 
 /** What the box says of a conversation that it wrote down. */
-export type Kept = Pick<Conversation, "updated">;
+export type Kept = Pick<Conversation, "revision">;
 
 const ALL = "/admin/api/conversations";
 
@@ -103,7 +106,7 @@ export const begin = (begun: Pick<Conversation, "id" | "title" | "model" | "sett
 export const change = (
   id: string,
   changed: Partial<Pick<Conversation, "title" | "model" | "settings" | "leaf">>,
-): Promise<unknown> => ask("PATCH", at(id), changed);
+): Promise<Kept> => ask("PATCH", at(id), changed);
 
 export const remove = (id: string): Promise<void> => ask("DELETE", at(id));
 

@@ -16,7 +16,7 @@ interface Common {
   pressed?: boolean;
 }
 
-export interface ButtonProps extends Common {
+interface ButtonProps extends Common {
   icon?: IconName;
   children: ComponentChildren;
 }
@@ -30,7 +30,7 @@ export function Button({ icon, children, kind = "plain", ...rest }: ButtonProps)
   );
 }
 
-export interface IconButtonProps extends Common {
+interface IconButtonProps extends Common {
   icon: IconName;
   /** What it does, for who cannot see the picture, and shown to who waits over it. */
   label: string;

@@ -5,7 +5,7 @@ import { words } from "../words";
 import { CopyButton } from "./copy";
 import "./code.css";
 
-export interface CodeProps {
+interface CodeProps {
   text: string;
   /** As it stands behind the fence. */
   language?: string | undefined;

@@ -16,7 +16,7 @@ export async function copy(text: string): Promise<boolean> {
   }
 }
 
-export interface CopyProps {
+interface CopyProps {
   text: string;
   /** What is copied, as "copy the key". */
   label: string;

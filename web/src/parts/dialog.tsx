@@ -5,7 +5,7 @@ import { words } from "../words";
 import { IconButton } from "./button";
 import "./dialog.css";
 
-export interface DialogProps {
+interface DialogProps {
   title: string;
   /** Asked for by Escape, by the cross, or by a button within. */
   onClose: () => void;

@@ -11,7 +11,7 @@ interface Common {
   unseen?: boolean;
 }
 
-export interface TextProps extends Common {
+interface TextProps extends Common {
   value: string;
   onValue: (value: string) => void;
   type?: "text" | "password" | "search" | "date";
@@ -46,7 +46,7 @@ export function TextField({ label, hint, error, unseen, value, onValue, mono, ty
   );
 }
 
-export interface LongTextProps extends Common {
+interface LongTextProps extends Common {
   value: string;
   onValue: (value: string) => void;
   rows?: number;
@@ -73,7 +73,7 @@ export function LongTextField({ label, hint, error, unseen, value, onValue, mono
   );
 }
 
-export interface ChoiceProps<V extends string> extends Common {
+interface ChoiceProps<V extends string> extends Common {
   value: V;
   onValue: (value: V) => void;
   options: { value: V; text: string }[];
@@ -111,7 +111,7 @@ export function ChoiceField<V extends string>({
   );
 }
 
-export interface TickProps {
+interface TickProps {
   label: ComponentChildren;
   hint?: ComponentChildren;
   checked: boolean;

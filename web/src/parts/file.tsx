@@ -1,7 +1,7 @@
 // Files: one that is chosen here, and one that is kept here.
 import { useId } from "preact/hooks";
 
-export interface FileProps {
+interface FileProps {
   label: string;
   hint?: string;
   error?: string | undefined;

@@ -72,7 +72,7 @@ export function decoded(text: string): string {
   );
 }
 
-export interface Destination {
+interface Destination {
   href: string;
   /** What is shown of it: whose page it is, or whom one writes to. */
   host: string;

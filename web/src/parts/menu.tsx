@@ -5,14 +5,14 @@ import { IconButton } from "./button";
 import { Icon, type IconName } from "./icon";
 import "./menu.css";
 
-export interface Choice {
+interface Choice {
   text: string;
   icon: IconName;
   act: () => void;
   danger?: boolean;
 }
 
-export interface MenuProps {
+interface MenuProps {
   label: string;
   icon?: IconName;
   choices: Choice[];

@@ -1,7 +1,7 @@
 // How much of something: a bar, and one of several parts with what each is.
 import "./meter.css";
 
-export interface MeterProps {
+interface MeterProps {
   label: string;
   value: number;
   max: number;

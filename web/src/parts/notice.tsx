@@ -7,7 +7,7 @@ import { IconButton } from "./button";
 import { Icon } from "./icon";
 import "./notice.css";
 
-export interface NoticeProps {
+interface NoticeProps {
   kind: "note" | "good" | "warning" | "bad";
   children: ComponentChildren;
 }

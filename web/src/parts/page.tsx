@@ -8,7 +8,7 @@ import type { Asked } from "./asked";
 import { Notice, reason } from "./notice";
 import "./page.css";
 
-export interface PageProps {
+interface PageProps {
   title: string;
   /** Buttons beside the title. */
   actions?: ComponentChildren;

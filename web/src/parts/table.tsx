@@ -13,7 +13,7 @@ export interface Column<Row> {
   unseen?: boolean;
 }
 
-export interface TableProps<Row> {
+interface TableProps<Row> {
   caption: string;
   columns: Column<Row>[];
   rows: Row[];

@@ -2,7 +2,7 @@
 import { Link, place } from "../place";
 import "./tabs.css";
 
-export interface TabsProps<T extends string> {
+interface TabsProps<T extends string> {
   label: string;
   tabs: { name: T; text: string }[];
   current: T;

@@ -9,6 +9,10 @@ export type Language = "en" | "zh";
 /** What each language calls itself. */
 export const LANGUAGES: Record<Language, string> = { en: "English", zh: "简体中文" };
 
+/** What is said if the texts of no language came. */
+export const UNSPOKEN =
+  "The box does not answer just now. This page goes on by itself as soon as it is back. 设备暂时没有应答。恢复后本页会自动继续。";
+
 /** The texts of the language that is chosen; set before anything is shown. */
 export let words: Words;
 

@@ -83,6 +83,13 @@ async fn what_was_said_comes_back_as_it_was_said() {
         (&json!("Dogs"), &Value::Null, &json!("m:1b"))
     );
     let listed = rig.get(&by, "?search=CAT").await.json();
+    let revisions = [
+        &put.json()["revision"],
+        &whole["revision"],
+        &changed["revision"],
+        &listed["conversations"][0]["revision"],
+    ];
+    assert_eq!(revisions, [4, 4, 5, 5], "each write is told from the one before, within a second, too");
     assert_eq!(listed["conversations"][0]["found"], "A cat \u{1f408} </script>");
 }
 

@@ -52,8 +52,8 @@ impl Conversations {
         let words = wanted.search.as_deref().map(words).unwrap_or_default();
         self.state.read(|transaction| {
             let mut statement = transaction.prepare(
-                "SELECT number, touched, id, title, model, settings, leaf, created, updated, messages FROM conversations
-                 WHERE owner = ? AND touched < ? ORDER BY touched DESC",
+                "SELECT number, touched, id, title, model, settings, leaf, created, updated, revision, messages
+                 FROM conversations WHERE owner = ? AND touched < ? ORDER BY touched DESC",
             )?;
             let mut contents =
                 transaction.prepare("SELECT content FROM messages WHERE conversation = ? ORDER BY number")?;

@@ -15,6 +15,8 @@ CREATE TABLE conversations (
     updated INTEGER NOT NULL,
     -- Its place among its owner's by its last message, whatever the clock said.
     touched INTEGER NOT NULL,
+    -- How often something of it was written.
+    revision INTEGER NOT NULL,
     messages INTEGER NOT NULL,
     text_bytes INTEGER NOT NULL,
     image_bytes INTEGER NOT NULL,

@@ -26,10 +26,11 @@ export function Composer({ talk }: { talk: Talk }) {
     const after = requestAnimationFrame(() => field.current?.focus());
     return () => cancelAnimationFrame(after);
   }, [talk]);
-  const ready = there && !answering && (text.trim() !== "" || pictures.length > 0);
+  const something = text.trim() !== "" || pictures.length > 0;
+  const ready = there && !answering && something;
   const early = useRef(false);
   const send = (): void => {
-    early.current = models.peek() === undefined;
+    early.current = something && models.peek() === undefined;
     if (!ready) return;
     talk.draft.value = "";
     talk.pictures.value = [];
@@ -78,7 +79,10 @@ export function Composer({ talk }: { talk: Talk }) {
             enterkeyhint="send"
             value={text}
             onFocus={fetchMarkdown}
-            onInput={(event) => (talk.draft.value = event.currentTarget.value)}
+            onInput={(event) => {
+              early.current = false;
+              talk.draft.value = event.currentTarget.value;
+            }}
             onKeyDown={key}
             onPaste={paste}
           />

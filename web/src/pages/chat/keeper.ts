@@ -17,6 +17,9 @@ export class Keeper {
   readonly #messages = new Map<string, { message: Message; leaf: boolean }>();
   #change: Change | undefined;
   #working = false;
+  /** There is more to do than when the work began. */
+  #more = false;
+  #ended = false;
   /** Whose it is: whoever signs in after them at this window gets none of it. */
   #owner: string | undefined;
 
@@ -37,6 +40,11 @@ export class Keeper {
     this.#owner ??= me.peek()?.name;
     const before = this.#messages.get(message.id);
     this.#messages.set(message.id, { message, leaf: leaf || (before?.leaf ?? false) });
+    // What is said is gone on from, whatever was to be looked at before.
+    if (leaf && this.#change) {
+      const { leaf: _, ...rest } = this.#change;
+      this.#change = Object.keys(rest).length > 0 ? rest : undefined;
+    }
     void this.#work();
   }
 
@@ -48,6 +56,13 @@ export class Keeper {
     void this.#work();
   }
 
+  /** Keeps nothing any more: it was deleted. */
+  end(): void {
+    this.#ended = true;
+    this.#messages.clear();
+    this.#change = undefined;
+  }
+
   /** Tries again at once. */
   again(): void {
     void this.#work();
@@ -55,16 +70,20 @@ export class Keeper {
 
   /** The page goes: sends what can still be sent, without an answer. */
   last(): void {
-    if (!this.begun || me.peek()?.name !== this.#owner) return;
+    if (this.#ended || !this.begun || me.peek()?.name !== this.#owner) return;
     for (const { message, leaf } of this.#messages.values())
       void keep(this.head().id, message, leaf, true).catch(() => undefined);
   }
 
   async #work(): Promise<void> {
+    this.#more = true;
     if (this.#working) return;
     this.#working = true;
     try {
-      while (await this.#step());
+      while (this.#more) {
+        this.#more = false;
+        while (await this.#step());
+      }
     } finally {
       this.#working = false;
     }
@@ -74,7 +93,7 @@ export class Keeper {
   async #step(): Promise<boolean> {
     const [first] = this.#messages;
     const changed = this.#change;
-    if ((!first && !changed) || me.peek()?.name !== this.#owner) return false;
+    if (this.#ended || (!first && !changed) || me.peek()?.name !== this.#owner) return false;
     try {
       if (!this.begun) {
         this.kept(await begin(this.head()));
@@ -86,12 +105,13 @@ export class Keeper {
         // Unless there is more of it by now.
         if (this.#messages.get(id) === kept) this.#messages.delete(id);
       } else if (changed) {
-        await change(this.head().id, changed);
+        this.kept(await change(this.head().id, changed));
         if (this.#change === changed) this.#change = undefined;
       }
       this.trouble.value = undefined;
       return true;
     } catch (error) {
+      if (this.#ended) return false;
       // That the box is gone is said at the head of the page.
       this.trouble.value = error instanceof Failure && error.status === 0 ? undefined : reason(error);
       const passes = error instanceof Failure && (error.status === 0 || error.status >= 500 || error.status === 429);

@@ -10,6 +10,8 @@ export const failed = signal<string | undefined>(undefined);
 export const next = signal<string | undefined>(undefined);
 
 let gone = new AbortController();
+/** Where the list goes on, if asking for that came to nothing. */
+let stalled: string | undefined;
 
 /** Asks for the newest ones anew, and tells them. */
 export async function refreshList(): Promise<readonly Listed[]> {
@@ -21,7 +23,8 @@ export async function refreshList(): Promise<readonly Listed[]> {
     if (signal.aborted) return listing.conversations;
     const after = search.peek().trim() === "" && listing.next !== undefined ? older(listing.conversations) : [];
     conversations.value = [...listing.conversations, ...after];
-    if (after.length === 0) next.value = listing.next;
+    next.value = after.length === 0 ? listing.next : (next.peek() ?? stalled);
+    stalled = undefined;
     failed.value = undefined;
     return listing.conversations;
   } catch (error) {
@@ -48,12 +51,16 @@ export async function more(): Promise<void> {
   next.value = undefined;
   try {
     const listing = await listed(search.peek().trim(), before, signal);
-    if (signal.aborted) return;
+    if (signal.aborted) {
+      stalled = before;
+      return;
+    }
     const known = conversations.peek() ?? [];
     const fresh = new Set(known.map((each) => each.id));
     conversations.value = [...known, ...listing.conversations.filter((each) => !fresh.has(each.id))];
     next.value = listing.next;
   } catch (error) {
+    stalled = before;
     if (!signal.aborted) failed.value = reason(error);
   }
 }
@@ -63,13 +70,21 @@ export function touch(changed: Pick<Listed, "id" | "title" | "model">): void {
   const known = conversations.peek();
   if (!known || search.peek() !== "") return;
   const now = new Date().toISOString();
-  const before = known.find((each) => each.id === changed.id) ?? { created: now, messages: 0 };
+  const before = known.find((each) => each.id === changed.id) ?? { created: now, revision: 0, messages: 0 };
   conversations.value = [{ ...before, ...changed, updated: now }, ...known.filter((each) => each.id !== changed.id)];
 }
 
 /** What was changed about one that stays where it is. */
 export function retitle(id: string, title: string): void {
   conversations.value = conversations.peek()?.map((each) => (each.id === id ? { ...each, title } : each));
+}
+
+/** Nothing of it is for whoever comes next. */
+export function forgetList(): void {
+  gone.abort();
+  conversations.value = undefined;
+  search.value = "";
+  failed.value = next.value = stalled = undefined;
 }
 
 export function drop(id: string): void {

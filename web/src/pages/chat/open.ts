@@ -1,17 +1,17 @@
 // Which conversation is open, how it comes from the box, and how it stays what the box has while other windows go on with it.
-import { effect, signal } from "@preact/signals";
+import { effect, signal, untracked } from "@preact/signals";
 import { epoch, Failure } from "../../api/client";
 import { fetched, freshId, remove } from "../../api/conversations";
 import { me } from "../../api/box";
-import { go } from "../../place";
+import { go, place } from "../../place";
 import { words } from "../../words";
 import { reason } from "../../parts/notice";
-import { conversations, drop, refreshList } from "./listing";
+import { drop, forgetList, refreshList } from "./listing";
 import { refreshModels, remember } from "./models";
 import { Talk } from "./talk";
 
 /** What is open: a conversation, or why it is not. */
-export type Opened = { talk: Talk } | { waits: true } | { failed: string };
+type Opened = { talk: Talk } | { waits: true } | { failed: string };
 
 export const opened = signal<Opened>({ waits: true });
 
@@ -23,7 +23,7 @@ let wanted: string | undefined;
 
 /** The conversation at this path, or a new one. */
 export function openAt(path: string): void {
-  const id = path.startsWith("/chat/") ? decodeURIComponent(path.slice("/chat/".length)) : undefined;
+  const id = path.startsWith("/chat/") ? named(path.slice("/chat/".length)) : undefined;
   leave();
   wanted = id;
   if (id === undefined) {
@@ -40,6 +40,15 @@ export function openAt(path: string): void {
   void load(id);
 }
 
+/** What an address names; one that is none names nothing that is there. */
+function named(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 async function load(id: string): Promise<void> {
   try {
     const talk = Talk.of(await fetched(id));
@@ -54,7 +63,8 @@ async function load(id: string): Promise<void> {
 
 /** The open one is left: it is kept in mind if something goes on in it. */
 function leave(): void {
-  for (const [id, talk] of held) if (talk.quiet && talk.draft.peek() === "") held.delete(id);
+  for (const [id, talk] of held)
+    if (talk.quiet && talk.draft.peek() === "" && talk.pictures.peek().length === 0) held.delete(id);
 }
 
 /** Says something in the open conversation, which begins with it if it is new. */
@@ -77,13 +87,12 @@ export async function refresh(): Promise<void> {
   const { talk } = open;
   // Pictures make it long; it is fetched only if there is something new in it.
   const row = rows.find((each) => each.id === talk.id);
-  if (row && row.updated === talk.updated) {
-    talk.title.value = row.title;
-    return;
-  }
+  const { revision } = talk;
+  if (row && row.revision === revision) return;
   try {
     const conversation = await fetched(talk.id);
-    if (talk.quiet) talk.take(conversation);
+    // Unless it was gone on with here meanwhile.
+    if (talk.quiet && talk.revision === revision) talk.take(conversation);
   } catch (error) {
     if (error instanceof Failure && error.status === 404 && wanted === talk.id)
       opened.value = { failed: words.chat.unknown };
@@ -92,8 +101,10 @@ export async function refresh(): Promise<void> {
 
 /** Deletes one; who is in it gets a new one. */
 export async function removeOne(id: string): Promise<void> {
+  const talk = held.get(id);
+  talk?.stop();
   await remove(id);
-  held.get(id)?.stop();
+  talk?.end();
   held.delete(id);
   drop(id);
   if (wanted === id) go("/");
@@ -101,7 +112,7 @@ export async function removeOne(id: string): Promise<void> {
 
 /** All were deleted. */
 export function forgetAll(): void {
-  for (const talk of held.values()) talk.stop();
+  for (const talk of held.values()) talk.end();
   held.clear();
   if (wanted !== undefined) go("/");
   void refreshList();
@@ -110,17 +121,13 @@ export function forgetAll(): void {
 /** What the page does while it is shown: asks anew when one comes back to it, or the box does. Ends it. */
 export function stayCurrent(): () => void {
   const anew = (): void => {
-    if (document.hidden) return;
+    if (document.hidden || !me.peek()) return;
     void refreshModels().catch(() => undefined);
     void refresh();
   };
   const dispose = effect(() => {
     void epoch.value;
-    const name = me.value?.name;
-    queueMicrotask(() => {
-      belong(name);
-      anew();
-    });
+    if (me.value) queueMicrotask(anew);
   });
   document.addEventListener("visibilitychange", anew);
   addEventListener("focus", anew);
@@ -133,18 +140,31 @@ export function stayCurrent(): () => void {
 
 let owner: string | undefined;
 
-/** Somebody else has signed in: nothing of what was here is theirs. */
+/** Whoever signs in again finds what they left; of what somebody else left, nobody finds anything. */
 function belong(name: string | undefined): void {
-  if (owner !== undefined && name !== owner) {
-    held.forEach((talk) => talk.stop());
-    held.clear();
-    fresh = new Talk(freshId(), false);
-    conversations.value = undefined;
-    if (wanted === undefined) opened.value = { talk: fresh };
-    else go("/");
+  // While nobody is there it waits for whoever comes.
+  if (name === undefined) return;
+  if (owner === undefined || name === owner) {
+    owner = name;
+    fresh.keeper.again();
+    held.forEach((talk) => talk.keeper.again());
+    return;
   }
   owner = name;
+  held.forEach((talk) => talk.stop());
+  held.clear();
+  forgetList();
+  fresh = new Talk(freshId(), false);
+  wanted = undefined;
+  opened.value = { talk: fresh };
+  if (place.peek().path.startsWith("/chat/")) go("/", true);
 }
+
+// Before anything of the chat is drawn for them.
+effect(() => {
+  const name = me.value?.name;
+  untracked(() => belong(name));
+});
 
 // Answers go on while one looks at other pages, so this is for as long as the window is there.
 addEventListener("pagehide", () => held.forEach((talk) => talk.last()));

@@ -32,6 +32,12 @@ export function draftOf({ system, options, think, keep_alive }: Settings): Draft
   };
 }
 
+/** What is kept, with what was changed in a form that began so: the rest may have been changed elsewhere meanwhile. */
+export function merged(kept: Draft, begun: Draft, draft: Draft): Draft {
+  const changed = Object.entries(draft).filter(([name, value]) => value !== begun[name as keyof Draft]);
+  return { ...kept, ...Object.fromEntries(changed) };
+}
+
 interface Range {
   least: number;
   most?: number;

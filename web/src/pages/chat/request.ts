@@ -69,7 +69,7 @@ export interface ChatLine {
 }
 
 /** Moments of the page's own clock, in milliseconds. */
-export interface Moments {
+interface Moments {
   asked: number;
   first: number | undefined;
   ended: number;

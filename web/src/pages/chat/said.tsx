@@ -106,13 +106,13 @@ const CUT_OFF_MS = 12_000;
 function Elsewhere({ talk, message }: { talk: Talk; message: Message }) {
   const [cut, setCut] = useState(false);
   useEffect(() => {
-    let known = talk.updated;
+    let known = talk.revision;
     let since = performance.now();
     const look = async (): Promise<void> => {
       if (!reachable.peek()) since = performance.now();
       await refresh();
-      if (talk.updated !== known) {
-        known = talk.updated;
+      if (talk.revision !== known) {
+        known = talk.revision;
         since = performance.now();
       }
       setCut(performance.now() - since > CUT_OFF_MS);

@@ -5,17 +5,18 @@ import { Dialog } from "../../parts/dialog";
 import { ChoiceField, LongTextField, TextField } from "../../parts/field";
 import { words } from "../../words";
 import { capabilitiesOf } from "./models";
-import { draftOf, settingsOf, type Draft, type Wrong } from "./parameters";
+import { draftOf, merged, settingsOf, type Draft, type Wrong } from "./parameters";
 import type { Talk } from "./talk";
 
 export default function Parameters({ talk, onClose }: { talk: Talk; onClose: () => void }) {
   const said = words.chat;
-  const [draft, setDraft] = useState(() => draftOf(talk.settings.peek()));
+  const [begun] = useState(() => draftOf(talk.settings.peek()));
+  const [draft, setDraft] = useState(begun);
   const [wrong, setWrong] = useState<Wrong>({});
   const change = (changed: Partial<Draft>): void => setDraft({ ...draft, ...changed });
   const submit = (event: Event): void => {
     event.preventDefault();
-    const read = settingsOf(draft);
+    const read = settingsOf(merged(draftOf(talk.settings.peek()), begun, draft));
     if ("wrong" in read) return setWrong(read.wrong);
     talk.adjust(read.settings);
     onClose();

@@ -28,8 +28,10 @@ export class Talk {
   /** Messages that were answered to this page: readers heard them come. */
   readonly heard = new Set<string>();
   readonly keeper: Keeper;
-  /** When the box last wrote something of it down, as far as is known here. */
-  updated = "";
+  /** Which of the box's revisions this is; 0 if somebody else may have written, too. */
+  revision = 0;
+  /** It was deleted: what still comes of it is nobody's. */
+  #gone = false;
 
   constructor(
     readonly id: string,
@@ -38,7 +40,7 @@ export class Talk {
     this.keeper = new Keeper(
       () => ({ id, title: this.title.peek(), model: this.model.peek(), settings: this.settings.peek() }),
       begun,
-      ({ updated }) => (this.updated = updated),
+      ({ revision }) => (this.revision = revision === this.revision + 1 ? revision : 0),
     );
   }
 
@@ -55,13 +57,11 @@ export class Talk {
   }
 
   /** Puts in place what the box has. */
-  take({ title, model, settings, leaf, updated, messages }: Conversation): void {
+  take({ title, model, settings, leaf, revision, messages }: Conversation): void {
     const known = this.messages.peek();
-    const changed = updated !== this.updated;
     this.title.value = title;
     this.settings.value = settings;
-    if (!changed) return;
-    this.updated = updated;
+    this.revision = revision;
     if (!this.second.peek()) this.model.value = model;
     // What is the same stays the same, so that it is not drawn again.
     this.messages.value = new Map(messages.map((message) => [message.id, same(known.get(message.id), message)]));
@@ -164,6 +164,13 @@ export class Talk {
     this.answers.peek().forEach((answer) => answer.stop());
   }
 
+  /** It was deleted. */
+  end(): void {
+    this.#gone = true;
+    this.stop();
+    this.keeper.end();
+  }
+
   /** The page goes: what came so far is kept, as nothing more will come of it. */
   last(): void {
     for (const [id, answer] of this.answers.peek()) {
@@ -194,13 +201,17 @@ export class Talk {
     rest.delete(message.id);
     this.answers.value = rest;
     this.keeper.message(whole);
-    touch({ id: this.id, title: this.title.peek(), model: this.model.peek() });
+    this.#touch();
     void refreshModels().catch(() => undefined);
   }
 
   #put(message: Message): void {
     this.messages.value = new Map(this.messages.peek()).set(message.id, message);
-    touch({ id: this.id, title: this.title.peek(), model: this.model.peek() });
+    this.#touch();
+  }
+
+  #touch(): void {
+    if (!this.#gone) touch({ id: this.id, title: this.title.peek(), model: this.model.peek() });
   }
 
   #show(leaf: string): void {

@@ -53,7 +53,7 @@ export function pairOf(messages: Messages, id: string): [Message, Message] | und
 }
 
 /** What stands in a message's place, each as one who goes there sees it: two side by side are one. */
-export interface Versions {
+interface Versions {
   at: number;
   ids: string[];
 }

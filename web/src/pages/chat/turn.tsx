@@ -9,7 +9,7 @@ import { isComposing, useGrowing } from "./composer";
 import type { Talk } from "./talk";
 import { versions } from "./tree";
 
-export interface TurnProps {
+interface TurnProps {
   talk: Talk;
   message: Message;
 }

@@ -32,7 +32,6 @@ export default {
   removeAllTitle: "Delete all your conversations?",
   removeAllText: "They are then gone from this box for good. Those of other people stay.",
   showList: "Conversations",
-  hideList: "Close the list",
 
   // The head.
   model: "Model",

@@ -30,8 +30,6 @@ export default {
   unclaimedHere: 'Nobody owns this box yet: `hob claim` makes it yours. To use it from other devices, set lan = "on".',
   failedToLoad: "This could not be loaded:",
   again: "Try again",
-  yes: "Yes",
-  no: "No",
   account: "Your account",
   pages: {
     chat: "Chat",

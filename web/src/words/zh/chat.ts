@@ -33,7 +33,6 @@ const chat: typeof en = {
   removeAllTitle: "删除您的全部对话？",
   removeAllText: "它们将从这台设备上永久删除。其他人的对话不受影响。",
   showList: "对话列表",
-  hideList: "关闭列表",
 
   // 顶部。
   model: "模型",

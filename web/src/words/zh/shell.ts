@@ -32,8 +32,6 @@ const shell: typeof en = {
   unclaimedHere: '此设备还没有所有者：运行 `hob claim` 即可认领。要让其他设备使用它，请设置 lan = "on"。',
   failedToLoad: "无法载入：",
   again: "重试",
-  yes: "是",
-  no: "否",
   account: "您的账户",
   pages: {
     chat: "聊天",

@@ -238,6 +238,7 @@ struct Row {
     model: String,
     created: String,
     updated: String,
+    revision: u64,
     messages: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     found: Option<String>,
@@ -246,10 +247,10 @@ struct Row {
 impl From<conversations::Page> for Page {
     fn from(page: conversations::Page) -> Self {
         let row = |Listed { conversation, found }| {
-            let Conversation { id, title, model, settings: _, leaf: _, created, updated, messages } =
+            let Conversation { id, title, model, settings: _, leaf: _, created, updated, revision, messages } =
                 conversation;
             let (created, updated) = (time::written(created), time::written(updated));
-            Row { id, title, model, created, updated, messages, found }
+            Row { id, title, model, created, updated, revision, messages, found }
         };
         Self {
             conversations: page.conversations.into_iter().map(row).collect(),
@@ -268,6 +269,7 @@ pub(super) struct Head<'a> {
     leaf: Option<&'a str>,
     created: String,
     updated: String,
+    revision: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     messages: Option<u64>,
 }
@@ -282,6 +284,7 @@ impl<'a> Head<'a> {
             leaf: conversation.leaf.as_deref(),
             created: time::written(conversation.created),
             updated: time::written(conversation.updated),
+            revision: conversation.revision,
             messages: Some(conversation.messages),
         })
     }
