@@ -49,6 +49,18 @@ fn restart(hob: &Hob) {
     hob.await_log("listening on", times + 1);
 }
 
+/// What a program on this machine gets that has no key; where it asks may be another port after a restart.
+fn asked_by_nobody(hob: &Hob) -> String {
+    let (_, status) = administer(hob, "GET", "status", None);
+    let addresses = status["addresses"].as_array().unwrap().clone();
+    let loopback = addresses.iter().filter_map(Value::as_str).find(|url| url.starts_with("http://127."));
+    #[expect(clippy::disallowed_methods, reason = "a client of others' asks")]
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--max-time", "120", "--output", "/dev/null", "--write-out", "%{http_code}"]);
+    let output = curl.arg(format!("{}/api/tags", loopback.unwrap())).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
 #[test]
 #[expect(clippy::disallowed_methods, reason = "somebody must be systemd")]
 fn what_was_set_counts_after_a_restart_as_the_same_process_on_the_same_sockets() {
@@ -100,8 +112,12 @@ fn what_was_set_keeps_no_box_from_starting() {
     let address = taken.local_addr().unwrap().to_string();
     // Nothing is wrong with it but that somebody else is there.
     set(&hob, &json!({"name": "Kitchen", "plaintext.listen": address, "plaintext.allow": "192.168.1.20/32"}));
+    set(&hob, &json!({"loopback.require_key": true}));
 
     restart(&hob);
+
+    assert_eq!(asked_by_nobody(&hob), "401", "what keeps others out stays");
+    assert_eq!(setting(&hob, "name")["value"], "Kitchen");
 
     let (_, status) = administer(&hob, "GET", "status", None);
     let degraded = status["degraded"].to_string();
@@ -114,4 +130,20 @@ fn what_was_set_keeps_no_box_from_starting() {
     let (_, status) = administer(&hob, "GET", "status", None);
     assert!(!status["degraded"].to_string().contains("\"settings\""), "{status}");
     assert_eq!(setting(&hob, "name")["value"], "Kitchen");
+}
+
+#[test]
+fn an_address_that_the_machine_has_no_more_opens_nothing_that_the_page_has_shut() {
+    let lan = Lan::new();
+    let hob = Hob::start_on(&lan, &[]);
+    let nowhere = json!({"plaintext.listen": "203.0.113.9:11434", "plaintext.allow": "192.168.1.20/32"});
+    set(&hob, &json!({"loopback.require_key": true, "lan.share": false}));
+    set(&hob, &nowhere);
+
+    restart(&hob);
+
+    assert_eq!(asked_by_nobody(&hob), "401");
+    assert_eq!(setting(&hob, "lan.share")["value"], "false");
+    let (_, status) = administer(&hob, "GET", "status", None);
+    assert!(status["degraded"].to_string().contains("203.0.113.9"), "{status}");
 }

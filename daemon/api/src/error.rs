@@ -616,6 +616,7 @@ fn backup_status(error: &BackupError) -> StatusCode {
         | BackupError::Truncated
         | BackupError::Damaged(_)
         | BackupError::TheirState(_)
+        | BackupError::NoOwner
         | BackupError::Passed(_) => StatusCode::BAD_REQUEST,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }

@@ -26,6 +26,9 @@ pub trait Settings: Send + Sync {
     /// Begins to end the daemon in order, to run anew as the same process. It returns at once.
     fn restart(&self);
 
+    /// What may be seen of a setting that is set to this; of one that there is none of, nothing.
+    fn shown(&self, name: &str, text: &str) -> Value;
+
     /// What people call the box.
     fn name(&self) -> String {
         self.in_force().name.clone()
@@ -172,13 +175,6 @@ pub enum SettingsError {
     /// They cannot be written down.
     #[error("the settings cannot be kept: {0}")]
     Disk(#[from] io::Error),
-}
-
-impl Setting {
-    /// Whether its value may be seen.
-    pub(crate) fn is_told(&self) -> bool {
-        self.kind != Kind::Secret && self.value != Value::Hidden && self.kept != Value::Hidden
-    }
 }
 
 impl Value {

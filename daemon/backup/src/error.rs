@@ -77,6 +77,12 @@ pub enum BackupError {
     /// What is kept by its state is none of a box, or one of a later version.
     #[error("the backup's state cannot be taken: {0}")]
     TheirState(StateError),
+    /// Somebody could come in, and nobody owns the box: the next who claims it would own it with them in it.
+    #[error(
+        "the backup has people or keys and no owner among them, so whoever claimed the box next would own it with those in it: take a \
+         backup of a box that somebody owns"
+    )]
+    NoOwner,
     /// The disk is too full for it.
     #[error("the backup takes {needed} bytes of the disk, and there are {free}: remove something first")]
     NoRoom {

@@ -210,9 +210,15 @@ impl Backups {
             State::open_foreign(staged.path(), self.parts.clock.clone()).map_err(BackupError::TheirState)?;
         let people = state.people().map_err(BackupError::TheirState)?;
         let keys = state.keys().map_err(BackupError::TheirState)?;
-        Ok((people.len(), keys.iter().filter(|key| key.revoked.is_none()).count()))
+        let keys = keys.iter().filter(|key| key.revoked.is_none()).count();
+        let is_owned = people.iter().any(|person| person.role == OWNER);
+        let is_empty = people.is_empty() && keys == 0;
+        if is_owned || is_empty { Ok((people.len(), keys)) } else { Err(BackupError::NoOwner) }
     }
 }
+
+/// As `access` writes the role of an owner.
+const OWNER: &str = "owner";
 
 /// For the daemon to go on meanwhile.
 const LEFT_FREE: u64 = 32 << 20;

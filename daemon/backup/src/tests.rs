@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use identity::pairing::{AdminKey, Paired, Root};
 use identity::{Identity, Names};
-use state::{AuditEnds, AuditPosition, NewKeyRow};
+use state::{AuditEnds, AuditPosition, NewKeyRow, NewPerson};
 use store::Digest;
 use tempfile::TempDir;
 
@@ -111,7 +111,17 @@ impl Open {
         fs::write(self.backups.parts.folder.settings(), format!("name = \"{name}\"\n")).unwrap();
     }
 
+    fn add_owner(&self) {
+        self.state.add_person(&NewPerson { name: "ada", password_hash: "none", role: "owner" }).unwrap();
+    }
+
+    /// Of a box that somebody owns.
     fn add_key(&self, name: &str) {
+        self.add_owner();
+        self.add_bare_key(name);
+    }
+
+    fn add_bare_key(&self, name: &str) {
         let hash = <[u8; 32]>::try_from(&Digest::of(name.as_bytes()).hex().as_bytes()[..32]).unwrap();
         let (id, shown) = (name.to_owned(), "hob_a…b".into());
         let key = NewKeyRow {
@@ -398,6 +408,26 @@ fn a_later_format_and_more_than_there_is_room_for_are_told_as_that() {
     let large = Listed { bytes: 1 << 40, ..said("state.db", b"a") };
     let file = archive(&[], vec![said("settings.toml", b""), large]);
     assert!(matches!(open.take(&file, None), Err(BackupError::NoRoom { .. })));
+}
+
+#[test]
+fn nobody_is_let_into_a_box_that_the_next_who_comes_could_claim() {
+    let there = Rig::new();
+    let open = there.open();
+    let of = |fill: &dyn Fn(&Open)| {
+        let from = Rig::new();
+        let from = from.open();
+        fill(&from);
+        open.take(&from.backup(None), None).map(|taken| (taken.people(), taken.keys()))
+    };
+    let member = |open: &Open| {
+        open.state.add_person(&NewPerson { name: "bert", password_hash: "none", role: "member" }).unwrap();
+    };
+
+    assert!(matches!(of(&|open| open.add_bare_key("a")), Err(BackupError::NoOwner)));
+    assert!(matches!(of(&member), Err(BackupError::NoOwner)));
+    assert_eq!(of(&|_| ()).unwrap(), (0, 0));
+    assert_eq!(of(&|open| open.add_key("a")).unwrap(), (1, 1));
 }
 
 #[test]

@@ -76,11 +76,9 @@ pub enum RegistryError {
     #[error("{}", said(.0))]
     Transport(#[source] reqwest::Error),
     /// The proxy's address makes no sense.
-    #[error("the proxy {address} makes no sense: {source}")]
+    #[error("the proxy's address makes no sense: {source}")]
     Proxy {
-        /// As set.
-        address: String,
-        /// Why.
+        /// Why. What was set is not told, as it may hold a password.
         source: reqwest::Error,
     },
     /// No paired box goes by this name.

@@ -49,12 +49,20 @@ pub(crate) fn client(config: &Config, silence: Silence) -> Result<Client, Regist
         Silence::IsWork => builder.timeout(LONGEST_UPLOAD),
     };
     if let Some(address) = &config.proxy {
-        let wrong = |source| RegistryError::Proxy { address: address.clone(), source };
+        let wrong = |source: reqwest::Error| RegistryError::Proxy { source: source.without_url() };
         let host = Url::parse(address).ok().and_then(|url| url.host_str().map(Into::into));
         hosts.proxy = host;
         builder = builder.proxy(Proxy::all(address).map_err(wrong)?);
     }
     Ok(builder.dns_resolver(Arc::new(hosts)).build()?)
+}
+
+/// Whether a proxy could be asked at this address.
+pub fn is_proxy(address: &str) -> bool {
+    Url::parse(address).is_ok_and(|url| {
+        let nothing_more = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        matches!(url.scheme(), "http" | "https") && url.has_host() && nothing_more
+    })
 }
 
 /// Of one paired box.

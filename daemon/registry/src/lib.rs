@@ -29,6 +29,7 @@ pub mod tunnel;
 pub use auth::Credential;
 pub use error::RegistryError;
 pub use hosts::{Hosts, InvalidHost};
+pub use http::is_proxy;
 pub use peer::{Neighbourhood, Peer, Whereabouts};
 pub use progress::{Figures, Progress, Transfer};
 pub use pulls::{Begun, Pull, PullId, PullState, Pulls, PullsError, Wanted};

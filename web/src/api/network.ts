@@ -102,4 +102,4 @@ export const bringCertificate = (brought: { certificate: string; key: string; co
   ask("PUT", CERTIFICATE, brought);
 
 /** Back to what the box makes for itself. */
-export const forgetCertificate = (): Promise<void> => ask("DELETE", CERTIFICATE);
+export const forgetCertificate = (confirm?: string): Promise<void> => ask("DELETE", CERTIFICATE, { confirm });

@@ -23,7 +23,8 @@ export interface WantedPerson {
 
 export const addPerson = (wanted: WantedPerson): Promise<Person> => ask("POST", PEOPLE, wanted);
 
-export const removePerson = (name: string): Promise<void> => ask("DELETE", `${PEOPLE}/${encodeURIComponent(name)}`);
+export const removePerson = (name: string, confirm?: string): Promise<void> =>
+  ask("DELETE", `${PEOPLE}/${encodeURIComponent(name)}`, { confirm });
 
 /** Gives somebody another password; their sessions end. */
 export const resetPassword = (name: string, passwords: { password: string; confirm?: string }): Promise<void> =>

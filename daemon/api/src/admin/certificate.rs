@@ -5,7 +5,11 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::{errors::Refusal, people::confirmed, typed::Typed};
+use super::{
+    errors::Refusal,
+    people::{Again, confirmed, confirmed_by},
+    typed::Typed,
+};
 use crate::{
     Api,
     error::Error,
@@ -42,9 +46,10 @@ pub(super) async fn keep(api: Api, Typed(brought): Typed<Brought>) -> Result<Res
 }
 
 /// `DELETE /admin/api/certificate`: back to the box's own.
-pub(super) async fn forget(api: Api) -> Result<Response, Refusal> {
+pub(super) async fn forget(api: Api, again: Option<Typed<Again>>) -> Result<Response, Refusal> {
     free_to_choose(&api)?;
     let identity = api.identity.clone().ok_or(Error::NoNetwork)?;
+    confirmed_by(&api, again).await?;
     api.on_access(move |access, by| {
         let target = "the box's own";
         access.record_act(by, Action::Certificate, target, Outcome::Done)?;

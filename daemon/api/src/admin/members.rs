@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     errors::Refusal,
-    people::{Nothing, confirmed, new_password, person},
+    people::{Again, Nothing, confirmed, confirmed_by, new_password, person},
     time,
     typed::Typed,
 };
@@ -89,8 +89,13 @@ async fn add(api: Api, Typed(new): Typed<New>) -> Result<Response, Refusal> {
 }
 
 /// `DELETE /admin/api/people/{name}`: what they talked about goes with them, and what is being answered to them ends.
-async fn remove(api: Api, Path(name): Path<String>) -> Result<Response, Refusal> {
+async fn remove(
+    api: Api,
+    Path(name): Path<String>,
+    again: Option<Typed<Again>>,
+) -> Result<Response, Refusal> {
     let name = name.parse().map_err(|_| Error::UnknownPerson { name })?;
+    confirmed_by(&api, again).await?;
     api.on_access(move |access, by| access.remove_person(by, &name)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -192,6 +192,18 @@ pub(super) async fn confirmed(api: &Api, password: Option<String>) -> Result<(),
     confirmed.map_err(unconfirmed)
 }
 
+/// The password again, where a command has nothing else to say.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Again {
+    confirm: Option<String>,
+}
+
+/// The same, of a command whose body may be left out by whoever has nothing to type.
+pub(super) async fn confirmed_by(api: &Api, again: Option<Typed<Again>>) -> Result<(), Error> {
+    confirmed(api, again.and_then(|Typed(again)| again.confirm)).await
+}
+
 /// Whoever is signed in stays so.
 fn unconfirmed(error: Error) -> Error {
     match error {

@@ -83,7 +83,7 @@ pub(super) async fn change(api: Api, Typed(wanted): Typed<Wanted>) -> Result<Res
     if all.iter().filter(guarded).any(|setting| changes.contains_key(setting.name)) {
         confirmed(&api, wanted.confirm).await?;
     }
-    let targets = told_of(&changes, &all);
+    let targets = told_of(&changes, |name, text| api.settings.shown(name, text));
     let settings = api.settings.clone();
     api.on_access(move |access, by| {
         // What is not right does not belong on the record.
@@ -114,13 +114,13 @@ fn told(api: &Api) -> Response {
     ([(CACHE_CONTROL, "no-store")], Json(All { settings })).into_response()
 }
 
-/// What the audit log says of each change; of what is told to nobody, only that it was changed. An address with an @ holds a
-/// password, whatever stood there before.
-fn told_of(changes: &Changes, all: &[Setting]) -> Vec<String> {
-    let told = |name: &str| all.iter().any(|setting| setting.name == name && setting.is_told());
+/// What the audit log says of each change; of what is told to nobody, only that it was changed.
+fn told_of(changes: &Changes, shown: impl Fn(&str, &str) -> Value) -> Vec<String> {
     let change = |(name, value): (&String, &Option<String>)| match value {
-        Some(value) if told(name) && !value.contains('@') => format!("{name}={value}"),
-        Some(_) => format!("{name}=..."),
+        Some(value) => match shown(name, value) {
+            Value::Text(text) => format!("{name}={text}"),
+            Value::None | Value::Hidden => format!("{name}=..."),
+        },
         None => format!("{name} as beneath"),
     };
     changes.iter().map(change).collect()

@@ -1,7 +1,7 @@
 //! Bodies and queries of this family, read strictly. Bodies are JSON, and only where the headers say that it is JSON as well: a page
 //! of somebody else's can send a form without the browser asking anybody, but not that.
 
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Query, Request};
 use http::{header::CONTENT_TYPE, request::Parts};
 use serde::de::DeserializeOwned;
 
@@ -25,6 +25,18 @@ impl<S: Sync, T: DeserializeOwned, const BYTES: usize> FromRequest<S> for Typed<
             return Err(Error::NotJson.into());
         }
         Ok(Self(body::typed(request.into_body(), BYTES).await?))
+    }
+}
+
+/// Where nothing needs to be said: `None` where the headers say of no body.
+impl<S: Sync, T: DeserializeOwned, const BYTES: usize> OptionalFromRequest<S> for Typed<T, BYTES> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Refusal> {
+        match request.headers().contains_key(CONTENT_TYPE) {
+            true => <Self as FromRequest<S>>::from_request(request, state).await.map(Some),
+            false => Ok(None),
+        }
     }
 }
 

@@ -87,7 +87,15 @@ async fn people_are_listed_given_another_password_and_removed() {
     assert_eq!(talk.status, StatusCode::CREATED);
     assert!(lists().await[1]["last_seen"].is_string());
 
-    let removed = rig.as_person(&ada, Method::DELETE, "/admin/api/people/bert", None).await;
+    for (body, status) in
+        [(None, StatusCode::BAD_REQUEST), (Some(json!({"confirm": "wrong password"})), StatusCode::FORBIDDEN)]
+    {
+        let refused = rig.as_person(&ada, Method::DELETE, "/admin/api/people/bert", body).await;
+        assert_eq!((refused.status, &refused.json()["field"]), (status, &json!("confirm")));
+    }
+    assert!(!caller.is_over());
+    let again = Some(json!({"confirm": PASSWORD}));
+    let removed = rig.as_person(&ada, Method::DELETE, "/admin/api/people/bert", again).await;
 
     assert_eq!(removed.status, StatusCode::NO_CONTENT);
     assert!(caller.is_over());
@@ -147,7 +155,8 @@ async fn what_cannot_be_done_with_people_is_said_with_its_reason() {
         ask(Method::DELETE, "/admin/api/people/nobody", None).await,
         (StatusCode::NOT_FOUND, Value::Null)
     );
-    let oneself = rig.as_person(&ada, Method::DELETE, "/admin/api/people/ada", None).await;
+    let again = Some(json!({"confirm": PASSWORD}));
+    let oneself = rig.as_person(&ada, Method::DELETE, "/admin/api/people/ada", again).await;
     assert_eq!(oneself.status, StatusCode::CONFLICT);
     let unclaimed = Rig::new();
     let nobody = unclaimed.ask(&operator, Method::POST, PEOPLE, somebody("x", "owner")).await;

@@ -84,6 +84,11 @@ impl backup::KeptSettings for Fixed {
 }
 
 impl Settings for Fixed {
+    fn shown(&self, name: &str, text: &str) -> Value {
+        let is_secret = !self.held().all.iter().any(|setting| setting.name == name) || text.contains('@');
+        if is_secret { Value::Hidden } else { Value::Text(text.to_owned()) }
+    }
+
     fn in_force(&self) -> Arc<InForce> {
         Arc::new(self.held().in_force.clone())
     }
@@ -190,6 +195,13 @@ async fn what_is_changed_is_on_the_record_first_and_what_is_wrong_is_not() {
     assert_eq!(full.status, StatusCode::INTERNAL_SERVER_ERROR);
     let recorded = rig.recorded("settings").await;
     assert_eq!(recorded.last().unwrap(), &("registry.proxy=...".into(), "failed".into()));
+
+    rig.settings.held().full = false;
+    rig.settings.held().all.push(setting("registry.proxy", Value::None));
+    let unset_before = put(json!({"values": {"registry.proxy": "http://a:planted@b"}})).await;
+    assert_eq!(unset_before.status, StatusCode::OK);
+    let recorded = rig.recorded("settings").await;
+    assert_eq!(recorded.last().unwrap(), &("registry.proxy=...".into(), "done".into()));
 }
 
 #[tokio::test]
@@ -267,7 +279,17 @@ async fn a_certificate_is_brought_with_the_password_and_served_at_once() {
     assert_eq!(identity.status().names, ["box.example.org"]);
     let status = rig.there(Method::GET, "/admin/api/status", None).await;
     assert_eq!(status.json()["device"]["certificate"]["source"], "own");
-    let forgotten = rig.as_person(&session, Method::DELETE, CERTIFICATE, None).await;
+    for (body, status) in [
+        (None, StatusCode::BAD_REQUEST),
+        (Some(json!({})), StatusCode::BAD_REQUEST),
+        (Some(json!({"confirm": "wrong horse battery"})), StatusCode::FORBIDDEN),
+    ] {
+        let refused = rig.as_person(&session, Method::DELETE, CERTIFICATE, body).await;
+        assert_eq!((refused.status, &refused.json()["field"]), (status, &json!("confirm")));
+    }
+    assert_eq!(identity.status().names, ["box.example.org"]);
+    let again = Some(json!({"confirm": PASSWORD}));
+    let forgotten = rig.as_person(&session, Method::DELETE, CERTIFICATE, again).await;
     assert_eq!(forgotten.status, StatusCode::NO_CONTENT);
     assert!(!identity.status().names.contains(&"box.example.org".into()));
     assert_eq!(rig.recorded("certificate").await, done(&["box.example.org", "the box's own"]));

@@ -156,6 +156,10 @@ impl api::settings::Settings for Decided {
         Ok(())
     }
 
+    fn shown(&self, name: &str, text: &str) -> Value {
+        known(name).map_or(Value::Hidden, |known| known.shown(Some(text)))
+    }
+
     fn restart(&self) {
         self.restart.cancel();
     }
@@ -321,6 +325,15 @@ mod tests {
         assert!(keep_alive.locked.unwrap().contains("OLLAMA_KEEP_ALIVE"));
         // To take back what does not count is no harm.
         decided.keep(&changes(&[("models.keep_alive", None)])).unwrap();
+        let shown = |text: &str| decided.shown("registry.proxy", text);
+        assert_eq!(told(&decided, "registry.proxy").value, Value::None);
+        assert_eq!(
+            shown("http://ada:planted@proxy:3128"),
+            Value::Hidden,
+            "also where nothing was set before"
+        );
+        assert_eq!(shown("http://proxy:3128"), Value::Text("http://proxy:3128".into()));
+        assert_eq!(decided.shown("keys", "hob_planted"), Value::Hidden);
         let key = told(&decided, "key");
         assert_eq!((key.value, key.kind), (Value::Hidden, Kind::Secret));
         assert!(!format!("{:?}", decided.all()).contains("planted"));

@@ -17,12 +17,14 @@ pub(crate) struct Known {
     pub(crate) needs: Needs,
     /// Why the page cannot change it, whoever asks.
     pub(crate) locked: Option<&'static str>,
+    /// By which nobody comes in and nothing is given; it counts where what the page keeps cannot.
+    pub(crate) strict: Option<&'static str>,
 }
 
 impl Known {
     const fn new(name: &'static str, kind: Kind, default: Option<&'static str>, about: &'static str) -> Self {
         let (counts, needs) = (Counts::AfterRestart, Needs::Admin);
-        Self { name, kind, about, default, counts, needs, locked: None }
+        Self { name, kind, about, default, counts, needs, locked: None, strict: None }
     }
 
     const fn at_once(self) -> Self {
@@ -31,6 +33,10 @@ impl Known {
 
     const fn with_password(self) -> Self {
         Self { needs: Needs::Password, ..self }
+    }
+
+    const fn strictly(self, text: &'static str) -> Self {
+        Self { strict: Some(text), ..self }
     }
 
     const fn locked(self, why: &'static str) -> Self {
@@ -53,6 +59,11 @@ impl Known {
         let name = self.name;
         if text.chars().count() > MOST_CHARACTERS || text.chars().any(char::is_control) {
             return Some(format!("{name} must be one line of at most {MOST_CHARACTERS} characters"));
+        }
+        if name == PROXY && !registry::is_proxy(text) {
+            return Some(format!(
+                "{name} must be the address of a proxy, as in http://proxy:3128 or https://name:password@proxy:3129"
+            ));
         }
         match self.kind {
             Kind::Number if text.parse::<u32>().is_err() => {
@@ -135,26 +146,26 @@ pub(crate) const CATALOGUE: &[Known] = &[
         "Silence after which a model that should be answering is stopped; with 0, never."),
     // The network.
     Known::new("lan.open", Kind::Open(ON_OFF), Some("off"),
-        "Whether the network is served by TLS: on is at every address of the machine; or a list of addresses."),
+        "Whether the network is served by TLS: on is at every address of the machine; or a list of addresses.").strictly("off"),
     Known::new("lan.announce", Kind::Choice(&["builtin", "avahi-file", "off"]), Some("builtin"),
-        "Who says on the network that the box is there: Hob itself, avahi by a file of its own, or nobody."),
+        "Who says on the network that the box is there: Hob itself, avahi by a file of its own, or nobody.").strictly("off"),
     Known::new("lan.interfaces", Kind::List, None,
         "Network interfaces to say it on; by itself those that look like a network of people."),
     Known::new("lan.skip", Kind::List, None, "Network interfaces not to say it on."),
-    Known::new("lan.share", Kind::Flag, Some("true"), "Whether paired boxes may have the models of this one.").at_once(),
+    Known::new("lan.share", Kind::Flag, Some("true"), "Whether paired boxes may have the models of this one.").at_once().strictly("false"),
     Known::new("lan.route", Kind::Choice(&["off", "neighbours"]), Some("off"),
-        "Whether a request may be answered by a paired box that does so sooner."),
+        "Whether a request may be answered by a paired box that does so sooner.").strictly("off"),
     Known::new("lan.split", Kind::Choice(&["off", "experimental"]), Some("off"),
-        "Whether boxes that are paired for it compute a model together that is too large for one.").with_password(),
-    Known::new("hosts", Kind::List, None, "Names by which the box is asked, besides those that it has by itself.").with_password(),
+        "Whether boxes that are paired for it compute a model together that is too large for one.").with_password().strictly("off"),
+    Known::new("hosts", Kind::List, None, "Names by which the box is asked, besides those that it has by itself.").with_password().strictly(""),
     Known::new("origins", Kind::List, None,
-        "Web pages and programs that may call the box from a browser, as in https://home.example.").with_password(),
+        "Web pages and programs that may call the box from a browser, as in https://home.example.").with_password().strictly(""),
     Known::new("loopback.require_key", Kind::Flag, Some("false"),
-        "Whether programs on this machine need a key as well.").with_password(),
+        "Whether programs on this machine need a key as well.").with_password().strictly("true"),
     Known::new("plaintext.listen", Kind::List, None,
-        "Addresses without TLS for programs that know none; keys and answers can be read on the way.").with_password(),
+        "Addresses without TLS for programs that know none; keys and answers can be read on the way.").with_password().strictly(""),
     Known::new("plaintext.allow", Kind::List, None,
-        "Networks that may use the addresses without TLS, as in 192.168.1.20/32.").with_password(),
+        "Networks that may use the addresses without TLS, as in 192.168.1.20/32.").with_password().strictly(""),
     Known::new("listen", Kind::List, Some("127.0.0.1:11434,[::1]:11434"),
         "Where programs on this machine ask.").locked(OF_DOOR),
     // Who the box is, and whose.
@@ -172,7 +183,7 @@ pub(crate) const CATALOGUE: &[Known] = &[
     Known::new("state.dir", Kind::Path, None, "The folder of what the box keeps.").locked(OF_MACHINE),
     // Where models come from.
     Known::new("registry.trusted", Kind::List, None,
-        "Hosts of models that may be on the inside of the network or without TLS, as in box.local:5000.").with_password(),
+        "Hosts of models that may be on the inside of the network or without TLS, as in box.local:5000.").with_password().strictly(""),
     Known::new(PROXY, Kind::Text, None, "A proxy for downloads and uploads of models.").with_password(),
     Known::new("registry.limit", Kind::Size, None, "Bytes a second of all downloads together, as in 10MB."),
     Known::new("registry.credentials", Kind::Path, None,
@@ -270,6 +281,15 @@ mod tests {
             fault("lan.announce", "loudly").unwrap(),
             "lan.announce is \"loudly\", it must be builtin, avahi-file or off"
         );
+        for right in ["http://proxy:3128", "https://ada:planted@proxy.example/", "http://[fd00::1]:3128"] {
+            assert_eq!(fault("registry.proxy", right), None, "{right}");
+        }
+        for wrong in
+            ["ftp://ada:planted@proxy", "proxy:3128", "http://", "http://proxy:3128/path?a", "socks5://proxy"]
+        {
+            let told = fault("registry.proxy", wrong).unwrap();
+            assert!(told.contains("http://proxy:3128") && !told.contains("planted"), "{told}");
+        }
         assert!(fault("hosts", "a\nb").unwrap().contains("one line"));
         assert_eq!(fault("lan.open", "192.168.1.5"), None);
     }

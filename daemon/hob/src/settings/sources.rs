@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use platform::directories::Directories;
 
+use super::catalogue::known;
 use super::environment::Environment;
 use super::layers::{Layers, Words};
 use super::page::{Page, Values};
@@ -82,7 +83,7 @@ impl Sources {
         match self.read(Some((&page, &page.values))) {
             Ok(read) => Ok(Served { sources: self, read, counts: page.values.clone(), page, trouble }),
             Err(error) => {
-                let counts = self.sifted(&page);
+                let counts = self.sifted(&page)?;
                 let read = self.read(Some((&page, &counts)))?;
                 let trouble = Some(left_out(&page.values, &counts, &error));
                 Ok(Served { sources: self, read, counts, page, trouble })
@@ -90,58 +91,78 @@ impl Sources {
         }
     }
 
-    /// What the box can start with. That it is reached comes first.
-    fn sifted(&self, page: &Page) -> Values {
+    /// What the box can start with: what makes no sense is left out, and no door that the page had shut is open for that.
+    fn sifted(&self, page: &Page) -> anyhow::Result<Values> {
+        let beneath = self.beneath()?;
         let mut counts = Values::new();
-        let (first, others): (Vec<_>, Vec<_>) = page.values.iter().partition(|(name, _)| *name == REACHED);
-        for (name, text) in first.into_iter().chain(others) {
-            counts.insert(name.clone(), text.clone());
-            if self.read(Some((page, &counts))).is_err() {
-                counts.remove(name);
+        let mut left: Vec<&str> = page.values.keys().map(String::as_str).collect();
+        while let Some(first) = left.pop() {
+            let group = DOORS.into_iter().find(|door| door.contains(&first)).unwrap_or(&[]);
+            let (mut together, others): (Vec<_>, Vec<_>) =
+                left.into_iter().partition(|name| group.contains(name));
+            together.push(first);
+            left = others;
+            let mut tried = counts.clone();
+            tried.extend(together.iter().map(|name| ((*name).to_owned(), page.values[*name].clone())));
+            if self.read(Some((page, &tried))).is_ok() {
+                counts = tried;
+            } else {
+                together.into_iter().for_each(|name| shut(&mut counts, name, &beneath));
             }
         }
-        counts
+        Ok(counts)
+    }
+
+    /// What every layer but the page's says.
+    fn beneath(&self) -> anyhow::Result<BTreeMap<String, Words>> {
+        Ok(Layers::read(&self.directories.config, &self.environment, None)?.words())
     }
 }
 
-/// Without it the page could be out of reach.
-const REACHED: &str = "lan.open";
+/// What can be right and not be had, as somebody else may be there; what is there for convenience first, and last what the page is
+/// reached by.
+const DOORS: [&[&str]; 2] = [&["plaintext.allow", "plaintext.listen"], &["lan.open"]];
 
-/// What of the page's values stays, where the box does not start with them, tried in turn: all but the doors that a changed address
-/// shuts; what it is reached by and who may what; who may what alone. That last is never given up: a box that does not come up as its
-/// owner wanted must not come up more open than that.
-const STAYS: [fn(&str) -> bool; 3] =
-    [|name| !name.starts_with("plaintext."), |name| name == REACHED || bounds(name), bounds];
-
-/// Whether a setting says who may what, and how much.
-fn bounds(name: &str) -> bool {
-    name.starts_with("limits.")
-        || ["name", "loopback.require_key", "lan.share", "lan.route", "lan.split", "registry.trusted"]
-            .contains(&name)
+/// Leaves out what the page keeps of this setting. What is beneath it may be wider, and does not count then.
+fn shut(counts: &mut Values, name: &str, beneath: &BTreeMap<String, Words>) {
+    counts.remove(name);
+    if let Some((known, strict)) = known(name).and_then(|known| Some((known, known.strict?)))
+        && (beneath.contains_key(name) || known.default.unwrap_or_default() != strict)
+    {
+        counts.insert(name.to_owned(), strict.to_owned());
+    }
 }
 
 impl Served {
-    /// The same with less of what the page keeps, as the box could not start with it. `None` if it cannot be less.
+    /// The same with a door less of what the page keeps, as the box could not start with it. Everything else that it keeps counts.
+    /// `None` if it cannot be that.
     ///
     /// # Errors
     /// If there are none with less.
     pub(crate) fn with_less(self, because: &anyhow::Error) -> anyhow::Result<Option<Self>> {
-        let kept = |stays: &fn(&str) -> bool| {
-            let kept = self.counts.iter().filter(|(name, _)| stays(name));
-            kept.map(|(name, text)| (name.clone(), text.clone())).collect::<Values>()
-        };
-        let Some(counts) = STAYS.iter().map(kept).find(|counts| counts.len() < self.counts.len()) else {
-            return Ok(None);
-        };
-        let read = self.sources.read(Some((&self.page, &counts)))?;
-        let trouble = Some(left_out(&self.page.values, &counts, because));
-        Ok(Some(Self { read, counts, trouble, ..self }))
+        let beneath = self.sources.beneath()?;
+        for door in DOORS {
+            let mut counts = self.counts.clone();
+            door.iter()
+                .filter(|name| self.counts.contains_key(**name))
+                .for_each(|name| shut(&mut counts, name, &beneath));
+            if counts != self.counts {
+                let read = self.sources.read(Some((&self.page, &counts)))?;
+                let trouble = Some(left_out(&self.page.values, &counts, because));
+                return Ok(Some(Self { read, counts, trouble, ..self }));
+            }
+        }
+        Ok(None)
     }
 }
 
 fn left_out(kept: &Values, counts: &Values, because: &anyhow::Error) -> String {
-    let names =
-        kept.keys().filter(|name| !counts.contains_key(*name)).cloned().collect::<Vec<_>>().join(", ");
+    let told = |(name, text): (&String, &String)| match counts.get(name) {
+        Some(strict) if strict == text => None,
+        Some(strict) => Some(format!("{name} (instead of it \"{strict}\" does)")),
+        None => Some(name.clone()),
+    };
+    let names = kept.iter().filter_map(told).collect::<Vec<_>>().join(", ");
     format!(
         "the box does not start with all that was set on its page, so this does not count: {names}; change it there, and restart the \
          box: {because:#}"
@@ -212,27 +233,66 @@ mod tests {
     }
 
     #[test]
-    fn a_box_that_does_not_come_up_gives_up_its_doors_and_never_who_may_what() {
+    fn a_value_that_makes_no_sense_opens_nothing_that_the_page_may_have_shut() {
         let home = tempfile::TempDir::new().unwrap();
-        let text = "name = \"Kitchen\"\n[lan]\nopen = \"on\"\nshare = false\n[loopback]\nrequire_key = true\n\
-                    [models]\nparallel = 2\n[plaintext]\nlisten = \"192.0.2.1:80\"\nallow = \"192.0.2.0/24\"\n";
-        keep(home.path(), text);
+        let user = home.path().join(".config/hob");
+        std::fs::create_dir_all(&user).unwrap();
+        std::fs::write(user.join("hob.toml"), "lan.open = \"on\"\norigins = \"https://a.example\"\n")
+            .unwrap();
+        keep(
+            home.path(),
+            "origins = \"*\"\n[lan]\nopen = \"perhaps\"\nshare = \"perhaps\"\n[loopback]\nrequire_key = \"perhaps\"\n\
+             [plaintext]\nlisten = \"192.168.1.5\"\nallow = \"192.168.1.20/32\"\n",
+        );
+
+        let served = sources(home.path()).served().unwrap();
+
+        let Settings { door, neighbours, .. } = &served.read.settings;
+        assert!(door.require_key && door.origins.is_empty() && !neighbours.share);
+        assert_eq!(door.lan, crate::settings::door::Lan::Off);
+        assert!(door.plaintext.is_some(), "either is right with the other");
+        let trouble = served.trouble.unwrap();
+        assert!(trouble.contains("loopback.require_key (instead of it \"true\" does)"), "{trouble}");
+    }
+
+    #[test]
+    fn a_box_that_does_not_come_up_does_without_its_doors_one_by_one_and_without_nothing_else() {
+        let home = tempfile::TempDir::new().unwrap();
+        keep(
+            home.path(),
+            "name = \"Kitchen\"\n[lan]\nopen = \"on\"\n[loopback]\nrequire_key = true\n\
+             [plaintext]\nlisten = \"192.168.1.5\"\nallow = \"192.168.1.20/32\"\n",
+        );
         let in_use = anyhow::anyhow!("the address is in use");
-        let is_on = |served: &Served| served.read.settings.door.lan == crate::settings::door::Lan::Everywhere;
-        let bounded = |served: &Served| {
-            let settings = &served.read.settings;
-            settings.door.require_key && !settings.neighbours.share && settings.name == "Kitchen"
+        let doors = |served: &Served| {
+            let Settings { name, door, .. } = &served.read.settings;
+            assert_eq!((name.as_str(), door.require_key), ("Kitchen", true));
+            (door.plaintext.is_some(), door.lan.clone())
         };
         let served = sources(home.path()).served().unwrap();
-        assert!(bounded(&served));
+        assert_eq!(doors(&served), (true, crate::settings::door::Lan::Everywhere));
 
-        let doors = served.with_less(&in_use).unwrap().unwrap();
-        assert!(bounded(&doors) && is_on(&doors) && doors.read.settings.sequences == 2);
-        assert!(doors.trouble.as_ref().unwrap().contains("count: plaintext.allow, plaintext.listen;"));
-        let reached = doors.with_less(&in_use).unwrap().unwrap();
-        assert!(bounded(&reached) && is_on(&reached) && reached.read.settings.sequences == 4);
-        let least = reached.with_less(&in_use).unwrap().unwrap();
-        assert!(bounded(&least) && !is_on(&least));
+        let less = served.with_less(&in_use).unwrap().unwrap();
+        assert_eq!(doors(&less), (false, crate::settings::door::Lan::Everywhere));
+        assert!(less.trouble.as_ref().unwrap().contains("count: plaintext.allow, plaintext.listen;"));
+        let least = less.with_less(&in_use).unwrap().unwrap();
+        assert_eq!(doors(&least), (false, crate::settings::door::Lan::Off));
         assert!(least.with_less(&in_use).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_door_of_the_page_that_cannot_be_had_opens_none_of_a_files() {
+        let home = tempfile::TempDir::new().unwrap();
+        let user = home.path().join(".config/hob");
+        std::fs::create_dir_all(&user).unwrap();
+        std::fs::write(user.join("hob.toml"), "[plaintext]\nlisten = \"10.0.0.5\"\nallow = \"10.0.0.0/8\"\n")
+            .unwrap();
+        keep(home.path(), "[plaintext]\nlisten = \"192.168.1.5\"\nallow = \"192.168.1.20/32\"\n");
+
+        let served = sources(home.path()).served().unwrap();
+
+        let less = served.with_less(&anyhow::anyhow!("there is no such address")).unwrap().unwrap();
+        assert_eq!(less.read.settings.door.plaintext, None);
+        assert!(less.with_less(&anyhow::anyhow!("something else")).unwrap().is_none());
     }
 }

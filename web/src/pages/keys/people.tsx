@@ -89,8 +89,9 @@ function remove({ name }: Person, again: () => void): void {
     text: said.removeText,
     act: said.remove,
     danger: true,
-    does: async () => {
-      await removePerson(name);
+    password: true,
+    does: async (password) => {
+      await removePerson(name, password);
       say(said.removed(name));
       again();
     },

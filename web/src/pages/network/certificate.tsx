@@ -73,8 +73,9 @@ function askBack(again: () => void): void {
     text: said.backText,
     act: said.back,
     danger: true,
-    does: async () => {
-      await forgetCertificate();
+    password: true,
+    does: async (password) => {
+      await forgetCertificate(password);
       say(said.backDone);
       again();
     },

@@ -67,7 +67,7 @@ export default {
     "One file with the settings, people, keys, conversations, paired boxes, and the list of models. The models themselves are not in it; they are pulled again.",
   passphrase: "Passphrase",
   passphraseHint:
-    "At least 10 characters. With one, the file is encrypted, and has the box's own identity as well: after a restore, all who know this box go on as before. Without one, the identity and the keys of paired boxes are left out. It cannot be recovered.",
+    "At least 10 characters. With one, the file is encrypted, and has the box's own identity as well: after a restore, all who know this box go on as before. Without one, the identity and the keys of paired boxes are left out, and whoever gets the file can read every conversation in it and try to guess passwords from it. It cannot be recovered.",
   passphraseAgain: "Passphrase, once more",
   different: "The two are not the same.",
   backupAct: "Make a backup",
