@@ -32,14 +32,15 @@ impl House {
 
     /// The same, with `smollm2`.
     fn with_model() -> Self {
-        let house = Self::claimed_with(&[]);
-        let file = house.hob.home.path().join("Modelfile");
+        Self::named_with_model(&[])
+    }
+
+    fn named_with_model(settings: &[(&str, &str)]) -> Self {
+        let house = Self::claimed_with(settings);
         // What it says is always the same: to be asked for a thousand animals, it goes on for as long as it may.
         let modelfile =
             format!("FROM {}\nPARAMETER temperature 0\nPARAMETER num_predict 700\n", model_file().display());
-        std::fs::write(&file, modelfile).unwrap();
-        let made = house.hob.cli(&["create", "smollm2", "-f", file.to_str().unwrap()]);
-        assert!(made.status.success(), "{made:?}");
+        house.make("smollm2", &modelfile);
         house
     }
 
@@ -48,6 +49,14 @@ impl House {
         let lan = Lan::new();
         let hob = Hob::start_scripted_on(&lan, &[]);
         Self { lan, hob }.owned()
+    }
+
+    /// Another model from what is written of it.
+    fn make(&self, name: &str, modelfile: &str) {
+        let file = self.hob.home.path().join("Modelfile");
+        std::fs::write(&file, modelfile).unwrap();
+        let made = self.hob.cli(&["create", name, "-f", file.to_str().unwrap()]);
+        assert!(made.status.success(), "{made:?}");
     }
 
     fn owned(self) -> Self {
@@ -167,6 +176,46 @@ fn a_page_outlives_its_worker_and_its_box() {
             other => return nothing(other),
         }
         Value::Null
+    });
+}
+
+#[test]
+fn a_phone_on_a_slow_network_gets_on() {
+    House::scripted().browse("slow.mjs", nothing);
+}
+
+#[test]
+fn the_owner_sees_what_runs_now_and_ends_it() {
+    House::scripted().browse("now.mjs", nothing);
+}
+
+#[test]
+fn a_model_is_made_from_another_loaded_kept_copied_and_removed() {
+    House::with_model().browse("models.mjs", nothing);
+}
+
+#[test]
+fn two_models_answer_side_by_side_as_they_are_told_to() {
+    let house = House::scripted();
+    house.browse("talk.mjs", |asked| match asked {
+        "a twin" => {
+            house.make("twin", "FROM smollm2\n");
+            Value::Null
+        }
+        other => nothing(other),
+    });
+}
+
+#[test]
+fn the_pictures_of_the_readme_are_made() {
+    let house = House::named_with_model(&[("HOB_NAME", "Kitchen")]);
+    house.browse("pictures.mjs", |asked| match asked {
+        "more models" => {
+            house.make("storyteller", "FROM smollm2\nSYSTEM You tell stories.\n");
+            house.make("translator", "FROM smollm2\nSYSTEM You translate into Chinese.\n");
+            Value::Null
+        }
+        other => nothing(other),
     });
 }
 
