@@ -38,13 +38,9 @@ impl House {
     /// The same, with other settings as well.
     fn with_model_and(settings: &[(&str, &str)]) -> Self {
         let house = Self::claimed_with(settings);
-        let file = house.hob.home.path().join("Modelfile");
         // What it says is always the same: to be asked for a thousand animals, it goes on for as long as it may.
-        let modelfile =
-            format!("FROM {}\nPARAMETER temperature 0\nPARAMETER num_predict 700\n", model_file().display());
-        std::fs::write(&file, modelfile).unwrap();
-        let made = house.hob.cli(&["create", "smollm2", "-f", file.to_str().unwrap()]);
-        assert!(made.status.success(), "{made:?}");
+        let parameters = "PARAMETER temperature 0\nPARAMETER num_predict 700\n";
+        house.make("smollm2", &format!("FROM {}\n{parameters}", model_file().display()));
         house
     }
 
@@ -53,6 +49,14 @@ impl House {
         let lan = Lan::new();
         let hob = Hob::start_scripted_on(&lan, &[]);
         Self { lan, hob }.owned()
+    }
+
+    /// Another model from what is written of it.
+    fn make(&self, name: &str, modelfile: &str) {
+        let file = self.hob.home.path().join("Modelfile");
+        std::fs::write(&file, modelfile).unwrap();
+        let made = self.hob.cli(&["create", name, "-f", file.to_str().unwrap()]);
+        assert!(made.status.success(), "{made:?}");
     }
 
     fn owned(self) -> Self {
@@ -155,11 +159,6 @@ fn lighthouse_finds_the_pages_accessible_and_well_made() {
 }
 
 #[test]
-fn the_pictures_of_the_readme_are_made() {
-    House::with_model_and(&[("HOB_NAME", "Kitchen")]).browse("pictures.mjs", nothing);
-}
-
-#[test]
 fn what_a_model_says_never_becomes_markup() {
     let house = House::scripted();
     house.browse("hostile.mjs", |asked| match asked {
@@ -182,6 +181,46 @@ fn a_page_outlives_its_worker_and_its_box() {
             other => return nothing(other),
         }
         Value::Null
+    });
+}
+
+#[test]
+fn a_phone_on_a_slow_network_gets_on() {
+    House::scripted().browse("slow.mjs", nothing);
+}
+
+#[test]
+fn the_owner_sees_what_runs_now_and_ends_it() {
+    House::scripted().browse("now.mjs", nothing);
+}
+
+#[test]
+fn a_model_is_made_from_another_loaded_kept_copied_and_removed() {
+    House::with_model().browse("models.mjs", nothing);
+}
+
+#[test]
+fn two_models_answer_side_by_side_as_they_are_told_to() {
+    let house = House::scripted();
+    house.browse("talk.mjs", |asked| match asked {
+        "a twin" => {
+            house.make("twin", "FROM smollm2\n");
+            Value::Null
+        }
+        other => nothing(other),
+    });
+}
+
+#[test]
+fn the_pictures_of_the_readme_are_made() {
+    let house = House::with_model_and(&[("HOB_NAME", "Kitchen")]);
+    house.browse("pictures.mjs", |asked| match asked {
+        "more models" => {
+            house.make("storyteller", "FROM smollm2\nSYSTEM You tell stories.\n");
+            house.make("translator", "FROM smollm2\nSYSTEM You translate into Chinese.\n");
+            Value::Null
+        }
+        other => nothing(other),
     });
 }
 

@@ -1,48 +1,43 @@
-// The three pictures of the README: a conversation, what goes on, and a phone.
-import { open, picture, signIn, url } from "./harness.mjs";
+// The three pictures of the README: a conversation, what the box does now, and its models on a phone. `scripts/pictures` puts them
+// where the README shows them.
+import { answering, ask, open, picture, signIn, url } from "./harness.mjs";
 
-const PASSWORD = "a longer word than most";
-
-const { browser, page, watched } = await open();
-await signIn(page, "ada", PASSWORD);
+const desk = await open();
+await signIn(desk.page, "ada", "a longer word than most");
+const { page } = desk;
 const message = page.getByRole("textbox", { name: "Message" });
-const say = async (text) => {
-  await message.fill(text);
-  await message.press("Enter");
-  await page.getByRole("button", { name: "Stop" }).waitFor();
-  await page.getByRole("button", { name: "Send" }).waitFor();
-};
-for (const text of ["What can I cook with leeks and potatoes?", "Name the planets."]) {
-  await say(text);
-  await page.getByRole("button", { name: "New chat" }).click();
-}
-await say("Write a Python function that reverses a list, and an example.");
+await message.fill(
+  "Write a Python function that says whether a number is prime, in a code block. Then list three things to test.",
+);
+await message.press("Enter");
 await page.getByText(/tokens\/s/).waitFor();
-await page.mouse.move(0, 0);
 await picture(page, "readme-chat");
 
-// Somebody asks while the page is looked at.
-const other = await browser.newPage();
-await other.goto(url);
-await other.getByRole("textbox", { name: "Message" }).fill("List a thousand animals.");
-await other.getByRole("textbox", { name: "Message" }).press("Enter");
-await other.getByRole("button", { name: "Stop" }).waitFor();
-await page.bringToFront();
-await page.goto(`${url}/now`);
-await page.getByRole("button", { name: /Stop/ }).first().waitFor();
-await page.waitForFunction(() => !document.querySelector("[aria-busy=true]"));
-await picture(page, "readme-now");
-watched.check();
-await browser.close();
+// A request that runs for as long as the picture takes, and minutes of which there is a chart.
+await message.fill("List a thousand animals.");
+await message.press("Enter");
+await answering(page);
+const now = await desk.browser.newPage();
+await now.goto(`${url}/now`);
+await now.getByRole("table", { name: "Requests" }).getByText("ada").first().waitFor();
+await now
+  .getByRole("table", { name: "Requests" })
+  .getByText(/\d tokens\/s/)
+  .waitFor();
+await now.getByRole("group", { name: "Memory" }).getByText("KV caches").waitFor();
+await picture(now, "readme-now");
+await desk.browser.close();
 
-const phone = await open({ scheme: "dark", language: "zh-CN", phone: true });
-await phone.page.goto(url);
-await phone.page.getByLabel("您的名字").fill("ada");
-await phone.page.getByLabel("密码").fill(PASSWORD);
-await phone.page.getByRole("button", { name: "登录" }).click();
-await phone.page.locator("#content").waitFor();
-await phone.page.goto(`${url}/models?show=smollm2:latest`);
-await phone.page.getByRole("heading", { level: 1 }).waitFor();
-await phone.page.waitForFunction(() => document.querySelector(".parts .bar"));
-await picture(phone.page, "readme-phone");
-await phone.browser.close();
+await ask("more models");
+const hand = await open({ scheme: "dark", language: "zh-CN", phone: true });
+await hand.page.goto(url);
+await hand.page.getByLabel("您的名字").fill("ada");
+await hand.page.getByLabel("密码").fill("a longer word than most");
+await hand.page.getByRole("button", { name: "登录" }).click();
+await hand.page.locator("#content").waitFor();
+await hand.page.goto(`${url}/models`);
+await hand.page.getByRole("link", { name: "storyteller:latest" }).waitFor();
+await hand.page.waitForFunction(() => !document.querySelector("[aria-busy=true]"));
+await hand.page.getByText("…", { exact: true }).first().waitFor({ state: "detached" });
+await picture(hand.page, "readme-phone");
+await hand.browser.close();
