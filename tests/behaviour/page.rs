@@ -140,12 +140,22 @@ fn a_first_model_is_got_by_the_box_itself_and_can_be_paused() {
 }
 
 #[test]
-fn a_key_is_made_shown_once_used_and_revoked() {
+fn a_key_is_made_and_revoked_and_a_member_comes_and_goes() {
     let house = House::with_model();
     house.browse("keys.mjs", |asked| {
         let key = asked.strip_prefix("chat by ").unwrap_or_else(|| panic!("{asked}?"));
         json!({"status": house.chat_by(key)})
     });
+}
+
+#[test]
+fn an_owner_keeps_the_box_by_its_settings_a_backup_and_its_records() {
+    House::claimed_with(&[]).browse("owner.mjs", nothing);
+}
+
+#[test]
+fn from_signing_in_to_an_answer_the_keyboard_is_enough() {
+    House::with_model().browse("keyboard.mjs", nothing);
 }
 
 #[test]

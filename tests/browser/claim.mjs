@@ -27,10 +27,15 @@ await accessible(page, "claim, refused");
 
 await page.getByLabel("Setup code").fill(code.toLowerCase());
 await page.getByLabel("What do you call it?").fill("Kitchen");
+await page.getByLabel("Paired boxes of mine may have this box's models").uncheck();
 await page.getByRole("button", { name: "Claim this box" }).click();
 // Where they wanted to go in the first place.
 await page.getByRole("heading", { level: 1, name: "Settings" }).waitFor();
 assert.match(await page.title(), /Kitchen/);
+// And as they wanted it.
+assert.equal(await page.locator("#setting-lan\\.share").getByRole("checkbox").isChecked(), false);
+const { settings } = await page.evaluate(() => fetch("/admin/api/settings").then((answer) => answer.json()));
+assert.equal(settings.find(({ name }) => name === "lan.share").value, "false");
 
 await page.getByRole("button", { name: "Sign out" }).click();
 await page.getByRole("heading", { level: 1, name: "Sign in to Kitchen" }).waitFor();

@@ -35,5 +35,49 @@ await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
 await page.getByText("“Reading lamp” is revoked.").waitFor();
 assert.equal((await ask(`chat by ${key}`)).status, 401);
 
+// Somebody of the house, who is given a name and a password by the page.
+await page.getByRole("link", { name: "People" }).last().click();
+await page.getByRole("button", { name: "Add somebody" }).click();
+await dialog.getByLabel("Name", { exact: true }).fill("bob");
+await dialog.getByLabel("Password", { exact: true }).fill("what bob was told");
+await dialog.getByLabel("Your password").fill(password);
+await accessible(page, "somebody who is added");
+await dialog.getByRole("button", { name: "Add", exact: true }).click();
+const bobs = page.getByRole("row", { name: /bob/ });
+await bobs.getByText("Member").waitFor();
+
+// They see what is for them, and are told so of the rest, also if they know where it is.
+const theirs = await open();
+theirs.watched.expect(/status of 40[13]/);
+await signIn(theirs.page, "bob", "what bob was told");
+const pages = theirs.page.getByRole("navigation", { name: "Pages" }).getByRole("link");
+assert.deepEqual(await pages.allInnerTexts(), ["Chat", "Models", "Your account", "Connect"]);
+for (const path of ["/now", "/network", "/settings", "/records"]) {
+  await theirs.page.goto(url + path);
+  await theirs.page.getByText("Only an owner of this box can see this.").waitFor();
+}
+await theirs.page.goto(`${url}/keys`);
+await theirs.page.getByRole("heading", { level: 1, name: "Your account" }).waitFor();
+await accessible(theirs.page, "the account of a member");
+const asked = (path) => theirs.page.evaluate((path) => fetch(path).then(({ status }) => status), path);
+assert.equal(await asked("/admin/api/people"), 403);
+await theirs.page.goto(url);
+await theirs.page.getByRole("textbox", { name: "Message" }).fill("Say hello.");
+await theirs.page.getByRole("textbox", { name: "Message" }).press("Enter");
+await theirs.page.getByText(/tokens\/s/).waitFor();
+
+// Once they are removed, the page in front of them is of no use any more, and they cannot come back.
+await bobs.getByRole("button", { name: "Remove" }).click();
+await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+await page.getByText("bob is removed.").waitFor();
+assert.equal(await asked("/admin/api/conversations"), 401);
+await theirs.page.reload();
+await theirs.page.getByLabel("Your name").fill("bob");
+await theirs.page.getByLabel("Password").fill("what bob was told");
+await theirs.page.getByRole("button", { name: "Sign in" }).click();
+await theirs.page.getByRole("alert").waitFor();
+theirs.watched.check();
+await theirs.browser.close();
+
 watched.check();
 await browser.close();

@@ -36,4 +36,5 @@ for (const path of ["/", "/models", "/now", "/keys", "/network", "/settings", "/
   }
 }
 assert.deepEqual(poor, []);
+watched.check();
 await browser.close();

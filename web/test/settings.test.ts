@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Setting } from "../src/api/settings";
-import { changed, fits, sectionOf, sectioned, shown, waits } from "../src/pages/settings/sections";
+import { changed, fits, sectionOf, sectioned, shown, waits, without } from "../src/pages/settings/sections";
 
 function setting(some: Partial<Setting>): Setting {
   return {
@@ -65,5 +65,12 @@ describe("a setting", () => {
   it("of a number that is emptied is what is beneath, and an empty list is one", () => {
     expect(changed({}, setting({ kind: "number", value: "4" }), "")).toEqual({ "models.keep_alive": null });
     expect(changed({}, setting({ kind: "list", value: "a" }), "")).toEqual({ "models.keep_alive": "" });
+  });
+
+  it("that was typed while others were kept is there still", () => {
+    const sent = { name: "Kitchen", "lan.share": null, "log.level": "debug" };
+    const now = { name: "Kitchens", "lan.share": null, "models.parallel": "2" };
+    expect(without(now, sent)).toEqual({ name: "Kitchens", "models.parallel": "2" });
+    expect(without(sent, sent)).toEqual({});
   });
 });

@@ -1,4 +1,4 @@
-// Dialogs over the page: the browser keeps the focus within, and gives it back.
+// Dialogs over the page: the browser keeps the focus within; it goes back to where it was.
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { words } from "../words";
@@ -19,8 +19,13 @@ export function Dialog({ title, onClose, wide, children }: DialogProps) {
   const id = useId();
   useEffect(() => {
     const dialog = ref.current;
+    const before = document.activeElement;
     if (dialog && !dialog.open) dialog.showModal();
-    return () => dialog?.close();
+    return () => {
+      dialog?.close();
+      // It may be out of the document by now, and gives nothing back then.
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+    };
   }, []);
   return (
     <dialog

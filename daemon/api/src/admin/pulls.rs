@@ -3,10 +3,7 @@
 use std::future::pending;
 use std::time::Duration;
 
-use access::{
-    Caller, Who,
-    audit::{Action, Outcome},
-};
+use access::{Caller, Who, audit::Action};
 use axum::{
     Json,
     extract::Path,
@@ -148,14 +145,14 @@ async fn started(api: &Api, name: ModelName, from: Authority) -> Result<Response
         Authority::Peer(peer) => format!("{name} from {peer}"),
         Authority::Registry(_) => name.to_string(),
     };
-    api.audit(Action::ModelPull, target, Outcome::Done).await?;
-    let begun = api.pulls.begin(registry::Wanted {
+    let wanted = registry::Wanted {
         model: name,
         from,
         by: api.caller.name().to_owned(),
         now: api.access.now(),
         until: Box::pin(withdrawn(api.caller.clone())),
-    })?;
+    };
+    let begun = api.audited(Action::ModelPull, target, async { Ok(api.pulls.begin(wanted)?) }).await?;
     Ok(match begun {
         Begun::Now(pull) => (StatusCode::CREATED, Json(Pull::of(pull))).into_response(),
         Begun::Before(pull) => Json(Pull::of(pull)).into_response(),

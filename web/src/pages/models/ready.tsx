@@ -1,6 +1,7 @@
 // Keeping a model ready: in memory until somebody says otherwise, and loaded when the box starts.
 import { useEffect, useState } from "preact/hooks";
 import { may } from "../../api/box";
+import { ask } from "../../api/client";
 import { stays, type Model } from "../../api/models";
 import { SETTINGS, keepSettings, type Settings } from "../../api/settings";
 import { useAsked, type Asked } from "../../parts/asked";
@@ -45,16 +46,22 @@ function usual(settings: Settings | undefined): string {
 
 const PRELOAD = "models.preload";
 
+const settingIn = ({ settings }: Settings) => settings.find((each) => each.name === PRELOAD);
+
 function Preload({ model, settings }: { model: string; settings: Asked<Settings> }) {
   const said = words.models;
-  const setting = settings.value?.settings.find((each) => each.name === PRELOAD);
+  const setting = settings.value && settingIn(settings.value);
   const names = listed(setting?.kept ?? setting?.value);
   const tick = useTick(
     names.some((name) => same(name, model)),
-    (preloaded) => {
-      const wanted = preloaded ? [...names, model] : names.filter((name) => !same(name, model));
-      return trying(async () => settings.set(await keepSettings({ [PRELOAD]: wanted.join(", ") })));
-    },
+    (preloaded) =>
+      trying(async () => {
+        // The list is sent whole, and others may have changed it since this page was opened.
+        const now = settingIn(await ask<Settings>("GET", SETTINGS));
+        const others = listed(now?.kept ?? now?.value).filter((name) => !same(name, model));
+        const wanted = (preloaded ? [...others, model] : others).join(", ");
+        settings.set(await keepSettings({ [PRELOAD]: wanted === "" && now?.origin.layer !== "file" ? null : wanted }));
+      }),
   );
   if (!setting) return null;
   return (

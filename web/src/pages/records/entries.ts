@@ -1,5 +1,5 @@
 // The entries that fit a filter: the last ones, older ones on demand, and those that come.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { ask, epoch } from "../../api/client";
 import { listen } from "../../api/events";
 import { AUDIT, asking, type Entries, type Entry } from "../../api/records";
@@ -34,13 +34,17 @@ export function useEntries(filter: Filter, live: boolean): Found {
   const wanted = { ...filter };
   const path = asking(`${AUDIT}/entries`, { last: AT_ONCE, ...wanted });
   const current = epoch.value;
+  // What is heard while the list is asked for may be missing from the answer.
+  const heard = useRef<Entry[]>(undefined);
   useEffect(() => {
     const gone = new AbortController();
+    heard.current = [];
     ask<Entries>("GET", path, undefined, gone.signal).then(
       (entries) => {
         if (gone.signal.aborted) return;
         setError(undefined);
-        setFound({ ...entries, of: path });
+        setFound({ ...entries, of: path, entries: withNewer(entries.entries, heard.current ?? []) });
+        heard.current = undefined;
       },
       (failed: unknown) => !gone.signal.aborted && setError(failed),
     );
@@ -50,9 +54,10 @@ export function useEntries(filter: Filter, live: boolean): Found {
   const loaded = found?.of === path;
   useEffect(() => {
     if (!live || !loaded) return;
-    const { hear, end } = gathering<Entry>((come) =>
-      setFound((found) => found && { ...found, entries: withNewer(found.entries, come) }),
-    );
+    const { hear, end } = gathering<Entry>((come) => {
+      heard.current?.push(...come);
+      setFound((found) => found && { ...found, entries: withNewer(found.entries, come) });
+    });
     const stop = listen<Entry>(asking(`${AUDIT}/events`, { after: found.entries[0]?.seq, ...wanted }), "entry", hear);
     return () => {
       stop();

@@ -5,14 +5,14 @@ import { me, meet } from "../../api/box";
 import { Failure } from "../../api/client";
 import { keepSettings, type Changes, type Setting, type Settings } from "../../api/settings";
 import { TextField, TickField } from "../../parts/field";
-import { Notice, reason, say } from "../../parts/notice";
+import { Notice, reason, say, trying } from "../../parts/notice";
 import { confirm } from "../../parts/confirm";
 import { place } from "../../place";
 import { locale, words } from "../../words";
 import { RestartButton } from "./restart";
 import { SaveBar } from "./save-bar";
 import { SettingRow } from "./row";
-import { fits, isSet, sectioned, waits } from "./sections";
+import { fits, isSet, sectioned, waits, without } from "./sections";
 
 interface EditorProps {
   settings: Setting[];
@@ -43,10 +43,11 @@ export function Editor({ settings, drain, onKept }: EditorProps) {
 
   const keep = async (confirm?: string): Promise<void> => {
     onKept(await keepSettings(draft, confirm));
-    if ("name" in draft) await meet();
-    setDraft({});
+    setDraft(without(unkept.peek().draft, draft));
     setFailed(undefined);
     say(said.saved);
+    // It is kept, whether or not the page hears of its new name at once.
+    if ("name" in draft) await trying(meet);
   };
   const discard = (): void => {
     setDraft({});

@@ -72,6 +72,11 @@ export function changed(draft: Changes, setting: Setting, value: string | null):
   return same ? others : { ...others, [setting.name]: value === "" && takesNoEmptyText(setting) ? null : value };
 }
 
+/** What is left of a draft when these changes of it were kept: what was typed since. */
+export function without(draft: Changes, kept: Changes): Changes {
+  return Object.fromEntries(Object.entries(draft).filter(([name, value]) => kept[name] !== value));
+}
+
 /** Of such, nothing is no value: what is beneath counts. */
 function takesNoEmptyText({ kind }: Setting): boolean {
   return kind === "number" || kind === "size" || kind === "time" || kind === "choice";
