@@ -7,7 +7,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, Method, Uri, header::ALLOW};
+use http::{HeaderValue, Method, header::ALLOW};
 
 use crate::{Api, error::Error, family::Family, method_not_allowed, quota};
 

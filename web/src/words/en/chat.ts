@@ -100,11 +100,11 @@ export default {
   endedEarly: "The answer ended before it was whole.",
   emptyAnswer: "The model said nothing.",
   tooLong:
-    "It reached the longest answer that it may give. How long that is stands under “Prompt and parameters”, above.",
+    "It reached the longest answer that it may give. How long that is stands under “Instructions and parameters”, above.",
   goOn: "Go on",
   goOnText: "Go on where you stopped.",
   thoughtTooLong:
-    "It was still thinking when it reached the longest answer that it may give. Allow a longer one, or less thinking, under “Prompt and parameters”, above.",
+    "It was still thinking when it reached the longest answer that it may give. Allow a longer one, or less thinking, under “Instructions and parameters”, above.",
   stoppedOnNow: "Stopped from the page Now.",
   failedAnswer: (why: string) => `This could not be answered: ${why}`,
   toEnd: "To the end",
