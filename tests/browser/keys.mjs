@@ -22,6 +22,10 @@ await dialog.getByRole("button", { name: "Make the key" }).click();
 const key = (await dialog.locator("code").innerText()).trim();
 assert.match(key, /^hob_[A-Za-z0-9_]{30,}$/);
 await accessible(page, "a key that is shown once");
+// It is not lost by a key that is pressed too soon.
+await page.keyboard.press("Escape");
+await page.keyboard.press("Escape");
+await dialog.getByText("It was not copied yet.").waitFor();
 await dialog.getByRole("button", { name: "I have it" }).click();
 assert.ok(!(await page.locator("body").innerText()).includes(key), "it is shown once");
 

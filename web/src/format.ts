@@ -5,13 +5,15 @@ const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
 
 /** A size, to three digits at most: `1.2 GB`. Disks and downloads count by thousands. */
 export function bytes(count: number): string {
-  const power = count < 1000 ? 0 : Math.min(Math.floor(Math.log10(count) / 3), UNITS.length - 1);
+  // Browsers write no space here, or the whole word.
+  if (count < 1000) return `${number(count)} B`;
+  const power = Math.min(Math.floor(Math.log10(count) / 3), UNITS.length - 1);
   const value = count / 1000 ** power;
-  const digits = value >= 100 || power === 0 ? 0 : 1;
+  const digits = value >= 100 ? 0 : 1;
   return new Intl.NumberFormat(locale, {
     style: "unit",
     unit: UNITS[power]!,
-    unitDisplay: power === 0 ? "narrow" : "short",
+    unitDisplay: "short",
     maximumFractionDigits: digits,
   }).format(value);
 }

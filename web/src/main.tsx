@@ -11,7 +11,7 @@ import { chosen, speak, UNSPOKEN } from "./words";
 
 setTheme(theme());
 // The page that most come for need not wait until the box has said who it is.
-if (location.pathname === "/" || location.pathname.startsWith("/chat/"))
+if (location.pathname === "/" || /^\/chat(\/|$)/.test(location.pathname))
   void import("./pages/chat").catch(() => undefined);
 const page = document.getElementById("page")!;
 try {

@@ -60,7 +60,7 @@ const titled = (page: Entry): string =>
 
 /** The page that a path leads to; a conversation is the chat's. */
 function pageAt(path: string): Entry | undefined {
-  return path.startsWith("/chat/") ? PAGES[0] : PAGES.find((page) => page.path === path);
+  return path === "/chat" || path.startsWith("/chat/") ? PAGES[0] : PAGES.find((page) => page.path === path);
 }
 
 export function Shell() {
@@ -123,22 +123,27 @@ function Menu({ current }: { current: Entry | undefined }) {
       </ul>
       <div class="foot stack">
         {!may("admin") && me.value?.kind === "local" && <AtTls />}
-        <ChoiceField
-          label={words.shell.appearance}
-          value={theme()}
-          onValue={setTheme}
-          options={[
-            { value: "automatic", text: words.shell.automatic },
-            { value: "light", text: words.shell.light },
-            { value: "dark", text: words.shell.dark },
-          ]}
-        />
-        <ChoiceField
-          label={words.shell.language}
-          value={chosen()}
-          onValue={choose}
-          options={Object.entries(LANGUAGES).map(([value, text]) => ({ value: value as Language, text }))}
-        />
+        <details class="looks">
+          <summary class="small quiet">{words.shell.looks}</summary>
+          <div class="stack">
+            <ChoiceField
+              label={words.shell.appearance}
+              value={theme()}
+              onValue={setTheme}
+              options={[
+                { value: "automatic", text: words.shell.automatic },
+                { value: "light", text: words.shell.light },
+                { value: "dark", text: words.shell.dark },
+              ]}
+            />
+            <ChoiceField
+              label={words.shell.language}
+              value={chosen()}
+              onValue={choose}
+              options={Object.entries(LANGUAGES).map(([value, text]) => ({ value: value as Language, text }))}
+            />
+          </div>
+        </details>
         {me.value?.kind === "person" && <SignOut name={me.value.name} />}
         {box.value?.short && <p class="small quiet mono">{box.value.short}</p>}
       </div>

@@ -6,7 +6,7 @@ import { draftOf, merged, settingsOf } from "../src/pages/chat/parameters";
 import { within } from "../src/pages/chat/pictures";
 import { chatRequest, figures, titleOf } from "../src/pages/chat/request";
 import { Sentences } from "../src/pages/chat/sentences";
-import { children, end, newest, pairOf, path, versions } from "../src/pages/chat/tree";
+import { children, chosenOf, end, newest, pairOf, path, versions } from "../src/pages/chat/tree";
 import { speak } from "../src/words";
 
 beforeAll(async () => {
@@ -82,6 +82,19 @@ describe("messages", () => {
     expect(pairOf(asked, "a0")).toBeUndefined();
     expect(versions(asked, "r2", true)).toEqual({ at: 2, ids: ["a0", "l", "l2"] });
     expect(newest(asked, "u1")).toBe("l2");
+  });
+
+  it("of two side by side, tell which was gone on with", () => {
+    const asked = tree(
+      message("u1", null),
+      message("l", "u1", { side: 0 }),
+      message("r", "u1", { side: 1 }),
+      message("u2", "r"),
+    );
+    const pair = pairOf(asked, "l")!;
+    expect(chosenOf(asked, "l", pair, true)).toBeUndefined();
+    expect(chosenOf(asked, "l", pair, false)).toBe("l");
+    expect(chosenOf(asked, "u2", pair, true)).toBe("r");
   });
 });
 

@@ -11,8 +11,8 @@ beforeAll(async () => {
 describe("sizes", () => {
   it("have three digits at most, and count by thousands", () => {
     expect([0, 999, 1000, 98_566_000, 4_370_000_000, 640_000_000_000].map(bytes)).toEqual([
-      "0B",
-      "999B",
+      "0 B",
+      "999 B",
       "1 kB",
       "98.6 MB",
       "4.4 GB",

@@ -325,6 +325,7 @@ impl Error {
             Self::Key(KeyError::NoScopes | KeyError::NotForPeers) => Some("scopes"),
             Self::Key(KeyError::Past) => Some("expires"),
             Self::Unconfirmed => Some("confirm"),
+            Self::Claim(ClaimError::WrongCode) => Some("code"),
             Self::People(PeopleError::NameTaken(_)) => Some("name"),
             Self::Backup(BackupError::Sealed | BackupError::NotSealed | BackupError::WrongPassphrase) => {
                 Some("passphrase")

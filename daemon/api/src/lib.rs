@@ -46,9 +46,10 @@ mod upload;
 
 use std::sync::Arc;
 
-use access::{Access, Caller};
+use access::{Access, Caller, Origin};
 use axum::{
     Router,
+    extract::Request,
     middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::get,
@@ -302,21 +303,24 @@ pub fn router(api: Api) -> Router {
 }
 
 /// A path that ends in a slash is sent to the one that does not.
-async fn not_found(method: Method, uri: Uri) -> Response {
+async fn not_found(request: Request) -> Response {
+    let (method, uri) = (request.method(), request.uri());
+    let way = request.extensions().get::<Origin>().map(|origin| origin.way);
     match uri.path().strip_suffix('/') {
         // Only within the APIs: a path of any shape could name another host, as `//elsewhere` does.
         Some(path) if path.starts_with("/api/") || path.starts_with("/v1/") => {
             let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-            let status = match method {
+            let status = match *method {
                 Method::GET | Method::HEAD => StatusCode::MOVED_PERMANENTLY,
                 _ => StatusCode::TEMPORARY_REDIRECT,
             };
             (status, [(LOCATION, format!("{path}{query}"))]).into_response()
         }
-        _ if anthropic::has(uri.path()) => anthropic::no_route(&method, &uri, StatusCode::NOT_FOUND),
-        _ if uri.path().starts_with("/v1/") => openai::no_route(&method, &uri, StatusCode::NOT_FOUND),
+        _ if anthropic::has(uri.path()) => anthropic::no_route(method, uri, StatusCode::NOT_FOUND),
+        _ if uri.path().starts_with("/v1/") => openai::no_route(method, uri, StatusCode::NOT_FOUND),
         _ if oci::has(uri.path()) => oci::no_route(StatusCode::NOT_FOUND),
-        _ => (StatusCode::NOT_FOUND, "404 page not found").into_response(),
+        _ => pages::at_unknown(method, uri.path(), request.headers(), way)
+            .unwrap_or_else(|| (StatusCode::NOT_FOUND, "404 page not found").into_response()),
     }
 }
 

@@ -7,7 +7,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, Method, Uri, header::ALLOW};
+use http::{HeaderValue, Method, header::ALLOW};
 
 use crate::{Api, error::Error, family::Family, method_not_allowed, quota};
 
@@ -102,6 +102,7 @@ const TABLE: &[(Method, &str, Need)] = &[
     (GET, "/trust/root.pem", Private),
     (GET, "/trust/root.mobileconfig", Private),
     // The page. What it shows is asked for by routes of their own.
+    (GET, "/chat", Private),
     (GET, "/chat/{conversation}", Private),
     (GET, "/models", Private),
     (GET, "/now", Private),
@@ -206,7 +207,7 @@ pub(crate) async fn enforce(api: Api, request: Request, next: Next) -> Response 
         return next.run(request).await;
     };
     let Some(need) = need(request.method(), path.as_str()) else {
-        return unknown(request.method().clone(), request.uri().clone(), path.as_str()).await;
+        return unknown(request, path.as_str()).await;
     };
     let family = Family::of(request.uri().path(), request.headers());
     let way = request.extensions().get::<Origin>().map(|origin| origin.way);
@@ -223,12 +224,13 @@ pub(crate) async fn enforce(api: Api, request: Request, next: Next) -> Response 
 }
 
 /// Of a path that is here by other methods, those; of any other, that it is not here, whatever the router has at it.
-async fn unknown(method: Method, uri: Uri, path: &str) -> Response {
+async fn unknown(request: Request, path: &str) -> Response {
+    let (method, uri) = (request.method().clone(), request.uri().clone());
     let mut methods: Vec<&str> =
         TABLE.iter().filter(|(_, at, _)| *at == path).map(|(method, _, _)| method.as_str()).collect();
     if methods.is_empty() {
         tracing::error!(%method, path, "this route is not in the table of scopes, and answers nobody");
-        return crate::not_found(method, uri).await;
+        return crate::not_found(request).await;
     }
     if methods.contains(&"GET") && !methods.contains(&"HEAD") {
         methods.push("HEAD");

@@ -43,6 +43,8 @@ export interface Message {
   model?: string;
   state?: "whole" | "stopped" | "failed" | "answering";
   error?: string;
+  /** What a whole answer ended by, if not by itself. */
+  ended?: "length";
   figures?: Figures;
   /** Of two models that were asked the same: which. */
   side?: 0 | 1;

@@ -7,12 +7,16 @@ import { words } from "../words";
 import { Button } from "./button";
 import { Dialog } from "./dialog";
 import { TextField } from "./field";
+import { Marked } from "./marked";
+import { reason } from "./notice";
 
 export interface Question {
   title: string;
   text: string;
   /** What the button says that does it. */
   act: string;
+  /** What the one says that does not, if not that it cancels. */
+  cancel?: string;
   danger?: boolean;
   /** The password is asked for as well, unless somebody is here who has none to type. */
   password?: boolean;
@@ -48,7 +52,7 @@ function Asked({ question }: { question: Question }) {
       await question.does(typed ? password : undefined);
       if (asked.peek() === question) close();
     } catch (failed) {
-      setError(failed instanceof Failure && failed.message !== "" ? failed.message : words.shell.unreachable);
+      setError(failed instanceof Failure ? reason(failed) : words.shell.unreachable);
     } finally {
       setBusy(false);
     }
@@ -69,11 +73,11 @@ function Asked({ question }: { question: Question }) {
         )}
         {error && (
           <p class="wrong" role="alert">
-            {error}
+            <Marked text={error} />
           </p>
         )}
         <div class="ends">
-          <Button onClick={close}>{words.shell.cancel}</Button>
+          <Button onClick={close}>{question.cancel ?? words.shell.cancel}</Button>
           <Button type="submit" kind={question.danger ? "danger" : "main"} busy={busy}>
             {question.act}
           </Button>

@@ -22,17 +22,23 @@ interface CopyProps {
   label: string;
   /** The button shows the words too. */
   wide?: boolean;
+  /** Called once it is copied. */
+  onCopied?: () => void;
 }
 
 /** A button that copies, and says that it did. */
-export function CopyButton({ text, label, wide }: CopyProps) {
+export function CopyButton({ text, label, wide, onCopied }: CopyProps) {
   const [copied, setCopied] = useState(false);
   useEffect(() => {
     if (!copied) return;
     const back = setTimeout(() => setCopied(false), 2000);
     return () => clearTimeout(back);
   }, [copied]);
-  const act = (): void => void copy(text).then(setCopied);
+  const act = (): void =>
+    void copy(text).then((done) => {
+      setCopied(done);
+      if (done) onCopied?.();
+    });
   const icon = copied ? "check" : "copy";
   return (
     <>
@@ -51,13 +57,13 @@ export function CopyButton({ text, label, wide }: CopyProps) {
 }
 
 /** A text in a typewriter's letters with its button beside it. */
-export function Copyable({ text, label }: CopyProps) {
+export function Copyable({ text, label, onCopied }: CopyProps) {
   return (
     <div class="copyable">
       <pre tabIndex={0}>
         <code>{text}</code>
       </pre>
-      <CopyButton text={text} label={label} />
+      <CopyButton text={text} label={label} {...(onCopied && { onCopied })} />
     </div>
   );
 }

@@ -32,6 +32,13 @@ export function Dialog({ title, onClose, wide, children }: DialogProps) {
       ref={ref}
       class={wide ? "wide" : ""}
       aria-labelledby={id}
+      // Browsers close one by a second Escape, whatever is said to the first.
+      onKeyDown={(event) => {
+        if (event.key !== "Escape" || event.isComposing || event.defaultPrevented) return;
+        event.preventDefault();
+        event.stopPropagation();
+        onClose();
+      }}
       onCancel={(event) => {
         event.preventDefault();
         onClose();

@@ -1,6 +1,7 @@
 // Fields of forms: each with its label, what it takes, and what was wrong with it, which readers hear with it.
 import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
+import { Marked } from "./marked";
 import "./field.css";
 
 interface Common {
@@ -164,7 +165,7 @@ function Field({ label, hint, error, unseen, children }: Common & { children: (i
       )}
       {error && (
         <p id={`${id}-error`} class="wrong" role="alert">
-          {error}
+          <Marked text={error} />
         </p>
       )}
     </div>

@@ -5,6 +5,7 @@ import { Failure } from "../api/client";
 import { words } from "../words";
 import { IconButton } from "./button";
 import { Icon } from "./icon";
+import { Marked } from "./marked";
 import "./notice.css";
 
 interface NoticeProps {
@@ -17,15 +18,20 @@ export function Notice({ kind, children }: NoticeProps) {
   return (
     <div class={`notice ${kind}`} role={kind === "bad" ? "alert" : "status"}>
       {(kind === "bad" || kind === "warning") && <Icon name="warning" />}
-      <div>{children}</div>
+      <div>{typeof children === "string" ? <Marked text={children} /> : children}</div>
     </div>
   );
 }
 
 /** What went wrong, in a sentence for people. */
 export function reason(error: unknown): string {
-  if (error instanceof Failure) return error.status === 0 ? words.shell.unreachable : error.message;
+  if (error instanceof Failure) return error.status === 0 ? words.shell.unreachable : sentence(error.message);
   return error instanceof Error ? error.message : String(error);
+}
+
+/** What the box says begins with a small letter; a name at its beginning stays as it is. */
+function sentence(text: string): string {
+  return /^[a-z]+[ ,]/.test(text) ? `${text[0]!.toUpperCase()}${text.slice(1)}` : text;
 }
 
 interface Toast {
@@ -65,7 +71,9 @@ export function Toasts() {
     <div class="toasts" role="status" aria-live="polite">
       {toasts.value.map(({ id, kind, text }) => (
         <div key={id} class={`notice ${kind}`}>
-          <div>{text}</div>
+          <div>
+            <Marked text={text} />
+          </div>
           <IconButton icon="close" label={words.shell.close} onClick={() => drop(id)} />
         </div>
       ))}

@@ -10,15 +10,27 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use http::{HeaderMap, StatusCode, Uri, header::ACCEPT};
+use http::{
+    HeaderMap, Method, StatusCode, Uri,
+    header::{ACCEPT, IF_NONE_MATCH},
+};
 
 use crate::Api;
 
 pub(crate) use headers::{Policy, secured};
 
 /// Where the page is at, beside `/`: it shows by itself what the path asks for.
-const PATHS: &[&str] =
-    &["/chat/{conversation}", "/models", "/now", "/keys", "/network", "/settings", "/connect", "/records"];
+const PATHS: &[&str] = &[
+    "/chat",
+    "/chat/{conversation}",
+    "/models",
+    "/now",
+    "/keys",
+    "/network",
+    "/settings",
+    "/connect",
+    "/records",
+];
 
 /// The page under its paths, and all of its files. `/` is Ollama's as well, which asks for [`at_root`].
 pub(crate) fn router() -> Router<Api> {
@@ -41,6 +53,30 @@ async fn asset(uri: Uri, headers: HeaderMap) -> Response {
 pub(crate) fn at_root(headers: &HeaderMap, origin: Option<Extension<Origin>>) -> Option<Response> {
     let readable = origin.is_some_and(|Extension(origin)| origin.way == Way::Plaintext);
     (!readable && wants_html(headers)).then(|| files::index(headers))
+}
+
+/// What answers for families and for files, where a path that is not there is no page that somebody mistyped.
+const OTHERS: &[&str] = &["/api", "/v1", "/v2", "/admin", "/assets", "/trust"];
+
+/// The page, which says that there is nothing here, for a browser that asks for a path that nobody has.
+pub(crate) fn at_unknown(
+    method: &Method,
+    path: &str,
+    headers: &HeaderMap,
+    way: Option<Way>,
+) -> Option<Response> {
+    let within =
+        |at: &&str| path.strip_prefix(*at).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let asks = matches!(*method, Method::GET | Method::HEAD) && wants_html(headers);
+    if !asks || way == Some(Way::Plaintext) || OTHERS.iter().any(|at| within(&at)) {
+        return None;
+    }
+    // It is not there, whatever a browser has of it.
+    let mut headers = headers.clone();
+    headers.remove(IF_NONE_MATCH);
+    let mut page = files::index(&headers);
+    *page.status_mut() = StatusCode::NOT_FOUND;
+    Some(page)
 }
 
 /// Whether what the client takes names HTML. `*/*` is every program's.

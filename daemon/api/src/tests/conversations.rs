@@ -54,6 +54,7 @@ async fn what_was_said_comes_back_as_it_was_said() {
     rig.put(&by, "a", answered.clone()).await;
     answered = json!({"parent": "q", "role": "assistant", "content": "A cat \u{1f408} </script>", "thinking": "Hm.",
         "tool_calls": [{"function": {"name": "f", "arguments": {"x": [1, null]}}}], "model": "m:1b", "state": "stopped",
+        "ended": "length",
         "figures": {"prompt_tokens": 9, "tokens": 3, "tokens_per_second": 12.5, "first_token_ms": 80.0, "total_ms": 300.0},
         "side": 1});
     let mut kept = answered.clone();

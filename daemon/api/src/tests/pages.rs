@@ -1,7 +1,10 @@
 //! The page in the box, and who gets it by which way.
 
 use access::{Caller, Way};
-use http::{HeaderValue, Method, StatusCode, header::ACCEPT};
+use http::{
+    HeaderValue, Method, StatusCode,
+    header::{ACCEPT, IF_NONE_MATCH},
+};
 
 use super::{Rig, request};
 
@@ -26,7 +29,7 @@ async fn a_browser_gets_the_page_where_a_program_is_told_that_somebody_is_here()
 async fn the_page_is_held_to_its_own_script_and_makes_no_markup_of_strings() {
     let rig = Rig::new();
     let get = async |path, way| rig.send(&Caller::nobody(), way, request(Method::GET, path, None)).await;
-    for path in ["/models", "/chat/0123456789abcdef", "/settings"] {
+    for path in ["/models", "/chat", "/chat/0123456789abcdef", "/settings"] {
         let page = get(path, Way::Lan).await;
         assert_eq!(page.status, StatusCode::OK);
         let policy = page.header("content-security-policy");
@@ -43,6 +46,27 @@ async fn the_page_is_held_to_its_own_script_and_makes_no_markup_of_strings() {
     }
     assert_eq!(get("/assets/..%2Findex.html", Way::Lan).await.status, StatusCode::NOT_FOUND);
     assert_eq!(get("/assets/no.js", Way::Lan).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_path_that_nobody_has_is_the_page_to_a_browser_and_nothing_to_a_program() {
+    let rig = Rig::new();
+    let get = async |path, accept: &'static str, way| {
+        let mut request = request(Method::GET, path, None);
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static(accept));
+        request.headers_mut().insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
+        rig.send(&Caller::nobody(), way, request).await
+    };
+    let mistyped = get("/setings", BROWSER, Way::Lan).await;
+    assert_eq!(mistyped.status, StatusCode::NOT_FOUND);
+    assert!(mistyped.text.contains("<div id=\"page\">"));
+    let program = get("/setings", "*/*", Way::Lan).await;
+    assert_eq!((program.status, program.text.as_str()), (StatusCode::NOT_FOUND, "404 page not found"));
+    assert!(!get("/setings", BROWSER, Way::Plaintext).await.text.contains("<div"));
+    for path in ["/api/no", "/v1/no", "/admin/api/no", "/trust/no", "/assets/no.js"] {
+        let other = get(path, BROWSER, Way::Lan).await;
+        assert!(other.status != StatusCode::OK && !other.text.contains("<div id"), "{path}: {}", other.text);
+    }
 }
 
 #[tokio::test]

@@ -7,8 +7,11 @@ import { reason } from "../../parts/notice";
 import { words } from "../../words";
 import { figures, type ChatLine, type ChatRequest } from "./request";
 
+/** The box's words where an owner stopped the request. */
+const STOPPED_ON_NOW = "the owner of this box stopped";
+
 /** How an answer ended. */
-export type Ending = Pick<Message, "state" | "error" | "figures">;
+export type Ending = Pick<Message, "state" | "error" | "ended" | "figures">;
 
 export class Answer {
   /** Counts up as there is more to show. */
@@ -40,7 +43,9 @@ export class Answer {
         if (this.#take(line)) first ??= performance.now();
         if (line.done) last = line;
       }
-      ending = last ? { state: "whole" } : { state: "failed", error: words.chat.endedEarly };
+      ending = last
+        ? { state: "whole", ...(last.done_reason === "length" && { ended: "length" as const }) }
+        : { state: "failed", error: words.chat.endedEarly };
     } catch (error) {
       ending = this.#gone.signal.aborted ? { state: "stopped" } : { state: "failed", error: why(error) };
     }
@@ -61,6 +66,7 @@ export class Answer {
 }
 
 function why(error: unknown): string {
+  if (error instanceof Failure && error.message.includes(STOPPED_ON_NOW)) return words.chat.stoppedOnNow;
   if (error instanceof Failure) return reason(error);
   // A line that broke off is no JSON; else the connection did.
   if (error instanceof SyntaxError) return words.chat.endedEarly;

@@ -80,14 +80,40 @@ function Ending({ talk, message }: { talk: Talk; message: Message }) {
         <Failed talk={talk} message={message} why={message.error ?? words.chat.endedEarly} />
       )}
       {message.state === "stopped" && <p class="small quiet">{words.chat.stopped}</p>}
-      {message.state === "whole" && nothing && <p class="small quiet">{words.chat.emptyAnswer}</p>}
+      {message.state === "whole" && message.ended === "length" && <TooLong talk={talk} message={message} />}
+      {message.state === "whole" && nothing && !message.ended && <p class="small quiet">{words.chat.emptyAnswer}</p>}
       {message.figures && <Speed figures={message.figures} />}
     </>
   );
 }
 
+/** Cut by how long it may be. What only thought cannot be gone on with. */
+function TooLong({ talk, message }: { talk: Talk; message: Message }) {
+  if (message.content === "")
+    return <Notice kind="note">{message.thinking ? words.chat.thoughtTooLong : words.chat.tooLong}</Notice>;
+  return (
+    <Notice kind="note">
+      {words.chat.tooLong}{" "}
+      <button
+        type="button"
+        class="inline"
+        disabled={talk.answers.value.size > 0}
+        onClick={() => talk.say(words.chat.goOnText, [], message.id)}
+      >
+        {words.chat.goOn}
+      </button>
+    </Notice>
+  );
+}
+
 function Failed({ talk, message, why }: { talk: Talk; message: Message; why: string }) {
-  const own = [words.chat.cutOff, words.chat.lostAnswer, words.chat.endedEarly, words.shell.unreachable].includes(why);
+  const own = [
+    words.chat.cutOff,
+    words.chat.lostAnswer,
+    words.chat.endedEarly,
+    words.chat.stoppedOnNow,
+    words.shell.unreachable,
+  ].includes(why);
   return (
     <Notice kind="bad">
       {own ? why : words.chat.failedAnswer(why)}{" "}

@@ -50,8 +50,10 @@ export class Talk {
     const pair = pairOf(talk.messages.peek(), talk.leaf.peek() ?? "");
     if (pair) {
       const [first, second] = pair;
-      talk.model.value = first.model ?? conversation.model;
-      talk.second.value = second.model;
+      // The second is where one is only if it was chosen.
+      const isChosen = talk.leaf.peek() === second.id;
+      talk.model.value = (isChosen ? second : first).model ?? conversation.model;
+      talk.second.value = isChosen ? undefined : second.model;
     }
     return talk;
   }

@@ -52,6 +52,18 @@ export function pairOf(messages: Messages, id: string): [Message, Message] | und
   return first?.side === 0 && second?.side === 1 ? [first, second] : undefined;
 }
 
+/** Of two side by side, the one that was gone on with; none, as long as both are asked. */
+export function chosenOf(
+  messages: Messages,
+  leaf: string | null,
+  pair: [Message, Message],
+  asksBoth: boolean,
+): string | undefined {
+  if (asksBoth && pair.some((message) => message.id === leaf)) return undefined;
+  const shown = new Set(path(messages, leaf).map((message) => message.id));
+  return pair.find((message) => shown.has(message.id))?.id;
+}
+
 /** What stands in a message's place, each as one who goes there sees it: two side by side are one. */
 interface Versions {
   at: number;

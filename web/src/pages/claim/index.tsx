@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { box, meet } from "../../api/box";
 import { ask, Failure } from "../../api/client";
 import { Button } from "../../parts/button";
+import { Languages, Mark } from "../../parts/entrance";
 import { TextField, TickField } from "../../parts/field";
 import { Marked } from "../../parts/marked";
 import { Notice, reason, say, trying } from "../../parts/notice";
@@ -51,6 +52,7 @@ export default function Claim() {
 
   return (
     <main class="entrance">
+      <Mark />
       <h1 ref={heading} tabIndex={-1}>
         {said.title}
       </h1>
@@ -134,6 +136,7 @@ export default function Claim() {
           </Button>
         </fieldset>
       </form>
+      <Languages />
     </main>
   );
 }

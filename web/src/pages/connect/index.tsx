@@ -18,15 +18,13 @@ import { Programs } from "./programs";
 import { Trust } from "./trust";
 import "./connect.css";
 
-const LOOPBACK = "http://localhost:11434";
-
 export default function Connect() {
   const said = words.connect;
   const status = useAsked<Status>(may("admin") ? STATUS : undefined).value;
   const models = useAsked<{ models: Model[] }>(MODELS).value?.models;
   const talking = (models ?? []).filter((model) => model.capabilities.includes("completion"));
   const plain = status?.addresses.filter((each) => !isTls(each)) ?? [];
-  const there = addresses(location.origin, box.value?.https ?? [], plain.some(isLocal) ? plain : [...plain, LOOPBACK]);
+  const there = addresses(location.origin, box.value?.https ?? [], plain);
   const [address, setAddress] = useState(there[0]!);
   const [chosen, setChosen] = useState<string>();
   const [client, setClient] = useState("curl");

@@ -42,7 +42,7 @@ export function Listed({ models, here }: { models: Model[]; here: Here }) {
     },
     { title: said.memory, cell: ({ name }) => <InMemory {...of(name)} fit={fits.get(name)} /> },
   ];
-  if (may("infer"))
+  if (may("infer") && may("models.write"))
     columns.push({
       title: said.actions,
       unseen: true,

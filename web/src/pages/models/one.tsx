@@ -36,7 +36,7 @@ export function One({ name }: { name: string }) {
           <>
             <Facts shown={value} listed={listed} here={here} />
             <Room name={name} shown={value} context={context} onContext={setContext} />
-            {listed && may("infer") && <Ready model={listed} here={here} context={context} />}
+            {listed && may("infer") && may("models.write") && <Ready model={listed} here={here} context={context} />}
             <Texts shown={value} />
           </>
         )}
@@ -110,7 +110,12 @@ function Acts({ model, shown, here, context }: ActsProps) {
   };
   return (
     <>
-      {may("infer") && !(model.capabilities.includes("rerank") && !isLoaded) && (
+      {may("infer") && model.capabilities.includes("completion") && (
+        <Link class="button plain" to="/">
+          {said.chat}
+        </Link>
+      )}
+      {may("infer") && may("models.write") && !(model.capabilities.includes("rerank") && !isLoaded) && (
         <Button kind={isLoaded ? "plain" : "main"} busy={busy} onClick={() => void turn()}>
           {isLoaded ? said.unload : said.loadNow}
         </Button>

@@ -5,10 +5,16 @@ import { bytes, span } from "../../format";
 import { Button, IconButton } from "../../parts/button";
 import { confirm } from "../../parts/confirm";
 import { Progress } from "../../parts/meter";
+import { Marked } from "../../parts/marked";
 import { Notice, trying } from "../../parts/notice";
 import { Link } from "../../place";
 import { words } from "../../words";
 import { pathOf } from "./paths";
+
+/** What the box says where the other does not speak TLS, or is not known. */
+const NO_TLS = /not trusted with plain HTTP|invalid peer certificate|InvalidContentType|scheme is not allowed/i;
+/** And where nobody answers; if a paired box has it, that is worth more than our words. */
+const OUT_OF_REACH = /^(?!.*--from .* takes it).*(registry cannot be reached|dns error|connection refused)/is;
 
 export function Pulls({ pulls }: { pulls: Pull[] }) {
   return (
@@ -31,9 +37,25 @@ function OnItsWay({ pull }: { pull: Pull }) {
         </h2>
         <Acts pull={pull} />
       </header>
-      {pull.state === "failed" && <Notice kind="bad">{pull.error}</Notice>}
+      {pull.state === "failed" && <Failed error={pull.error ?? ""} />}
       {pull.state !== "done" && (pull.state !== "failed" || pull.total > 0) && <HowFar pull={pull} />}
     </article>
+  );
+}
+
+/** Why it failed: what happens most in the page's own words, with the box's beneath. */
+function Failed({ error }: { error: string }) {
+  const said = words.models;
+  const own = NO_TLS.test(error) ? said.pullNoTls : OUT_OF_REACH.test(error) ? said.pullOutOfReach : undefined;
+  if (!own) return <Notice kind="bad">{error}</Notice>;
+  return (
+    <Notice kind="bad">
+      {own}
+      <details class="small">
+        <summary>{said.pullWhy}</summary>
+        <Marked text={error} />
+      </details>
+    </Notice>
   );
 }
 
@@ -65,6 +87,7 @@ function stop({ id, model, state, completed }: Pull): void {
     title: said.stopTitle(model),
     text: completed > 0 ? said.stopText(bytes(completed)) : said.stopNothing,
     act: said.stopAct,
+    cancel: said.stopNot,
     danger: true,
     does: drop,
   });

@@ -81,7 +81,11 @@ function Charts({ rows, range }: { rows: HistoryRow[]; range: Range }) {
       ],
       format: seconds,
     },
-    { title: said.memoryChart, lines: [line(said.memoryChart, "--ember", (row) => row.memory)], format: bytes },
+    {
+      title: said.memoryChart,
+      lines: [line(said.memoryChart, "--ember", (row) => row.memory)],
+      format: (value) => (value > 0 && value < 1 ? "" : bytes(value)),
+    },
     {
       title: said.temperature,
       lines: [line(said.temperature, "--bad", (row) => row.temperature)],

@@ -118,8 +118,8 @@ function columns(keys: Key[]): Column<Entry>[] {
       title: said.what,
       cell: (entry) => (
         <span class="named" title={entry.action}>
-          {said.actions[entry.action] ?? entry.action}
-          {entry.target !== "" && <span class="target quiet small">{entry.target}</span>}
+          {(entry.outcome !== "done" && said.tried[entry.action]) || (said.actions[entry.action] ?? entry.action)}
+          {entry.target !== "" && <Target text={entry.target} />}
         </span>
       ),
     },
@@ -128,6 +128,19 @@ function columns(keys: Key[]): Column<Entry>[] {
       cell: (entry) => <span class={entry.outcome === "done" ? "quiet" : "wrong"}>{said.outcomes[entry.outcome]}</span>,
     },
   ];
+}
+
+/** Short enough for a phone; the rest is behind a fold. */
+const SHORT = 48;
+
+function Target({ text }: { text: string }) {
+  if (text.length <= SHORT) return <span class="target quiet small">{text}</span>;
+  return (
+    <details class="target quiet small">
+      <summary>{text.slice(0, SHORT)}…</summary>
+      {text}
+    </details>
+  );
 }
 
 /** Who it was, in words: people and keys by their names. */

@@ -64,8 +64,8 @@ export function Restarting() {
   return since ? <Waiting key={since.at} since={since} onBack={() => (begun.value = undefined)} /> : null;
 }
 
-function Waiting({ since, onBack }: { since: Since; onBack: () => void }) {
-  const said = words.settings;
+/** Calls once the box is back, and has everything asked for anew. Whether that takes long. */
+export function useBack(since: Since, onBack: () => void): boolean {
   const [slow, setSlow] = useState(false);
   useEffect(() => {
     let gone = false;
@@ -87,7 +87,7 @@ function Waiting({ since, onBack }: { since: Since; onBack: () => void }) {
           found.some(({ seq, action }) => action === "start" && since.before !== undefined && seq > since.before))
       ) {
         epoch.value += 1;
-        say(said.restarted);
+        say(words.settings.restarted);
         return onBack();
       }
       timer = setTimeout(() => void look(), LOOK_MS);
@@ -96,9 +96,15 @@ function Waiting({ since, onBack }: { since: Since; onBack: () => void }) {
     return () => {
       left = true;
       clearTimeout(timer);
-      onBack();
     };
   }, []);
+  return slow;
+}
+
+function Waiting({ since, onBack }: { since: Since; onBack: () => void }) {
+  const said = words.settings;
+  const slow = useBack(since, onBack);
+  useEffect(() => onBack, []);
   return (
     <Dialog title={said.restarting} onClose={onBack}>
       <p role="status">{slow ? said.restartSlow : said.restartingText}</p>

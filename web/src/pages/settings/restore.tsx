@@ -9,7 +9,7 @@ import { FileField } from "../../parts/file";
 import { FormError, OwnPassword, confirmation, useForm } from "../../parts/form";
 import { Notice } from "../../parts/notice";
 import { words } from "../../words";
-import { awaitRestart, now, type Since } from "./restart";
+import { awaitRestart, now, useBack, type Since } from "./restart";
 
 export function Restore() {
   const said = words.settings;
@@ -53,16 +53,26 @@ export function Restore() {
           </Button>
         </div>
       </form>
-      {begun && <Begun restored={begun.restored} onClose={() => onward(begun.since)} />}
+      {begun && <Begun {...begun} onBack={() => setBegun(undefined)} onClose={() => onward(begun.since)} />}
     </section>
   );
 }
 
-/** What the box begins anew with. It is read in peace: the page looks for the box afterwards. */
-function Begun({ restored, onClose }: { restored: Restored; onClose: () => void }) {
+interface BegunProps {
+  restored: Restored;
+  since: Since;
+  onBack: () => void;
+  onClose: () => void;
+}
+
+/** What the box begins anew with. It is there until the box is back; what is lacking is read in peace. */
+function Begun({ restored, since, onBack, onClose }: BegunProps) {
   const said = words.settings;
   const { box, made, version } = restored;
   const lacking = restored.models.filter((model) => model.lacks.length > 0);
+  useBack(since, () => {
+    if (lacking.length === 0 && restored.left_out.length === 0) onBack();
+  });
   return (
     <Dialog title={said.restore} onClose={onClose}>
       <Notice kind="good">{said.restoreReady}</Notice>

@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { box, meet } from "../../api/box";
 import { ask } from "../../api/client";
 import { Button } from "../../parts/button";
+import { Languages, Mark } from "../../parts/entrance";
 import { TextField } from "../../parts/field";
 import { Marked } from "../../parts/marked";
 import { Notice, reason } from "../../parts/notice";
@@ -33,6 +34,7 @@ export default function SignIn() {
   };
   return (
     <main class="entrance">
+      <Mark />
       <h1 ref={heading} tabIndex={-1}>
         {title}
       </h1>
@@ -66,6 +68,7 @@ export default function SignIn() {
           {said.device} <span class="mono">{box.value.short}</span> · <a href="/trust">{said.trust}</a>
         </p>
       )}
+      <Languages />
     </main>
   );
 }

@@ -83,6 +83,7 @@ export default {
   later: "Later version",
   version: (at: number, of: number) => `${at} of ${of}`,
   chooseThis: "Go on with this one",
+  chosen: "The chat goes on with this one.",
   sides: "Two models side by side",
   thinkingNow: "Thinking…",
   thought: "Thoughts",
@@ -97,6 +98,13 @@ export default {
   lostAnswer: "The connection to the box was lost in the middle of the answer.",
   endedEarly: "The answer ended before it was whole.",
   emptyAnswer: "The model said nothing.",
+  tooLong:
+    "It reached the longest answer that it may give. How long that is stands under “Instructions and parameters”, above.",
+  goOn: "Go on",
+  goOnText: "Go on where you stopped.",
+  thoughtTooLong:
+    "It was still thinking when it reached the longest answer that it may give. Allow a longer one, or less thinking, under “Instructions and parameters”, above.",
+  stoppedOnNow: "Stopped from the page Now.",
   failedAnswer: (why: string) => `This could not be answered: ${why}`,
   toEnd: "To the end",
   perSecond: (rate: number) => `${number(rate, rate < 10 ? 1 : 0)} tokens/s`,

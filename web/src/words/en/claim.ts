@@ -29,5 +29,5 @@ export default {
   signIn: "Sign in",
   signInTitle: (box: string) => `Sign in to ${box}`,
   device: "This box's ID begins with",
-  forgotten: "Forgot the password? At the box, `hob reset-password NAME` sets another.",
+  forgotten: "Forgot the password? At the box, `hob claim --reset-password --name NAME` sets another.",
 };

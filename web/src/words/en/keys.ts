@@ -93,6 +93,7 @@ export default {
   theKey: (name: string) => `The key “${name}”`,
   copyKey: "Copy the key",
   kept: "I have it",
+  notCopiedYet: "It was not copied yet. Copy it first, or press “I have it”.",
 
   period: "Which days",
   periods: { "7": "The last 7 days", "30": "The last 30 days", "90": "The last 90 days" },

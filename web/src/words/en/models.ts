@@ -88,6 +88,12 @@ export default {
     `What has come so far (${size}) is removed. To go on with it another time, pause it instead.`,
   stopNothing: "Nothing of it has come yet.",
   stopAct: "Stop and remove",
+  stopNot: "Keep fetching",
+  pullNoTls:
+    "The registry does not speak TLS, or its certificate is not one that this box trusts. If it is yours, add it to the setting `registry.trusted`.",
+  pullOutOfReach:
+    "The registry cannot be reached. Is the box on the internet? The model can also come from a paired box, or on a stick.",
+  pullWhy: "What the box says",
 
   details: "Details",
   what: "What it is",

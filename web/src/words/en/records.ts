@@ -45,6 +45,16 @@ export default {
     hob: "The box itself",
     nobody: "Strangers",
   } as Record<string, string>,
+  /** What was not done. */
+  tried: {
+    claim: "Tried to claim the box",
+    "sign-in": "Tried to sign in",
+    "password.confirm": "Typed a wrong password",
+    "password.change": "Tried to change their password",
+    "model.pull": "Tried to pull a model",
+    "invitation.redeem": "Tried to come by an invitation",
+    "peer.keep": "Tried to pair with a box",
+  } as Record<string, string>,
   actions: {
     start: "Started",
     stop: "Stopped",

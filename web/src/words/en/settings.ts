@@ -28,7 +28,7 @@ export default {
   unset: "nothing",
   usual: (value: string) => `as delivered: ${value}`,
   hidden: "There is a value, which is not shown.",
-  afterRestart: "counts after a restart",
+  afterRestart: "takes effect after a restart",
   waits: "A change of this waits for a restart.",
   locked: (why: string) => `Not from here: ${why}.`,
   byVariable: (variable: string) => `the variable ${variable} says it`,
@@ -43,7 +43,8 @@ export default {
   undo: "Undo the change",
 
   changes: (n: number) => (n === 1 ? "1 change" : `${n} changes`),
-  needRestart: (n: number) => (n === 1 ? "1 of them counts after a restart" : `${n} of them count after a restart`),
+  needRestart: (n: number) =>
+    n === 1 ? "1 of them takes effect after a restart" : `${n} of them take effect after a restart`,
   discard: "Discard",
   saveTitle: "Keep these settings?",
   saveText: "They say who comes in, or whom the box trusts.",

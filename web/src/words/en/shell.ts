@@ -16,6 +16,7 @@ export default {
   reload: "Load it again",
   signOut: "Sign out",
   signedInAs: (name: string) => `Signed in as ${name}`,
+  looks: "Appearance and language",
   appearance: "Appearance",
   light: "Light",
   dark: "Dark",

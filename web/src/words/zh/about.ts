@@ -1,13 +1,13 @@
-// 各项设置的作用。设备自己只用英文说明；这里没有的，就显示英文。只在设置页需要时载入。
+// 各项设置的作用。设备自己只用英文说明；这里没有的，就显示英文。只在设置页需要时加载。
 const about: Record<string, string> = {
   name: "人们怎么称呼此设备。",
   "models.keep_alive": "闲置的模型在内存中保留多久；0 表示不保留，负数表示一直保留。",
-  "models.preload": "设备启动时载入并一直保留的模型。",
+  "models.preload": "设备启动时加载并一直保留的模型。",
   "models.context": "请求和模型都未指定时，一次请求的上下文词元数。",
   "models.parallel": "一个模型同时回答的请求数。",
   "models.max_loaded": "内存中同时存在的模型数；0 表示只受内存限制。",
   "models.max_queue": "同时排队等待的请求数。",
-  "models.load_timeout": "模型载入过程中多久没有动静就放弃。",
+  "models.load_timeout": "模型加载过程中多久没有动静就放弃。",
   "models.keep_free": "下载时磁盘要留出的空间。",
   "models.prune": "启动时是否删除没有模型使用的文件。",
   "models.dir": "存放模型的文件夹。",

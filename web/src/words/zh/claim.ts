@@ -29,7 +29,7 @@ const claim: typeof en = {
   signIn: "登录",
   signInTitle: (box) => `登录 ${box}`,
   device: "此设备的 ID 开头为",
-  forgotten: "忘记密码？在设备上运行 `hob reset-password NAME` 可重新设置。",
+  forgotten: "忘记密码？在设备上运行 `hob claim --reset-password --name NAME` 可重新设置。",
 };
 
 export default claim;

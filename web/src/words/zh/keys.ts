@@ -49,7 +49,7 @@ const keys: typeof en = {
     infer: { name: "使用模型", about: "让模型回答：聊天、补全及相关功能。" },
     embed: { name: "嵌入", about: "把文本转换为向量并排序，用于搜索。" },
     "models.read": { name: "查看模型", about: "查看有哪些模型及其组成。" },
-    "models.write": { name: "更改模型", about: "拉取、创建、复制和删除模型。" },
+    "models.write": { name: "更改模型", about: "获取、创建、复制和删除模型。" },
     metrics: { name: "指标", about: "读取设备的各项数据，用于仪表盘。" },
     admin: {
       name: "管理设备",
@@ -82,6 +82,7 @@ const keys: typeof en = {
   theKey: (name) => `密钥“${name}”`,
   copyKey: "复制密钥",
   kept: "我已保存",
+  notCopiedYet: "还没有复制。请先复制，或点击“我已保存”。",
 
   period: "时间范围",
   periods: { "7": "最近 7 天", "30": "最近 30 天", "90": "最近 90 天" },

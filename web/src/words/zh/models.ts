@@ -88,6 +88,10 @@ const models: typeof en = {
   stopText: (size) => `已下载的部分（${size}）将被删除。如果想以后继续，请改用暂停。`,
   stopNothing: "尚未下载任何内容。",
   stopAct: "停止并删除",
+  stopNot: "继续获取",
+  pullNoTls: "该模型库不使用 TLS，或其证书不受此设备信任。如果它是您自己的，请把它加入设置 `registry.trusted`。",
+  pullOutOfReach: "无法连接模型库。设备连上互联网了吗？模型也可以从已配对的设备获取，或用 U 盘带来。",
+  pullWhy: "设备的原话",
 
   details: "详情",
   what: "基本信息",

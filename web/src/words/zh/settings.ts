@@ -56,7 +56,7 @@ const settings: typeof en = {
   restartTitle: "重启设备？",
   restartRuns: (n) => `当前有 ${n} 个请求正在回答。`,
   restartText: (drain) =>
-    `正在进行的回答有 ${drain} 的时间结束，之后会被中断。模型在下次使用时重新载入，下载会在之后继续。`,
+    `正在进行的回答有 ${drain} 的时间结束，之后会被中断。模型在下次使用时重新加载，下载会在之后继续。`,
   restartAct: "重启",
   restarting: "设备正在重启",
   restartingText: "它会结束正在进行的回答，然后自动恢复。本页会一直等待。",
@@ -64,7 +64,7 @@ const settings: typeof en = {
   restartSlow: "用时比平常长。如果没有恢复，请查看设备本身的日志。",
 
   backup: "备份",
-  backupText: "一个文件，包含设置、用户、密钥、对话、已配对的设备以及模型清单。不含模型本身，恢复后需重新拉取。",
+  backupText: "一个文件，包含设置、用户、密钥、对话、已配对的设备以及模型清单。不含模型本身，恢复后需重新获取。",
   passphrase: "口令",
   passphraseHint:
     "至少 10 个字符。设了口令，文件会被加密，并包含设备自己的身份：恢复之后，所有认识此设备的人都照常使用。不设口令，则不含设备身份和已配对设备的密钥，而拿到文件的人可以读到其中的所有对话，也可以据此猜测大家的密码。口令无法找回。",
@@ -86,7 +86,7 @@ const settings: typeof en = {
   restoreNoIdentity: "设备保留现有的身份。",
   restoreSettings: "其中包含设置。",
   restoreComplete: "所需模型都已在此设备上。",
-  restoreLacks: "以下模型不在此设备上，需要重新拉取：",
+  restoreLacks: "以下模型不在此设备上，需要重新获取：",
   restoreLeftOut: "创建备份时未包含：",
   leftOut: { identity: "设备身份：ID 和证书", "peer-keys": "已配对的设备识别它所用的密钥", settings: "机密的设置" },
   onward: "继续",

@@ -129,6 +129,7 @@ pub(super) struct Said {
     model: Option<String>,
     state: Option<Progress>,
     error: Option<String>,
+    ended: Option<Ended>,
     figures: Option<Figures>,
     side: Option<u8>,
     #[serde(default)]
@@ -165,6 +166,13 @@ enum Progress {
     Answering,
 }
 
+/// What a whole answer ended by, if not by itself.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Ended {
+    Length,
+}
+
 /// How fast it was.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -195,6 +203,8 @@ struct Rest {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<Ended>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     figures: Option<Figures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     side: Option<u8>,
@@ -204,13 +214,13 @@ impl Said {
     pub(super) fn checked(self, id: String) -> Result<NewMessage, Invalid> {
         #[rustfmt::skip]
         let Self {
-            parent, role, content, thinking, tool_calls, images, model, state, error, figures, side, leaf,
+            parent, role, content, thinking, tool_calls, images, model, state, error, ended, figures, side, leaf,
         } = self;
         if side.is_some_and(|side| side > 1) {
             return Err(Invalid::of("side", "side must be 0 or 1"));
         }
         let model = model.map(checked_model).transpose()?;
-        let rest = Rest { thinking, tool_calls, model, state, error, figures, side };
+        let rest = Rest { thinking, tool_calls, model, state, error, ended, figures, side };
         Ok(NewMessage {
             id: checked_id("message", id, &MESSAGE_ID)?,
             parent,
