@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_box_that_does_not_come_up_does_without_its_doors_one_by_one_and_without_nothing_else() {
+    fn a_box_that_does_not_come_up_does_without_its_doors_one_by_one_and_keeps_everything_else() {
         let home = tempfile::TempDir::new().unwrap();
         keep(
             home.path(),
