@@ -71,11 +71,11 @@ describe("what is written down", () => {
   it("waits for whoever said it to sign in again", async () => {
     vi.mocked(keep).mockImplementationOnce(() => {
       signIn(undefined);
-      return Promise.reject(new Failure(401, "sign in"));
+      return Promise.reject(new Failure(401, "Sign in"));
     });
     const one = keeper();
     one.message(said("m1"));
-    await vi.waitFor(() => expect(one.trouble.value).toBe("sign in"));
+    await vi.waitFor(() => expect(one.trouble.value).toBe("Sign in"));
     one.message(said("m2"));
 
     signIn("ben");
@@ -90,10 +90,10 @@ describe("what is written down", () => {
   });
 
   it("says what the box has no room for, keeps it, and does not ask again by itself", async () => {
-    vi.mocked(keep).mockRejectedValueOnce(new Failure(413, "delete some"));
+    vi.mocked(keep).mockRejectedValueOnce(new Failure(413, "Delete some"));
     const one = keeper();
     one.message(said("m1"));
-    await vi.waitFor(() => expect(one.trouble.value).toBe("delete some"));
+    await vi.waitFor(() => expect(one.trouble.value).toBe("Delete some"));
 
     expect([one.idle, kept()]).toEqual([false, ["m1"]]);
     one.again();

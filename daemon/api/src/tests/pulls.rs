@@ -1,13 +1,13 @@
 //! Pulls that the box does by itself, over HTTP. How they go is `registry`'s own test; no registry is asked here.
 
-use std::time::Duration;
+use std::{net::TcpListener, time::Duration};
 
 use access::{Caller, Policy, Scope};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::{Answer, Rig, events::Events, request, scopes};
+use super::{Answer, Rig, TRUSTED, events::Events, request, scopes};
 
 /// On the inside of the network, and not trusted: the pull fails at once.
 const MODEL: &str = "localhost:1/me/model:latest";
@@ -103,6 +103,24 @@ async fn what_cannot_be_pulled_is_refused_before_anything_is_written_down() {
     }
     assert_eq!(rig.access.audit_entries(0).unwrap().count(), 0);
     assert!(rig.pulls(&Caller::local()).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_pull_that_is_not_begun_is_written_down_as_failed() {
+    let rig = Rig::new();
+    // Takes what is asked of it and says nothing, so that the pull goes on.
+    let silent = TcpListener::bind((TRUSTED, 0)).unwrap();
+    let model = format!("{TRUSTED}:{}/me/model:latest", silent.local_addr().unwrap().port());
+    let operator = Caller::operator();
+    assert_eq!(rig.pull(&operator, &model).await.status, StatusCode::CREATED);
+
+    let elsewhere = json!({"model": model, "from": "attic"});
+    let refused = rig.ask(&operator, Method::POST, "/admin/api/pulls", Some(elsewhere)).await;
+    assert!(refused.status.is_client_error(), "{}", refused.text);
+    let audited: Vec<_> = rig.access.audit_entries(0).unwrap().map(Result::unwrap).collect();
+    let outcomes = ["done", "done", "failed"];
+    assert_eq!(audited.len(), outcomes.len(), "{audited:?}");
+    assert!(audited.iter().zip(outcomes).all(|(line, outcome)| line.contains(outcome)), "{audited:?}");
 }
 
 #[tokio::test]
