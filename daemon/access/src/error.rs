@@ -10,7 +10,7 @@ use crate::audit::AuditError;
 use crate::key::KeyId;
 use crate::life::Over;
 use crate::password::InvalidPasswordHash;
-use crate::person::{InvalidPersonName, PersonName};
+use crate::person::{InvalidNewName, PersonName};
 
 /// Whoever asks is not let in. It says nothing of what was presented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -170,7 +170,7 @@ pub enum AccessError {
     },
     /// The box was to be claimed by its settings, for nobody.
     #[error("the name in the setting claim.name cannot be used: {0}")]
-    ProvisionName(InvalidPersonName),
+    ProvisionName(InvalidNewName),
     /// The box was to be claimed by its settings, with a password that cannot be checked.
     #[error("the file that the setting claim.password_hash_file names cannot be used: {0}")]
     ProvisionHash(InvalidPasswordHash),

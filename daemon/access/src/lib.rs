@@ -40,7 +40,9 @@ pub use keys::{Key, NewKey};
 pub use life::Over;
 pub use network::network_of;
 pub use password::{InvalidPassword, InvalidPasswordHash, Password};
-pub use person::{InvalidPersonName, InvalidRole, Person, PersonName, Provision, Role, SignedIn, Visitor};
+pub use person::{
+    InvalidNewName, InvalidPersonName, InvalidRole, Person, PersonName, Provision, Role, SignedIn, Visitor,
+};
 pub use policy::{InvalidNetwork, InvalidPattern, Limits, ModelPattern, Network, Policy};
 pub use presented::{Credential, Origin, Presented, Way};
 pub use quota::{Exceeded, Left, Limit, Standing, Usage};

@@ -43,6 +43,17 @@ impl FromStr for PersonName {
     }
 }
 
+/// A text is no name for somebody new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidNewName {
+    /// It is none at all.
+    #[error(transparent)]
+    Invalid(#[from] InvalidPersonName),
+    /// It is one, but in an address it would be another place.
+    #[error("a name has no / and no \\ in it, and is neither . nor ..")]
+    Path,
+}
+
 impl fmt::Display for PersonName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -50,6 +61,17 @@ impl fmt::Display for PersonName {
 }
 
 impl PersonName {
+    /// That of somebody who is new here. What stands for another place in an address is none: who was made before such names
+    /// were refused signs in by it still.
+    ///
+    /// # Errors
+    /// [`InvalidNewName`].
+    pub fn new(text: &str) -> Result<Self, InvalidNewName> {
+        let name = text.parse()?;
+        let is_path = matches!(text, "." | "..") || text.contains(['/', '\\']);
+        if is_path { Err(InvalidNewName::Path) } else { Ok(name) }
+    }
+
     /// As it was typed when it was made.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -103,6 +103,9 @@ pub(crate) enum Error {
     /// Each keeps a thread for as long as it lasts.
     #[error("too many uploads are under way; wait for one of them to end")]
     TooManyUploads,
+    /// Each keeps a message in memory, which may be long.
+    #[error("too many conversations are being read or searched just now; try again in a moment")]
+    TooManyReadings,
     /// The client stopped sending.
     #[error("unexpected EOF")]
     BodyCut,
@@ -389,9 +392,10 @@ impl Error {
             Self::Exceeded(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooManyUploads | Self::TooManyDownloads | Self::NobodyAnswers { .. } => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::TooManyUploads
+            | Self::TooManyDownloads
+            | Self::TooManyReadings
+            | Self::NobodyAnswers { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::AnswererGone => StatusCode::BAD_GATEWAY,
             Self::OnBehalf(error) => on_behalf_status(error),
             Self::UnknownModel { .. }

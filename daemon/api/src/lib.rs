@@ -101,6 +101,8 @@ pub struct Api {
     uploads: places::Places,
     /// Of blobs, by others.
     downloads: places::Places,
+    /// Of conversations, by those who read through them.
+    readings: places::Places,
     /// Keys, to boxes that this one is being paired with.
     offers: admin::Offers,
     /// Of the machine, as they were read last.
@@ -197,6 +199,7 @@ impl Api {
             background: openai::Background::default(),
             uploads: upload::places(),
             downloads: oci::places(),
+            readings: admin::readings(),
             offers: admin::Offers::default(),
             gauges: admin::Gauges::default(),
             past: admin::Past::default(),
@@ -285,11 +288,11 @@ pub fn router(api: Api) -> Router {
                 .layer(from_fn_with_state(api.clone(), anthropic::where_asked)),
         )
         .merge(anthropic.layer(passed(Family::Anthropic)).layer(rated(Family::Anthropic)))
-        .merge(admin::router())
+        .merge(admin::router().layer(from_fn(pages::kept_apart)))
         .merge(oci::router())
         .merge(relay::router())
         .merge(trust::router())
-        .merge(pages::router())
+        .merge(pages::router().layer(from_fn(pages::kept_apart)))
         .merge(split::router())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

@@ -77,6 +77,13 @@ impl Guard {
                 text: format!("the Host \"{host}\" is not the one that this connection was opened for"),
             });
         }
+        if is_own_pages(uri.path()) && !self.is_of_no_other_page(uri, headers) {
+            return Err(Refused {
+                status: StatusCode::FORBIDDEN,
+                text: "this is for hob's own pages, and for programs; other pages, however welcome, use the APIs for models"
+                    .into(),
+            });
+        }
         let mut origins = headers.get_all(ORIGIN).iter();
         let Some(origin) = origins.next() else {
             return match headers.get(SEC_FETCH_SITE).map(|site| site.as_bytes()) {
@@ -103,6 +110,13 @@ impl Guard {
         let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
         let host = self.host(uri, headers, self.scheme());
         origin.zip(host.ok()).is_some_and(|(origin, host)| self.is_own(origin, host))
+    }
+
+    /// Whether it comes from a page of ours, or from none: from a program, or from whoever typed the address.
+    fn is_of_no_other_page(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+        let none = !headers.contains_key(ORIGIN)
+            && headers.get_all(SEC_FETCH_SITE).iter().all(|site| site == "none");
+        none || self.is_of_own_page(uri, headers)
     }
 
     /// The Host that is asked for, which is one of ours.
@@ -185,6 +199,14 @@ impl Guard {
         };
         origin.strip_prefix(prefix).is_some_and(|origin| parts(origin) == parts(host))
     }
+}
+
+/// Whether it is asked for by our own pages alone: what people keep here, and who may what. On this machine a caller needs no key
+/// for it, so that any page that some program serves here could read it.
+fn is_own_pages(path: &str) -> bool {
+    ["/admin", "/claim", "/pair"]
+        .iter()
+        .any(|own| path.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
 fn foreign_origin(origin: &str) -> Refused {
@@ -295,6 +317,50 @@ mod tests {
         assert_eq!(ask(Method::POST, &[host, welcome, ("origin", "https://evil.example")]), foreign);
         for origin in ["http://localhost:3000", "https://home.example"] {
             assert_eq!(ask(Method::POST, &[host, ("origin", origin)]), Ok(()));
+        }
+    }
+
+    #[test]
+    fn what_is_for_our_own_pages_is_for_no_other_however_welcome() {
+        let foreign = StatusCode::FORBIDDEN;
+        let check = |path: &str, method: Method, lines: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, "localhost:11434".parse().unwrap());
+            for (name, value) in lines {
+                headers.append(*name, value.parse().unwrap());
+            }
+            let checked = loopback().check(&method, &path.parse().unwrap(), &headers, None);
+            checked.map_err(|refused| refused.status)
+        };
+        let own =
+            ["/admin/api/conversations", "/admin/api/pulls?x", "/admin", "/claim", "/pair", "/pair/proof"];
+        let methods = [Method::GET, Method::POST, Method::OPTIONS];
+        for (path, method) in own.iter().flat_map(|path| methods.iter().map(move |method| (path, method))) {
+            for lines in [
+                &[("origin", "http://localhost:3000")][..],
+                &[("origin", "https://home.example")],
+                &[("origin", "http://127.0.0.1:11434")],
+                &[("sec-fetch-site", "same-site")],
+                &[("sec-fetch-site", "cross-site")],
+                &[("sec-fetch-site", "none"), ("sec-fetch-site", "cross-site")],
+                &[("sec-fetch-site", "same-site"), ("origin", "http://localhost:11434")],
+                &[("sec-fetch-site", "none"), ("origin", "http://localhost:3000")],
+            ] {
+                assert_eq!(check(path, method.clone(), lines), Err(foreign), "{method} {path} {lines:?}");
+            }
+            for lines in [
+                &[][..],
+                &[("sec-fetch-site", "none")],
+                &[("sec-fetch-site", "same-origin")],
+                &[("origin", "http://localhost:11434")],
+                // Through a proxy that speaks TLS.
+                &[("sec-fetch-site", "same-origin"), ("origin", "https://home.example")],
+            ] {
+                assert_eq!(check(path, method.clone(), lines), Ok(()), "{method} {path} {lines:?}");
+            }
+        }
+        for path in ["/", "/api/tags", "/administration", "/claims"] {
+            assert_eq!(check(path, Method::GET, &[("sec-fetch-site", "cross-site")]), Ok(()), "{path}");
         }
     }
 

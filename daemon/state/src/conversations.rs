@@ -186,6 +186,10 @@ pub struct Conversations {
 
 /// What a conversation or a message takes besides its texts, about.
 const BESIDES: usize = 256;
+/// Of messages that are read at once, or one if that is longer.
+const PART_BYTES: usize = 256 << 10;
+/// What an image does, however small.
+const BESIDES_IMAGE: i64 = 64;
 
 impl State {
     /// What this owner talks about.
@@ -234,20 +238,38 @@ impl Conversations {
         })
     }
 
-    /// One, and all its messages, parents before their children; nothing if there is none by this name.
+    /// One, without its messages; nothing if there is none by this name.
     ///
     /// # Errors
     /// What the database says.
-    pub fn whole(&self, id: &str) -> Result<Option<(Conversation, Vec<Message>)>, StateError> {
+    pub fn get(&self, id: &str) -> Result<Option<Conversation>, StateError> {
+        self.state.read(|transaction| Ok(find(transaction, self.owner, id)?.map(|(_, found)| found)))
+    }
+
+    /// Some of its messages, parents before their children: those behind this place, which is 0 before the first, and the place
+    /// behind them; none if there are no more. Not all at once, for they may be long.
+    ///
+    /// # Errors
+    /// [`ConversationError::Unknown`]; what the database says.
+    pub fn messages(&self, id: &str, behind: i64) -> Result<(Vec<Message>, i64), StateError> {
         self.state.read(|transaction| {
-            let Some((number, found)) = find(transaction, self.owner, id)? else { return Ok(None) };
+            let (number, _) = there(transaction, self.owner, id)?;
             let mut statement = transaction.prepare(
                 "SELECT id, parent, role, content, body, created,
-                     (SELECT count(*) FROM images WHERE message = messages.number)
-                 FROM messages WHERE conversation = ? ORDER BY number",
+                     (SELECT count(*) FROM images WHERE message = messages.number), number
+                 FROM messages WHERE conversation = ? AND number > ? ORDER BY number",
             )?;
-            let messages = statement.query_map([number], message)?.collect::<Result<_, _>>()?;
-            Ok(Some((found, messages)))
+            let mut rows = statement.query([number, behind])?;
+            let (mut some, mut last, mut bytes) = (Vec::new(), behind, 0);
+            while bytes < PART_BYTES
+                && let Some(row) = rows.next()?
+            {
+                let message = message(row)?;
+                last = row.get(7)?;
+                bytes += message.content.len() + message.body.len() + BESIDES;
+                some.push(message);
+            }
+            Ok((some, last))
         })
     }
 
@@ -373,7 +395,7 @@ impl Conversations {
             |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)),
         )?;
         let ConversationLimits { text_bytes, image_bytes, owner_bytes } = self.limits;
-        let is_beyond = |bytes: i64, limit: u64| bytes.cast_unsigned() > limit;
+        let is_beyond = |bytes: i64, limit: u64| u64::try_from(bytes).is_ok_and(|bytes| bytes > limit);
         match () {
             () if is_beyond(images, image_bytes) => {
                 Err(ConversationError::TooManyImages { limit: image_bytes }.into())
@@ -444,8 +466,8 @@ fn replace_message(
         params![new.role, new.content, new.body, before.number],
     )?;
     let had = transaction.query_row(
-        "SELECT count(*), coalesce(sum(octet_length(bytes)), 0) FROM images WHERE message = ?",
-        [before.number],
+        "SELECT count(*), coalesce(sum(octet_length(bytes) + ?), 0) FROM images WHERE message = ?",
+        [BESIDES_IMAGE, before.number],
         |row| Ok((row.get::<_, u32>(0)? as usize, row.get::<_, i64>(1)?)),
     )?;
     transaction.execute("DELETE FROM images WHERE message = ?", [before.number])?;
@@ -466,7 +488,7 @@ fn add_images(transaction: &Transaction<'_>, message: i64, images: &[Image]) -> 
     let mut bytes = 0;
     for (position, image) in (0_i64..).zip(images) {
         statement.execute(params![message, position, image.kind, image.bytes])?;
-        bytes += i64::try_from(image.bytes.len()).unwrap_or(i64::MAX);
+        bytes += i64::try_from(image.bytes.len()).map_or(i64::MAX, |length| length + BESIDES_IMAGE);
     }
     Ok(bytes)
 }

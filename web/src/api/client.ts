@@ -37,6 +37,7 @@ export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 /** Asks, and gives the answer as it comes. */
 export async function open(method: Method, path: string, asking: Asking = {}): Promise<Response> {
+  if (leadsElsewhere(path)) throw new Failure(404, `404 ${path}`);
   const headers = new Headers(asking.headers);
   const init: RequestInit = { method, headers, credentials: "same-origin", cache: "no-store" };
   if (asking.body !== undefined) {
@@ -58,6 +59,12 @@ export async function open(method: Method, path: string, asking: Asking = {}): P
   reachable.value = true;
   if (!response.ok) throw await failure(response, path);
   return response;
+}
+
+/** Whether a browser would ask for another path than this: a name in it is `.` or `..`, written in whatever way. */
+export function leadsElsewhere(path: string): boolean {
+  const [segments = ""] = path.split(/[?#]/, 1);
+  return segments.split(/[/\\]/).some((segment) => /^(\.|%2e){1,2}$/i.test(segment));
 }
 
 /** Asks, and gives the answer's JSON. */

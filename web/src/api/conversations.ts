@@ -22,6 +22,13 @@ export interface ToolCall {
   function: { name: string; arguments: Record<string, unknown> };
 }
 
+/** Those that can be shown: what another program kept may be anything. */
+export function readable(calls: readonly unknown[] | null | undefined): ToolCall[] {
+  return (Array.isArray(calls) ? calls : []).filter(
+    (call): call is ToolCall => typeof (call as ToolCall | null)?.function?.name === "string",
+  );
+}
+
 export interface Figures {
   prompt_tokens?: number;
   tokens?: number;

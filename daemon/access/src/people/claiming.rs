@@ -94,7 +94,7 @@ impl People {
 
 /// Claims the box for whom it was made for.
 pub(super) fn provide(state: &State, audit: &Audit, provision: &Provision) -> Result<PersonRow, AccessError> {
-    let name: PersonName = provision.name.parse().map_err(AccessError::ProvisionName)?;
+    let name = PersonName::new(&provision.name).map_err(AccessError::ProvisionName)?;
     let hash: PasswordHash = provision.password_hash.parse().map_err(AccessError::ProvisionHash)?;
     let event = Event {
         who: audit::DAEMON,

@@ -690,6 +690,17 @@ fn names_that_would_pass_for_others_are_none() {
 }
 
 #[test]
+fn nobody_new_is_called_what_is_another_place_in_an_address() {
+    for wrong in [".", "..", "a/b", "a\\b", "../password", ""] {
+        assert!(PersonName::new(wrong).is_err(), "{wrong:?}");
+    }
+    for right in ["...", "a.b", ".a", "Jörg Müller", "%2e%2e"] {
+        assert_eq!(PersonName::new(right).unwrap().as_str(), right);
+    }
+    assert!("..".parse::<PersonName>().is_ok(), "who is called so signs in");
+}
+
+#[test]
 fn a_session_that_is_over_changes_nothing_more_by_a_request_that_was_open_before() {
     let hob = Hob::claimed();
     let over = |error: &dyn std::fmt::Display| assert!(error.to_string().contains("ended"), "{error}");

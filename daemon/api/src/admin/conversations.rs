@@ -5,6 +5,8 @@
 mod told;
 mod wire;
 
+use std::sync::Arc;
+
 use axum::{
     Json, Router,
     body::Body,
@@ -29,6 +31,7 @@ use crate::{
     cut::Cut,
     error::{Error, Invalid},
     ndjson,
+    places::{Places, Taken},
     sse::X_ACCEL_BUFFERING,
 };
 
@@ -56,6 +59,21 @@ impl Api {
     }
 }
 
+/// Those that may be read through or searched at once, and by one owner: each has a message in memory, and its images.
+const MOST_READINGS: usize = 4;
+const MOST_OF_ONE: usize = 2;
+
+/// A place for each.
+pub(crate) fn readings() -> Places {
+    Places::new(MOST_READINGS, MOST_OF_ONE)
+}
+
+impl Api {
+    async fn reading(&self) -> Result<Taken, Error> {
+        self.readings.wait(self.caller.owner()).await.ok_or(Error::TooManyReadings)
+    }
+}
+
 /// Which conversations.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,7 +93,16 @@ const MOST_SEARCHED: usize = 200;
 async fn list(api: Api, asked: Result<Query<Asked>, QueryRejection>) -> Result<Response, Refusal> {
     let Query(asked) = asked.map_err(|rejected| Invalid::new(rejected.body_text()))?;
     let wanted = asked.checked()?;
-    let page = api.on_own(move |own| own.list(&wanted)).await?;
+    let place = if wanted.search.is_some() { Some(api.reading().await?) } else { None };
+    // A search reads on where nobody hears that its client is gone.
+    let waiting = Arc::new(());
+    let waited_for = Arc::downgrade(&waiting);
+    let searched = api.on_own(move |own| {
+        let _place = place;
+        own.list(&wanted, || waited_for.strong_count() > 0)
+    });
+    let page = searched.await?;
+    drop(waiting);
     Ok(told(&wire::Page::from(page)))
 }
 
@@ -105,8 +132,9 @@ async fn begin(api: Api, Typed(new): Typed<wire::New>) -> Result<Response, Refus
 
 /// `GET /admin/api/conversations/{id}`.
 async fn whole(api: Api, Path(id): Path<String>) -> Result<Response, Refusal> {
-    let found = api.on_own(move |own| own.whole(&id)).await?.ok_or(Error::UnknownConversation)?;
-    let pieces = told::until_cut(Cut::of(&api), told::pieces(api.clone(), found)?);
+    let place = api.reading().await?;
+    let found = api.on_own(move |own| own.get(&id)).await?.ok_or(Error::UnknownConversation)?;
+    let pieces = told::until_cut((Cut::of(&api), place), told::pieces(api.clone(), &found)?);
     let mut response = Response::new(Body::from_stream(pieces));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -152,9 +180,10 @@ async fn keep_message(
 
 /// `GET /admin/api/conversations/export`: all of the caller's, a line each, the oldest first.
 async fn export(api: Api) -> Result<Response, Refusal> {
+    let place = api.reading().await?;
     let ids = api.on_own(|own| own.ids()).await?;
     let day = time::now(&api.access).strftime("%Y-%m-%d").to_string();
-    let lines = told::until_cut(Cut::of(&api), told::lines(api.clone(), ids));
+    let lines = told::until_cut((Cut::of(&api), place), told::lines(api.clone(), ids));
     let mut response = Response::new(Body::from_stream(lines));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(ndjson::CONTENT));

@@ -118,7 +118,7 @@ mod tests {
 
         rig.revoke_all();
         assert_eq!(told(by_key).await, "");
-        rig.api.cut();
+        rig.api.health().stops();
         assert_eq!(told(by_operator).await, "");
     }
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     errors::Refusal,
-    people::{Again, Nothing, confirmed, confirmed_by, new_password, person},
+    people::{Again, Nothing, confirmed, confirmed_by, new_password, new_person},
     time,
     typed::Typed,
 };
@@ -81,7 +81,7 @@ struct New {
 /// `POST /admin/api/people`.
 async fn add(api: Api, Typed(new): Typed<New>) -> Result<Response, Refusal> {
     let New { name, password, role, confirm } = new;
-    let (name, password) = (person(&name)?, new_password("password", &password)?);
+    let (name, password) = (new_person(&name)?, new_password("password", &password)?);
     let role: Role = role.parse().map_err(|error: InvalidRole| Invalid::of("role", error.to_string()))?;
     confirmed(&api, confirm).await?;
     let made = api.on_access(move |access, by| access.add_person(by, &name, &password, role)).await?;

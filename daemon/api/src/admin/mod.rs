@@ -40,6 +40,7 @@ use axum::{
 
 use crate::Api;
 
+pub(crate) use conversations::readings;
 pub(crate) use now::{Gauges, Past};
 pub(crate) use offers::Offers;
 

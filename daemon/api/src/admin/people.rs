@@ -54,7 +54,7 @@ pub(super) async fn claim(
     Typed(claim): Typed<Claim, STRANGERS_BYTES>,
 ) -> Result<Response, Refusal> {
     let Claim { code, name, password, key_name } = claim;
-    let (name, password) = (person(&name)?, new_password("password", &password)?);
+    let (name, password) = (new_person(&name)?, new_password("password", &password)?);
     let door = Door::of(origin, &headers);
     let (signed_in, key) = api
         .on_access(move |access, _| {
@@ -216,8 +216,13 @@ fn typed_again(text: &str) -> Result<Password, Error> {
     text.parse().map_err(|_| Error::Unconfirmed)
 }
 
-pub(super) fn person(text: &str) -> Result<PersonName, Invalid> {
+fn person(text: &str) -> Result<PersonName, Invalid> {
     text.parse().map_err(|error: access::InvalidPersonName| Invalid::of("name", error.to_string()))
+}
+
+/// The name of somebody who is not here yet.
+pub(super) fn new_person(text: &str) -> Result<PersonName, Invalid> {
+    PersonName::new(text).map_err(|error| Invalid::of("name", error.to_string()))
 }
 
 pub(super) fn new_password(field: &str, text: &str) -> Result<Password, Invalid> {

@@ -1,6 +1,6 @@
 //! What every page of ours is sent with, so that a browser does nothing with it but what we meant.
 
-use axum::response::Response;
+use axum::{extract::Request, middleware::Next, response::Response};
 use http::{
     HeaderName, HeaderValue,
     header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS},
@@ -52,5 +52,14 @@ pub(crate) fn secured(policy: Policy, mut response: Response) -> Response {
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    response
+}
+
+/// What is for our own pages is taken for nothing else than it is said to be, and shown by no other page.
+pub(crate) async fn kept_apart(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
     response
 }

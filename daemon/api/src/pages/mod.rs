@@ -17,7 +17,7 @@ use http::{
 
 use crate::Api;
 
-pub(crate) use headers::{Policy, secured};
+pub(crate) use headers::{Policy, kept_apart, secured};
 
 /// Where the page is at, beside `/`: it shows by itself what the path asks for.
 const PATHS: &[&str] = &[

@@ -9,8 +9,8 @@ use super::{Answer, Rig, request, scopes};
 
 const ALL: &str = "/admin/api/conversations";
 const ID: &str = "0123456789abcdef";
-/// `hi`.
-const IMAGE: &str = "data:image/png;base64,aGk=";
+/// What a PNG begins with.
+const IMAGE: &str = "data:image/png;base64,iVBORw0KGgo=";
 
 impl Rig {
     async fn begin_talk(&self, by: &Caller, id: &str, title: &str) -> Answer {
@@ -217,6 +217,14 @@ async fn what_makes_no_sense_is_refused_with_the_field_at_fault() {
         (json!({"role": "user", "images": ["data:image/svg+xml;base64,aGk="]}), "images"),
         (json!({"role": "user", "images": ["https://elsewhere/a.png"]}), "images"),
         (json!({"role": "user", "images": ["data:image/png;base64,a?"]}), "images"),
+        (json!({"role": "user", "images": ["data:image/png;base64,"]}), "images"),
+        (json!({"role": "user", "images": ["data:image/png;base64,aGk="]}), "images"),
+        (json!({"role": "user", "images": ["data:image/jpeg;base64,iVBORw0KGgo="]}), "images"),
+        (json!({"role": "user", "images": vec![IMAGE; 17]}), "images"),
+        (json!({"role": "assistant", "tool_calls": ["text"]}), "tool_calls"),
+        (json!({"role": "assistant", "tool_calls": [{"function": null}]}), "tool_calls"),
+        (json!({"role": "assistant", "tool_calls": [{"function": {"name": 1}}]}), "tool_calls"),
+        (json!({"role": "assistant", "tool_calls": [null]}), "tool_calls"),
         (json!({"role": "user", "side": 2}), "side"),
         (json!({"role": "user", "parent": "nowhere"}), ""),
         (json!({"role": "user", "created": "now"}), "created"),
@@ -235,7 +243,7 @@ async fn images_that_are_too_much_for_one_conversation_are_refused_in_words() {
     let rig = Rig::new();
     let by = Caller::local();
     rig.begin_talk(&by, ID, "t").await;
-    let image = format!("data:image/png;base64,{}", "AAAA".repeat(11 << 20));
+    let image = format!("data:image/png;base64,iVBORw0KGgoA{}", "AAAA".repeat(11 << 20));
     let said = json!({"role": "user", "images": [image]});
 
     assert_eq!(rig.put(&by, "q", said.clone()).await.status, StatusCode::OK);
@@ -243,4 +251,24 @@ async fn images_that_are_too_much_for_one_conversation_are_refused_in_words() {
 
     assert_eq!(refused.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert!(refused.text.contains("may take 64 MiB"), "{}", refused.text);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_owner_reads_a_few_conversations_at_once_and_lists_them_all_the_same() {
+    let rig = Rig::new();
+    let (by, other) = (rig.chatter(), rig.chatter());
+    rig.begin_talk(&by, ID, "t").await;
+    rig.begin_talk(&other, ID, "t").await;
+    let owner = by.owner();
+    let held = [rig.api.readings.take(owner).unwrap(), rig.api.readings.take(owner).unwrap()];
+
+    for path in ["/export", &format!("/{ID}"), "?search=x"] {
+        let refused = rig.get(&by, path).await;
+        assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert_eq!(refused.header("retry-after"), "1");
+        assert_eq!(rig.get(&other, path).await.status, StatusCode::OK, "{path}");
+    }
+    assert_eq!(titles(&rig.get(&by, "").await), ["t"]);
+    drop(held);
+    assert_eq!(rig.get(&by, &format!("/{ID}")).await.status, StatusCode::OK);
 }

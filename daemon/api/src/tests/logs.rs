@@ -86,7 +86,7 @@ async fn lines_that_come_are_told_as_they_come_and_none_is_missed_over_a_lost_co
     let mut anew = rig.follow("/admin/api/logs/events", Some("5000")).await;
     assert_eq!(anew.next().await.unwrap().0, Some(1));
 
-    rig.api.cut();
+    rig.api.health().stops();
     assert_eq!(live.next().await, None);
 }
 

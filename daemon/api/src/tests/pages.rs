@@ -81,3 +81,23 @@ async fn a_stranger_is_told_which_box_this_is_and_not_what_runs_on_it() {
     assert_eq!(met.json()["me"]["kind"], "operator");
     assert_eq!(met.json()["version"], rig.api.config.version);
 }
+
+#[tokio::test]
+async fn what_is_for_our_own_pages_is_taken_for_nothing_else_and_by_no_other() {
+    let rig = Rig::new();
+    for (path, way) in [
+        ("/admin/api/box", Way::Lan),
+        ("/admin/api/me", Way::Loopback),
+        ("/admin/api/conversations", Way::Loopback),
+        ("/admin/api/conversations/0123456789abcdef", Way::Loopback),
+        ("/admin/api/logs/text", Way::AdminSocket),
+        ("/admin/api/settings", Way::AdminSocket),
+        ("/assets/no.js", Way::Lan),
+        ("/models", Way::Lan),
+    ] {
+        let by = if way == Way::Loopback { Caller::local() } else { Caller::operator() };
+        let answer = rig.send(&by, way, request(Method::GET, path, None)).await;
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(answer.header("cross-origin-resource-policy"), "same-origin", "{path}");
+    }
+}

@@ -1,13 +1,13 @@
 //! Pulls that the box does by itself, over HTTP. How they go is `registry`'s own test; no registry is asked here.
 
-use std::{net::TcpListener, time::Duration};
+use std::time::Duration;
 
 use access::{Caller, Policy, Scope};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::{Answer, Rig, TRUSTED, events::Events, request, scopes};
+use super::{Answer, Rig, events::Events, request, scopes};
 
 /// On the inside of the network, and not trusted: the pull fails at once.
 const MODEL: &str = "localhost:1/me/model:latest";
@@ -106,24 +106,6 @@ async fn what_cannot_be_pulled_is_refused_before_anything_is_written_down() {
 }
 
 #[tokio::test]
-async fn a_pull_that_is_not_begun_is_written_down_as_failed() {
-    let rig = Rig::new();
-    // Takes what is asked of it and says nothing, so that the pull goes on.
-    let silent = TcpListener::bind((TRUSTED, 0)).unwrap();
-    let model = format!("{TRUSTED}:{}/me/model:latest", silent.local_addr().unwrap().port());
-    let operator = Caller::operator();
-    assert_eq!(rig.pull(&operator, &model).await.status, StatusCode::CREATED);
-
-    let elsewhere = json!({"model": model, "from": "attic"});
-    let refused = rig.ask(&operator, Method::POST, "/admin/api/pulls", Some(elsewhere)).await;
-    assert!(refused.status.is_client_error(), "{}", refused.text);
-    let audited: Vec<_> = rig.access.audit_entries(0).unwrap().map(Result::unwrap).collect();
-    let outcomes = ["done", "done", "failed"];
-    assert_eq!(audited.len(), outcomes.len(), "{audited:?}");
-    assert!(audited.iter().zip(outcomes).all(|(line, outcome)| line.contains(outcome)), "{audited:?}");
-}
-
-#[tokio::test]
 async fn models_that_a_key_may_not_use_are_no_pulls_to_it_and_are_not_pulled_for_it() {
     let rig = Rig::new();
     let policy = Policy {
@@ -163,6 +145,6 @@ async fn whoever_watches_is_told_of_each_change_and_of_how_it_stands_at_first() 
         }
     };
     assert_eq!(failed["pulls"][0]["model"], MODEL);
-    rig.api.cut();
+    rig.api.health().stops();
     assert_eq!(told.next().await, None);
 }

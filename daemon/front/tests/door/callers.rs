@@ -174,3 +174,22 @@ async fn a_cookie_changes_nothing_unless_it_comes_from_our_own_page() {
         assert_eq!(ask("GET /", "").await.status, 200, "{by:?}");
     }
 }
+
+#[tokio::test]
+async fn pages_that_other_programs_serve_on_this_machine_are_not_our_own() {
+    let door = Door::open(app());
+    for line in ["Origin: http://localhost:3000", "Origin: https://home.example", "Sec-Fetch-Site: same-site"]
+    {
+        for asked in ["GET /admin/api/conversations", "DELETE /admin/api/conversations", "POST /claim"] {
+            let answer = door.ask(asked, &format!("{line}\r\n"), b"").await;
+            assert_eq!(
+                (answer.status, answer.header("access-control-allow-origin")),
+                (403, None),
+                "{asked} {line}"
+            );
+        }
+    }
+    for line in ["", "Sec-Fetch-Site: none\r\n", OWN_PAGE] {
+        assert_eq!(door.ask("GET /admin/api/conversations", line, b"").await.status, 404, "{line}");
+    }
+}

@@ -44,11 +44,11 @@ const BEFORE: usize = 40;
 const AFTER: usize = 120;
 
 impl Conversations {
-    /// Those that are wanted.
+    /// Those that are wanted, as far as they were found until nobody waits for them any more.
     ///
     /// # Errors
     /// What the database says.
-    pub fn list(&self, wanted: &Wanted) -> Result<Page, StateError> {
+    pub fn list(&self, wanted: &Wanted, is_waited_for: impl Fn() -> bool) -> Result<Page, StateError> {
         let words = wanted.search.as_deref().map(words).unwrap_or_default();
         self.state.read(|transaction| {
             let mut statement = transaction.prepare(
@@ -61,9 +61,11 @@ impl Conversations {
             let mut rows = statement.query(params![self.owner.0.cast_signed(), before])?;
             let mut page = Page { conversations: Vec::new(), next: None };
             let mut last = before;
-            while let Some(row) = rows.next()? {
+            while is_waited_for()
+                && let Some(row) = rows.next()?
+            {
                 let conversation = conversation(row, 2)?;
-                let found = found_in(&mut contents, row.get(0)?, &words)?;
+                let found = found_in(&mut contents, row.get(0)?, &words, &is_waited_for)?;
                 if found.is_none() && !stand_in(&words, &conversation.title) {
                     continue;
                 }
@@ -95,10 +97,13 @@ fn found_in(
     contents: &mut Statement<'_>,
     conversation: i64,
     words: &[Regex],
+    is_waited_for: &impl Fn() -> bool,
 ) -> Result<Option<String>, StateError> {
     let Some(first) = words.first() else { return Ok(None) };
     let mut rows = contents.query([conversation])?;
-    while let Some(row) = rows.next()? {
+    while is_waited_for()
+        && let Some(row) = rows.next()?
+    {
         let content = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
         if let Some(at) = first.find(content).filter(|_| stand_in(words, content)) {
             return Ok(Some(around(content, at.start())));

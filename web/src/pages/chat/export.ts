@@ -1,5 +1,5 @@
 // A conversation as a file. Pure, but for handing it over.
-import type { Conversation, Message } from "../../api/conversations";
+import { readable, type Conversation, type Message } from "../../api/conversations";
 import { words } from "../../words";
 import { end, path } from "./tree";
 
@@ -22,7 +22,7 @@ function speaker({ role, model }: Message): string {
 
 function said({ content, thinking, tool_calls, images }: Message): string[] {
   const thoughts = thinking ? [`> *${words.chat.thought}*\n>\n${thinking.trim().replace(/^/gm, "> ")}`] : [];
-  const calls = (tool_calls ?? []).map(
+  const calls = readable(tool_calls).map(
     ({ function: called }) =>
       `*${words.chat.called(called.name)}*\n\n\`\`\`json\n${JSON.stringify(called.arguments, null, 2)}\n\`\`\``,
   );

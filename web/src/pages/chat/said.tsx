@@ -1,7 +1,7 @@
 // What a model said, while it says it and after: thoughts, text, calls of tools, how it ended, and how fast it was.
 import { useEffect, useState } from "preact/hooks";
 import { reachable } from "../../api/client";
-import type { Figures, Message, ToolCall } from "../../api/conversations";
+import { readable, type Figures, type Message, type ToolCall } from "../../api/conversations";
 import { span } from "../../format";
 import { MarkdownLate as Markdown } from "../../parts/markdown-late";
 import { Notice } from "../../parts/notice";
@@ -17,7 +17,7 @@ export function Said({ talk, message }: { talk: Talk; message: Message }) {
   void answer?.version.value;
   const content = answer?.content ?? message.content;
   const thinking = answer?.thinking ?? message.thinking ?? "";
-  const calls = answer?.calls ?? message.tool_calls ?? [];
+  const calls = readable(answer?.calls ?? message.tool_calls);
   if (message.role === "tool" || message.role === "system") return <Aside message={message} />;
   return (
     <>

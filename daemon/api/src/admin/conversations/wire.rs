@@ -22,6 +22,8 @@ const MOST_MODEL: usize = 600;
 const MOST_SETTINGS: usize = 256 << 10;
 /// Images that browsers show, none of which can hold a script.
 const KINDS: [&str; 5] = ["image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp"];
+/// With one message.
+const MOST_IMAGES: usize = 16;
 
 /// A conversation that is to be begun.
 #[derive(Deserialize)]
@@ -219,6 +221,15 @@ impl Said {
         if side.is_some_and(|side| side > 1) {
             return Err(Invalid::of("side", "side must be 0 or 1"));
         }
+        if images.len() > MOST_IMAGES {
+            let message = format!("a message may have {MOST_IMAGES} images at most");
+            return Err(Invalid::of("images", message));
+        }
+        if tool_calls.iter().flatten().any(|call| !is_call(call)) {
+            let message =
+                "tool_calls must be objects as {\"function\": {\"name\": \"…\", \"arguments\": {}}} each";
+            return Err(Invalid::of("tool_calls", message));
+        }
         let model = model.map(checked_model).transpose()?;
         let rest = Rest { thinking, tool_calls, model, state, error, ended, figures, side };
         Ok(NewMessage {
@@ -342,10 +353,31 @@ fn image(url: &str) -> Result<Image, Invalid> {
     };
     let data = url.strip_prefix("data:").ok_or_else(invalid)?;
     let (kind, text) = data.split_once(";base64,").ok_or_else(invalid)?;
-    match KINDS.contains(&kind) {
-        true => Ok(Image { kind: kind.into(), bytes: media::from_base64("images", text)? }),
-        false => Err(invalid()),
+    if !KINDS.contains(&kind) {
+        return Err(invalid());
     }
+    let bytes = media::from_base64("images", text)?;
+    match begins_as(kind, &bytes) {
+        true => Ok(Image { kind: kind.into(), bytes }),
+        false => Err(Invalid::of("images", format!("an image that is said to be {kind} is something else"))),
+    }
+}
+
+/// Whether these are a file of this kind, by its first bytes.
+fn begins_as(kind: &str, bytes: &[u8]) -> bool {
+    match kind {
+        "image/png" => bytes.starts_with(b"\x89PNG\r\n\x1a\n"),
+        "image/jpeg" => bytes.starts_with(b"\xff\xd8\xff"),
+        "image/gif" => bytes.starts_with(b"GIF87a") || bytes.starts_with(b"GIF89a"),
+        "image/webp" => bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP"),
+        "image/bmp" => bytes.starts_with(b"BM"),
+        _ => false,
+    }
+}
+
+/// Whether it is what the page shows of a call, whatever else is told of it.
+fn is_call(call: &Value) -> bool {
+    call.get("function").and_then(|function| function.get("name")).is_some_and(Value::is_string)
 }
 
 fn checked_id(field: &str, id: String, length: &std::ops::RangeInclusive<usize>) -> Result<String, Invalid> {
