@@ -137,7 +137,7 @@ fn what_was_asked_again_or_answered_again_stands_beside_what_was_before() {
     assert_eq!(error, ConversationError::UnknownMessage("x".into()));
     let titled = own.change("c", Change { title: Some("t".into()), leaf: Some(None), ..Change::default() });
     let revision = back.revision + 1;
-    let changed = state::conversations::Conversation { title: "t".into(), leaf: None, revision, ..back };
+    let changed = Conversation { title: "t".into(), leaf: None, revision, ..back };
     assert_eq!(titled.unwrap(), changed);
 }
 
@@ -148,7 +148,7 @@ fn what_is_written_within_one_second_can_be_told_apart() {
     talk(&own, "c", &["q"]);
     talk(&own, "newer", &["q"]);
     let listed = || {
-        let page = own.list(&all()).unwrap().conversations;
+        let page = own.list(&all(), || true).unwrap().conversations;
         let places: Vec<_> = page.iter().map(|listed| listed.conversation.id.clone()).collect();
         let found = page.into_iter().find(|listed| listed.conversation.id == "c").unwrap().conversation;
         (places, found)
@@ -162,7 +162,7 @@ fn what_is_written_within_one_second_can_be_told_apart() {
 
     let revisions = [before.revision, titled.revision, said.revision];
     assert_eq!(revisions, [2, 3, 4], "each is one more, so that who writes knows whether others did");
-    assert_eq!((before.updated, after.revision, &own.whole("c").unwrap().unwrap().0), (NOW, 3, &said));
+    assert_eq!((before.updated, after.revision, &own.get("c").unwrap().unwrap()), (NOW, 3, &said));
 }
 
 #[test]
