@@ -364,6 +364,7 @@ impl Error {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "one match says it of all of them, a line each")]
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::EmptyBody

@@ -68,7 +68,7 @@ pub(crate) fn at_unknown(
     let within =
         |at: &&str| path.strip_prefix(*at).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let asks = matches!(*method, Method::GET | Method::HEAD) && wants_html(headers);
-    if !asks || way == Some(Way::Plaintext) || OTHERS.iter().any(|at| within(&at)) {
+    if !asks || way == Some(Way::Plaintext) || OTHERS.iter().any(within) {
         return None;
     }
     // It is not there, whatever a browser has of it.
