@@ -64,6 +64,8 @@ fn a_box_is_saved_made_new_and_made_again_of_what_was_saved() {
     let file = hob.home.path().join("saved.hobbackup");
     let (status, told) = administer(&hob, "PUT", "settings", Some(&json!({"values": {"name": "Kitchen"}})));
     assert_eq!(status, "200", "{told}");
+    let claim = ["claim", "--name", "ada", "--password-file", "-"];
+    assert!(hob.cli_saying(&claim, "a longer word than most").status.success());
     assert!(hob.cli(&["key", "create", "laptop"]).status.success());
     let (first, models) = (id(&hob), hob.home.path().join(".local/share/hob/models"));
     save(&hob, &file);
