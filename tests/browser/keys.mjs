@@ -72,6 +72,7 @@ await theirs.page.getByText(/tokens\/s/).waitFor();
 
 // Once they are removed, the page in front of them is of no use any more, and they cannot come back.
 await bobs.getByRole("button", { name: "Remove" }).click();
+await page.getByRole("dialog").getByLabel("Your password").fill(password);
 await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
 await page.getByText("bob is removed.").waitFor();
 assert.equal(await asked("/admin/api/conversations"), 401);

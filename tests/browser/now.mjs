@@ -35,7 +35,7 @@ await now.getByRole("dialog").getByRole("button", { name: "Stop" }).click();
 await now.getByText("Nobody asks for anything.").waitFor();
 await page.bringToFront();
 await page
-  .getByText(/the owner of this box stopped/)
+  .getByText(/Stopped from the page Now/)
   .first()
   .waitFor();
 await page.getByRole("button", { name: "Send" }).waitFor();
