@@ -78,8 +78,9 @@ export function Composer({ talk }: { talk: Talk }) {
             placeholder={said.placeholder}
             enterkeyhint="send"
             value={text}
-            onFocus={fetchMarkdown}
             onInput={(event) => {
+              // Whoever writes will have an answer to read.
+              fetchMarkdown();
               early.current = false;
               talk.draft.value = event.currentTarget.value;
             }}
