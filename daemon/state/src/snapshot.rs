@@ -140,7 +140,7 @@ mod tests {
             .write(|transaction| {
                 transaction.execute_batch(
                     "INSERT INTO principals (number, kind, label, created) VALUES (7, 'person', 'a', 0);
-                 INSERT INTO people VALUES (7, 'a', 'hash', 0, 0);
+                 INSERT INTO people (owner, name, password_hash, created, password_changed) VALUES (7, 'a', 'hash', 0, 0);
                  INSERT INTO sessions VALUES ('one', zeroblob(32), 7, 0, 0, NULL, 'agent of mine');",
                 )?;
                 Ok(())
