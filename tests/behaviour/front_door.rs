@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Output, Stdio};
 
+use behaviour::browser::Browser;
 use behaviour::lan::Lan;
 use behaviour::{Hob, cache, executable, model_file};
 use serde_json::{Value, json};
@@ -311,27 +312,16 @@ fn a_scan_finds_nothing_weak() {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "certificates are imported as a person would")]
 fn a_browser_trusts_the_box_once_its_root_is_imported_and_a_foreign_page_gets_nowhere() {
     let house = House::claimed();
-    let (trusting, strange) = (TempDir::new().unwrap(), TempDir::new().unwrap());
-    let store = trusting.path().join(".pki/nssdb");
-    std::fs::create_dir_all(&store).unwrap();
-    let store = format!("sql:{}", store.display());
-    for args in [
-        vec!["-N", "-d", &store, "--empty-password"],
-        vec!["-A", "-d", &store, "-n", "hob", "-t", "C,,", "-i", &house.root()],
-    ] {
-        let output = std::process::Command::new("certutil").args(args).output();
-        let output = output.expect("certutil is missing: run scripts/setup tests");
-        assert!(output.status.success(), "{output:?}");
-    }
+    let trusting = Browser::trusting(&std::fs::read(house.root()).unwrap());
+    let strange = TempDir::new().unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/browser_trust.mjs");
     let device = house.status()["device"]["id"].as_str().unwrap().to_owned();
 
     let mut node = house.lan.command("node");
     node.arg(script).arg(cache().join("node")).arg(house.url());
-    node.args([trusting.path(), strange.path()]).args(["admin", PASSWORD, &device]);
+    node.args([trusting.home(), strange.path()]).args(["admin", PASSWORD, &device]);
     let output = node.output().unwrap();
 
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

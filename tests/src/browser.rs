@@ -37,6 +37,11 @@ impl Browser {
         Self { home }
     }
 
+    /// Where its certificate store is.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
     /// Runs a script of tests/browser against a box; what the script asks for is done by `act`.
     pub fn run(&self, lan: &Lan, script: &str, url: &str, mut act: impl FnMut(&str) -> Value) {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser").join(script);
